@@ -1,0 +1,319 @@
+/*
+ * Quickstep: few-step image generation on any Vulkan device.
+ *
+ *     qs_device   a Vulkan device (GPU or software)
+ *     qs_model    a diffusers folder on disk
+ *     qs_session  one model on one device at one batch size and precision: makes pictures
+ *
+ * A picture is four verbs, each one recorded command buffer: encode (label -> condition), begin
+ * (seed -> noise), step (one network evaluation, N times), decode (latent -> RGBA8 frame).
+ * Nothing is re-recorded and the CPU does not wait when steps, seed or label change.
+ *
+ * Threads: an object is used from one thread at a time; different devices are independent.
+ * Errors: every function that can fail returns qs_status; qs_last_error() has the message with
+ * names and numbers. A failed call leaves its out-parameters untouched or NULL.
+ * Every destroy function takes NULL.
+ */
+#ifndef QUICKSTEP_QUICKSTEP_H
+#define QUICKSTEP_QUICKSTEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define QS_API __attribute__((visibility("default")))
+#else
+#define QS_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------------------------------- */
+/* Status, messages                                                                             */
+
+/* The values are the exit statuses of the `quickstep` program. */
+typedef enum qs_status {
+    QS_OK = 0,
+    QS_ERROR_OTHER = 1,
+    QS_ERROR_USAGE = 2,       /* a wrong argument: NULL, out of range, unknown name */
+    QS_ERROR_MODEL = 3,       /* a bad or unsupported model file */
+    QS_ERROR_DEVICE = 4,      /* no suitable device, or it lacks a feature */
+    QS_ERROR_MEMORY = 5,      /* host or device memory */
+    QS_ERROR_DEVICE_LOST = 6, /* device lost or timed out */
+    QS_ERROR_PICTURE = 7,     /* NaN, Inf or a flat picture */
+    QS_ERROR_WRITE = 8,       /* a file could not be written */
+    QS_CANCELLED = 130,       /* the progress callback asked to stop */
+} qs_status;
+
+typedef enum qs_log_level { QS_LOG_ERROR, QS_LOG_WARNING, QS_LOG_INFO, QS_LOG_DEBUG } qs_log_level;
+typedef void (*qs_log_fn)(void *user, qs_log_level level, const char *message);
+
+QS_API const char *qs_version(void); /* "0.1.0" */
+QS_API const char *qs_status_name(qs_status status);
+
+/* The message of this thread's last failed call, "" if there was none. Valid until the thread's
+ * next Quickstep call. */
+QS_API const char *qs_last_error(void);
+
+/* Where log lines go, for the whole process; NULL (the default) is silence. Set it before any
+ * other call; the callback may come from any thread that calls Quickstep. Errors that a function
+ * returns are not logged as well. */
+QS_API void qs_set_log(qs_log_fn log, void *user);
+
+/* The words of the environment variable QUICKSTEP_DEBUG, one line each. */
+QS_API const char *qs_debug_help(void);
+
+/* ------------------------------------------------------------------------------------------- */
+/* Devices                                                                                      */
+
+typedef struct qs_device qs_device;
+
+typedef enum qs_device_type {
+    QS_DEVICE_DISCRETE,
+    QS_DEVICE_INTEGRATED,
+    QS_DEVICE_VIRTUAL,
+    QS_DEVICE_CPU,
+    QS_DEVICE_OTHER,
+} qs_device_type;
+
+/* One shape of KHR_cooperative_matrix: [m, k] x [k, n], component types as Vulkan names. */
+typedef struct qs_matrix_shape {
+    uint32_t m, n, k;
+    char types[48]; /* "f16 x f16 -> f32" */
+} qs_matrix_shape;
+
+typedef struct qs_device_info {
+    uint32_t index;
+    qs_device_type type;
+    char name[256], driver_name[256], driver_info[256];
+    uint32_t api_version; /* as VkPhysicalDeviceProperties::apiVersion */
+    uint8_t uuid[16];
+    uint64_t memory_bytes; /* the largest device-local heap */
+    bool f16_storage, f16_arithmetic, push_descriptors, timestamps;
+    uint32_t subgroup_size, subgroup_size_min, subgroup_size_max;
+    uint32_t matrix_shape_count; /* 0: no cooperative matrices; at most 16 are listed */
+    qs_matrix_shape matrix_shapes[16];
+    bool usable;
+    char unusable_reason[128]; /* the missing feature, "" if usable */
+} qs_device_info;
+
+typedef struct qs_device_options {
+    /* NULL: discrete, else integrated, else virtual, else CPU. Otherwise an index ("0"), a UUID
+     * (32 hex digits, dashes allowed) or a part of the name, case-insensitive. */
+    const char *select;
+    /* Instance extensions that a window system needs (glfwGetRequiredInstanceExtensions); with
+     * any, the device gets VK_KHR_swapchain too. */
+    const char *const *instance_extensions;
+    uint32_t instance_extension_count;
+} qs_device_options;
+
+/* Lists all Vulkan devices. *count: in, the room in `infos`; out, the number of devices.
+ * infos may be NULL to ask for the number. QS_ERROR_DEVICE without a Vulkan loader. */
+QS_API qs_status qs_device_list(qs_device_info *infos, size_t *count);
+
+/* options may be NULL. Logs one QS_LOG_INFO line saying which device was chosen. */
+QS_API qs_status qs_device_create(const qs_device_options *options, qs_device **device);
+QS_API void qs_device_destroy(qs_device *device);
+QS_API void qs_device_get_info(const qs_device *device, qs_device_info *info);
+
+/* Messages of the validation layer so far (QUICKSTEP_DEBUG=validate,sync), 0 without it. */
+QS_API uint64_t qs_device_validation_messages(const qs_device *device);
+
+/* ------------------------------------------------------------------------------------------- */
+/* Models                                                                                       */
+
+typedef struct qs_model qs_model;
+
+typedef enum qs_sampler {
+    QS_SAMPLER_DEFAULT,     /* what the model's scheduler names */
+    QS_SAMPLER_MULTISTEP,   /* multistep consistency, arXiv 2403.06807 algorithm 2 */
+    QS_SAMPLER_DDIM,        /* deterministic DDIM of the diffusion model */
+    QS_SAMPLER_ADDIM,       /* adjusted DDIM, algorithm 3 */
+    QS_SAMPLER_CONSISTENCY, /* consistency models of Song et al., arXiv 2303.01469 */
+} qs_sampler;
+
+typedef struct qs_model_info {
+    char name[128]; /* the folder's name */
+    uint32_t width, height, channels;
+    bool has_alpha;       /* 4 channels: RGBA */
+    uint32_t label_count; /* 0: not class-conditional */
+    uint32_t default_label;
+    bool has_segments; /* conditioned on the segment's start: every N and the limit */
+    qs_sampler default_sampler;
+    uint64_t parameter_count;
+} qs_model_info;
+
+/* Opens a diffusers folder: reads the configs and checks every tensor's presence and shape; the
+ * weights stay on disk until a session needs them. QS_ERROR_MODEL names file and key. */
+QS_API qs_status qs_model_open(const char *path, qs_model **model);
+QS_API void qs_model_destroy(qs_model *model); /* after the sessions made from it */
+QS_API void qs_model_get_info(const qs_model *model, qs_model_info *info);
+
+/* The name of a label (id2label), its number in decimals if it has no name. Owned by the model;
+ * NULL out of range. */
+QS_API const char *qs_model_label_name(const qs_model *model, uint32_t label);
+
+QS_API const char *qs_sampler_name(qs_sampler sampler); /* "multistep" */
+QS_API qs_status qs_sampler_parse(const char *name, qs_sampler *sampler);
+
+/* QS_OK if this model can run this sampler, otherwise QS_ERROR_USAGE with the reason. */
+QS_API qs_status qs_model_check_sampler(const qs_model *model, qs_sampler sampler);
+
+/* ------------------------------------------------------------------------------------------- */
+/* Sessions                                                                                     */
+
+typedef struct qs_session qs_session;
+
+typedef enum qs_precision { QS_F32, QS_F16 } qs_precision; /* storage; sums are always float */
+
+#define QS_STEPS_MAX 1024u
+#define QS_BATCH_MAX 64u
+
+typedef struct qs_session_options {
+    uint32_t batch; /* pictures at a time, 1 .. QS_BATCH_MAX; 0 means 1 */
+    qs_precision precision;
+    bool profile;          /* record a timestamp around every op: qs_session_op_times */
+    bool keep_activations; /* give every tensor its own memory: qs_session_activation */
+} qs_session_options;
+
+/* What to draw. Zero-initialised: one step, seed 0, the model's default label and sampler. */
+typedef struct qs_recipe {
+    uint32_t steps; /* 1 .. QS_STEPS_MAX; 0 means 1 */
+    qs_sampler sampler;
+    uint64_t seed;         /* picture i of the batch is drawn from seed + i */
+    const int32_t *labels; /* [batch], -1: the model's default; NULL: the default for all */
+    const float *noise; /* [batch, c, h, w], unit variance, instead of the seed's; or NULL */
+} qs_recipe;
+
+typedef enum qs_phase {
+    QS_IDLE,    /* nothing was begun */
+    QS_RUNNING, /* verbs are in flight or still to be submitted */
+    QS_DONE,    /* the picture is finished: qs_session_frame has it */
+} qs_phase;
+
+typedef struct qs_progress {
+    qs_phase phase;
+    uint32_t steps_done, steps; /* finished by the device */
+    bool submitted;             /* this call submitted a verb */
+} qs_progress;
+
+/* A finished batch of pictures. Owned by the session; valid until the next qs_session_frame,
+ * qs_session_render or destroy. */
+typedef struct qs_frame {
+    uint64_t serial; /* the number of the qs_session_begin that made it, from 1; 0: none yet */
+    uint32_t width, height, count;
+    const uint8_t *pixels;       /* [count, height, width, 4] RGBA8, straight alpha */
+    uint32_t slot;               /* 0 .. 2: which of the three frames, for quickstep/vulkan.h */
+    qs_status check;             /* QS_OK, or QS_ERROR_PICTURE: NaN, Inf or flat */
+    uint32_t bad_count;          /* NaN and Inf among the final floats */
+    float min_value, max_value;  /* of the final floats, before clipping */
+    uint32_t steps;              /* its recipe: steps, */
+    uint64_t seed;               /* first seed */
+    double latency_ms;           /* from begin to the frame's completion, wall clock */
+} qs_frame;
+
+QS_API qs_status qs_session_create(qs_device *device, qs_model *model,
+                                   const qs_session_options *options, qs_session **session);
+QS_API void qs_session_destroy(qs_session *session);
+
+/* Starts a picture: writes the recipe into state buffers and submits encode and begin. A picture
+ * in progress is dropped between steps. The recipe is copied. Does not wait, except with
+ * recipe->noise or while three earlier recipes are still in flight. */
+QS_API qs_status qs_session_begin(qs_session *session, const qs_recipe *recipe);
+
+/* Submits the picture's next verb if fewer than two are in flight; never waits. progress may be
+ * NULL. */
+QS_API qs_status qs_session_advance(qs_session *session, qs_progress *progress);
+
+/* Waits until a verb in flight finishes, at most timeout_ms; QS_OK also when the time is up. */
+QS_API qs_status qs_session_wait(qs_session *session, uint32_t timeout_ms);
+
+/* The newest finished frame (serial 0 if there is none yet); never waits. */
+QS_API qs_status qs_session_frame(qs_session *session, qs_frame *frame);
+
+/* Called on the calling thread after every step; false cancels. */
+typedef bool (*qs_progress_fn)(void *user, uint32_t steps_done, uint32_t steps);
+
+/* begin, advance until done, read back. sample, if not NULL, receives the final float pictures
+ * [batch, c, h, w] in [-1, 1], unquantised (caller's, batch * c * h * w floats; alpha as the model has it).
+ * QS_ERROR_PICTURE if the picture failed its check (frame and sample are still filled). */
+QS_API qs_status qs_session_render(qs_session *session, const qs_recipe *recipe,
+                                   qs_progress_fn progress, void *user, qs_frame *frame,
+                                   float *sample);
+
+/* The network once: sample [batch, c, h, w], timestep [batch], segment [batch] or NULL (zeros),
+ * labels [batch] or NULL (default), output [batch, c_out, h, w]. Nothing is scaled or clipped. */
+QS_API qs_status qs_session_forward(qs_session *session, const float *sample,
+                                    const float *timestep, const float *segment,
+                                    const int32_t *labels, float *output);
+
+/* One op of the step graph, in execution order. */
+typedef struct qs_op_time {
+    const char *name; /* "down_blocks.0.resnets.1.conv1", owned by the session */
+    const char *op;   /* "conv2d" */
+    double ms;        /* in the last finished step */
+    double flops;     /* multiply and add counted as two */
+    double bytes;     /* inputs read once, output written once */
+} qs_op_time;
+
+/* *count: in, the room in `times`; out, the number of ops. times may be NULL.
+ * QS_ERROR_USAGE without options.profile. */
+QS_API qs_status qs_session_op_times(qs_session *session, qs_op_time *times, size_t *count);
+
+typedef struct qs_session_memory {
+    uint64_t weights_bytes;        /* on the device, packed */
+    uint64_t arena_bytes;          /* the planned arena of activations */
+    uint64_t activation_sum_bytes; /* all activations side by side */
+    uint64_t live_max_bytes;       /* the largest set alive at one time: the lower bound */
+    uint64_t state_bytes;          /* state buffers, frames, staging */
+    uint32_t node_count, barrier_count, allocation_count;
+} qs_session_memory;
+
+QS_API void qs_session_get_memory(const qs_session *session, qs_session_memory *memory);
+
+/* An activation of the last qs_session_forward, options.keep_activations only. index counts
+ * nodes from 0; QS_ERROR_USAGE past the last. data [n, c, h, w] may be NULL to ask for the shape;
+ * otherwise it has room for n * c * h * w floats. */
+typedef struct qs_activation {
+    const char *name;
+    uint32_t n, c, h, w;
+} qs_activation;
+
+QS_API qs_status qs_session_activation(qs_session *session, uint32_t index,
+                                       qs_activation *activation, float *data);
+
+/* ------------------------------------------------------------------------------------------- */
+/* Self-test: every op against a double-precision reference, on this device                     */
+
+typedef struct qs_selftest_result {
+    const char *name;   /* "conv2d f16 [1, 7, 5, 33] -> 130 3x3 s2 seed 17", repeats it as a filter */
+    bool passed;
+    double error, limit; /* normalised mean square error, and what it may be */
+    const char *message; /* "" or what went wrong */
+} qs_selftest_result;
+
+typedef void (*qs_selftest_fn)(void *user, const qs_selftest_result *result);
+
+/* filter: run only the cases whose name contains it, NULL for all. QS_OK when every case passed,
+ * QS_ERROR_OTHER when one failed. */
+QS_API qs_status qs_selftest(qs_device *device, const char *filter, qs_selftest_fn report,
+                             void *user);
+
+/* Speed of single ops on fixed shapes: medians of `repeats` runs after a warm-up. */
+typedef struct qs_bench_result {
+    const char *name; /* "conv2d 3x3 f32 128 -> 128 @ 32x32" */
+    double median_ms, p95_ms, gflops, gbytes_per_s;
+} qs_bench_result;
+
+typedef void (*qs_bench_fn)(void *user, const qs_bench_result *result);
+
+QS_API qs_status qs_bench_ops(qs_device *device, const char *filter, uint32_t repeats,
+                              qs_bench_fn report, void *user);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,132 @@
+/*
+ * What is computed: tensors and nodes in execution order. No Vulkan, no memory.
+ *
+ * Activations are channels last, [n, h, w, c]; a token list [n, tokens, c] is h = tokens, w = 1 or
+ * any h * w = tokens: the same bytes. A pixel takes `stride` elements, a multiple of 4 and at
+ * least c; the pad lanes c .. ceil4(c)-1 are always zero, so that shaders load and store vectors
+ * of four without looking. A tensor may be a channel slice of another one (`parent`, `offset`):
+ * that is how a concat costs nothing.
+ */
+#ifndef QS_GRAPH_GRAPH_H
+#define QS_GRAPH_GRAPH_H
+
+#include "core/arena.h"
+#include "core/status.h"
+#include "gpu/limits.h"
+
+typedef uint32_t tensor_id;
+enum { NO_TENSOR = UINT32_MAX };
+
+typedef enum tensor_kind {
+    TENSOR_ACTIVATION, /* lives in the plan's arena */
+    TENSOR_WEIGHT,     /* lives in the model's weight buffer, packed by `weight->pack` */
+    TENSOR_STATE,      /* named memory that outlives a replay: recipe, cursor, latent, frame */
+} tensor_kind;
+
+typedef enum dtype { DTYPE_F32, DTYPE_F16, DTYPE_U32 } dtype;
+
+static inline uint32_t dtype_bytes(dtype type)
+{
+    return type == DTYPE_F16 ? 2 : 4;
+}
+
+static inline uint32_t ceil4(uint32_t value)
+{
+    return (value + 3u) & ~3u;
+}
+
+/* Where a weight comes from and how its bytes are laid out on the device. */
+typedef struct weight {
+    const char *keys[3]; /* safetensors names; several are stacked along dimension 0 */
+    uint32_t key_count;
+    uint32_t rank, shape[4]; /* of one source, as in the file: [co, ci, kh, kw], [out, in], [c] */
+    size_t packed_bytes;
+    /* values: the sources as float, stacked: [key_count * shape[0], shape[1], ...] */
+    void (*pack)(const struct weight *weight, const float *values, dtype type, void *packed);
+    dtype type;         /* element type of the packed bytes */
+    uint32_t layout[4]; /* for pack: tile sizes and the like */
+} weight;
+
+typedef struct tensor {
+    const char *name;
+    tensor_kind kind;
+    dtype type;
+    uint32_t n, h, w, c;
+    uint32_t stride;  /* elements from pixel to pixel, in the root */
+    uint32_t offset;  /* elements from the root's start: the channel offset */
+    tensor_id parent; /* NO_TENSOR: this is a root, with memory of its own */
+    uint64_t bytes;   /* a root's size */
+    const weight *weight;
+} tensor;
+
+struct graph;
+struct node;
+struct op_dispatch;
+
+/* An op's dispatch rule: fills in everything that one vkCmdDispatch needs. It runs after the whole
+ * graph is built, when offsets and strides are final. */
+typedef struct op {
+    const char *name; /* "conv2d" */
+    void (*dispatch)(const struct graph *g, const struct node *node, struct op_dispatch *out);
+} op;
+
+enum { NODE_INPUTS_MAX = 8 };
+
+typedef struct node {
+    const op *op;
+    const char *name;               /* diffusers' name: "down_blocks.0.resnets.1.conv1" */
+    tensor_id in[NODE_INPUTS_MAX];  /* NO_TENSOR where an optional input is absent */
+    uint32_t in_count;
+    tensor_id out;
+    const void *params; /* the op's own struct, copied into the graph's arena */
+    double flops;
+} node;
+
+typedef struct graph {
+    arena arena;
+    const gpu_limits *limits;
+    dtype storage; /* of activations and matrix weights */
+    tensor *tensors;
+    uint32_t tensor_count, tensor_capacity;
+    node *nodes;
+    uint32_t node_count, node_capacity;
+    char scope[256];  /* "down_blocks.0.resnets.1" */
+    qs_status status; /* the first failure; later calls do nothing, graph_status() reports */
+} graph;
+
+void graph_init(graph *g, const gpu_limits *limits, dtype storage);
+void graph_finish(graph *g);
+qs_status graph_status(const graph *g); /* QS_OK, or the first error of any call below */
+
+/* Names: graph_name(g, "conv1") is "SCOPE.conv1". */
+void graph_push_scope(graph *g, const char *format, ...) QS_PRINTF(2, 3);
+void graph_pop_scope(graph *g);
+const char *graph_name(graph *g, const char *name);
+
+/* Tensors. `name` is copied. */
+tensor_id graph_activation(graph *g, const char *name, dtype type, uint32_t n, uint32_t h,
+                           uint32_t w, uint32_t c);
+tensor_id graph_state(graph *g, const char *name, dtype type, uint32_t n, uint32_t h, uint32_t w,
+                      uint32_t c);
+tensor_id graph_weight(graph *g, const weight *source); /* copied, keys too */
+
+/* Makes `part` the channels [channel, channel + c) of `whole`. Only for an activation that is a
+ * root and nobody's parent, at a channel that is a multiple of 4. */
+bool graph_can_slice(const graph *g, tensor_id part, tensor_id whole, uint32_t channel);
+void graph_slice(graph *g, tensor_id part, tensor_id whole, uint32_t channel);
+
+/* Appends a node; params (params_bytes) and in[] are copied; name gets the scope in front. */
+void graph_node(graph *g, const op *op, const char *name, const tensor_id *in, uint32_t in_count,
+                tensor_id out, const void *params, size_t params_bytes, double flops);
+
+void graph_fail(graph *g, qs_status status); /* message already stored with qs_error */
+
+static inline const tensor *graph_tensor(const graph *g, tensor_id id)
+{
+    return &g->tensors[id];
+}
+
+tensor_id graph_root(const graph *g, tensor_id id);
+tensor_id graph_find_state(const graph *g, const char *name); /* NO_TENSOR if there is none */
+
+#endif

@@ -1,0 +1,75 @@
+/* The JSON files of a diffusers folder as structs. Every key is known or an error. */
+#ifndef QS_MODEL_CONFIG_H
+#define QS_MODEL_CONFIG_H
+
+#include "core/arena.h"
+#include "core/status.h"
+
+enum { UNET_BLOCKS_MAX = 8 };
+
+typedef enum unet_block_type {
+    BLOCK_DOWN,            /* DownBlock2D, UpBlock2D */
+    BLOCK_ATTENTION,       /* AttnDownBlock2D, AttnUpBlock2D */
+    BLOCK_RESNET_RESAMPLE, /* ResnetDownsampleBlock2D, ResnetUpsampleBlock2D */
+} unet_block_type;
+
+/* diffusers.UNet2DModel's config (unet/config.json), its names and defaults. */
+typedef struct unet_config {
+    uint32_t sample_height, sample_width; /* sample_size: a number or a pair */
+    uint32_t in_channels, out_channels;
+    uint32_t block_count;
+    uint32_t block_out_channels[UNET_BLOCKS_MAX];
+    unet_block_type down_blocks[UNET_BLOCKS_MAX], up_blocks[UNET_BLOCKS_MAX];
+    uint32_t layers_per_block;
+    bool mid_attention;            /* add_attention, and mid_block_type not null */
+    bool has_mid_block;
+    bool center_input_sample;
+    bool flip_sin_to_cos;
+    float freq_shift;
+    float mid_block_scale_factor;  /* output_scale_factor of the mid block's resnets */
+    uint32_t downsample_padding;   /* DownBlock2D / AttnDownBlock2D with conv downsampling */
+    bool resnet_downsample, resnet_upsample; /* downsample_type / upsample_type == "resnet": for the Attn blocks */
+    uint32_t attention_head_dim;   /* 0: null, one head as wide as the block */
+    uint32_t norm_num_groups;
+    uint32_t attn_norm_num_groups; /* 0: null */
+    float norm_eps;
+    bool scale_shift;              /* resnet_time_scale_shift == "scale_shift" */
+    uint32_t num_class_embeds;     /* 0: null */
+    bool class_embed_timestep;     /* class_embed_type "timestep": refused as unsupported; kept false */
+    uint32_t num_train_timesteps;  /* 0: null */
+    bool segment_embedding;        /* ours: segment_embedding.linear_{1,2} */
+} unet_config;
+
+typedef enum scheduler_class {
+    SCHEDULER_MULTISTEP,   /* ours: MultistepConsistencyScheduler */
+    SCHEDULER_CONSISTENCY, /* CMStochasticIterativeScheduler (Song et al.) */
+} scheduler_class;
+
+typedef struct scheduler_config {
+    scheduler_class class;
+    /* MultistepConsistencyScheduler: v prediction, interpolated cosine log-SNR (method: Heek et
+     * al. A.1, Hoogeboom et al. simple diffusion) */
+    double image_size, noise_size_low, noise_size_high, logsnr_min, logsnr_max, timestep_scale;
+    bool clip_sample;
+    uint32_t trained_steps[64], trained_steps_count;
+    /* CMStochasticIterativeScheduler */
+    double sigma_min, sigma_max, sigma_data, rho, s_noise;
+    uint32_t num_train_timesteps;
+    bool clip_denoised;
+} scheduler_config;
+
+typedef struct model_config {
+    arena arena; /* owns the strings */
+    unet_config unet;
+    scheduler_config scheduler;
+    bool premultiplied_alpha; /* model_index.json: image_alpha */
+    const char **labels;      /* [label_count]: id2label, or NULL entries */
+    uint32_t label_count, default_label;
+} model_config;
+
+/* dir: the model's folder. QS_ERROR_MODEL: "DIR/unet/config.json: key "act_fn" is "gelu",
+ * supported: "silu"". */
+qs_status model_config_read(const char *dir, model_config *config);
+void model_config_finish(model_config *config);
+
+#endif

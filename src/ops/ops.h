@@ -1,0 +1,130 @@
+/*
+ * The ops: each function infers the output's shape, makes the output tensor and appends one node
+ * (or a few, named NAME.something, for ops of several dispatches). An op's file has its shape rule
+ * and its dispatch rule and nothing of Vulkan. Names get the graph's scope in front.
+ *
+ * Storage is the graph's (f32 or f16), arithmetic is always float. Adding an op: CONTRIBUTING.md.
+ */
+#ifndef QS_OPS_OPS_H
+#define QS_OPS_OPS_H
+
+#include "graph/graph.h"
+
+typedef enum activation { ACTIVATION_NONE, ACTIVATION_SILU } activation;
+
+/* ---- network ------------------------------------------------------------------------------- */
+
+/* y = act(conv(x) + bias + embedding + residual). Weight: OP_CONV2D's packing of [co, ci, k, k]. */
+typedef struct conv2d_params {
+    tensor_id x;         /* [n, h, w, ci] */
+    const char *weight;  /* safetensors key of the [co, ci, k, k] weight, */
+    const char *bias;    /* of the [co] bias, or NULL */
+    tensor_id embedding; /* [n, 1, 1, co] or NO_TENSOR */
+    tensor_id residual;  /* [n, oh, ow, co] or NO_TENSOR */
+    uint32_t out_channels, kernel, stride;
+    uint32_t pad_top, pad_left, pad_bottom, pad_right;
+    activation activation;
+} conv2d_params;
+tensor_id op_conv2d(graph *g, const char *name, const conv2d_params *params);
+
+/* y = act(W f(x) + b + residual) per pixel, f = SiLU if silu_input. Several weights are stacked
+ * along the output: q, k and v as one product [n, h, w, count * co]. */
+typedef struct linear_params {
+    tensor_id x;
+    const char *weights[3]; /* keys of [co, ci] */
+    const char *biases[3];  /* keys of [co]; all NULL or none */
+    uint32_t count;         /* 1 .. 3 */
+    tensor_id residual;
+    uint32_t out_channels; /* co of one weight */
+    bool silu_input;
+    activation activation;
+} linear_params;
+tensor_id op_linear(graph *g, const char *name, const linear_params *params);
+
+/* torch.nn.GroupNorm, then x * (1 + scale) + shift, then SiLU. */
+typedef struct group_norm_params {
+    tensor_id x;
+    const char *weight, *bias; /* keys of [c] */
+    tensor_id scale_shift;     /* [n, 1, 1, 2c]: scale, then shift; or NO_TENSOR */
+    uint32_t groups;
+    float eps;
+    activation activation;
+} group_norm_params;
+tensor_id op_group_norm(graph *g, const char *name, const group_norm_params *params);
+
+/* softmax(q k^T * scale) v per head, self-attention over the h * w tokens; head i has the channels
+ * [i * width, (i + 1) * width) of each third of qkv [n, h, w, 3 * heads * width]. */
+typedef struct attention_params {
+    tensor_id qkv;
+    uint32_t heads;
+    float scale;
+} attention_params;
+tensor_id op_attention(graph *g, const char *name, const attention_params *params);
+
+tensor_id op_upsample_nearest(graph *g, const char *name, tensor_id x); /* x2 */
+tensor_id op_avg_pool(graph *g, const char *name, tensor_id x);         /* 2x2, stride 2 */
+tensor_id op_add(graph *g, const char *name, tensor_id a, tensor_id b); /* same shape */
+tensor_id op_silu(graph *g, const char *name, tensor_id x);
+
+/* Channels of a, then of b. Costs nothing where both can be slices of the result, otherwise
+ * copies the one that cannot. */
+tensor_id op_concat(graph *g, const char *name, tensor_id a, tensor_id b);
+
+/* diffusers' get_timestep_embedding of time [n, 1, 1, 1] (f32 state) -> [n, 1, 1, channels];
+ * odd channel counts end in a zero. relative: PE(time) - PE(0). */
+typedef struct time_embedding_params {
+    tensor_id time;
+    uint32_t channels;
+    bool flip_sin_to_cos;
+    float freq_shift; /* downscale_freq_shift */
+    float max_period; /* 10000 */
+    bool relative;
+} time_embedding_params;
+tensor_id op_time_embedding(graph *g, const char *name, const time_embedding_params *params);
+
+/* x [n, 1, 1, c] + table[labels[n]]; labels: u32 state [n, 1, 1, 1]; key of the [count, c] table. */
+tensor_id op_class_embedding(graph *g, const char *name, tensor_id x, tensor_id labels,
+                             const char *table, uint32_t count);
+
+/* ---- sampling (state tensors are described in sampler/state.h) ------------------------------ */
+
+/* latent = initial_scale * noise(seed[n], draw 0, element); cursor = 0 */
+void op_begin(graph *g, const char *name, tensor_id recipe, tensor_id cursor, tensor_id latent);
+
+/* time[n], segment[n] = the row's; sample = input_scale * latent, in the graph's storage type */
+tensor_id op_step_input(graph *g, const char *name, tensor_id recipe, tensor_id cursor,
+                        tensor_id latent, tensor_id time, tensor_id segment);
+
+/* latent = the row's update with the model's output; then cursor + 1 (its own node). */
+void op_sampler_row(graph *g, const char *name, tensor_id recipe, tensor_id cursor,
+                    tensor_id latent, tensor_id model_output);
+
+/* latent [n, h, w, 1 | 3 | 4] in [-1, 1] -> frame [n, h, w] packed RGBA8 (straight alpha, see
+ * premultiplied), and report: bad count (NaN, Inf), min, max. */
+void op_decode(graph *g, const char *name, tensor_id latent, tensor_id frame, tensor_id report,
+               bool premultiplied);
+
+/* ---- a dispatch, as an op's rule fills it in ------------------------------------------------ */
+
+enum { OP_CONSTANTS_MAX = 16, OP_PUSH_BYTES_MAX = 128, OP_BINDINGS_MAX = 12 };
+
+typedef enum access { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_READ_WRITE = 3 } access;
+
+typedef struct op_dispatch {
+    uint32_t shader; /* enum shader_id of the generated shader_table.h */
+    uint32_t constants[OP_CONSTANTS_MAX], constant_count;
+    uint32_t push[OP_PUSH_BYTES_MAX / 4], push_bytes;
+    struct {
+        tensor_id tensor;
+        access access;
+    } bindings[OP_BINDINGS_MAX];
+    uint32_t binding_count;
+    uint32_t groups[3];
+} op_dispatch;
+
+/* Binding i is the i-th call. An absent optional tensor (NO_TENSOR) binds `fallback`, which the
+ * shader's specialization constants keep it from reading. The whole root is bound. */
+void op_bind(const graph *g, op_dispatch *d, tensor_id tensor, access access, tensor_id fallback);
+void op_set_push(op_dispatch *d, const void *push, size_t bytes);
+
+#endif
