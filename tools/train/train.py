@@ -1,0 +1,207 @@
+"""Trains the sprite model on a processor. Phase a: diffusion. Phase b: multistep consistency, from a's average.
+
+    train.py --data DIR --out RUN --phase a --minutes 60 [--resume]
+    train.py --data DIR --out RUN --phase b --minutes 40 [--resume]
+
+RUN/a.pt and RUN/b.pt are checkpoints (network, average, optimiser, clock), written every three minutes; RUN/log.csv has
+a line per 50 steps; RUN/a_*.png and RUN/b_*.png are sample grids (rows seeds, columns step counts). --minutes is the
+whole phase's clock, which a resumed run continues; the learning rate follows the clock.
+"""
+
+import argparse
+import copy
+import csv
+import math
+import time
+from pathlib import Path
+
+import torch
+
+import data
+import sample
+import schedule as S
+from model import SegmentUNet, count_flops, count_parameters
+
+STEPS = torch.tensor([1, 2, 3, 4, 5, 6, 8, 12, 16])
+STEP_SHARES = torch.tensor([0.26, 0.18, 0.06, 0.18, 0.05, 0.05, 0.12, 0.05, 0.05])
+CHECKPOINT_S, GRID_S, LOG_STEPS = 180, 420, 50
+
+
+def parse():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--data", required=True)
+    p.add_argument("--out", required=True, type=Path)
+    p.add_argument("--phase", choices="ab", required=True)
+    p.add_argument("--minutes", type=float, required=True)
+    p.add_argument("--resume", action="store_true")
+    p.add_argument("--batch", type=int, default=64)
+    p.add_argument("--lr", type=float, help="peak; default 1e-3 (a), 3e-4 (b)")
+    p.add_argument("--ema", type=float, default=0.999)
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--label-dropout", type=float, default=0.1)
+    p.add_argument("--diffusion-rows", type=float, default=0.2, help="share of a batch in phase b")
+    p.add_argument("--guidance", type=float, default=0.0, help="the teacher's, baked in: xhat + g (xhat - xhat_any)")
+    p.add_argument("--huber", type=float, default=1e-2)
+    return p.parse_args()
+
+
+class Run:
+    """The network, its moving average, the optimiser, and the clock of one phase."""
+
+    def __init__(self, args):
+        torch.set_num_threads(args.threads)
+        self.args, self.any = args, len(data.NAMES) - 1
+        self.sprites = data.Sprites(args.data, seed=int(time.time()) if args.resume else 0)
+        self.net = SegmentUNet.create(len(data.NAMES)).to(memory_format=torch.channels_last)
+        self.step, self.images, self.seconds = 0, 0, 0.0
+        if args.phase == "b":
+            self.net.load_state_dict(torch.load(args.out / "a.pt")["average"])
+        self.teacher = copy.deepcopy(self.net).eval().requires_grad_(False) if args.phase == "b" else None
+        self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
+        self.lr = args.lr or (1e-3 if args.phase == "a" else 3e-4)
+        decay = 0.01 if args.phase == "a" else 0.0
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=self.lr, betas=(0.9, 0.99), weight_decay=decay)
+        self.path = args.out / f"{args.phase}.pt"
+        if args.resume:
+            self.load()
+
+    def load(self):
+        state = torch.load(self.path)
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.images, self.seconds = state["clock"]
+
+    def save(self):
+        state = dict(net=self.net.state_dict(), average=self.average.state_dict(), optimiser=self.optimiser.state_dict(),
+                     clock=(self.step, self.images, self.seconds), args=vars(self.args) | {"out": str(self.args.out)})
+        torch.save(state, self.path.with_suffix(".tmp"))
+        self.path.with_suffix(".tmp").rename(self.path)
+
+    def progress(self):
+        return min(self.seconds / (60 * self.args.minutes), 1.0)
+
+    def learning_rate(self):
+        """Warm-up over 300 steps, then a cosine down to 2 % over the clock."""
+        cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress()))
+        return self.lr * min(1.0, (self.step + 1) / 300) * cosine
+
+    def predict(self, net, z, t, tau, labels):
+        """v, float32, from bfloat16 arithmetic; t and tau float64 [n]."""
+        scale = S.TIMESTEP_SCALE
+        with torch.autocast("cpu", torch.bfloat16):
+            v = net(z.contiguous(memory_format=torch.channels_last), (scale * t).float(), (scale * (t - tau)).float(), labels)
+        return v.float()
+
+    def diffusion_loss(self, x, labels):
+        """mean (v - vhat)^2 with t uniform, stratified over the batch."""
+        n = len(x)
+        t = (torch.randperm(n) + torch.rand(n, dtype=torch.float64)) / n
+        z, v = S.add_noise(x, torch.randn_like(x), t)
+        return (self.predict(self.net, z, t, t, labels) - v).square().mean()
+
+    def teacher_x(self, z, t, labels):
+        """The frozen diffusion model's xhat, guided where the label is known; clipped to the pictures' range."""
+        v, g = self.predict(self.teacher, z, t, t, labels), self.args.guidance
+        if g > 0:
+            v = v + g * (v - self.predict(self.teacher, z, t, t, torch.full_like(labels, self.any)))
+        return S.predict_x(z, v, t).clamp(-1, 1)
+
+    def consistency_loss(self, x, labels):
+        """Distillation with the closed-form target; a share of rows has t = tau, the (guided) diffusion itself.
+
+        Weight 1/sigma_t on the x error, so the loss is the norm of the error in v.
+        """
+        n = len(x)
+        student = STEPS[torch.multinomial(STEP_SHARES, n, replacement=True)]
+        t, s, tau = S.draw_times(student, S.teacher_steps(self.progress() / 0.6))
+        rows = torch.rand(n) < self.args.diffusion_rows
+        uniform = torch.rand(n, dtype=torch.float64).clamp(min=1e-3)
+        t = torch.where(rows, uniform, t)
+        tau, s = torch.where(rows, t, tau), torch.where(rows, t, s)
+        z, _ = S.add_noise(x, torch.randn_like(x), t)
+        with torch.no_grad():
+            x_teacher = self.teacher_x(z, t, labels)
+            z_s = torch.where(S.column(rows, z).bool(), z, S.ddim(x_teacher, z, t, s))
+            x_ref = S.predict_x(z_s, self.predict(self.net, z_s, s, tau, labels), s).clamp(-1, 1)
+            w = S.target_weight(t, s, tau)
+            w = S.column(torch.where(rows | (s == tau), torch.zeros_like(w), w), z)
+            target = w * x_ref + (1 - w) * x_teacher
+        x_hat = S.predict_x(z, self.predict(self.net, z, t, tau, labels), t)
+        _, sigma = S.alpha_sigma(t)
+        return S.huber((x_hat - target) / S.column(sigma, z), self.args.huber).mean()
+
+    def train_step(self):
+        start = time.time()
+        x, labels = self.sprites.batch(self.args.batch)
+        labels = torch.where(torch.rand(len(labels)) < self.args.label_dropout, self.any, labels)
+        loss = self.diffusion_loss(x, labels) if self.args.phase == "a" else self.consistency_loss(x, labels)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate()
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        keep = min(self.args.ema, (1 + self.step) / (10 + self.step))
+        torch._foreach_lerp_(list(self.average.parameters()), [p.detach() for p in self.net.parameters()], 1 - keep)
+        self.step += 1
+        self.images += len(x)
+        self.seconds += time.time() - start
+        return loss.item(), norm.item()
+
+    def grid(self):
+        """Ten rows, one per class; columns 1, 2, 4, 8, 16 steps and the diffusion limit."""
+        labels = torch.arange(self.any)
+        noise = torch.randn(len(labels), 4, 32, 32, generator=torch.Generator().manual_seed(7))
+        if self.args.phase == "a":
+            columns = [sample.diffusion(self.average, noise, labels, 32), sample.diffusion(self.average, noise, labels, 32, guidance=1.0)]
+        else:
+            columns = [sample.multistep(self.average, noise, labels, n, clip=True) for n in (1, 2, 4, 8, 16)]
+            columns.append(sample.diffusion(self.average, noise, labels, 32))
+        name = f"{self.args.phase}_{round(self.seconds / 60):03d}min.png"
+        data.save_grid(torch.stack(columns, 1).flatten(0, 1), len(columns), self.args.out / name)
+
+    def validate(self):
+        """The diffusion loss of the average on held-out pictures, always the same draws; float."""
+        with torch.random.fork_rng(), torch.no_grad():
+            torch.manual_seed(0)
+            state, net = self.sprites.generator.get_state(), self.net
+            self.sprites.generator.manual_seed(1)
+            self.net = self.average
+            losses = [self.diffusion_loss(*self.sprites.batch(128, validation=True)).item() for _ in range(2)]
+            self.net = net
+            self.sprites.generator.set_state(state)
+        return sum(losses) / len(losses)
+
+
+def main():
+    args = parse()
+    args.out.mkdir(parents=True, exist_ok=True)
+    run = Run(args)
+    print(f"{count_parameters(run.net)} parameters, {count_flops(run.net) / 1e9:.3f} GFLOP", flush=True)
+    print(run.sprites.sizes(), flush=True)
+    log = csv.writer(open(args.out / f"log_{args.phase}.csv", "a"))
+    saved = drawn = time.time()
+    losses, mark = [], (time.time(), run.images)
+    while run.progress() < 1:
+        losses.append(run.train_step())
+        if run.step % LOG_STEPS == 0:
+            loss, norm = (sum(c) / len(c) for c in zip(*losses))
+            speed = (run.images - mark[1]) / (time.time() - mark[0])
+            log.writerow([run.step, run.images, f"{run.seconds:.0f}", f"{loss:.5f}", f"{norm:.3f}", f"{speed:.1f}"])
+            print(run.step, run.images, f"{run.seconds:.0f} s", f"{loss:.5f}", f"{norm:.3f}", f"{speed:.1f} img/s", flush=True)
+            losses, mark = [], (time.time(), run.images)
+        if time.time() - saved > CHECKPOINT_S:
+            run.save()
+            saved = time.time()
+        if time.time() - drawn > GRID_S:
+            run.grid()
+            print(f"validation {run.validate():.5f}", flush=True)
+            drawn = time.time()
+    run.save()
+    run.grid()
+    print(f"done: {run.step} steps, {run.images} pictures, {run.seconds:.0f} s, validation {run.validate():.5f}")
+
+
+if __name__ == "__main__":
+    main()
