@@ -70,7 +70,7 @@ typedef struct op {
     void (*dispatch)(const struct graph *g, const struct node *node, struct op_dispatch *out);
 } op;
 
-enum { NODE_INPUTS_MAX = 8 };
+enum { NODE_INPUTS_MAX = 8, GRAPH_SCOPES_MAX = 16 };
 
 typedef struct node {
     const op *op;
@@ -90,7 +90,9 @@ typedef struct graph {
     uint32_t tensor_count, tensor_capacity;
     node *nodes;
     uint32_t node_count, node_capacity;
-    char scope[256];  /* "down_blocks.0.resnets.1" */
+    char scope[256]; /* "down_blocks.0.resnets.1" */
+    size_t scope_lengths[GRAPH_SCOPES_MAX];
+    uint32_t scope_depth;
     qs_status status; /* the first failure; later calls do nothing, graph_status() reports */
 } graph;
 

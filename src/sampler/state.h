@@ -8,12 +8,21 @@
  *   labels   u32 [n]
  *   latent   f32 [n, h, w, c]
  *   frame    u32 [n, h, w]: RGBA8
- *   report   u32 [4]: NaN and Inf count; min and max as ordered integers (see decode.comp)
+ *   report   u32 [1 or n, 1, 1, 4], for the batch or for each picture, of the values that are
+ *            neither NaN nor Inf: NaN and Inf count; min, max as ordered integers (report_float());
+ *            the bits of the largest distance from the picture's first pixel (0: one flat colour)
  */
 #ifndef QS_SAMPLER_STATE_H
 #define QS_SAMPLER_STATE_H
 
 #include "core/status.h"
+#include "core/half.h"
 #include "lib/recipe.h" /* struct Recipe, struct SamplerRow: compiled by C and GLSL */
+
+/* Report words 1 and 2, ordered() of decode.comp, as floats; NaN if there was no finite value. */
+static inline float report_float(uint32_t ordered)
+{
+    return float_from_bits(ordered & 0x80000000u ? ordered & 0x7fffffffu : ~ordered);
+}
 
 #endif

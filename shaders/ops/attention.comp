@@ -1,0 +1,131 @@
+// y = softmax(q k^T * scale) v per head, with a running maximum and sum (online softmax, as in
+// FlashAttention): no matrix of scores is stored.
+//   qkv  [n, tokens, 3 * heads * width]: all q, all k, all v; head i has channels i * width ..
+//   y    [n, tokens, heads * width]
+// width is 4 * QUADS; other widths: attention_any.comp.
+//
+// A lane has ROWS queries, LANES apart, and goes through the keys KEYS at a time. One workgroup:
+// LANES * ROWS queries of one head (y) of one image (z).
+//
+// SHUFFLE, for software devices: a workgroup is exactly one subgroup of LANES = KEYS. Each lane loads
+// one key's vector, the dear instruction there, and constant shuffles hand it round (one instruction
+// each). Without it all lanes read the same address, and no subgroup size is assumed.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#if SHUFFLE
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_shuffle : require
+#endif
+#include "lib/types.glsl"
+#include "lib/args.h"
+
+layout(constant_id = 0) const uint LANES = 64;
+layout(constant_id = 1) const uint ROWS = 1;
+layout(constant_id = 2) const uint KEYS = 4;
+layout(constant_id = 3) const uint QUADS = 16;
+layout(local_size_x_id = 0) in;
+
+layout(set = 0, binding = 0, std430) readonly buffer QKV { S4 qkv[]; };
+layout(set = 0, binding = 1, std430) writeonly buffer Y { S4 y[]; };
+layout(push_constant) uniform Push { AttentionArgs args; };
+
+const float LOWEST = -3.402823e38;
+
+vec4 query[ROWS * QUADS]; // times scale
+vec4 sum[ROWS * QUADS];   // of weight * v, relative to 2^highest
+float highest[ROWS], total[ROWS];
+
+// The keys key .. key + KEYS - 1 (the last one again past the end), at one vector of their channels.
+#if SHUFFLE
+vec4 held;
+void fetch(uint base, uint key)
+{
+    held = load4(qkv, base + min(key + gl_SubgroupInvocationID, args.tokens - 1) * args.qkv.stride);
+}
+vec4 fetched(uint j) { return subgroupShuffle(held, j); }
+#else
+vec4 held[KEYS];
+void fetch(uint base, uint key)
+{
+    [[unroll]] for (uint j = 0; j < KEYS; ++j)
+        held[j] = load4(qkv, base + min(key + j, args.tokens - 1) * args.qkv.stride);
+}
+vec4 fetched(uint j) { return held[j]; }
+#endif
+
+void attend(uint keys, uint values, uint key)
+{
+    float weight[ROWS * KEYS]; // first the logits
+    [[unroll]] for (uint i = 0; i < ROWS * KEYS; ++i)
+        weight[i] = 0.0;
+    [[unroll]] for (uint quad = 0; quad < QUADS; ++quad) {
+        fetch(keys + quad, key);
+        [[unroll]] for (uint j = 0; j < KEYS; ++j) {
+            const vec4 k = fetched(j);
+            [[unroll]] for (uint r = 0; r < ROWS; ++r) {
+                const vec4 q = query[r * QUADS + quad];
+                float logit = weight[r * KEYS + j] + q.x * k.x;
+                logit += q.y * k.y;
+                logit += q.z * k.z;
+                weight[r * KEYS + j] = logit + q.w * k.w;
+            }
+        }
+    }
+
+    float rescale[ROWS];
+    [[unroll]] for (uint r = 0; r < ROWS; ++r) {
+        const float before = highest[r];
+        [[unroll]] for (uint j = 0; j < KEYS; ++j)
+            highest[r] = max(highest[r], weight[r * KEYS + j]); // a repeated key changes nothing
+        rescale[r] = exp2(before - highest[r]);
+        total[r] *= rescale[r];
+        [[unroll]] for (uint j = 0; j < KEYS; ++j) {
+            const float w = exp2(weight[r * KEYS + j] - highest[r]);
+            weight[r * KEYS + j] = key + j < args.tokens ? w : 0.0;
+            total[r] += weight[r * KEYS + j];
+        }
+    }
+
+    [[unroll]] for (uint quad = 0; quad < QUADS; ++quad) {
+        fetch(values + quad, key);
+        [[unroll]] for (uint r = 0; r < ROWS; ++r)
+            sum[r * QUADS + quad] *= rescale[r];
+        [[unroll]] for (uint j = 0; j < KEYS; ++j) {
+            const vec4 v = fetched(j);
+            [[unroll]] for (uint r = 0; r < ROWS; ++r)
+                sum[r * QUADS + quad] += weight[r * KEYS + j] * v;
+        }
+    }
+}
+
+void main()
+{
+    const uint head = gl_WorkGroupID.y, image = gl_WorkGroupID.z;
+    const uint third = args.heads * QUADS; // from q to k to v
+    const uint queries =
+        args.qkv.offset + image * args.tokens * args.qkv.stride + head * QUADS;
+    const uint first = gl_WorkGroupID.x * LANES * ROWS + gl_LocalInvocationID.x;
+    [[unroll]] for (uint r = 0; r < ROWS; ++r) {
+        const uint from = queries + min(first + r * LANES, args.tokens - 1) * args.qkv.stride;
+        [[unroll]] for (uint quad = 0; quad < QUADS; ++quad) {
+            query[r * QUADS + quad] = load4(qkv, from + quad) * args.scale;
+            sum[r * QUADS + quad] = vec4(0.0);
+        }
+        highest[r] = LOWEST;
+        total[r] = 0.0;
+    }
+
+    for (uint key = 0; key < args.tokens; key += KEYS)
+        attend(queries + third, queries + 2 * third, key);
+
+    [[unroll]] for (uint r = 0; r < ROWS; ++r) {
+        const uint token = first + r * LANES;
+        if (token < args.tokens) {
+            const uint to =
+                args.y.offset + (image * args.tokens + token) * args.y.stride + head * QUADS;
+            [[unroll]] for (uint quad = 0; quad < QUADS; ++quad)
+                store4(y, to + quad, sum[r * QUADS + quad] / total[r]);
+        }
+    }
+}

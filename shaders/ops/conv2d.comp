@@ -1,0 +1,160 @@
+// y = activation(conv(x, weight) + bias + embedding + residual), KERNEL x KERNEL, any padding and
+// step. A product with a matrix is KERNEL = 1.
+//
+//   x         [n, h_in, w_in, ci]     weight  packed by conv2d_pack
+//   bias      [co], float             embedding [n, co]
+//   residual  [n, h_out, w_out, co]   y       [n, h_out, w_out, co]
+//
+// A lane has PIXELS output pixels, LANES apart, and QUADS quads of output channels. A workgroup is
+// LANES lanes: pixels x * LANES * PIXELS .. of image z, channels y * QUADS * 4 .. .
+// Pad lanes of y become zero by themselves: packed weights, bias and all inputs are zero there.
+//
+// SHUFFLE is for software devices, where the per-lane load is the dear instruction: a workgroup is
+// exactly one subgroup of LANES, each lane loads another part of the weights once, and constant
+// shuffles (one instruction there, subgroupBroadcast is a loop) hand them round. Without it every
+// lane reads the same weight, which hardware does in one go, and no subgroup size is assumed.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#if SHUFFLE
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_shuffle : require
+#endif
+#include "lib/activation.glsl"
+#include "lib/conv2d_args.h"
+#include "lib/types.glsl"
+
+layout(constant_id = 0) const uint LANES = 8;
+layout(constant_id = 1) const uint PIXELS = 4;
+layout(constant_id = 2) const uint QUADS = 4;
+layout(constant_id = 3) const uint KERNEL = 3;
+layout(constant_id = 4) const bool HAS_BIAS = true;
+layout(constant_id = 5) const bool HAS_EMBEDDING = false;
+layout(constant_id = 6) const bool HAS_RESIDUAL = false;
+layout(constant_id = 7) const uint ACTIVATION = ACTIVATION_NONE;
+layout(local_size_x_id = 0) in;
+
+#if TEXEL // read through the texture units' loads: the view's format is the storage type
+layout(set = 0, binding = 0) uniform textureBuffer x;
+layout(set = 0, binding = 1) uniform textureBuffer weight;
+#define fetch4(buffer_name, i) texelFetch(buffer_name, int(i))
+#else
+layout(set = 0, binding = 0, std430) readonly buffer X { S4 x[]; };
+layout(set = 0, binding = 1, std430) readonly buffer Weight { S4 weight[]; };
+#define fetch4(buffer_name, i) load4(buffer_name, i)
+#endif
+layout(set = 0, binding = 2, std430) readonly buffer Bias { vec4 bias[]; };
+layout(set = 0, binding = 3, std430) readonly buffer Embedding { S4 embedding[]; };
+layout(set = 0, binding = 4, std430) readonly buffer Residual { S4 residual[]; };
+layout(set = 0, binding = 5, std430) writeonly buffer Y { S4 y[]; };
+layout(push_constant) uniform Args { conv2d_args args; };
+
+const uint BLOCK = 4 * QUADS; // the vectors of packed weight for 4 input channels and one tap
+const uint LOADS = (BLOCK + LANES - 1) / LANES;
+
+vec4 sums[PIXELS * QUADS];
+uint pixel[PIXELS];
+ivec2 corner[PIXELS]; // y, x in the input of the kernel's first tap
+
+// a / b by way of float: one correction makes it exact, a < 2^22
+uint divide(uint a, uint b)
+{
+    const uint q = uint(float(a) / float(b));
+    const int r = int(a - q * b);
+    return r < 0 ? q - 1 : r >= int(b) ? q + 1 : q;
+}
+
+#if SHUFFLE
+vec4 held[LOADS];
+void load_weights(uint block)
+{
+    [[unroll]] for (uint i = 0; i < LOADS; i++)
+        held[i] = fetch4(weight, block + i * LANES + gl_SubgroupInvocationID);
+}
+float weight_of(uint block, uint k, uint quad, uint j)
+{
+    const uint i = k * QUADS + quad;
+    return subgroupShuffle(held[i / LANES][j], i % LANES);
+}
+#else
+vec4 held[BLOCK];
+void load_weights(uint block)
+{
+    [[unroll]] for (uint i = 0; i < BLOCK; i++)
+        held[i] = fetch4(weight, block + i);
+}
+float weight_of(uint block, uint k, uint quad, uint j) { return held[k * QUADS + quad][j]; }
+#endif
+
+// sums += 4 input channels of one tap. One sum at a time takes all four products: that keeps the
+// sums in registers on a CPU, where they are spilled in between.
+void multiply(uint block, const vec4 value[PIXELS])
+{
+    load_weights(block);
+    [[unroll]] for (uint quad = 0; quad < QUADS; quad++)
+        [[unroll]] for (uint j = 0; j < 4; j++) {
+            const float w0 = weight_of(block, 0, quad, j), w1 = weight_of(block, 1, quad, j);
+            const float w2 = weight_of(block, 2, quad, j), w3 = weight_of(block, 3, quad, j);
+            [[unroll]] for (uint p = 0; p < PIXELS; p++) {
+                float sum = sums[p * QUADS + quad][j] + value[p].x * w0;
+                sum += value[p].y * w1;
+                sum += value[p].z * w2;
+                sums[p * QUADS + quad][j] = sum + value[p].w * w3;
+            }
+        }
+}
+
+void finish(uint p, uint quad, uint channel)
+{
+    const uint image = gl_WorkGroupID.z;
+    const uint row = image * args.h_out * args.w_out + pixel[p];
+    vec4 value = sums[p * QUADS + quad];
+    if (HAS_BIAS)
+        value += bias[channel];
+    if (HAS_EMBEDDING)
+        value += load4(embedding, args.embedding_offset + image * args.embedding_stride + channel);
+    if (HAS_RESIDUAL)
+        value += load4(residual, args.residual_offset + row * args.residual_stride + channel);
+    store4(y, args.y_offset + row * args.y_stride + channel, activate(ACTIVATION, value));
+}
+
+void main()
+{
+    [[unroll]] for (uint p = 0; p < PIXELS; p++) {
+        pixel[p] = (gl_WorkGroupID.x * PIXELS + p) * LANES + gl_LocalInvocationID.x;
+        const uint row = divide(pixel[p], args.w_out);
+        corner[p] = ivec2(row, pixel[p] - row * args.w_out) * int(args.step) -
+            ivec2(args.pad_top, args.pad_left);
+        [[unroll]] for (uint quad = 0; quad < QUADS; quad++)
+            sums[p * QUADS + quad] = vec4(0);
+    }
+
+    uint block = gl_WorkGroupID.y * KERNEL * KERNEL * args.quads_in * BLOCK;
+    for (uint ky = 0; ky < KERNEL; ky++)
+        for (uint kx = 0; kx < KERNEL; kx++) {
+            uint at[PIXELS];
+            bool inside[PIXELS];
+            [[unroll]] for (uint p = 0; p < PIXELS; p++) {
+                const ivec2 yx = corner[p] + ivec2(ky, kx);
+                inside[p] = uint(yx.x) < args.h_in && uint(yx.y) < args.w_in;
+                const uint row = (gl_WorkGroupID.z * args.h_in + yx.x) * args.w_in + yx.y;
+                at[p] = args.x_offset + (inside[p] ? row * args.x_stride : 0);
+            }
+            for (uint quad = 0; quad < args.quads_in; quad++) {
+                vec4 value[PIXELS];
+                [[unroll]] for (uint p = 0; p < PIXELS; p++) {
+                    value[p] = fetch4(x, at[p] + quad);
+                    value[p] = inside[p] ? value[p] : vec4(0);
+                }
+                multiply(block, value);
+                block += BLOCK;
+            }
+        }
+
+    [[unroll]] for (uint p = 0; p < PIXELS; p++)
+        [[unroll]] for (uint quad = 0; quad < QUADS; quad++) {
+            const uint channel = gl_WorkGroupID.y * QUADS + quad;
+            if (pixel[p] < args.h_out * args.w_out && channel < args.quads_out)
+                finish(p, quad, channel);
+        }
+}

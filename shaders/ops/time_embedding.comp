@@ -1,0 +1,37 @@
+// diffusers' get_timestep_embedding: y = [sin(time * f), cos(time * f)], or the cosines first; an odd
+// last channel is zero. relative: minus the embedding of time 0.
+//   time         [n] float
+//   frequencies  [channels / 2] float, from src/ops/embedding.c
+//   y            [n, 1, 1, channels]
+// A lane has four channels of one image; one workgroup: LANES of them of image y.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "lib/types.glsl"
+#include "lib/args.h"
+#include "lib/sin_cos.glsl"
+
+layout(constant_id = 0) const uint LANES = 64;
+layout(local_size_x_id = 0) in;
+
+layout(set = 0, binding = 0, std430) readonly buffer Time { float time[]; };
+layout(set = 0, binding = 1, std430) readonly buffer Frequencies { float frequencies[]; };
+layout(set = 0, binding = 2, std430) writeonly buffer Y { S4 y[]; };
+layout(push_constant) uniform Push { TimeEmbeddingArgs args; };
+
+void main()
+{
+    const uint quad = gl_GlobalInvocationID.x, image = gl_WorkGroupID.y;
+    if (4 * quad >= args.channels)
+        return;
+    const uint half_channels = args.channels / 2;
+    vec4 value = vec4(0.0);
+    for (uint i = 0; i < 4 && 4 * quad + i < 2 * half_channels; ++i) {
+        const uint channel = 4 * quad + i;
+        const bool second = channel >= half_channels;
+        const bool cosine = second != (args.cosine_first != 0);
+        const float f = frequencies[second ? channel - half_channels : channel];
+        const vec2 both = sin_cos(time[image] * f);
+        value[i] = cosine ? both.y - float(args.relative) : both.x;
+    }
+    store4(y, args.y.offset + image * args.y.stride + quad, value);
+}

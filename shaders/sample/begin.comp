@@ -1,0 +1,32 @@
+// latent = initial_scale * noise(seed of the picture, draw 0); cursor = 0.
+//   recipe   struct Recipe
+//   cursor   uint: written
+//   latent   [n, h, w, c] f32: written, pad lanes 0
+// An invocation makes one quad of channels; x counts a picture's quads, y its pictures.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "lib/philox.h"
+#include "lib/sampling_args.h"
+#include "lib/noise.glsl"
+
+layout(local_size_x = SAMPLING_WORKGROUP) in;
+
+layout(set = 0, binding = 0, std430) readonly buffer RecipeBuffer { Recipe recipe; };
+layout(set = 0, binding = 1, std430) writeonly buffer Cursor { uint cursor; };
+layout(set = 0, binding = 2, std430) writeonly buffer Latent { vec4 latent[]; };
+
+layout(push_constant) uniform Args { SamplingArgs args; };
+
+void main()
+{
+    const uint index = gl_GlobalInvocationID.x, picture = gl_GlobalInvocationID.y;
+    if (index == 0u && picture == 0u)
+        cursor = 0u;
+    if (index >= args.pixels * args.quads)
+        return;
+    const uint pixel = index / args.quads, channel = 4u * (index % args.quads);
+    const vec4 noise = noise_quad(recipe.seed_low[picture], recipe.seed_high[picture], 0u,
+                                  pixel * args.channels + channel,
+                                  min(args.channels - channel, 4u));
+    latent[picture * args.pixels * args.quads + index] = recipe.initial_scale * noise;
+}

@@ -1,0 +1,60 @@
+// The sampler's step: latent = the row's update (formulas in lib/recipe.h).
+//   recipe, cursor   read
+//   latent           [n, h, w, c] f32: read and written, pad lanes stay 0
+//   model            [n, h, w, c] in storage type: the network's output
+//   partials         [n, chunks] f32: of |e|^2, for a row with variance
+// An invocation makes one quad of channels; x counts a picture's quads, y its pictures.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "lib/philox.h"
+#include "lib/sampling_args.h"
+#include "lib/types.glsl"
+#include "lib/finite.glsl"
+#include "lib/noise.glsl"
+
+layout(local_size_x = SAMPLING_WORKGROUP) in;
+
+layout(set = 0, binding = 0, std430) readonly buffer RecipeBuffer { Recipe recipe; };
+layout(set = 0, binding = 1, std430) readonly buffer Cursor { uint cursor; };
+layout(set = 0, binding = 2, std430) buffer Latent { vec4 latent[]; };
+layout(set = 0, binding = 3, std430) readonly buffer Model { S4 model[]; };
+layout(set = 0, binding = 4, std430) readonly buffer Partials { float partials[]; };
+
+layout(push_constant) uniform Args { SamplingArgs args; };
+
+#include "lib/sampler_row.glsl"
+
+// g of the row: how much more of the predicted noise adjusted DDIM keeps.
+float adjustment(SamplerRow row, uint picture)
+{
+    float squares = 0.0;
+    for (uint chunk = 0u; chunk < args.chunks; ++chunk)
+        squares += partials[picture * args.chunks + chunk];
+    const float elements = float(args.pixels * args.channels);
+    // no predicted noise: nothing to scale
+    return squares > 0.0
+        ? sqrt(row.sigma * row.sigma + row.variance * elements / squares) - row.sigma
+        : 0.0;
+}
+
+void main()
+{
+    const uint index = gl_GlobalInvocationID.x, picture = gl_GlobalInvocationID.y;
+    if (index >= args.pixels * args.quads)
+        return;
+    const uint pixel = index / args.quads, quad = index % args.quads;
+    const uint at = picture * args.pixels * args.quads + index;
+    const uint model_at = (picture * args.pixels + pixel) * args.stride + args.offset + quad;
+
+    const SamplerRow row = current_row();
+    const vec4 x = latent[at], m = load4(model, model_at);
+    const vec4 x0 = predict_x0(row, x, m);
+    vec4 next = row.next_x0 * x0 + row.next_sample * x + row.next_model * m;
+    if (row.variance > 0.0)
+        next += adjustment(row, picture) * predict_noise(row, x, x0);
+    if (row.next_noise != 0.0)
+        next += row.next_noise * noise_quad(recipe.seed_low[picture], recipe.seed_high[picture],
+                                            row.draw, pixel * args.channels + 4u * quad,
+                                            min(args.channels - 4u * quad, 4u));
+    latent[at] = next;
+}

@@ -1,0 +1,10 @@
+/* The sub-commands, one file each. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "options.h"
+
+extern const cli_command cli_sample, cli_grid, cli_metadata, cli_forward, cli_devices, cli_inspect,
+    cli_bench, cli_selftest;
+
+#endif

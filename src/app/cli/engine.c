@@ -1,0 +1,142 @@
+#include "engine.h"
+
+#include "common/models.h"
+#include "common/recipe.h"
+#include "options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <time.h>
+
+qs_status cli_engine_open_model(cli_engine *engine)
+{
+    char *path = NULL;
+    qs_status status = app_find_model(cli_shared_options.model, &path);
+    if (status == QS_OK)
+        status = app_library(qs_model_open(path, &engine->model));
+    if (status == QS_OK)
+        qs_model_get_info(engine->model, &engine->info);
+    free(path);
+    return status;
+}
+
+qs_status cli_engine_open_device(cli_engine *engine)
+{
+    const qs_device_options options = {.select = cli_shared_options.device};
+    const qs_status status = app_library(qs_device_create(&options, &engine->device));
+    if (status == QS_OK)
+        qs_device_get_info(engine->device, &engine->device_info);
+    return status;
+}
+
+qs_status cli_engine_open(cli_engine *engine)
+{
+    const qs_status status = cli_engine_open_model(engine);
+    return status == QS_OK ? cli_engine_open_device(engine) : status;
+}
+
+qs_status cli_engine_start(cli_engine *engine, qs_session_options options)
+{
+    qs_status status = cli_precision(&options.precision);
+    if (status != QS_OK)
+        return status;
+    qs_session_destroy(engine->session);
+    engine->session = NULL;
+    engine->options = options;
+    return app_library(
+        qs_session_create(engine->device, engine->model, &options, &engine->session));
+}
+
+void cli_engine_close(cli_engine *engine)
+{
+    qs_session_destroy(engine->session);
+    qs_device_destroy(engine->device);
+    qs_model_destroy(engine->model);
+    *engine = (cli_engine){0};
+}
+
+qs_status cli_precision(qs_precision *precision)
+{
+    const char *text = cli_shared_options.precision;
+    if (text && strcmp(text, "f32") != 0 && strcmp(text, "f16") != 0)
+        return app_error(QS_ERROR_USAGE, "--precision is f32 or f16, not '%s'", text);
+    *precision = text && strcmp(text, "f16") == 0 ? QS_F16 : QS_F32;
+    return QS_OK;
+}
+
+qs_status cli_label(const cli_engine *engine, const char *text, int32_t *label)
+{
+    *label = -1;
+    if (!text)
+        return QS_OK;
+    const uint32_t count = engine->info.label_count;
+    if (count == 0)
+        return app_error(QS_ERROR_USAGE, "--label: the model %s has no labels", engine->info.name);
+    cli_nearest nearest = {.word = text};
+    for (uint32_t i = 0; i < count; i++) {
+        const char *name = qs_model_label_name(engine->model, i);
+        if (strcasecmp(name, text) == 0) {
+            *label = (int32_t)i;
+            return QS_OK;
+        }
+        cli_nearest_try(&nearest, name);
+    }
+    if (text[0] && strspn(text, "0123456789") == strlen(text)) {
+        uint64_t number = 0;
+        const qs_status status = cli_number("--label", text, 0, count - 1, &number);
+        *label = (int32_t)number;
+        return status;
+    }
+    if (nearest.best)
+        return app_error(QS_ERROR_USAGE, "--label: the model %s has no '%s'; did you mean '%s'?",
+                         engine->info.name, text, nearest.best);
+    return app_error(QS_ERROR_USAGE,
+                     "--label: the model %s has no '%s'; 'quickstep inspect' lists its %u labels",
+                     engine->info.name, text, count);
+}
+
+qs_status cli_sampler(const cli_engine *engine, const char *text, qs_sampler *sampler)
+{
+    *sampler = QS_SAMPLER_DEFAULT;
+    if (!text || strcmp(text, "default") == 0)
+        return QS_OK;
+    const qs_status status = app_library(qs_sampler_parse(text, sampler));
+    if (status != QS_OK)
+        return status;
+    return app_library(qs_model_check_sampler(engine->model, *sampler));
+}
+
+qs_status cli_seed(const char *text, uint64_t *seed)
+{
+    if (text)
+        return cli_number("--seed", text, 0, APP_SEED_MAX, seed);
+    uint32_t random;
+    if (getrandom(&random, sizeof random, 0) != sizeof random)
+        return app_error(QS_ERROR_OTHER, "no random number to be had; use --seed");
+    *seed = random;
+    return QS_OK;
+}
+
+double cli_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
+}
+
+const char *cli_bytes(uint64_t bytes)
+{
+    static char texts[4][32];
+    static unsigned next;
+    char *text = texts[next++ % 4];
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    double value = (double)bytes;
+    int unit = 0;
+    for (; value >= 1024.0 && unit < 4; unit++)
+        value /= 1024.0;
+    snprintf(text, sizeof texts[0], unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+    return text;
+}

@@ -1,0 +1,159 @@
+/* quickstep forward: the network once, for comparing with another implementation. */
+#include "commands.h"
+#include "engine.h"
+#include "signals.h"
+#include "tensors.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static struct {
+    char *input, *output, *dump;
+} texts;
+
+static const struct poptOption options[] = {
+    {"input", 'i', POPT_ARG_STRING, &texts.input, 1,
+     "Tensors \"sample\" [n, c, h, w], \"timestep\" [n], optionally \"segment\" [n] and "
+     "\"class_labels\" [n]", "FILE.safetensors"},
+    {"output", 'o', POPT_ARG_STRING, &texts.output, 2, "Where to: the tensor \"sample\"",
+     "FILE.safetensors"},
+    {"dump", '\0', POPT_ARG_STRING, &texts.dump, 3,
+     "Also write every node's output, tensor \"output\" [n, c, h, w], to DIR/NAME.safetensors",
+     "DIR"},
+    CLI_MODEL_OPTIONS,
+    CLI_DEVICE_OPTIONS,
+    CLI_HELP_OPTION,
+    CLI_END,
+};
+
+static const char notes[] =
+    "Nothing is scaled or clipped: the model gets the tensors as they are. A dumped node has its\n"
+    "diffusers name, for instance down_blocks.0.resnets.1.conv1.safetensors; the file's metadata\n"
+    "has its place in the order of execution.\n";
+
+typedef struct inputs {
+    uint32_t count;
+    float *sample, *timestep, *segment, *labels;
+} inputs;
+
+static qs_status read_inputs(const cli_engine *engine, inputs *in)
+{
+    qs_safetensors *file = NULL;
+    const char *path = texts.input;
+    qs_status status = QS_OK;
+    QS(qs_safetensors_open(path, &file));
+    TRY(cli_read_pictures(engine, path, file, "sample", QS_BATCH_MAX, &in->sample, &in->count));
+    TRY(cli_read_vector(path, file, "timestep", true, in->count, &in->timestep));
+    TRY(cli_read_vector(path, file, "segment", false, in->count, &in->segment));
+    TRY(cli_read_vector(path, file, "class_labels", false, in->count, &in->labels));
+fail:
+    qs_safetensors_close(file);
+    return status;
+}
+
+static qs_status convert_labels(const cli_engine *engine, const inputs *in, int32_t *labels)
+{
+    for (uint32_t i = 0; i < in->count; i++) {
+        const float label = in->labels[i];
+        if (!(label >= 0.0f && label < (float)engine->info.label_count))
+            return app_error(QS_ERROR_USAGE, "%s: class label %g, the model %s has %u",
+                             texts.input, (double)label, engine->info.name,
+                             engine->info.label_count);
+        labels[i] = (int32_t)label;
+    }
+    return QS_OK;
+}
+
+static qs_status dump_node(const cli_engine *engine, uint32_t index, qs_activation node)
+{
+    const size_t count = (size_t)node.n * node.c * node.h * node.w;
+    char *path = NULL;
+    float *values = calloc(count, sizeof *values);
+    if (!values || asprintf(&path, "%s/%s.safetensors", texts.dump, node.name) < 0) {
+        free(values);
+        return app_error(QS_ERROR_MEMORY, "no memory for the node %s", node.name);
+    }
+    char number[16];
+    snprintf(number, sizeof number, "%u", index);
+    const char *const metadata[] = {"index", number, NULL};
+    qs_status status = QS_OK;
+    QS(qs_session_activation(engine->session, index, &node, values));
+    TRY(cli_write_pictures(path, "output", values, node.n, node.c, node.h, node.w, metadata));
+fail:
+    free(path);
+    free(values);
+    return status;
+}
+
+static qs_status dump_nodes(const cli_engine *engine)
+{
+    if (mkdir(texts.dump, 0777) != 0 && errno != EEXIST)
+        return app_error(QS_ERROR_WRITE, "cannot make %s: %s", texts.dump, strerror(errno));
+    uint32_t index = 0;
+    qs_activation node;
+    while (qs_session_activation(engine->session, index, &node, NULL) == QS_OK) {
+        if (strchr(node.name, '/'))
+            return app_error(QS_ERROR_OTHER, "the node name %s is no file name", node.name);
+        const qs_status status = dump_node(engine, index, node);
+        if (status != QS_OK)
+            return status;
+        index++;
+    }
+    printf("%s: %u nodes\n", texts.dump, index);
+    return QS_OK;
+}
+
+static qs_status evaluate(cli_engine *engine, const inputs *in)
+{
+    const qs_model_info *info = &engine->info;
+    int32_t labels[QS_BATCH_MAX];
+    float *output = calloc((size_t)in->count * info->channels * info->height * info->width,
+                           sizeof *output);
+    qs_status status = QS_OK;
+    if (!output)
+        return app_error(QS_ERROR_MEMORY, "no memory for the output");
+    if (in->labels)
+        TRY(convert_labels(engine, in, labels));
+    QS(qs_session_forward(engine->session, in->sample, in->timestep, in->segment,
+                          in->labels ? labels : NULL, output));
+    TRY(cli_write_pictures(texts.output, "sample", output, in->count, info->channels,
+                           info->height, info->width, NULL));
+    if (texts.dump)
+        TRY(dump_nodes(engine));
+fail:
+    free(output);
+    return status;
+}
+
+static qs_status run_forward(const char *argument)
+{
+    (void)argument;
+    cli_engine engine = {0};
+    inputs in = {0};
+    qs_status status = QS_OK;
+    if (!texts.input || !texts.output)
+        return app_error(QS_ERROR_USAGE, "'forward' wants --input and --output");
+    TRY(cli_engine_open_model(&engine));
+    TRY(read_inputs(&engine, &in));
+    TRY(cli_engine_open_device(&engine));
+    TRY(cli_engine_start(&engine, (qs_session_options){.batch = in.count,
+                                                       .keep_activations = texts.dump != NULL}));
+    TRY(evaluate(&engine, &in));
+fail:
+    free(in.sample);
+    free(in.timestep);
+    free(in.segment);
+    free(in.labels);
+    cli_engine_close(&engine);
+    return status;
+}
+
+const cli_command cli_forward = {
+    .name = "forward",
+    .summary = "evaluate the network once, on tensors of a file",
+    .notes = notes,
+    .options = options,
+    .run = run_forward,
+};

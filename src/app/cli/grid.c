@@ -1,0 +1,189 @@
+/* quickstep grid: one picture that shows what more steps do. */
+#include "commands.h"
+#include "common/montage.h"
+#include "picture.h"
+#include "render.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COLUMNS_MAX = 32, ROWS_MAX = 1024, LIMIT_STEPS = 64 };
+
+static struct {
+    char *steps, *seed, *label, *count, *sampler, *batch, *scale, *output;
+} texts;
+
+static const struct poptOption options[] = {
+    {"output", 'o', POPT_ARG_STRING, &texts.output, 1, "Where to: FILE.png, or - for standard output",
+     "FILE"},
+    {"steps", 'n', POPT_ARG_STRING, &texts.steps, 2,
+     "The columns: numbers of steps, each with a sampler behind a colon if it is to be another",
+     "N[:SAMPLER],..."},
+    {"count", 'c', POPT_ARG_STRING, &texts.count, 3, "The rows: how many seeds (default: 6)", "COUNT"},
+    {"seed", 's', POPT_ARG_STRING, &texts.seed, 4, "The first row's seed (default: random)", "S"},
+    {"label", 'l', POPT_ARG_STRING, &texts.label, 5,
+     "What to draw: a label's name or number (default: the model's)", "LABEL"},
+    {"sampler", '\0', POPT_ARG_STRING, &texts.sampler, 6,
+     "default (the model's), multistep, ddim, addim or consistency", "NAME"},
+    {"batch", 'b', POPT_ARG_STRING, &texts.batch, 7,
+     "How many pictures the device draws at a time, 1 to 64 (default: up to 16)", "B"},
+    {"scale", '\0', POPT_ARG_STRING, &texts.scale, 8,
+     "Enlarge by whole pixels, 1 to 64 times (default: until a picture is 96 pixels high)", "K"},
+    CLI_MODEL_OPTIONS,
+    CLI_DEVICE_OPTIONS,
+    CLI_HELP_OPTION,
+    CLI_END,
+};
+
+static const char notes[] =
+    "Rows are seeds, columns are numbers of steps. Without --steps the columns are 1, 2, 4, 8, 16\n"
+    "and the diffusion limit: 64 steps of adjusted DDIM where the model can run it.\n"
+    "\n"
+    "  quickstep grid -o grid.png\n"
+    "  quickstep grid --steps 1,4,16,64:ddim --count 8 --seed 1 -o grid.png\n";
+
+typedef struct column {
+    uint32_t steps;
+    qs_sampler sampler;
+} column;
+
+typedef struct grid_run {
+    cli_target target;
+    column columns[COLUMNS_MAX];
+    uint32_t column_count, rows, batch, scale;
+    uint64_t seed;
+    int32_t label;
+    qs_sampler sampler;
+    char steps[sizeof((app_recipe *)0)->steps];
+} grid_run;
+
+/* "64" or "64:addim" */
+static qs_status read_column(const cli_engine *engine, char *text, grid_run *run)
+{
+    if (run->column_count == COLUMNS_MAX)
+        return app_error(QS_ERROR_USAGE, "--steps: at most %d columns", COLUMNS_MAX);
+    column *c = &run->columns[run->column_count++];
+    c->sampler = run->sampler;
+    char *colon = strchr(text, ':');
+    if (colon) {
+        *colon = '\0';
+        const qs_status status = cli_sampler(engine, colon + 1, &c->sampler);
+        if (status != QS_OK)
+            return status;
+    }
+    return cli_count("--steps", text, 1, QS_STEPS_MAX, &c->steps);
+}
+
+static qs_status read_columns(const cli_engine *engine, grid_run *run)
+{
+    const bool has_limit = qs_model_check_sampler(engine->model, QS_SAMPLER_ADDIM) == QS_OK;
+    const char *text = texts.steps ? texts.steps
+                       : has_limit ? "1,2,4,8,16,64:addim"
+                                   : "1,2,4,8,16,64";
+    if (strlen(text) >= sizeof run->steps)
+        return app_error(QS_ERROR_USAGE, "--steps: the list is too long");
+    snprintf(run->steps, sizeof run->steps, "%s", text);
+    char list[sizeof run->steps];
+    snprintf(list, sizeof list, "%s", text);
+    char *rest = list;
+    qs_status status = QS_OK;
+    while (status == QS_OK && rest)
+        status = read_column(engine, strsep(&rest, ","), run);
+    return status;
+}
+
+static qs_status read_numbers(grid_run *run)
+{
+    qs_status status = QS_OK;
+    run->rows = 6;
+    TRY(cli_count("--count", texts.count, 1, ROWS_MAX, &run->rows));
+    TRY(cli_count("--batch", texts.batch, 1, QS_BATCH_MAX, &run->batch));
+    TRY(cli_count("--scale", texts.scale, 1, 64, &run->scale));
+    TRY(cli_seed(texts.seed, &run->seed));
+    qs_precision precision;
+    TRY(cli_precision(&precision));
+    TRY(cli_target_init(&run->target, texts.output));
+    if (run->target.format != CLI_PNG || run->target.numbered)
+        status = app_error(QS_ERROR_USAGE, "-o %s: a grid is one PNG file", texts.output);
+fail:
+    return status;
+}
+
+/* Draws column by column (a column is one recipe) into the row-major list of the montage. */
+static qs_status draw_columns(cli_engine *engine, const grid_run *run, uint8_t *pixels, double *ms)
+{
+    const size_t picture_bytes = (size_t)4 * engine->info.width * engine->info.height;
+    for (uint32_t x = 0; x < run->column_count; x++) {
+        const cli_job job = {.count = run->rows,
+                             .steps = run->columns[x].steps,
+                             .sampler = run->columns[x].sampler,
+                             .seed = run->seed,
+                             .label = run->label};
+        cli_pictures pictures;
+        const qs_status status = cli_render(engine, &job, &pictures);
+        if (status != QS_OK)
+            return status;
+        for (uint32_t y = 0; y < run->rows; y++)
+            memcpy(pixels + ((size_t)y * run->column_count + x) * picture_bytes,
+                   pictures.pixels + y * picture_bytes, picture_bytes);
+        *ms += pictures.ms;
+        cli_pictures_free(&pictures);
+    }
+    return QS_OK;
+}
+
+static qs_status draw_and_write(cli_engine *engine, grid_run *run)
+{
+    const uint32_t count = run->rows * run->column_count;
+    double ms = 0.0;
+    uint8_t *pixels = calloc(count, (size_t)4 * engine->info.width * engine->info.height);
+    if (!pixels)
+        return app_error(QS_ERROR_MEMORY, "no memory for %u pictures", count);
+    qs_status status = draw_columns(engine, run, pixels, &ms);
+    app_recipe recipe;
+    const qs_recipe drawn = {.sampler = run->sampler, .seed = run->seed};
+    app_recipe_init(&recipe, engine->model, engine->device, engine->options.precision, &drawn,
+                    run->label);
+    snprintf(recipe.command, sizeof recipe.command, "grid");
+    snprintf(recipe.steps, sizeof recipe.steps, "%s", run->steps);
+    recipe.count = run->rows;
+    recipe.scale = run->scale ? run->scale : (95 + engine->info.height) / engine->info.height;
+    if (status == QS_OK)
+        status = cli_write_png(&run->target, engine, &recipe, pixels, count, run->column_count);
+    if (status == QS_OK)
+        fprintf(strcmp(run->target.path, "-") == 0 ? stderr : stdout,
+                "%s: %s, columns %s steps, rows seed %" PRIu64 " to %" PRIu64 "%s%s, %.1f ms\n",
+                run->target.path, recipe.model, run->steps, run->seed,
+                run->seed + run->rows - 1, recipe.label[0] ? ", label " : "", recipe.label, ms);
+    free(pixels);
+    return status;
+}
+
+static qs_status run_grid(const char *argument)
+{
+    (void)argument;
+    cli_engine engine = {0};
+    grid_run run = {0};
+    qs_status status = QS_OK;
+    TRY(read_numbers(&run));
+    TRY(cli_engine_open_model(&engine));
+    TRY(cli_label(&engine, texts.label, &run.label));
+    TRY(cli_sampler(&engine, texts.sampler, &run.sampler));
+    TRY(read_columns(&engine, &run));
+    TRY(cli_engine_open_device(&engine));
+    TRY(cli_engine_start(&engine,
+                         (qs_session_options){.batch = cli_batch_size(run.rows, run.batch)}));
+    TRY(draw_and_write(&engine, &run));
+fail:
+    cli_engine_close(&engine);
+    return status;
+}
+
+const cli_command cli_grid = {
+    .name = "grid",
+    .summary = "draw seeds (rows) at several numbers of steps (columns)",
+    .notes = notes,
+    .options = options,
+    .run = run_grid,
+};

@@ -1,0 +1,46 @@
+#include "progress.h"
+
+#include "common/log.h"
+#include "signals.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool enabled;
+static int shown_length;
+static char current_title[80];
+
+void cli_progress_init(bool quiet)
+{
+    const char *terminal = getenv("TERM");
+    enabled = !quiet && isatty(STDERR_FILENO) && !(terminal && strcmp(terminal, "dumb") == 0);
+    app_log_set_clear(cli_progress_clear);
+}
+
+void cli_progress_title(const char *title)
+{
+    snprintf(current_title, sizeof current_title, "%s", title);
+}
+
+bool cli_progress_step(void *user, uint32_t steps_done, uint32_t steps)
+{
+    (void)user;
+    if (enabled) {
+        const int length = fprintf(stderr, "\rstep %u of %u%s%s", steps_done, steps,
+                                   current_title[0] ? ", " : "", current_title);
+        if (length < shown_length)
+            fprintf(stderr, "%*s", shown_length - length, "");
+        shown_length = length;
+        fflush(stderr);
+    }
+    return !cli_signals_pending();
+}
+
+void cli_progress_clear(void)
+{
+    if (shown_length > 0)
+        fprintf(stderr, "\r%*s\r", shown_length, "");
+    shown_length = 0;
+}

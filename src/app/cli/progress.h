@@ -1,0 +1,22 @@
+/*
+ * One line on standard error that is rewritten while pictures are drawn; nothing where standard
+ * error is no terminal. No colours and no escape sequences: carriage return and spaces.
+ */
+#ifndef CLI_PROGRESS_H
+#define CLI_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+void cli_progress_init(bool quiet);
+
+/* What the next steps belong to: "pictures 9 to 16 of 20"; "" for nothing. */
+void cli_progress_title(const char *title);
+
+/* A qs_progress_fn: shows the step, and cancels when a signal came. */
+bool cli_progress_step(void *user, uint32_t steps_done, uint32_t steps);
+
+/* Wipes the line, if there is one. */
+void cli_progress_clear(void);
+
+#endif

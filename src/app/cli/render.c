@@ -1,0 +1,127 @@
+#include "render.h"
+
+#include "progress.h"
+#include "signals.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEFAULT_BATCH_LIMIT = 16 };
+
+/* One render's worth of inputs and outputs, `batch` pictures each. */
+typedef struct scratch {
+    int32_t labels[QS_BATCH_MAX];
+    float *noise, *floats;
+} scratch;
+
+static size_t picture_floats(const cli_engine *engine)
+{
+    return (size_t)engine->info.channels * engine->info.height * engine->info.width;
+}
+
+static size_t picture_bytes(const cli_engine *engine)
+{
+    return (size_t)4 * engine->info.height * engine->info.width;
+}
+
+uint32_t cli_batch_size(uint32_t count, uint32_t limit)
+{
+    const uint32_t most = limit ? limit : DEFAULT_BATCH_LIMIT;
+    const uint32_t renders = (count + most - 1) / most;
+    return limit ? (count < most ? count : most) : (count + renders - 1) / renders;
+}
+
+static qs_status allocate(const cli_engine *engine, const cli_job *job, cli_pictures *pictures,
+                          scratch *s)
+{
+    const size_t batch = engine->options.batch, floats = picture_floats(engine);
+    pictures->pixels = calloc(job->count, picture_bytes(engine));
+    bool failed = !pictures->pixels;
+    if (job->want_floats) {
+        pictures->floats = calloc(job->count, floats * sizeof(float));
+        s->floats = calloc(batch, floats * sizeof(float));
+        failed |= !pictures->floats || !s->floats;
+    }
+    if (job->noise) {
+        s->noise = calloc(batch, floats * sizeof(float));
+        failed |= !s->noise;
+    }
+    for (size_t i = 0; i < batch; i++)
+        s->labels[i] = job->label;
+    return failed ? app_error(QS_ERROR_MEMORY, "no memory for %u pictures", job->count) : QS_OK;
+}
+
+/* The last render may have fewer pictures to draw than the session has places: the rest repeats
+ * the first noise, or draws the next seeds, and is dropped. */
+static void copy_noise(const cli_engine *engine, const cli_job *job, uint32_t first,
+                       uint32_t wanted, float *noise)
+{
+    const size_t floats = picture_floats(engine);
+    for (uint32_t i = 0; i < engine->options.batch; i++)
+        memcpy(noise + i * floats, job->noise + (first + (i < wanted ? i : 0)) * floats,
+               floats * sizeof(float));
+}
+
+static qs_status render_batch(cli_engine *engine, const cli_job *job, uint32_t first,
+                              uint32_t wanted, const scratch *s, cli_pictures *pictures)
+{
+    const qs_recipe recipe = {
+        .steps = job->steps,
+        .sampler = job->sampler,
+        .seed = job->seed + first,
+        .labels = job->label >= 0 ? s->labels : NULL,
+        .noise = s->noise,
+    };
+    char title[64] = "";
+    if (job->count > wanted)
+        snprintf(title, sizeof title, "pictures %u to %u of %u", first + 1, first + wanted,
+                 job->count);
+    cli_progress_title(title);
+    if (job->noise)
+        copy_noise(engine, job, first, wanted, s->noise);
+
+    qs_frame frame;
+    cli_signals_defer();
+    const double start_ms = cli_now_ms();
+    qs_status status = app_library(
+        qs_session_render(engine->session, &recipe, cli_progress_step, NULL, &frame, s->floats));
+    pictures->ms += cli_now_ms() - start_ms;
+    if (cli_signals_pending())
+        status = app_error(QS_CANCELLED, "stopped");
+    cli_signals_resume();
+    if (status != QS_OK)
+        return status;
+    memcpy(pictures->pixels + first * picture_bytes(engine), frame.pixels,
+           wanted * picture_bytes(engine));
+    if (job->want_floats)
+        memcpy(pictures->floats + first * picture_floats(engine), s->floats,
+               wanted * picture_floats(engine) * sizeof(float));
+    return QS_OK;
+}
+
+qs_status cli_render(cli_engine *engine, const cli_job *job, cli_pictures *pictures)
+{
+    scratch s = {0};
+    *pictures = (cli_pictures){0};
+    qs_status status = allocate(engine, job, pictures, &s);
+    for (uint32_t first = 0; status == QS_OK && first < job->count;) {
+        const uint32_t left = job->count - first;
+        const uint32_t wanted = left < engine->options.batch ? left : engine->options.batch;
+        status = render_batch(engine, job, first, wanted, &s, pictures);
+        first += wanted;
+    }
+    cli_progress_clear();
+    free(s.noise);
+    free(s.floats);
+    if (status != QS_OK)
+        cli_pictures_free(pictures);
+    return status;
+}
+
+void cli_pictures_free(cli_pictures *pictures)
+{
+    free(pictures->pixels);
+    free(pictures->floats);
+    *pictures = (cli_pictures){0};
+}

@@ -1,0 +1,29 @@
+/* Any number of pictures of one recipe, drawn batch by batch. */
+#ifndef CLI_RENDER_H
+#define CLI_RENDER_H
+
+#include "engine.h"
+
+typedef struct cli_job {
+    uint32_t count, steps;
+    qs_sampler sampler;
+    uint64_t seed;
+    int32_t label;      /* -1: the model's default */
+    const float *noise; /* [count, c, h, w] or NULL */
+    bool want_floats;
+} cli_job;
+
+typedef struct cli_pictures {
+    uint8_t *pixels; /* [count, h, w, 4] */
+    float *floats;   /* [count, c, h, w], NULL unless wanted */
+    double ms;       /* wall clock of all renders together */
+} cli_pictures;
+
+/* The batch that draws `count` pictures in the fewest renders of at most `limit` (0: 16). */
+uint32_t cli_batch_size(uint32_t count, uint32_t limit);
+
+/* With the engine's session. QS_CANCELLED when a signal came. Free with cli_pictures_free. */
+qs_status cli_render(cli_engine *engine, const cli_job *job, cli_pictures *pictures);
+void cli_pictures_free(cli_pictures *pictures);
+
+#endif

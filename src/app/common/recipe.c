@@ -1,0 +1,218 @@
+#include "common/recipe.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The text fields: one table for writing and reading. */
+static const struct {
+    const char *key;
+    size_t offset, size;
+    bool required;
+} text_fields[] = {
+#define FIELD(name, required) \
+    {#name, offsetof(app_recipe, name), sizeof((app_recipe *)0)->name, required}
+    FIELD(command, true),    FIELD(version, true), FIELD(model, true),  FIELD(label, false),
+    FIELD(sampler, true),    FIELD(precision, true), FIELD(noise, false), FIELD(device, false),
+    FIELD(driver, false),
+#undef FIELD
+};
+enum { TEXT_FIELD_COUNT = sizeof text_fields / sizeof text_fields[0] };
+
+void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device *device,
+                     qs_precision precision, const qs_recipe *drawn, int32_t label)
+{
+    qs_model_info info;
+    qs_model_get_info(model, &info);
+    qs_device_info device_info;
+    qs_device_get_info(device, &device_info);
+    *recipe = (app_recipe){.command = "sample", .seed = drawn->seed, .count = 1, .scale = 1};
+    snprintf(recipe->version, sizeof recipe->version, "%s", qs_version());
+    snprintf(recipe->model, sizeof recipe->model, "%s", info.name);
+    snprintf(recipe->steps, sizeof recipe->steps, "%" PRIu32, drawn->steps ? drawn->steps : 1);
+    if (info.label_count > 0)
+        snprintf(recipe->label, sizeof recipe->label, "%s",
+                 qs_model_label_name(model, label < 0 ? info.default_label : (uint32_t)label));
+    const qs_sampler sampler =
+        drawn->sampler == QS_SAMPLER_DEFAULT ? info.default_sampler : drawn->sampler;
+    snprintf(recipe->sampler, sizeof recipe->sampler, "%s", qs_sampler_name(sampler));
+    snprintf(recipe->precision, sizeof recipe->precision, "%s", precision == QS_F16 ? "f16" : "f32");
+    snprintf(recipe->device, sizeof recipe->device, "%s", device_info.name);
+    snprintf(recipe->driver, sizeof recipe->driver, "%s", device_info.driver_info);
+}
+
+/* File names need not be UTF-8, JSON must be. */
+static json_t *json_text(const char *text)
+{
+    json_t *value = json_string(text);
+    if (value)
+        return value;
+    char *ascii = strdup(text);
+    for (char *c = ascii; c && *c; c++)
+        if ((unsigned char)*c >= 0x80)
+            *c = '?';
+    value = ascii ? json_string(ascii) : NULL;
+    free(ascii);
+    return value;
+}
+
+char *app_recipe_to_json(const app_recipe *recipe)
+{
+    json_t *root = json_object();
+    int failed = json_object_set_new(root, "program", json_string("quickstep"));
+    for (int i = 0; i < TEXT_FIELD_COUNT; i++) {
+        const char *text = (const char *)recipe + text_fields[i].offset;
+        if (text[0] || text_fields[i].required)
+            failed |= json_object_set_new(root, text_fields[i].key, json_text(text));
+    }
+    char *end;
+    const unsigned long steps = strtoul(recipe->steps, &end, 10);
+    failed |= json_object_set_new(root, "steps",
+                                  *end ? json_string(recipe->steps) : json_integer((long)steps));
+    failed |= json_object_set_new(root, "seed", json_integer((json_int_t)recipe->seed));
+    failed |= json_object_set_new(root, "count", json_integer(recipe->count));
+    if (recipe->scale > 1)
+        failed |= json_object_set_new(root, "scale", json_integer(recipe->scale));
+    char *text = failed ? NULL : json_dumps(root, JSON_ENSURE_ASCII);
+    json_decref(root);
+    return text;
+}
+
+static bool is_plain_text(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return false;
+    return true;
+}
+
+static qs_status read_texts(const json_t *root, app_recipe *recipe)
+{
+    for (int i = 0; i < TEXT_FIELD_COUNT; i++) {
+        const char *key = text_fields[i].key;
+        const json_t *value = json_object_get(root, key);
+        if (!value && !text_fields[i].required)
+            continue;
+        const char *text = json_string_value(value);
+        if (!text || strlen(text) >= text_fields[i].size || !is_plain_text(text))
+            return app_error(QS_ERROR_OTHER, "the recipe's \"%s\" is missing or damaged", key);
+        snprintf((char *)recipe + text_fields[i].offset, text_fields[i].size, "%s", text);
+    }
+    return QS_OK;
+}
+
+static qs_status read_number(const json_t *root, const char *key, json_int_t min, json_int_t max,
+                             json_int_t fallback, json_int_t *number)
+{
+    const json_t *value = json_object_get(root, key);
+    if (value && !json_is_integer(value))
+        return app_error(QS_ERROR_OTHER, "the recipe's \"%s\" is not a whole number", key);
+    *number = value ? json_integer_value(value) : fallback;
+    if (*number < min || *number > max)
+        return app_error(QS_ERROR_OTHER, "the recipe's \"%s\" is missing or out of range", key);
+    return QS_OK;
+}
+
+static qs_status read_steps(const json_t *root, app_recipe *recipe)
+{
+    const char *text = json_string_value(json_object_get(root, "steps"));
+    if (text) {
+        const size_t length = strspn(text, "0123456789,:abcdefghijklmnopqrstuvwxyz");
+        if (length == 0 || text[length] || length >= sizeof recipe->steps)
+            return app_error(QS_ERROR_OTHER, "the recipe's \"steps\" are damaged");
+        snprintf(recipe->steps, sizeof recipe->steps, "%s", text);
+        return QS_OK;
+    }
+    json_int_t steps;
+    const qs_status status = read_number(root, "steps", 1, QS_STEPS_MAX, 0, &steps);
+    if (status == QS_OK)
+        snprintf(recipe->steps, sizeof recipe->steps, "%" JSON_INTEGER_FORMAT, steps);
+    return status;
+}
+
+static qs_status check_words(const app_recipe *recipe)
+{
+    qs_sampler sampler;
+    if (strcmp(recipe->command, "sample") != 0 && strcmp(recipe->command, "grid") != 0)
+        return app_error(QS_ERROR_OTHER, "the recipe's command \"%s\" is unknown",
+                         recipe->command);
+    if (strcmp(recipe->precision, "f32") != 0 && strcmp(recipe->precision, "f16") != 0)
+        return app_error(QS_ERROR_OTHER, "the recipe's precision \"%s\" is unknown",
+                         recipe->precision);
+    if (qs_sampler_parse(recipe->sampler, &sampler) != QS_OK)
+        return app_error(QS_ERROR_OTHER, "the recipe's sampler \"%s\" is unknown",
+                         recipe->sampler);
+    return QS_OK;
+}
+
+qs_status app_recipe_from_json(const char *json, app_recipe *recipe)
+{
+    qs_status status = QS_OK;
+    json_int_t seed, count, scale;
+    json_error_t error;
+    *recipe = (app_recipe){0};
+    json_t *root = json_loads(json, JSON_REJECT_DUPLICATES, &error);
+    if (!json_is_object(root)) {
+        status = app_error(QS_ERROR_OTHER, "the recipe is not a JSON object");
+        goto fail;
+    }
+    TRY(read_texts(root, recipe));
+    TRY(check_words(recipe));
+    TRY(read_steps(root, recipe));
+    TRY(read_number(root, "seed", 0, INT64_MAX, -1, &seed));
+    TRY(read_number(root, "count", 1, 1 << 20, 1, &count));
+    TRY(read_number(root, "scale", 1, 64, 1, &scale));
+    recipe->seed = (uint64_t)seed;
+    recipe->count = (uint32_t)count;
+    recipe->scale = (uint32_t)scale;
+fail:
+    json_decref(root);
+    return status;
+}
+
+/* Everything but plain words goes between single quotes. */
+static void put_quoted(FILE *out, const char *option, const char *text)
+{
+    if (!text[0])
+        return;
+    const char *plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.,:/-+";
+    if (!text[strspn(text, plain)] && text[0] != '-') {
+        fprintf(out, " %s %s", option, text);
+        return;
+    }
+    fprintf(out, " %s='", option); /* with "=", so that a leading dash is no option */
+    for (; *text; text++)
+        if (*text == '\'')
+            fputs("'\\''", out);
+        else
+            fputc(*text, out);
+    fputc('\'', out);
+}
+
+char *app_recipe_command(const app_recipe *recipe)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    fprintf(out, "quickstep %s", recipe->command);
+    put_quoted(out, "--model", recipe->model);
+    put_quoted(out, "--steps", recipe->steps);
+    fprintf(out, " --seed %" PRIu64, recipe->seed);
+    put_quoted(out, "--label", recipe->label);
+    if (recipe->count > 1)
+        fprintf(out, " --count %" PRIu32, recipe->count);
+    put_quoted(out, "--sampler", recipe->sampler);
+    put_quoted(out, "--precision", recipe->precision);
+    put_quoted(out, "--noise", recipe->noise);
+    if (recipe->scale > 1)
+        fprintf(out, " --scale %" PRIu32, recipe->scale);
+    fprintf(out, " -o repeat.png");
+    if (fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
+}

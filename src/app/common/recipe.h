@@ -1,0 +1,49 @@
+/*
+ * What made a picture, as JSON in the PNG, and as the command that makes it again:
+ *
+ *     {"program": "quickstep", "version": "0.1.0", "command": "sample", "model": "sprites",
+ *      "steps": 4, "seed": 42, "count": 1, "label": "knight", "sampler": "multistep",
+ *      "precision": "f32", "device": "llvmpipe (LLVM 15.0.6, 256 bits)", "driver": "Mesa 22.3.6"}
+ *
+ * Optional: "label" (absent: the model has none), "noise" (the file that replaced the seed's
+ * noise), "scale" (absent: 1). "steps" of the command "grid" is a list, one entry per column:
+ * "1,2,4,64:addim".
+ */
+#ifndef APP_RECIPE_H
+#define APP_RECIPE_H
+
+#include "common/error.h"
+
+#define APP_SEED_MAX ((uint64_t)INT64_MAX) /* JSON's integers as most programs read them */
+
+typedef struct app_recipe {
+    char command[16]; /* "sample" or "grid" */
+    char version[32];
+    char model[128];
+    char steps[128]; /* "4"; of a grid: "1,2,4,64:addim" */
+    uint64_t seed;   /* picture i is drawn from seed + i */
+    uint32_t count, scale;
+    char label[128]; /* name, or number in decimals; "": none */
+    char sampler[32];
+    char precision[8];
+    char noise[256]; /* "": the seed's */
+    char device[256], driver[256];
+} app_recipe;
+
+/* Fills in version, model, sampler (the default resolved), label's name, precision and device;
+ * command "sample", count 1, scale 1. label -1: the model's default. */
+void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device *device,
+                     qs_precision precision, const qs_recipe *drawn, int32_t label);
+
+/* ASCII JSON on one line, to be freed by the caller; NULL without memory. */
+char *app_recipe_to_json(const app_recipe *recipe);
+
+/* The text is not trusted: unknown keys are ignored, everything known must be in range and
+ * without control characters. QS_ERROR_OTHER. */
+qs_status app_recipe_from_json(const char *json, app_recipe *recipe);
+
+/* "quickstep sample --model sprites --steps 4 ... -o repeat.png", quoted for a shell, to be freed
+ * by the caller; NULL without memory. */
+char *app_recipe_command(const app_recipe *recipe);
+
+#endif

@@ -1,0 +1,40 @@
+/* The GLFW window: events, keys, sizes. The picture of it is present.c's and ui.cpp's. */
+#ifndef VIEWER_WINDOW_H
+#define VIEWER_WINDOW_H
+
+#include <vulkan/vulkan.h>
+
+#define GLFW_INCLUDE_NONE
+#include <GLFW/glfw3.h>
+
+#include "common/error.h"
+#include "viewer/viewer.h"
+
+typedef struct window {
+    GLFWwindow *handle;
+    /* collected by the callbacks, taken by the main loop */
+    bool event;         /* anything at all happened */
+    bool scale_changed; /* moved to a screen of another density */
+    int key_step;       /* -1, +1: the arrows */
+    bool key_pause, key_save, key_new_seed;
+} window;
+
+/* Connects to the display. QS_ERROR_DEVICE without one, with advice. */
+qs_status window_system_init(void);
+void window_system_finish(void);
+
+/* The instance extensions that the window system needs, to be given to qs_device_create. */
+const char *const *window_instance_extensions(uint32_t *count);
+
+/* width, height 0: a size that suits the screen. */
+qs_status window_open(window *w, const char *title, int width, int height);
+void window_close(window *w);
+
+/* Handles what happened; waits at most `seconds` for something to happen, 0: not at all. */
+void window_poll(window *w, double seconds);
+
+bool window_wants_close(const window *w);
+bool window_is_minimised(const window *w); /* or without area */
+float window_scale(const window *w);       /* pixels per 1/96 inch, 1 on an ordinary screen */
+
+#endif

@@ -1,0 +1,63 @@
+#include "core/debug.h"
+
+#include "core/log.h"
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *word;
+    size_t offset;
+} flags[] = {
+    {"validate", offsetof(debug_words, validate)}, {"sync", offsetof(debug_words, sync)},
+    {"labels", offsetof(debug_words, labels)},     {"time", offsetof(debug_words, time)},
+    {"check", offsetof(debug_words, check)},       {"capture", offsetof(debug_words, capture)},
+};
+
+static debug_words words;
+static pthread_once_t parsed = PTHREAD_ONCE_INIT;
+
+static void parse_word(const char *word, size_t length)
+{
+    static const char dump[] = "dump=";
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (strlen(flags[i].word) == length && strncmp(flags[i].word, word, length) == 0) {
+            *(bool *)((char *)&words + flags[i].offset) = true;
+            return;
+        }
+    if (length > strlen(dump) && strncmp(word, dump, strlen(dump)) == 0)
+        words.dump_dir = strndup(word + strlen(dump), length - strlen(dump));
+    else if (length > 0)
+        log_line(QS_LOG_WARNING, "QUICKSTEP_DEBUG: unknown word '%.*s'", (int)length, word);
+}
+
+static void parse(void)
+{
+    const char *at = getenv("QUICKSTEP_DEBUG");
+    while (at && *at) {
+        const size_t length = strcspn(at, ",");
+        parse_word(at, length);
+        at += length + (at[length] == ',');
+    }
+    if (words.sync)
+        words.validate = true;
+}
+
+const debug_words *debug_get(void)
+{
+    pthread_once(&parsed, parse);
+    return &words;
+}
+
+const char *qs_debug_help(void)
+{
+    return "validate   Vulkan core validation (VK_LAYER_KHRONOS_validation); messages are errors\n"
+           "sync       synchronization validation too\n"
+           "labels     debug names and labels, for capture tools\n"
+           "time       log every op's time after a picture\n"
+           "check      count NaN and Inf after every op, name the first\n"
+           "capture    wait at the start for a capture tool, one submit per picture\n"
+           "dump=DIR   every activation of a forward call as DIR/NAME.safetensors\n";
+}

@@ -1,0 +1,258 @@
+/* Recording: once; submitted any number of times. */
+#include "gpu/internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct gpu_commands {
+    qs_device *device;
+    char *name;
+    VkCommandBuffer vk;
+    VkQueryPool queries;
+    uint32_t timestamp_count;
+    const gpu_pipeline *bound;
+};
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+qs_status gpu_command_buffer_create(qs_device *device, VkCommandBuffer *commands)
+{
+    qs_status status = QS_OK;
+    const VkCommandBufferAllocateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+        .commandPool = device->command_pool,
+        .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+        .commandBufferCount = 1,
+    };
+    VK(device, device->vk.vkAllocateCommandBuffers(device->handle, &info, commands));
+fail:
+    return status;
+}
+
+static qs_status create_queries(qs_device *device, gpu_commands *commands)
+{
+    qs_status status = QS_OK;
+    const VkQueryPoolCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
+        .queryType = VK_QUERY_TYPE_TIMESTAMP,
+        .queryCount = commands->timestamp_count,
+    };
+    if (!device->physical.limits.timestamps)
+        TRY(qs_error(QS_ERROR_DEVICE, "%s: %s has no timestamps on its compute queue",
+                     commands->name, device->physical.info.name));
+    VK(device, device->vk.vkCreateQueryPool(device->handle, &info, NULL, &commands->queries));
+fail:
+    return status;
+}
+
+qs_status gpu_commands_create(qs_device *device, const char *name, uint32_t timestamp_count,
+                              gpu_commands **commands)
+{
+    qs_status status = QS_OK;
+    *commands = NULL;
+    gpu_commands *new = calloc(1, sizeof *new);
+    if (!new)
+        return qs_error(QS_ERROR_MEMORY, "%s: no memory for a command buffer", name);
+    *new = (gpu_commands){.device = device, .timestamp_count = timestamp_count};
+    TRY(gpu_check_alive(device));
+    new->name = strdup(name);
+    if (!new->name)
+        TRY(qs_error(QS_ERROR_MEMORY, "%s: no memory for a name", name));
+    if (timestamp_count > 0)
+        TRY(create_queries(device, new));
+    TRY(gpu_command_buffer_create(device, &new->vk));
+    GPU_NAME(device, VK_OBJECT_TYPE_COMMAND_BUFFER, new->vk, name);
+    *commands = new;
+    return QS_OK;
+fail:
+    gpu_commands_destroy(device, new);
+    return status;
+}
+
+void gpu_commands_destroy(qs_device *device, gpu_commands *commands)
+{
+    if (!commands)
+        return;
+    if (commands->vk && device->state == GPU_ALIVE)
+        gpu_wait_all(device);
+    if (device->state != GPU_HUNG) {
+        device->vk.vkDestroyQueryPool(device->handle, commands->queries, NULL);
+        if (commands->vk)
+            device->vk.vkFreeCommandBuffers(device->handle, device->command_pool, 1,
+                                            &commands->vk);
+    }
+    free(commands->name);
+    free(commands);
+}
+
+/* ---- barriers ----------------------------------------------------------------------------- */
+
+void gpu_barrier_record(const qs_device *device, VkCommandBuffer commands, gpu_barrier kind)
+{
+    const VkPipelineStageFlags work =
+        VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
+    const VkAccessFlags writes = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
+    const VkAccessFlags reads = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_TRANSFER_READ_BIT;
+    VkMemoryBarrier memory = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+        .srcAccessMask = writes,
+        .dstAccessMask = reads | writes,
+    };
+    VkPipelineStageFlags from = work, to = work;
+    if (kind == GPU_BARRIER_OPEN) {
+        from |= VK_PIPELINE_STAGE_HOST_BIT;
+        memory.srcAccessMask |= VK_ACCESS_HOST_WRITE_BIT;
+    } else if (kind == GPU_BARRIER_CLOSE) {
+        to |= VK_PIPELINE_STAGE_HOST_BIT;
+        memory.dstAccessMask |= VK_ACCESS_HOST_READ_BIT;
+    }
+    device->vk.vkCmdPipelineBarrier(commands, from, to, 0, 1, &memory, 0, NULL, 0, NULL);
+}
+
+void gpu_record_barrier(gpu_commands *commands)
+{
+    gpu_barrier_record(commands->device, commands->vk, GPU_BARRIER_INNER);
+}
+
+/* ---- recording ---------------------------------------------------------------------------- */
+
+qs_status gpu_record_begin(gpu_commands *commands)
+{
+    qs_device *device = commands->device;
+    qs_status status = QS_OK;
+    const VkCommandBufferBeginInfo info = {
+        .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
+        .flags = VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT,
+    };
+    TRY(gpu_wait_all(device)); /* an earlier recording may be in flight */
+    VK(device, device->vk.vkBeginCommandBuffer(commands->vk, &info));
+    commands->bound = NULL;
+    gpu_label_begin(device, commands->vk, commands->name);
+    if (commands->queries)
+        device->vk.vkCmdResetQueryPool(commands->vk, commands->queries, 0,
+                                       commands->timestamp_count);
+    gpu_barrier_record(device, commands->vk, GPU_BARRIER_OPEN);
+fail:
+    return status;
+}
+
+qs_status gpu_record_end(gpu_commands *commands)
+{
+    qs_device *device = commands->device;
+    qs_status status = QS_OK;
+    gpu_barrier_record(device, commands->vk, GPU_BARRIER_CLOSE);
+    gpu_label_end(device, commands->vk);
+    VK(device, device->vk.vkEndCommandBuffer(commands->vk));
+fail:
+    return status;
+}
+
+static bool slice_fits(const gpu_slice *slice)
+{
+    return slice->buffer && slice->size > 0 && slice->size <= slice->buffer->size &&
+           slice->offset <= slice->buffer->size - slice->size;
+}
+
+static void push_descriptors(gpu_commands *commands, const gpu_dispatch *dispatch)
+{
+    const qs_device *device = commands->device;
+    VkDescriptorBufferInfo buffers[GPU_BINDINGS_MAX];
+    VkWriteDescriptorSet writes[GPU_BINDINGS_MAX];
+    for (uint32_t i = 0; i < dispatch->binding_count; i++) {
+        const gpu_slice *slice = &dispatch->bindings[i];
+        assert(slice_fits(slice) && slice->offset % GPU_ALIGNMENT == 0);
+        assert(slice->size <= device->physical.limits.storage_range_bytes);
+        buffers[i] = (VkDescriptorBufferInfo){
+            .buffer = slice->buffer->vk, .offset = slice->offset, .range = slice->size};
+        writes[i] = (VkWriteDescriptorSet){
+            .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+            .dstBinding = i,
+            .descriptorCount = 1,
+            .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+            .pBufferInfo = &buffers[i],
+        };
+    }
+    if (dispatch->binding_count > 0)
+        device->vk.vkCmdPushDescriptorSetKHR(commands->vk, VK_PIPELINE_BIND_POINT_COMPUTE,
+                                             dispatch->pipeline->layout, 0,
+                                             dispatch->binding_count, writes);
+}
+
+void gpu_record_dispatch(gpu_commands *commands, const gpu_dispatch *dispatch)
+{
+    const qs_device *device = commands->device;
+    const gpu_pipeline *pipeline = dispatch->pipeline;
+    assert(dispatch->binding_count == pipeline->binding_count);
+    assert(dispatch->push_bytes <= GPU_PUSH_BYTES_MAX && dispatch->push_bytes % 4 == 0);
+    for (int i = 0; i < 3; i++)
+        assert(dispatch->groups[i] > 0 &&
+               dispatch->groups[i] <= device->physical.limits.workgroup_count[i]);
+    gpu_label_begin(device, commands->vk, dispatch->label);
+    if (commands->bound != pipeline)
+        device->vk.vkCmdBindPipeline(commands->vk, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->vk);
+    commands->bound = pipeline;
+    push_descriptors(commands, dispatch);
+    if (dispatch->push_bytes > 0)
+        device->vk.vkCmdPushConstants(commands->vk, pipeline->layout, VK_SHADER_STAGE_COMPUTE_BIT,
+                                      0, dispatch->push_bytes, dispatch->push);
+    device->vk.vkCmdDispatch(commands->vk, dispatch->groups[0], dispatch->groups[1],
+                             dispatch->groups[2]);
+    gpu_label_end(device, commands->vk);
+}
+
+void gpu_record_copy(gpu_commands *commands, const gpu_slice *from, const gpu_slice *to)
+{
+    assert(from->size == to->size && slice_fits(from) && slice_fits(to));
+    const VkBufferCopy region = {
+        .srcOffset = from->offset, .dstOffset = to->offset, .size = from->size};
+    commands->device->vk.vkCmdCopyBuffer(commands->vk, from->buffer->vk, to->buffer->vk, 1,
+                                         &region);
+}
+
+void gpu_record_fill(gpu_commands *commands, const gpu_slice *to, uint32_t value)
+{
+    assert(slice_fits(to) && to->offset % 4 == 0);
+    const uint64_t size = (to->size + 3) / 4 * 4; /* buffers are a multiple of 256 bytes */
+    commands->device->vk.vkCmdFillBuffer(commands->vk, to->buffer->vk, to->offset, size, value);
+}
+
+void gpu_record_timestamp(gpu_commands *commands, uint32_t slot)
+{
+    assert(slot < commands->timestamp_count);
+    commands->device->vk.vkCmdWriteTimestamp(
+        commands->vk, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, commands->queries, slot);
+}
+
+/* ---- after recording ---------------------------------------------------------------------- */
+
+qs_status gpu_submit(qs_device *device, const gpu_commands *commands, uint64_t *ticket)
+{
+    qs_status status = QS_OK;
+    TRY(gpu_upload_finish(device));
+    TRY(gpu_submit_commands(device, commands->vk, ticket));
+fail:
+    return status;
+}
+
+qs_status gpu_commands_timestamps(qs_device *device, const gpu_commands *commands, double *ns)
+{
+    qs_status status = QS_OK;
+    const uint32_t count = commands->timestamp_count, bits = device->physical.timestamp_bits;
+    const uint64_t mask = bits < 64 ? ((uint64_t)1 << bits) - 1 : UINT64_MAX;
+    uint64_t *ticks = NULL;
+    TRY(gpu_check_alive(device));
+    if (count == 0)
+        return QS_OK;
+    ticks = calloc(count, sizeof *ticks);
+    if (!ticks)
+        TRY(qs_error(QS_ERROR_MEMORY, "no memory for %u timestamps", count));
+    VK(device, device->vk.vkGetQueryPoolResults(device->handle, commands->queries, 0, count,
+                                                count * sizeof *ticks, ticks, sizeof *ticks,
+                                                VK_QUERY_RESULT_64_BIT));
+    for (uint32_t i = 0; i < count; i++) /* since the first: the counter may wrap around */
+        ns[i] = (double)((ticks[i] - ticks[0]) & mask) * (double)device->physical.timestamp_period;
+fail:
+    free(ticks);
+    return status;
+}

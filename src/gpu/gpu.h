@@ -1,0 +1,103 @@
+/*
+ * Vulkan and nothing else: no tensors, no ops. One compute queue, one timeline semaphore.
+ * Everything here belongs to one qs_device and is used from one thread at a time.
+ */
+#ifndef QS_GPU_GPU_H
+#define QS_GPU_GPU_H
+
+#include "core/status.h"
+#include "gpu/limits.h"
+#include "shader_table.h" /* generated: enum shader_id, SHADER_COUNT, shader_table[] */
+
+#include <vulkan/vulkan_core.h>
+
+/* ---- memory: few large buffers, each with its own VkDeviceMemory -------------------------- */
+
+typedef enum gpu_memory {
+    GPU_DEVICE,   /* device local */
+    GPU_UPLOAD,   /* host visible and coherent, mapped; device local too where offered */
+    GPU_READBACK, /* host visible, coherent, cached if offered, mapped */
+} gpu_memory;
+
+typedef struct gpu_buffer {
+    VkBuffer vk;
+    VkDeviceMemory memory;
+    uint64_t size;
+    void *mapped; /* GPU_UPLOAD and GPU_READBACK */
+    uint32_t heap; /* src/gpu's own: where it lies, and its real size */
+    uint64_t allocated;
+} gpu_buffer;
+
+typedef struct gpu_slice { /* offset: a multiple of GPU_ALIGNMENT when bound to a shader */
+    const gpu_buffer *buffer;
+    uint64_t offset, size;
+} gpu_slice;
+
+enum { GPU_ALIGNMENT = 256 };
+
+/* usage: storage, transfer source and destination, always. QS_ERROR_MEMORY names what was asked
+ * for (`name`), how much, and what the heap has. A zero-initialised buffer may be destroyed. */
+qs_status gpu_buffer_create(qs_device *device, gpu_memory memory, uint64_t size, const char *name,
+                            gpu_buffer *buffer);
+void gpu_buffer_destroy(qs_device *device, gpu_buffer *buffer);
+
+/* Copies through a staging ring, in order, without waiting except for room in the ring.
+ * gpu_upload_wait makes all of it visible to later submissions. */
+qs_status gpu_upload(qs_device *device, const gpu_slice *to, const void *data);
+qs_status gpu_upload_finish(qs_device *device);
+
+/* ---- pipelines: created when first used, kept for the device's life ----------------------- */
+
+enum { GPU_CONSTANTS_MAX = 16, GPU_PUSH_BYTES_MAX = 128, GPU_BINDINGS_MAX = 12 };
+
+typedef struct gpu_pipeline gpu_pipeline;
+
+/* constants[i] is specialization constant_id i, 32 bits each. The bindings are the storage buffers
+ * 0 .. n-1 of set 0, n from the shader table, given by push descriptors. */
+qs_status gpu_pipeline_get(qs_device *device, enum shader_id shader, const uint32_t *constants,
+                           uint32_t constant_count, const gpu_pipeline **pipeline);
+
+/* ---- recording: once; submitted any number of times, also while still in flight ----------- */
+
+typedef struct gpu_commands gpu_commands;
+
+typedef struct gpu_dispatch {
+    const gpu_pipeline *pipeline;
+    const char *label; /* debug label */
+    const void *push;
+    uint32_t push_bytes;
+    const gpu_slice *bindings; /* [the pipeline's binding count] */
+    uint32_t binding_count;
+    uint32_t groups[3];
+} gpu_dispatch;
+
+/* timestamp_count: how many gpu_record_timestamp slots the commands have, 0 for none. */
+qs_status gpu_commands_create(qs_device *device, const char *name, uint32_t timestamp_count,
+                              gpu_commands **commands);
+/* Waits for the device if the commands may still be in flight. */
+void gpu_commands_destroy(qs_device *device, gpu_commands *commands);
+
+/* Opens with one full barrier (all earlier compute and transfer writes, host writes). */
+qs_status gpu_record_begin(gpu_commands *commands);
+void gpu_record_dispatch(gpu_commands *commands, const gpu_dispatch *dispatch);
+void gpu_record_barrier(gpu_commands *commands); /* compute and transfer -> compute and transfer */
+void gpu_record_copy(gpu_commands *commands, const gpu_slice *from, const gpu_slice *to);
+void gpu_record_fill(gpu_commands *commands, const gpu_slice *to, uint32_t value);
+void gpu_record_timestamp(gpu_commands *commands, uint32_t slot);
+/* Closes with a barrier to host reads. */
+qs_status gpu_record_end(gpu_commands *commands);
+
+/* ---- submission ---------------------------------------------------------------------------- */
+
+/* *ticket: the timeline value that the submission signals; larger for later ones. */
+qs_status gpu_submit(qs_device *device, const gpu_commands *commands, uint64_t *ticket);
+/* How far the device is: every ticket <= *done has finished. QS_ERROR_DEVICE_LOST. */
+qs_status gpu_poll(qs_device *device, uint64_t *done);
+/* timeout_ms: UINT32_MAX waits for up to the watchdog's 60 s, then QS_ERROR_DEVICE_LOST.
+ * Otherwise QS_OK also when the time is up. */
+qs_status gpu_wait(qs_device *device, uint64_t ticket, uint32_t timeout_ms);
+
+/* After the commands' last submission has finished: slot values in nanoseconds. */
+qs_status gpu_commands_timestamps(qs_device *device, const gpu_commands *commands, double *ns);
+
+#endif

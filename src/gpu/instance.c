@@ -1,0 +1,198 @@
+#include "gpu/internal.h"
+
+#include "core/debug.h"
+#include "core/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char validation_layer[] = "VK_LAYER_KHRONOS_validation";
+enum { EXTENSIONS_MAX = 32 };
+
+struct wishes {
+    const char *extensions[EXTENSIONS_MAX];
+    uint32_t extension_count;
+    bool validate, sync, portability;
+};
+
+static qs_status layer_exists(const char *name, bool *exists)
+{
+    qs_status status = QS_OK;
+    VkLayerProperties *layers = NULL;
+    uint32_t count = 0;
+    *exists = false;
+    VK(NULL, vkEnumerateInstanceLayerProperties(&count, NULL));
+    layers = calloc(count + 1, sizeof *layers);
+    if (!layers)
+        TRY(qs_error(QS_ERROR_MEMORY, "no memory for %u layers", count));
+    VK(NULL, vkEnumerateInstanceLayerProperties(&count, layers));
+    for (uint32_t i = 0; i < count; i++)
+        *exists |= strcmp(layers[i].layerName, name) == 0;
+fail:
+    free(layers);
+    return status;
+}
+
+/* layer: NULL for the loader's and the drivers' own. */
+static qs_status extension_exists(const char *layer, const char *name, bool *exists)
+{
+    qs_status status = QS_OK;
+    VkExtensionProperties *extensions = NULL;
+    uint32_t count = 0;
+    *exists = false;
+    VK(NULL, vkEnumerateInstanceExtensionProperties(layer, &count, NULL));
+    extensions = calloc(count + 1, sizeof *extensions);
+    if (!extensions)
+        TRY(qs_error(QS_ERROR_MEMORY, "no memory for %u extensions", count));
+    VK(NULL, vkEnumerateInstanceExtensionProperties(layer, &count, extensions));
+    for (uint32_t i = 0; i < count; i++)
+        *exists |= strcmp(extensions[i].extensionName, name) == 0;
+fail:
+    free(extensions);
+    return status;
+}
+
+static void wish(struct wishes *wishes, const char *extension)
+{
+    for (uint32_t i = 0; i < wishes->extension_count; i++)
+        if (strcmp(wishes->extensions[i], extension) == 0)
+            return;
+    wishes->extensions[wishes->extension_count++] = extension;
+}
+
+static qs_status wish_window_system(struct wishes *wishes, const char *const *extensions,
+                                    uint32_t count)
+{
+    if (count > EXTENSIONS_MAX / 2)
+        return qs_error(QS_ERROR_USAGE, "%u instance extensions, at most %d", count,
+                        EXTENSIONS_MAX / 2);
+    for (uint32_t i = 0; i < count; i++) {
+        bool exists;
+        const qs_status status = extension_exists(NULL, extensions[i], &exists);
+        if (status != QS_OK)
+            return status;
+        if (!exists)
+            return qs_error(QS_ERROR_DEVICE, "no Vulkan driver here has the instance extension %s",
+                            extensions[i]);
+        wish(wishes, extensions[i]);
+    }
+    return QS_OK;
+}
+
+static qs_status wish_validation(struct wishes *wishes)
+{
+    qs_status status = QS_OK;
+    bool exists;
+    TRY(layer_exists(validation_layer, &exists));
+    if (!exists)
+        TRY(qs_error(QS_ERROR_DEVICE, "QUICKSTEP_DEBUG=validate needs %s, which is not installed "
+                                      "(Debian: vulkan-validationlayers)", validation_layer));
+    wishes->validate = true;
+    if (!debug_get()->sync)
+        return QS_OK;
+    TRY(extension_exists(validation_layer, VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME, &exists));
+    if (!exists)
+        TRY(qs_error(QS_ERROR_DEVICE, "QUICKSTEP_DEBUG=sync: this %s has no %s", validation_layer,
+                     VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME));
+    wishes->sync = true;
+    wish(wishes, VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME);
+fail:
+    return status;
+}
+
+static qs_status wish_debugging(gpu_instance *instance, struct wishes *wishes)
+{
+    qs_status status = QS_OK;
+    bool exists;
+    if (debug_get()->validate)
+        TRY(wish_validation(wishes));
+    if (!debug_get()->validate && !debug_get()->labels)
+        return QS_OK;
+    TRY(extension_exists(NULL, VK_EXT_DEBUG_UTILS_EXTENSION_NAME, &exists));
+    if (!exists && wishes->validate)
+        TRY(extension_exists(validation_layer, VK_EXT_DEBUG_UTILS_EXTENSION_NAME, &exists));
+    if (!exists)
+        TRY(qs_error(QS_ERROR_DEVICE, "QUICKSTEP_DEBUG: no %s here",
+                     VK_EXT_DEBUG_UTILS_EXTENSION_NAME));
+    wish(wishes, VK_EXT_DEBUG_UTILS_EXTENSION_NAME);
+    instance->debug_utils = true;
+fail:
+    return status;
+}
+
+static qs_status create(gpu_instance *instance, const struct wishes *wishes)
+{
+    const char *const layers[] = {validation_layer};
+    const VkValidationFeatureEnableEXT sync[] = {
+        VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT};
+    const VkValidationFeaturesEXT features = {
+        .sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
+        .enabledValidationFeatureCount = 1,
+        .pEnabledValidationFeatures = sync,
+    };
+    VkDebugUtilsMessengerCreateInfoEXT messenger = gpu_messenger_info(instance);
+    messenger.pNext = wishes->sync ? &features : NULL;
+    const VkApplicationInfo application = {
+        .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
+        .pEngineName = "quickstep",
+        .apiVersion = VK_API_VERSION_1_2,
+    };
+    const VkInstanceCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
+        .pNext = wishes->validate ? &messenger : NULL, /* for vkCreateInstance itself */
+        .flags = wishes->portability ? VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR : 0,
+        .pApplicationInfo = &application,
+        .enabledLayerCount = wishes->validate,
+        .ppEnabledLayerNames = layers,
+        .enabledExtensionCount = wishes->extension_count,
+        .ppEnabledExtensionNames = wishes->extensions,
+    };
+    const VkResult result = vkCreateInstance(&info, NULL, &instance->handle);
+    if (result == VK_ERROR_INCOMPATIBLE_DRIVER)
+        return qs_error(QS_ERROR_DEVICE, "no Vulkan driver is installed (Debian: "
+                                         "mesa-vulkan-drivers, or the GPU vendor's package)");
+    return result == VK_SUCCESS ? QS_OK : gpu_error(NULL, result, "vkCreateInstance");
+}
+
+static qs_status create_messenger(gpu_instance *instance)
+{
+    qs_status status = QS_OK;
+    const VkDebugUtilsMessengerCreateInfoEXT info = gpu_messenger_info(instance);
+    VK(NULL, instance->vk.vkCreateDebugUtilsMessengerEXT(instance->handle, &info, NULL,
+                                                         &instance->messenger));
+fail:
+    return status;
+}
+
+qs_status gpu_instance_init(gpu_instance *instance, const char *const *extensions,
+                            uint32_t extension_count, bool debug)
+{
+    qs_status status = QS_OK;
+    struct wishes wishes = {0};
+    TRY(gpu_loader_open());
+    TRY(wish_window_system(&wishes, extensions, extension_count));
+    if (debug)
+        TRY(wish_debugging(instance, &wishes));
+    TRY(extension_exists(NULL, VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME,
+                         &wishes.portability));
+    if (wishes.portability)
+        wish(&wishes, VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME);
+    TRY(create(instance, &wishes));
+    TRY(gpu_functions_load_instance(instance->handle, &instance->vk));
+    if (wishes.validate)
+        TRY(create_messenger(instance));
+    return QS_OK;
+fail:
+    gpu_instance_finish(instance);
+    return status;
+}
+
+void gpu_instance_finish(gpu_instance *instance)
+{
+    if (instance->messenger)
+        instance->vk.vkDestroyDebugUtilsMessengerEXT(instance->handle, instance->messenger, NULL);
+    if (instance->handle && instance->vk.vkDestroyInstance)
+        instance->vk.vkDestroyInstance(instance->handle, NULL);
+    instance->messenger = VK_NULL_HANDLE;
+    instance->handle = VK_NULL_HANDLE;
+}

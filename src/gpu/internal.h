@@ -1,0 +1,186 @@
+/* What the files of src/gpu share. No other layer includes it (tests may). */
+#ifndef QS_GPU_INTERNAL_H
+#define QS_GPU_INTERNAL_H
+
+#include "gpu/functions.h" /* first: volk wants no prototypes from the Vulkan headers */
+
+#include "gpu/gpu.h"
+
+#include <quickstep/vulkan.h>
+
+#include <stdatomic.h>
+
+/* ---- results ----------------------------------------------------------------------------- */
+
+/* Maps a VkResult other than VK_SUCCESS; the message names the function in `call`. A device
+ * (NULL for calls without one) that is lost stays lost. */
+qs_status gpu_error(qs_device *device, VkResult result, const char *call);
+
+/* Like TRY, for a call that returns VkResult. */
+#define VK(device, call)                                                                          \
+    do {                                                                                          \
+        const VkResult result_ = (call);                                                          \
+        if (result_ != VK_SUCCESS) {                                                              \
+            status = gpu_error(device, result_, #call);                                           \
+            goto fail;                                                                            \
+        }                                                                                         \
+    } while (0)
+
+/* ---- instance ---------------------------------------------------------------------------- */
+
+typedef struct gpu_instance {
+    VkInstance handle;
+    struct gpu_instance_functions vk;
+    VkDebugUtilsMessengerEXT messenger;
+    bool debug_utils;                  /* names and labels are wanted and possible */
+    atomic_uint_fast64_t messages;     /* of the validation layer */
+} gpu_instance;
+
+/* debug: obey QUICKSTEP_DEBUG. A zero-initialised instance may be finished. */
+qs_status gpu_instance_init(gpu_instance *instance, const char *const *extensions,
+                            uint32_t extension_count, bool debug);
+void gpu_instance_finish(gpu_instance *instance);
+
+/* Fills in the debug messenger's wishes; its messages go to the log and are counted. */
+VkDebugUtilsMessengerCreateInfoEXT gpu_messenger_info(gpu_instance *instance);
+
+/* ---- physical devices --------------------------------------------------------------------- */
+
+typedef struct gpu_physical {
+    VkPhysicalDevice handle;
+    qs_device_info info;
+    gpu_limits limits;
+    uint32_t queue_family, timestamp_bits;
+    float timestamp_period; /* nanoseconds per tick */
+    bool dozen;             /* Vulkan on Direct3D 12: behind a native driver of the same type */
+    bool memory_budget, swapchain, portability_subset;
+    uint32_t vendor_id, device_id, driver_version;
+    uint8_t pipeline_cache_uuid[16];
+    uint32_t storage_buffers_max; /* maxPerStageDescriptorStorageBuffers */
+    uint64_t allocation_max;      /* maxMemoryAllocationSize */
+    VkSubgroupFeatureFlags subgroup_operations;
+} gpu_physical;
+
+qs_status gpu_physical_read(const gpu_instance *instance, VkPhysicalDevice handle,
+                            gpu_physical *physical);
+
+/* All of them, without duplicates; to be freed. */
+qs_status gpu_physical_list(const gpu_instance *instance, gpu_physical **list, size_t *count);
+
+/* The device that qs_device_options::select means. */
+qs_status gpu_physical_select(const gpu_physical *list, size_t count, const char *select,
+                              size_t *chosen);
+const char *gpu_device_type_name(qs_device_type type);
+
+/* The shapes of VK_KHR_cooperative_matrix that a subgroup multiplies, into info. */
+qs_status gpu_matrix_shapes_read(const gpu_instance *instance, VkPhysicalDevice handle,
+                                 qs_device_info *info);
+#define GPU_MATRIX_EXTENSION_NAME "VK_KHR_cooperative_matrix"
+/* For VkDeviceCreateInfo::pNext; *storage holds it. */
+typedef struct gpu_matrix_features {
+    VkStructureType type;
+    void *next;
+    VkBool32 cooperative_matrix, robust_buffer_access;
+} gpu_matrix_features;
+void *gpu_matrix_features_chain(gpu_matrix_features *storage, void *next);
+
+/* ---- the device --------------------------------------------------------------------------- */
+
+struct gpu_pipeline {
+    VkPipeline vk;
+    VkPipelineLayout layout;
+    uint32_t binding_count;
+    uint64_t hash;
+    enum shader_id shader;
+    uint32_t constant_count, constants[GPU_CONSTANTS_MAX];
+};
+
+typedef struct gpu_pipelines {
+    VkPipelineCache cache;
+    size_t cache_loaded_bytes; /* the payload that came from the file */
+    VkDescriptorSetLayout set_layouts[GPU_BINDINGS_MAX + 1]; /* by binding count */
+    VkPipelineLayout layouts[GPU_BINDINGS_MAX + 1];
+    gpu_pipeline **slots; /* open addressing; slot_count is a power of two or 0 */
+    size_t slot_count, used;
+} gpu_pipelines;
+
+enum { STAGING_CHUNK_COUNT = 4, STAGING_CHUNK_BYTES = 4 << 20 };
+
+typedef struct gpu_staging {
+    gpu_buffer buffer;
+    struct staging_chunk {
+        VkCommandBuffer commands;
+        uint64_t ticket; /* its last submission */
+    } chunks[STAGING_CHUNK_COUNT];
+    uint32_t current;
+    uint64_t used; /* of the current chunk */
+    bool recording;
+} gpu_staging;
+
+enum gpu_state {
+    GPU_ALIVE,
+    GPU_LOST, /* the driver said so: objects can still be destroyed */
+    GPU_HUNG, /* the watchdog said so: objects are in use for ever and are left alone */
+};
+
+struct qs_device {
+    gpu_instance instance;
+    gpu_physical physical;
+    VkDevice handle;
+    struct VolkDeviceTable vk;
+    VkQueue queue;
+    VkCommandPool command_pool;
+    VkSemaphore timeline;
+    enum gpu_state state;
+    uint64_t last_ticket, done_ticket; /* submitted; known to have finished */
+    uint64_t progress_ns;              /* when done_ticket grew, or work came to an idle device */
+    uint32_t watchdog_ms;
+    uint64_t heap_allocated[VK_MAX_MEMORY_HEAPS];
+    uint64_t memory_cap; /* tests: pretend that every heap has this size; 0: no */
+    uint32_t allocation_count;
+    gpu_pipelines pipelines;
+    gpu_staging staging;
+    qs_device *next_hung;
+};
+
+/* QS_OK, or the error of a device that was lost earlier. */
+qs_status gpu_check_alive(const qs_device *device);
+
+/* ---- submission, recording ---------------------------------------------------------------- */
+
+uint64_t gpu_clock_ns(void);
+qs_status gpu_submit_commands(qs_device *device, VkCommandBuffer commands, uint64_t *ticket);
+/* Everything that was submitted, uploads included. Objects may be destroyed afterwards, unless
+ * the device hangs. */
+qs_status gpu_wait_all(qs_device *device);
+qs_status gpu_command_buffer_create(qs_device *device, VkCommandBuffer *commands);
+
+typedef enum gpu_barrier {
+    GPU_BARRIER_OPEN,  /* all earlier compute, transfer, host -> compute, transfer */
+    GPU_BARRIER_INNER, /* compute, transfer -> compute, transfer */
+    GPU_BARRIER_CLOSE, /* compute, transfer -> the same and host reads */
+} gpu_barrier;
+void gpu_barrier_record(const qs_device *device, VkCommandBuffer commands, gpu_barrier kind);
+
+void gpu_staging_finish(qs_device *device);
+
+/* ---- pipelines ---------------------------------------------------------------------------- */
+
+qs_status gpu_pipelines_init(qs_device *device);
+void gpu_pipelines_finish(qs_device *device);
+
+/* The pipeline cache's file. Loading never fails because of the file: what does not fit is a
+ * miss. NULL: no file for this user. */
+char *gpu_cache_path(const gpu_physical *physical);
+void *gpu_cache_load(const gpu_physical *physical, const char *path, size_t *size);
+void gpu_cache_save(const gpu_physical *physical, const char *path, const void *data, size_t size);
+
+/* ---- debug names -------------------------------------------------------------------------- */
+
+void gpu_name(const qs_device *device, VkObjectType type, uint64_t handle, const char *name);
+void gpu_label_begin(const qs_device *device, VkCommandBuffer commands, const char *label);
+void gpu_label_end(const qs_device *device, VkCommandBuffer commands);
+/* Handles are pointers or integers, depending on the machine. */
+#define GPU_NAME(device, type, handle, name) gpu_name(device, type, (uint64_t)(handle), name)
+
+#endif

@@ -1,0 +1,22 @@
+/* What shapes plans: the device in numbers, no Vulkan. */
+#ifndef QS_GPU_LIMITS_H
+#define QS_GPU_LIMITS_H
+
+#include <quickstep/quickstep.h>
+
+typedef struct gpu_limits {
+    uint64_t storage_range_bytes; /* maxStorageBufferRange */
+    uint64_t memory_bytes;        /* budget of the device-local heap (VK_EXT_memory_budget, else size) */
+    uint32_t workgroup_count[3];
+    uint32_t workgroup_size[3], workgroup_invocations;
+    uint32_t shared_bytes;
+    uint32_t subgroup_size; /* the default one */
+    bool cpu;               /* a software device: other tile sizes pay */
+    bool f16;               /* 16-bit storage and shaderFloat16 */
+    bool timestamps;
+} gpu_limits;
+
+const gpu_limits *gpu_device_limits(const qs_device *device);
+uint32_t gpu_device_allocation_count(const qs_device *device);
+
+#endif

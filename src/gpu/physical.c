@@ -1,0 +1,227 @@
+/* What a physical device is and can. */
+#include "gpu/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct extensions {
+    bool push_descriptor, subgroup_size_control, cooperative_matrix;
+};
+
+static qs_device_type type_of(VkPhysicalDeviceType type)
+{
+    switch (type) {
+    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU: return QS_DEVICE_DISCRETE;
+    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU: return QS_DEVICE_INTEGRATED;
+    case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU: return QS_DEVICE_VIRTUAL;
+    case VK_PHYSICAL_DEVICE_TYPE_CPU: return QS_DEVICE_CPU;
+    default: return QS_DEVICE_OTHER;
+    }
+}
+
+const char *gpu_device_type_name(qs_device_type type)
+{
+    switch (type) {
+    case QS_DEVICE_DISCRETE: return "discrete";
+    case QS_DEVICE_INTEGRATED: return "integrated";
+    case QS_DEVICE_VIRTUAL: return "virtual";
+    case QS_DEVICE_CPU: return "cpu";
+    case QS_DEVICE_OTHER: break;
+    }
+    return "other";
+}
+
+static void unusable(gpu_physical *physical, const char *reason)
+{
+    qs_device_info *info = &physical->info;
+    if (info->unusable_reason[0] == '\0')
+        snprintf(info->unusable_reason, sizeof info->unusable_reason, "%s", reason);
+    info->usable = false;
+}
+
+static qs_status read_extensions(const gpu_instance *instance, gpu_physical *physical,
+                                 struct extensions *found)
+{
+    const struct {
+        const char *name;
+        bool *found;
+    } wanted[] = {
+        {VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME, &found->push_descriptor},
+        {VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, &found->subgroup_size_control},
+        {GPU_MATRIX_EXTENSION_NAME, &found->cooperative_matrix},
+        {VK_EXT_MEMORY_BUDGET_EXTENSION_NAME, &physical->memory_budget},
+        {VK_KHR_SWAPCHAIN_EXTENSION_NAME, &physical->swapchain},
+        {"VK_KHR_portability_subset", &physical->portability_subset},
+    };
+    qs_status status = QS_OK;
+    VkExtensionProperties *list = NULL;
+    uint32_t count = 0;
+    VK(NULL, instance->vk.vkEnumerateDeviceExtensionProperties(physical->handle, NULL, &count,
+                                                               NULL));
+    list = calloc(count + 1, sizeof *list);
+    if (!list)
+        TRY(qs_error(QS_ERROR_MEMORY, "no memory for %u device extensions", count));
+    VK(NULL, instance->vk.vkEnumerateDeviceExtensionProperties(physical->handle, NULL, &count,
+                                                               list));
+    for (uint32_t i = 0; i < count; i++)
+        for (size_t w = 0; w < sizeof wanted / sizeof *wanted; w++)
+            if (strcmp(list[i].extensionName, wanted[w].name) == 0)
+                *wanted[w].found = true;
+fail:
+    free(list);
+    return status;
+}
+
+static void copy_limits(const VkPhysicalDeviceLimits *from, gpu_physical *physical)
+{
+    gpu_limits *to = &physical->limits;
+    to->storage_range_bytes = from->maxStorageBufferRange;
+    to->shared_bytes = from->maxComputeSharedMemorySize;
+    to->workgroup_invocations = from->maxComputeWorkGroupInvocations;
+    for (int i = 0; i < 3; i++) {
+        to->workgroup_count[i] = from->maxComputeWorkGroupCount[i];
+        to->workgroup_size[i] = from->maxComputeWorkGroupSize[i];
+    }
+    physical->timestamp_period = from->timestampPeriod;
+    physical->storage_buffers_max = from->maxPerStageDescriptorStorageBuffers;
+}
+
+static void read_basics(const VkPhysicalDeviceProperties *from, gpu_physical *physical)
+{
+    qs_device_info *info = &physical->info;
+    info->type = type_of(from->deviceType);
+    info->api_version = from->apiVersion;
+    snprintf(info->name, sizeof info->name, "%s", from->deviceName);
+    physical->limits.cpu = info->type == QS_DEVICE_CPU;
+    physical->vendor_id = from->vendorID;
+    physical->device_id = from->deviceID;
+    physical->driver_version = from->driverVersion;
+    memcpy(physical->pipeline_cache_uuid, from->pipelineCacheUUID, VK_UUID_SIZE);
+    copy_limits(&from->limits, physical);
+}
+
+static void read_properties(const gpu_instance *instance, const struct extensions *extensions,
+                            gpu_physical *physical)
+{
+    VkPhysicalDeviceSubgroupSizeControlPropertiesEXT sizes = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES_EXT};
+    VkPhysicalDeviceVulkan12Properties v12 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES,
+        .pNext = extensions->subgroup_size_control ? &sizes : NULL,
+    };
+    VkPhysicalDeviceVulkan11Properties v11 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES, .pNext = &v12};
+    VkPhysicalDeviceProperties2 all = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &v11};
+    instance->vk.vkGetPhysicalDeviceProperties2(physical->handle, &all);
+
+    qs_device_info *info = &physical->info;
+    snprintf(info->driver_name, sizeof info->driver_name, "%s", v12.driverName);
+    snprintf(info->driver_info, sizeof info->driver_info, "%s", v12.driverInfo);
+    memcpy(info->uuid, v11.deviceUUID, sizeof info->uuid);
+    const bool ranged = sizes.minSubgroupSize > 0 && sizes.maxSubgroupSize > 0;
+    info->subgroup_size = v11.subgroupSize;
+    info->subgroup_size_min = ranged ? sizes.minSubgroupSize : v11.subgroupSize;
+    info->subgroup_size_max = ranged ? sizes.maxSubgroupSize : v11.subgroupSize;
+    physical->limits.subgroup_size = v11.subgroupSize;
+    physical->allocation_max = v11.maxMemoryAllocationSize;
+    physical->dozen = v12.driverID == VK_DRIVER_ID_MESA_DOZEN;
+    if (v11.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT)
+        physical->subgroup_operations = v11.subgroupSupportedOperations;
+}
+
+static void read_features(const gpu_instance *instance, gpu_physical *physical)
+{
+    VkPhysicalDeviceVulkan12Features v12 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
+    VkPhysicalDeviceVulkan11Features v11 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES, .pNext = &v12};
+    VkPhysicalDeviceFeatures2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
+                                     .pNext = &v11};
+    instance->vk.vkGetPhysicalDeviceFeatures2(physical->handle, &all);
+    qs_device_info *info = &physical->info;
+    info->f16_storage = v11.storageBuffer16BitAccess;
+    info->f16_arithmetic = v12.shaderFloat16;
+    physical->limits.f16 = info->f16_storage && info->f16_arithmetic;
+    if (!v12.timelineSemaphore)
+        unusable(physical, "no timeline semaphores");
+}
+
+static void read_memory(const gpu_instance *instance, gpu_physical *physical)
+{
+    VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
+    VkPhysicalDeviceMemoryProperties2 all = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
+        .pNext = physical->memory_budget ? &budget : NULL,
+    };
+    instance->vk.vkGetPhysicalDeviceMemoryProperties2(physical->handle, &all);
+    const VkPhysicalDeviceMemoryProperties *memory = &all.memoryProperties;
+    for (uint32_t i = 0; i < memory->memoryHeapCount; i++) {
+        const VkMemoryHeap *heap = &memory->memoryHeaps[i];
+        if (!(heap->flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) ||
+            heap->size <= physical->info.memory_bytes)
+            continue;
+        physical->info.memory_bytes = heap->size;
+        physical->limits.memory_bytes = budget.heapBudget[i] ? budget.heapBudget[i] : heap->size;
+    }
+}
+
+/* A family with graphics can present as well; without one, any that computes. */
+static qs_status read_queues(const gpu_instance *instance, gpu_physical *physical)
+{
+    uint32_t count = 0;
+    instance->vk.vkGetPhysicalDeviceQueueFamilyProperties(physical->handle, &count, NULL);
+    VkQueueFamilyProperties *families = calloc(count + 1, sizeof *families);
+    if (!families)
+        return qs_error(QS_ERROR_MEMORY, "no memory for %u queue families", count);
+    instance->vk.vkGetPhysicalDeviceQueueFamilyProperties(physical->handle, &count, families);
+    uint32_t best = count;
+    for (uint32_t i = 0; i < count; i++) {
+        const VkQueueFlags flags = families[i].queueFlags;
+        if (!(flags & VK_QUEUE_COMPUTE_BIT) || families[i].queueCount == 0)
+            continue;
+        if (best == count || ((flags & VK_QUEUE_GRAPHICS_BIT) &&
+                              !(families[best].queueFlags & VK_QUEUE_GRAPHICS_BIT)))
+            best = i;
+    }
+    if (best == count) {
+        unusable(physical, "no compute queue");
+    } else {
+        physical->queue_family = best;
+        physical->timestamp_bits = families[best].timestampValidBits;
+        physical->limits.timestamps =
+            physical->timestamp_bits > 0 && physical->timestamp_period > 0;
+        physical->info.timestamps = physical->limits.timestamps;
+    }
+    free(families);
+    return QS_OK;
+}
+
+qs_status gpu_physical_read(const gpu_instance *instance, VkPhysicalDevice handle,
+                            gpu_physical *physical)
+{
+    qs_status status = QS_OK;
+    VkPhysicalDeviceProperties basics;
+    struct extensions extensions = {0};
+    *physical = (gpu_physical){.handle = handle, .info.usable = true};
+    instance->vk.vkGetPhysicalDeviceProperties(handle, &basics);
+    read_basics(&basics, physical);
+    if (basics.apiVersion < VK_API_VERSION_1_2) { /* nothing below may be asked of it */
+        unusable(physical, "its driver is older than Vulkan 1.2");
+        return QS_OK;
+    }
+    TRY(read_extensions(instance, physical, &extensions));
+    read_properties(instance, &extensions, physical);
+    read_features(instance, physical);
+    read_memory(instance, physical);
+    TRY(read_queues(instance, physical));
+    if (extensions.cooperative_matrix)
+        TRY(gpu_matrix_shapes_read(instance, handle, &physical->info));
+    physical->info.push_descriptors = extensions.push_descriptor;
+    if (!extensions.push_descriptor)
+        unusable(physical, "no VK_KHR_push_descriptor");
+fail:
+    return status;
+}

@@ -1,0 +1,270 @@
+/* Pipelines: made when first asked for, found again by shader and constants. */
+#include "gpu/internal.h"
+
+#include "core/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- layouts: one per number of bindings -------------------------------------------------- */
+
+static qs_status create_layout(qs_device *device, uint32_t binding_count)
+{
+    qs_status status = QS_OK;
+    gpu_pipelines *pipelines = &device->pipelines;
+    VkDescriptorSetLayoutBinding bindings[GPU_BINDINGS_MAX];
+    for (uint32_t i = 0; i < binding_count; i++)
+        bindings[i] = (VkDescriptorSetLayoutBinding){
+            .binding = i,
+            .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+            .descriptorCount = 1,
+            .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT,
+        };
+    const VkDescriptorSetLayoutCreateInfo set = {
+        .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
+        .flags = VK_DESCRIPTOR_SET_LAYOUT_CREATE_PUSH_DESCRIPTOR_BIT_KHR,
+        .bindingCount = binding_count,
+        .pBindings = bindings,
+    };
+    const VkPushConstantRange push = {
+        .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .offset = 0, .size = GPU_PUSH_BYTES_MAX};
+    VkDescriptorSetLayout *set_layout = &pipelines->set_layouts[binding_count];
+    if (!*set_layout)
+        VK(device, device->vk.vkCreateDescriptorSetLayout(device->handle, &set, NULL, set_layout));
+    const VkPipelineLayoutCreateInfo layout = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+        .setLayoutCount = 1,
+        .pSetLayouts = set_layout,
+        .pushConstantRangeCount = 1,
+        .pPushConstantRanges = &push,
+    };
+    VK(device, device->vk.vkCreatePipelineLayout(device->handle, &layout, NULL,
+                                                 &pipelines->layouts[binding_count]));
+fail:
+    return status;
+}
+
+/* ---- one pipeline ------------------------------------------------------------------------- */
+
+static qs_status check_shader(const qs_device *device, const struct shader_entry *shader)
+{
+    const gpu_physical *physical = &device->physical;
+    const char *missing = NULL;
+    if (shader->f16 && !physical->limits.f16)
+        missing = "16-bit floats";
+    if (shader->cooperative_matrix && physical->info.matrix_shape_count == 0)
+        missing = "cooperative matrices";
+    if (shader->subgroup_operations & ~physical->subgroup_operations)
+        missing = "its subgroup operations";
+    if (missing)
+        return qs_error(QS_ERROR_DEVICE, "shader %s needs %s, which %s lacks", shader->name,
+                        missing, physical->info.name);
+    if (shader->binding_count > physical->storage_buffers_max)
+        return qs_error(QS_ERROR_DEVICE, "shader %s binds %u buffers, %s allows %u", shader->name,
+                        shader->binding_count, physical->info.name,
+                        physical->storage_buffers_max);
+    return QS_OK;
+}
+
+static qs_status create_vk(qs_device *device, gpu_pipeline *pipeline, VkShaderModule module)
+{
+    qs_status status = QS_OK;
+    VkSpecializationMapEntry entries[GPU_CONSTANTS_MAX];
+    for (uint32_t i = 0; i < pipeline->constant_count; i++)
+        entries[i] = (VkSpecializationMapEntry){
+            .constantID = i, .offset = i * 4, .size = sizeof(uint32_t)};
+    const VkSpecializationInfo constants = {
+        .mapEntryCount = pipeline->constant_count,
+        .pMapEntries = entries,
+        .dataSize = pipeline->constant_count * sizeof(uint32_t),
+        .pData = pipeline->constants,
+    };
+    const VkComputePipelineCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                  .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+                  .module = module,
+                  .pName = "main",
+                  .pSpecializationInfo = &constants},
+        .layout = pipeline->layout,
+    };
+    VK(device, device->vk.vkCreateComputePipelines(device->handle, device->pipelines.cache, 1,
+                                                   &info, NULL, &pipeline->vk));
+fail:
+    return status;
+}
+
+static void destroy_pipeline(qs_device *device, gpu_pipeline *pipeline)
+{
+    if (!pipeline)
+        return;
+    device->vk.vkDestroyPipeline(device->handle, pipeline->vk, NULL);
+    free(pipeline);
+}
+
+static qs_status create_pipeline(qs_device *device, const gpu_pipeline *key,
+                                 gpu_pipeline **pipeline)
+{
+    qs_status status = QS_OK;
+    const struct shader_entry *shader = &shader_table[key->shader];
+    const VkShaderModuleCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
+        .codeSize = shader->code_bytes,
+        .pCode = shader->code,
+    };
+    VkShaderModule module = VK_NULL_HANDLE;
+    gpu_pipeline *new = malloc(sizeof *new);
+    if (!new)
+        return qs_error(QS_ERROR_MEMORY, "shader %s: no memory for a pipeline", shader->name);
+    *new = *key;
+    new->binding_count = shader->binding_count;
+    TRY(check_shader(device, shader));
+    if (!device->pipelines.layouts[shader->binding_count])
+        TRY(create_layout(device, shader->binding_count));
+    new->layout = device->pipelines.layouts[shader->binding_count];
+    const uint64_t start = gpu_clock_ns();
+    VK(device, device->vk.vkCreateShaderModule(device->handle, &info, NULL, &module));
+    TRY(create_vk(device, new, module));
+    GPU_NAME(device, VK_OBJECT_TYPE_PIPELINE, new->vk, shader->name);
+    log_line(QS_LOG_DEBUG, "pipeline %s: %.1f ms", shader->name,
+             (double)(gpu_clock_ns() - start) * 1e-6);
+    *pipeline = new;
+    new = NULL;
+fail:
+    device->vk.vkDestroyShaderModule(device->handle, module, NULL);
+    destroy_pipeline(device, new);
+    return status == QS_OK ? QS_OK : qs_error_prefix(status, "shader %s", shader->name);
+}
+
+/* ---- the table ---------------------------------------------------------------------------- */
+
+static uint64_t hash_key(const gpu_pipeline *key)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    hash = (hash ^ (uint64_t)key->shader) * 0x100000001b3u;
+    hash = (hash ^ key->constant_count) * 0x100000001b3u;
+    for (uint32_t i = 0; i < key->constant_count; i++)
+        hash = (hash ^ key->constants[i]) * 0x100000001b3u;
+    return hash ^ hash >> 32;
+}
+
+static bool same_key(const gpu_pipeline *a, const gpu_pipeline *b)
+{
+    return a->hash == b->hash && a->shader == b->shader &&
+           a->constant_count == b->constant_count &&
+           memcmp(a->constants, b->constants, a->constant_count * sizeof *a->constants) == 0;
+}
+
+/* Where the key is, or the free slot where it belongs. */
+static gpu_pipeline **find_slot(gpu_pipeline **slots, size_t count, const gpu_pipeline *key)
+{
+    size_t at = key->hash & (count - 1);
+    while (slots[at] && !same_key(slots[at], key))
+        at = (at + 1) & (count - 1);
+    return &slots[at];
+}
+
+/* Room for one more, at most three quarters full. */
+static qs_status grow(gpu_pipelines *pipelines)
+{
+    if (4 * (pipelines->used + 1) <= 3 * pipelines->slot_count)
+        return QS_OK;
+    const size_t count = pipelines->slot_count ? 2 * pipelines->slot_count : 64;
+    gpu_pipeline **slots = calloc(count, sizeof *slots);
+    if (!slots)
+        return qs_error(QS_ERROR_MEMORY, "no memory for %zu pipelines", count);
+    for (size_t i = 0; i < pipelines->slot_count; i++)
+        if (pipelines->slots[i])
+            *find_slot(slots, count, pipelines->slots[i]) = pipelines->slots[i];
+    free(pipelines->slots);
+    pipelines->slots = slots;
+    pipelines->slot_count = count;
+    return QS_OK;
+}
+
+qs_status gpu_pipeline_get(qs_device *device, enum shader_id shader, const uint32_t *constants,
+                           uint32_t constant_count, const gpu_pipeline **pipeline)
+{
+    assert((unsigned)shader < SHADER_COUNT && constant_count <= GPU_CONSTANTS_MAX);
+    qs_status status = QS_OK;
+    gpu_pipelines *pipelines = &device->pipelines;
+    gpu_pipeline key = {.shader = shader, .constant_count = constant_count};
+    if (constant_count > 0)
+        memcpy(key.constants, constants, constant_count * sizeof *constants);
+    key.hash = hash_key(&key);
+    TRY(gpu_check_alive(device));
+    TRY(grow(pipelines));
+    gpu_pipeline **slot = find_slot(pipelines->slots, pipelines->slot_count, &key);
+    if (!*slot) {
+        TRY(create_pipeline(device, &key, slot));
+        pipelines->used++;
+    }
+    *pipeline = *slot;
+fail:
+    return status;
+}
+
+/* ---- life, and the cache ------------------------------------------------------------------ */
+
+static VkResult create_cache(qs_device *device, const void *data, size_t size)
+{
+    const VkPipelineCacheCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
+        .initialDataSize = size,
+        .pInitialData = data,
+    };
+    return device->vk.vkCreatePipelineCache(device->handle, &info, NULL,
+                                            &device->pipelines.cache);
+}
+
+qs_status gpu_pipelines_init(qs_device *device)
+{
+    qs_status status = QS_OK;
+    size_t size = 0;
+    char *path = gpu_cache_path(&device->physical);
+    void *data = path ? gpu_cache_load(&device->physical, path, &size) : NULL;
+    if (data && create_cache(device, data, size) == VK_SUCCESS)
+        device->pipelines.cache_loaded_bytes = size;
+    else
+        VK(device, create_cache(device, NULL, 0));
+fail:
+    free(data);
+    free(path);
+    return status;
+}
+
+/* A cache that cannot be written is a slower start next time, nothing more. */
+static void save_cache(qs_device *device)
+{
+    size_t size = 0;
+    char *path = gpu_cache_path(&device->physical);
+    void *data = NULL;
+    const VkPipelineCache cache = device->pipelines.cache;
+    if (!path || !cache || device->state != GPU_ALIVE || device->pipelines.used == 0 ||
+        device->vk.vkGetPipelineCacheData(device->handle, cache, &size, NULL) != VK_SUCCESS ||
+        size <= device->pipelines.cache_loaded_bytes)
+        goto done;
+    data = malloc(size);
+    if (data &&
+        device->vk.vkGetPipelineCacheData(device->handle, cache, &size, data) == VK_SUCCESS)
+        gpu_cache_save(&device->physical, path, data, size);
+done:
+    free(data);
+    free(path);
+}
+
+void gpu_pipelines_finish(qs_device *device)
+{
+    gpu_pipelines *pipelines = &device->pipelines;
+    save_cache(device);
+    for (size_t i = 0; i < pipelines->slot_count; i++)
+        destroy_pipeline(device, pipelines->slots[i]);
+    free(pipelines->slots);
+    for (uint32_t i = 0; i <= GPU_BINDINGS_MAX; i++) {
+        device->vk.vkDestroyPipelineLayout(device->handle, pipelines->layouts[i], NULL);
+        device->vk.vkDestroyDescriptorSetLayout(device->handle, pipelines->set_layouts[i], NULL);
+    }
+    device->vk.vkDestroyPipelineCache(device->handle, pipelines->cache, NULL);
+    *pipelines = (gpu_pipelines){0};
+}

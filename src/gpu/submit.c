@@ -1,0 +1,121 @@
+/* One queue, one timeline semaphore: a ticket is a value of the semaphore. */
+#include "gpu/internal.h"
+
+#include <assert.h>
+#include <time.h>
+
+enum { WAIT_SLICE_MS = 1000 }; /* how often a long wait looks at the watchdog */
+
+uint64_t gpu_clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+qs_status gpu_submit_commands(qs_device *device, VkCommandBuffer commands, uint64_t *ticket)
+{
+    qs_status status = QS_OK;
+    const uint64_t signal = device->last_ticket + 1;
+    const VkTimelineSemaphoreSubmitInfo timeline = {
+        .sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO,
+        .signalSemaphoreValueCount = 1,
+        .pSignalSemaphoreValues = &signal,
+    };
+    const VkSubmitInfo info = {
+        .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+        .pNext = &timeline,
+        .commandBufferCount = 1,
+        .pCommandBuffers = &commands,
+        .signalSemaphoreCount = 1,
+        .pSignalSemaphores = &device->timeline,
+    };
+    TRY(gpu_check_alive(device));
+    VK(device, device->vk.vkQueueSubmit(device->queue, 1, &info, VK_NULL_HANDLE));
+    if (device->done_ticket == device->last_ticket)
+        device->progress_ns = gpu_clock_ns();
+    device->last_ticket = signal;
+    if (ticket)
+        *ticket = signal;
+fail:
+    return status;
+}
+
+static qs_status check_watchdog(qs_device *device)
+{
+    if (device->done_ticket == device->last_ticket ||
+        gpu_clock_ns() - device->progress_ns < (uint64_t)device->watchdog_ms * 1000000u)
+        return QS_OK;
+    device->state = GPU_HUNG;
+    return qs_error(QS_ERROR_DEVICE_LOST, "%s has not finished a submission for %u s",
+                    device->physical.info.name, device->watchdog_ms / 1000);
+}
+
+qs_status gpu_poll(qs_device *device, uint64_t *done)
+{
+    qs_status status = QS_OK;
+    uint64_t value;
+    TRY(gpu_check_alive(device));
+    VK(device, device->vk.vkGetSemaphoreCounterValue(device->handle, device->timeline, &value));
+    if (value > device->last_ticket) /* some drivers' way to say that they lost the device */
+        TRY(gpu_error(device, VK_ERROR_DEVICE_LOST, "vkGetSemaphoreCounterValue"));
+    if (value > device->done_ticket) {
+        device->done_ticket = value;
+        device->progress_ns = gpu_clock_ns();
+    }
+    TRY(check_watchdog(device));
+    if (done)
+        *done = value;
+fail:
+    return status;
+}
+
+static qs_status wait_slice(qs_device *device, uint64_t ticket, uint32_t timeout_ms)
+{
+    const VkSemaphoreWaitInfo info = {
+        .sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
+        .semaphoreCount = 1,
+        .pSemaphores = &device->timeline,
+        .pValues = &ticket,
+    };
+    const VkResult result =
+        device->vk.vkWaitSemaphores(device->handle, &info, (uint64_t)timeout_ms * 1000000u);
+    if (result == VK_SUCCESS || result == VK_TIMEOUT)
+        return gpu_poll(device, NULL);
+    return gpu_error(device, result, "vkWaitSemaphores");
+}
+
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+qs_status gpu_wait(qs_device *device, uint64_t ticket, uint32_t timeout_ms)
+{
+    assert(ticket <= device->last_ticket);
+    qs_status status = QS_OK;
+    const uint64_t start = gpu_clock_ns();
+    uint32_t left_ms = timeout_ms;
+    TRY(gpu_check_alive(device));
+    while (device->done_ticket < ticket) {
+        TRY(wait_slice(device, ticket,
+                       smaller(left_ms, smaller(WAIT_SLICE_MS, device->watchdog_ms))));
+        if (timeout_ms == UINT32_MAX)
+            continue;
+        const uint64_t passed_ms = (gpu_clock_ns() - start) / 1000000u;
+        if (passed_ms >= timeout_ms)
+            break;
+        left_ms = timeout_ms - (uint32_t)passed_ms;
+    }
+fail:
+    return status;
+}
+
+qs_status gpu_wait_all(qs_device *device)
+{
+    qs_status status = QS_OK;
+    TRY(gpu_upload_finish(device));
+    TRY(gpu_wait(device, device->last_ticket, UINT32_MAX));
+fail:
+    return status;
+}

@@ -1,0 +1,216 @@
+#include "graph/graph.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void graph_init(graph *g, const gpu_limits *limits, dtype storage)
+{
+    *g = (graph){ .limits = limits, .storage = storage };
+}
+
+void graph_finish(graph *g)
+{
+    free(g->tensors);
+    free(g->nodes);
+    arena_finish(&g->arena);
+    *g = (graph){ 0 };
+}
+
+qs_status graph_status(const graph *g)
+{
+    return g->status;
+}
+
+void graph_fail(graph *g, qs_status status)
+{
+    if (g->status == QS_OK)
+        g->status = status;
+}
+
+static void fail_memory(graph *g)
+{
+    graph_fail(g, qs_error(QS_ERROR_MEMORY, "no host memory for the graph of %u nodes", g->node_count));
+}
+
+/* ---- names --------------------------------------------------------------------------------- */
+
+void graph_push_scope(graph *g, const char *format, ...)
+{
+    const size_t used = strlen(g->scope);
+    const size_t room = sizeof g->scope - used;
+    const int dot = snprintf(g->scope + used, room, "%s", used ? "." : "");
+    va_list args;
+    va_start(args, format);
+    const int length = vsnprintf(g->scope + used + dot, room - (size_t)dot, format, args);
+    va_end(args);
+    if (length < 0 || (size_t)(length + dot) >= room || g->scope_depth == GRAPH_SCOPES_MAX) {
+        graph_fail(g, qs_error(QS_ERROR_OTHER, "graph scope \"%s\" is too long", g->scope));
+        return;
+    }
+    g->scope_lengths[g->scope_depth++] = used;
+}
+
+void graph_pop_scope(graph *g)
+{
+    if (g->scope_depth > 0)
+        g->scope[g->scope_lengths[--g->scope_depth]] = '\0';
+}
+
+const char *graph_name(graph *g, const char *name)
+{
+    const char *result = g->scope[0] ? arena_format(&g->arena, "%s.%s", g->scope, name)
+                                     : arena_strdup(&g->arena, name);
+    if (!result)
+        fail_memory(g);
+    return result ? result : "";
+}
+
+/* ---- tensors ------------------------------------------------------------------------------- */
+
+static void *grow(graph *g, void *items, uint32_t count, uint32_t *capacity, size_t size)
+{
+    if (count < *capacity)
+        return items;
+    const uint32_t wanted = *capacity ? *capacity * 2 : 256;
+    void *grown = realloc(items, wanted * size);
+    if (!grown)
+        fail_memory(g);
+    else
+        *capacity = wanted;
+    return grown ? grown : items;
+}
+
+static tensor_id add_tensor(graph *g, const tensor *value)
+{
+    if (g->status != QS_OK)
+        return 0;
+    g->tensors = grow(g, g->tensors, g->tensor_count, &g->tensor_capacity, sizeof *g->tensors);
+    if (g->status != QS_OK)
+        return 0;
+    g->tensors[g->tensor_count] = *value;
+    return g->tensor_count++;
+}
+
+static tensor_id add_shaped(graph *g, const char *name, tensor_kind kind, dtype type, uint32_t n,
+                            uint32_t h, uint32_t w, uint32_t c)
+{
+    /* integers and one number per picture (labels, frame, time) have no lanes of four */
+    const bool flat = kind == TENSOR_STATE && (type == DTYPE_U32 || h * w * c == 1);
+    const uint32_t stride = flat ? c : ceil4(c);
+    const double elements = (double)n * h * w * stride;
+    if (elements == 0 || elements > 4294967295.0) {
+        graph_fail(g, qs_error(QS_ERROR_MODEL, "%s: a tensor of [%u, %u, %u, %u] cannot be addressed",
+                               name, n, h, w, c));
+        return 0;
+    }
+    return add_tensor(g, &(tensor){
+        .name = name, .kind = kind, .type = type, .n = n, .h = h, .w = w, .c = c, .stride = stride,
+        .parent = NO_TENSOR, .bytes = (uint64_t)elements * dtype_bytes(type) });
+}
+
+tensor_id graph_activation(graph *g, const char *name, dtype type, uint32_t n, uint32_t h,
+                           uint32_t w, uint32_t c)
+{
+    return add_shaped(g, graph_name(g, name), TENSOR_ACTIVATION, type, n, h, w, c);
+}
+
+tensor_id graph_state(graph *g, const char *name, dtype type, uint32_t n, uint32_t h, uint32_t w,
+                      uint32_t c)
+{
+    const char *copy = arena_strdup(&g->arena, name);
+    if (!copy)
+        fail_memory(g);
+    return add_shaped(g, copy ? copy : "", TENSOR_STATE, type, n, h, w, c);
+}
+
+tensor_id graph_weight(graph *g, const weight *source)
+{
+    weight *copy = arena_alloc(&g->arena, 1, sizeof *copy);
+    if (!copy) {
+        fail_memory(g);
+        return 0;
+    }
+    *copy = *source;
+    for (uint32_t i = 0; i < source->key_count; ++i) {
+        copy->keys[i] = arena_strdup(&g->arena, source->keys[i]);
+        if (!copy->keys[i])
+            fail_memory(g);
+    }
+    return add_tensor(g, &(tensor){
+        .name = copy->keys[0] ? copy->keys[0] : "", .kind = TENSOR_WEIGHT, .type = source->type,
+        .n = 1, .h = 1, .w = 1, .c = (uint32_t)(source->packed_bytes / dtype_bytes(source->type)),
+        .stride = (uint32_t)(source->packed_bytes / dtype_bytes(source->type)),
+        .parent = NO_TENSOR, .bytes = source->packed_bytes, .weight = copy });
+}
+
+tensor_id graph_root(const graph *g, tensor_id id)
+{
+    while (g->tensors[id].parent != NO_TENSOR)
+        id = g->tensors[id].parent;
+    return id;
+}
+
+tensor_id graph_find_state(const graph *g, const char *name)
+{
+    for (tensor_id id = 0; id < g->tensor_count; ++id)
+        if (g->tensors[id].kind == TENSOR_STATE && strcmp(g->tensors[id].name, name) == 0)
+            return id;
+    return NO_TENSOR;
+}
+
+static bool is_parent(const graph *g, tensor_id id)
+{
+    for (tensor_id other = 0; other < g->tensor_count; ++other)
+        if (g->tensors[other].parent == id)
+            return true;
+    return false;
+}
+
+bool graph_can_slice(const graph *g, tensor_id part, tensor_id whole, uint32_t channel)
+{
+    const tensor *p = graph_tensor(g, part), *w = graph_tensor(g, whole);
+    /* a part's pad lanes would be its neighbour's first channels */
+    const bool lanes_fit = channel % 4 == 0 && (p->c % 4 == 0 || channel + p->c == w->c);
+    return part != whole && lanes_fit && p->kind == TENSOR_ACTIVATION &&
+           w->kind == TENSOR_ACTIVATION && p->type == w->type && p->parent == NO_TENSOR &&
+           w->parent == NO_TENSOR && !is_parent(g, part);
+}
+
+void graph_slice(graph *g, tensor_id part, tensor_id whole, uint32_t channel)
+{
+    tensor *p = &g->tensors[part];
+    p->parent = whole;
+    p->offset = channel;
+    p->stride = g->tensors[whole].stride;
+    p->bytes = 0;
+}
+
+/* ---- nodes --------------------------------------------------------------------------------- */
+
+static const void *copy_params(graph *g, const void *params, size_t bytes)
+{
+    if (bytes == 0)
+        return NULL;
+    void *copy = arena_alloc(&g->arena, 1, bytes);
+    if (copy)
+        memcpy(copy, params, bytes);
+    else
+        fail_memory(g);
+    return copy;
+}
+
+void graph_node(graph *g, const op *op, const char *name, const tensor_id *in, uint32_t in_count,
+                tensor_id out, const void *params, size_t params_bytes, double flops)
+{
+    const void *copy = copy_params(g, params, params_bytes);
+    const char *full_name = graph_name(g, name);
+    g->nodes = grow(g, g->nodes, g->node_count, &g->node_capacity, sizeof *g->nodes);
+    if (g->status != QS_OK)
+        return;
+    node *added = &g->nodes[g->node_count++];
+    *added = (node){ .op = op, .name = full_name, .in_count = in_count, .out = out,
+                     .params = copy, .flops = flops };
+    memcpy(added->in, in, in_count * sizeof *in);
+}

@@ -1,0 +1,21 @@
+/* torch.nn modules under the graph's scope: names become weight keys. */
+#ifndef QS_MODEL_LAYERS_H
+#define QS_MODEL_LAYERS_H
+
+#include "ops/ops.h"
+
+/* A 3x3 or 1x1 convolution "NAME" with padding kernel / 2; weights NAME.weight and NAME.bias. */
+tensor_id layer_conv2d(graph *g, const char *name, tensor_id x, uint32_t out_channels,
+                       uint32_t kernel, tensor_id embedding, tensor_id residual);
+
+/* diffusers.Downsample2D's convolution "conv": 3x3, stride 2, padding 1, or 0 with one row and
+ * column of zeros behind. */
+tensor_id layer_downsample(graph *g, tensor_id x, uint32_t padding);
+
+tensor_id layer_linear(graph *g, const char *name, tensor_id x, uint32_t out_channels, bool bias,
+                       activation activation);
+
+tensor_id layer_group_norm(graph *g, const char *name, tensor_id x, uint32_t groups, float eps,
+                           tensor_id scale_shift, activation activation);
+
+#endif

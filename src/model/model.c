@@ -1,0 +1,145 @@
+#include "model/model.h"
+
+#include "weights/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+tensor_id model_build_network(graph *g, const model_config *config, uint32_t batch, tensor_id sample)
+{
+    unet_inputs in = { .sample = sample, .segment = NO_TENSOR, .labels = NO_TENSOR };
+    in.time = graph_state(g, "time", DTYPE_F32, batch, 1, 1, 1);
+    if (config->unet.segment_embedding)
+        in.segment = graph_state(g, "segment", DTYPE_F32, batch, 1, 1, 1);
+    if (config->unet.num_class_embeds)
+        in.labels = graph_state(g, "labels", DTYPE_U32, batch, 1, 1, 1);
+    return unet_build(g, &config->unet, &in);
+}
+
+/* Builds the network once, for no device in particular, and holds it against the files. */
+static qs_status check_weights(qs_model *model)
+{
+    const gpu_limits any_device = { .storage_range_bytes = UINT64_MAX, .subgroup_size = 32,
+                                    .workgroup_invocations = 128,
+                                    .workgroup_count = { 65535, 65535, 65535 } };
+    const unet_config *c = &model->config.unet;
+    qs_status status = QS_OK;
+    graph g;
+    graph_init(&g, &any_device, DTYPE_F32);
+    const tensor_id sample = graph_state(&g, "sample", DTYPE_F32, 1, c->sample_height,
+                                         c->sample_width, c->in_channels);
+    model_build_network(&g, &model->config, 1, sample);
+    TRY(graph_status(&g));
+    TRY(weights_check(model->files, &g, &model->parameter_count));
+fail:
+    graph_finish(&g);
+    return status;
+}
+
+qs_status qs_model_open(const char *path, qs_model **out)
+{
+    if (!path || !out)
+        return qs_error(QS_ERROR_USAGE, "qs_model_open: path and model must not be NULL");
+    qs_status status = QS_OK;
+    char *unet_dir = NULL;
+    qs_model *model = calloc(1, sizeof *model);
+    if (model)
+        model->path = strdup(path);
+    if (!model || !model->path || asprintf(&unet_dir, "%s/unet", path) < 0)
+        TRY(qs_error(QS_ERROR_MEMORY, "no host memory for a model"));
+    TRY(model_config_read(path, &model->config));
+    TRY(weight_files_open(unet_dir, &model->files));
+    TRY(check_weights(model));
+    free(unet_dir);
+    *out = model;
+    return QS_OK;
+fail:
+    free(unet_dir);
+    qs_model_destroy(model);
+    return status;
+}
+
+void qs_model_destroy(qs_model *model)
+{
+    if (!model)
+        return;
+    for (uint32_t i = 0; i < MODEL_STORES_MAX; ++i)
+        weight_store_destroy(model->stores[i].store);
+    weight_files_close(model->files);
+    model_config_finish(&model->config);
+    free(model->path);
+    free(model);
+}
+
+/* ---- weights on devices ---------------------------------------------------------------------- */
+
+qs_status model_store_acquire(qs_model *model, qs_device *device, weight_store **store)
+{
+    struct model_store *empty = NULL;
+    for (uint32_t i = 0; i < MODEL_STORES_MAX; ++i) {
+        struct model_store *s = &model->stores[i];
+        if (s->store && s->device == device) {
+            ++s->users;
+            *store = s->store;
+            return QS_OK;
+        }
+        if (!s->store && !empty)
+            empty = s;
+    }
+    if (!empty)
+        return qs_error(QS_ERROR_USAGE, "a model can be on at most %d devices at a time", MODEL_STORES_MAX);
+    const qs_status status = weight_store_create(device, &empty->store);
+    if (status != QS_OK)
+        return status;
+    empty->device = device;
+    empty->users = 1;
+    *store = empty->store;
+    return QS_OK;
+}
+
+void model_store_release(qs_model *model, weight_store *store)
+{
+    for (uint32_t i = 0; i < MODEL_STORES_MAX; ++i) {
+        struct model_store *s = &model->stores[i];
+        if (store && s->store == store && --s->users == 0) {
+            weight_store_destroy(s->store);
+            *s = (struct model_store){ 0 };
+        }
+    }
+}
+
+/* ---- what a caller can ask ------------------------------------------------------------------- */
+
+static const char *folder_name(const char *path, size_t *length)
+{
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/')
+        --end;
+    size_t begin = end;
+    while (begin > 0 && path[begin - 1] != '/')
+        --begin;
+    *length = end - begin;
+    return path + begin;
+}
+
+void qs_model_get_info(const qs_model *model, qs_model_info *info)
+{
+    const model_config *c = &model->config;
+    *info = (qs_model_info){
+        .width = c->unet.sample_width, .height = c->unet.sample_height,
+        .channels = c->unet.out_channels, .has_alpha = c->unet.out_channels == 4,
+        .label_count = c->label_count, .default_label = c->default_label,
+        .has_segments = c->unet.segment_embedding,
+        .default_sampler = c->scheduler.class == SCHEDULER_CONSISTENCY ? QS_SAMPLER_CONSISTENCY
+                                                                       : QS_SAMPLER_MULTISTEP,
+        .parameter_count = model->parameter_count };
+    size_t length = 0;
+    const char *name = folder_name(model->path, &length);
+    snprintf(info->name, sizeof info->name, "%.*s", (int)length, name);
+}
+
+const char *qs_model_label_name(const qs_model *model, uint32_t label)
+{
+    return label < model->config.label_count ? model->config.labels[label] : NULL;
+}

@@ -1,0 +1,225 @@
+#include "model/unet.h"
+
+#include "model/layers.h"
+
+#include <math.h>
+
+enum { SKIPS_MAX = UNET_BLOCKS_MAX * 65 + 1 };
+
+/* What every block sees. */
+typedef struct unet {
+    graph *g;
+    const unet_config *config;
+    tensor_id embedding; /* silu(temb) [n, 1, 1, 4 * C0]: every resnet's projection starts so */
+    tensor_id skips[SKIPS_MAX];
+    uint32_t skip_count;
+} unet;
+
+typedef enum resample { RESAMPLE_NONE, RESAMPLE_UP, RESAMPLE_DOWN } resample;
+
+/* ---- time, label, segment -> embedding ------------------------------------------------------ */
+
+static tensor_id sinusoid(unet *u, const char *name, tensor_id time, bool relative)
+{
+    return op_time_embedding(u->g, name, &(time_embedding_params){
+        .time = time, .channels = u->config->block_out_channels[0],
+        .flip_sin_to_cos = u->config->flip_sin_to_cos, .freq_shift = u->config->freq_shift,
+        .max_period = 10000.0f, .relative = relative });
+}
+
+static tensor_id mlp(unet *u, const char *scope, tensor_id x, bool bias)
+{
+    const uint32_t width = 4 * u->config->block_out_channels[0];
+    graph_push_scope(u->g, "%s", scope);
+    x = layer_linear(u->g, "linear_1", x, width, bias, ACTIVATION_SILU);
+    x = layer_linear(u->g, "linear_2", x, width, bias, ACTIVATION_NONE);
+    graph_pop_scope(u->g);
+    return x;
+}
+
+static tensor_id embed(unet *u, const unet_inputs *in)
+{
+    graph *g = u->g;
+    tensor_id e = mlp(u, "time_embedding", sinusoid(u, "time_proj", in->time, false), true);
+    if (u->config->num_class_embeds)
+        e = op_class_embedding(g, "class_embedding", e, in->labels, "class_embedding.weight",
+                               u->config->num_class_embeds);
+    if (u->config->segment_embedding) {
+        /* zero at segment 0, where the network is the diffusion model */
+        tensor_id s = mlp(u, "segment_embedding", sinusoid(u, "segment_proj", in->segment, true), false);
+        e = op_add(g, "segment_add", e, s);
+    }
+    return op_silu(g, "embedding_silu", e);
+}
+
+/* ---- diffusers.models.resnet.ResnetBlock2D --------------------------------------------------- */
+
+static tensor_id resample_by(unet *u, resample how, const char *name, tensor_id x)
+{
+    switch (how) {
+    case RESAMPLE_UP: return op_upsample_nearest(u->g, name, x);
+    case RESAMPLE_DOWN: return op_avg_pool(u->g, name, x);
+    case RESAMPLE_NONE: break;
+    }
+    return x;
+}
+
+static tensor_id resnet(unet *u, tensor_id x, uint32_t out_channels, resample how)
+{
+    graph *g = u->g;
+    const unet_config *c = u->config;
+    const uint32_t groups = c->norm_num_groups;
+    const uint32_t projected = c->scale_shift ? 2 * out_channels : out_channels;
+    const bool shortcut = graph_tensor(g, x)->c != out_channels;
+
+    tensor_id h = layer_group_norm(g, "norm1", x, groups, c->norm_eps, NO_TENSOR, ACTIVATION_SILU);
+    h = resample_by(u, how, "resample_hidden", h);
+    x = resample_by(u, how, "resample_input", x);
+    const tensor_id temb = layer_linear(g, "time_emb_proj", u->embedding, projected, true, ACTIVATION_NONE);
+    h = layer_conv2d(g, "conv1", h, out_channels, 3, c->scale_shift ? NO_TENSOR : temb, NO_TENSOR);
+    h = layer_group_norm(g, "norm2", h, groups, c->norm_eps, c->scale_shift ? temb : NO_TENSOR,
+                         ACTIVATION_SILU);
+    if (shortcut)
+        x = layer_conv2d(g, "conv_shortcut", x, out_channels, 1, NO_TENSOR, NO_TENSOR);
+    return layer_conv2d(g, "conv2", h, out_channels, 3, NO_TENSOR, x);
+}
+
+/* ---- diffusers.models.attention_processor.Attention, self-attention with a residual ---------- */
+
+static tensor_id attention(unet *u, tensor_id x, uint32_t norm_groups)
+{
+    graph *g = u->g;
+    const uint32_t channels = graph_tensor(g, x)->c;
+    const uint32_t width = u->config->attention_head_dim ? u->config->attention_head_dim : channels;
+    tensor_id h = x;
+    if (norm_groups)
+        h = layer_group_norm(g, "group_norm", x, norm_groups, u->config->norm_eps, NO_TENSOR,
+                             ACTIVATION_NONE);
+    h = op_linear(g, "to_qkv", &(linear_params){
+        .x = h,
+        .weights = { graph_name(g, "to_q.weight"), graph_name(g, "to_k.weight"), graph_name(g, "to_v.weight") },
+        .biases = { graph_name(g, "to_q.bias"), graph_name(g, "to_k.bias"), graph_name(g, "to_v.bias") },
+        .count = 3, .residual = NO_TENSOR, .out_channels = channels });
+    h = op_attention(g, "attention", &(attention_params){
+        .qkv = h, .heads = channels / width, .scale = 1.0f / sqrtf((float)width) });
+    return op_linear(g, "to_out.0", &(linear_params){
+        .x = h, .weights = { graph_name(g, "to_out.0.weight") },
+        .biases = { graph_name(g, "to_out.0.bias") }, .count = 1,
+        .residual = x, .out_channels = channels });
+}
+
+/* ---- blocks ---------------------------------------------------------------------------------- */
+
+static tensor_id scoped_resnet(unet *u, const char *list, uint32_t index, tensor_id x,
+                               uint32_t out_channels, resample how)
+{
+    graph_push_scope(u->g, "%s.%u", list, index);
+    x = resnet(u, x, out_channels, how);
+    graph_pop_scope(u->g);
+    return x;
+}
+
+static tensor_id scoped_attention(unet *u, uint32_t index, tensor_id x, uint32_t norm_groups)
+{
+    graph_push_scope(u->g, "attentions.%u", index);
+    x = attention(u, x, norm_groups);
+    graph_pop_scope(u->g);
+    return x;
+}
+
+static void push_skip(unet *u, tensor_id x)
+{
+    u->skips[u->skip_count++] = x;
+}
+
+static bool resamples_in_resnet(unet_block_type type, bool attention_resnet)
+{
+    return type == BLOCK_RESNET_RESAMPLE || (type == BLOCK_ATTENTION && attention_resnet);
+}
+
+static tensor_id down_block(unet *u, uint32_t index, tensor_id x)
+{
+    const unet_config *c = u->config;
+    const unet_block_type type = c->down_blocks[index];
+    const uint32_t channels = c->block_out_channels[index];
+    graph_push_scope(u->g, "down_blocks.%u", index);
+    for (uint32_t i = 0; i < c->layers_per_block; ++i) {
+        x = scoped_resnet(u, "resnets", i, x, channels, RESAMPLE_NONE);
+        if (type == BLOCK_ATTENTION)
+            x = scoped_attention(u, i, x, c->norm_num_groups);
+        push_skip(u, x);
+    }
+    if (index + 1 < c->block_count) {
+        if (resamples_in_resnet(type, c->resnet_downsample)) {
+            x = scoped_resnet(u, "downsamplers", 0, x, channels, RESAMPLE_DOWN);
+        } else {
+            graph_push_scope(u->g, "downsamplers.0");
+            x = layer_downsample(u->g, x, c->downsample_padding);
+            graph_pop_scope(u->g);
+        }
+        push_skip(u, x);
+    }
+    graph_pop_scope(u->g);
+    return x;
+}
+
+static tensor_id mid_block(unet *u, tensor_id x)
+{
+    const unet_config *c = u->config;
+    const uint32_t channels = c->block_out_channels[c->block_count - 1];
+    /* UNetMidBlock2D: with scale_shift and no attn_norm_num_groups its attention has no norm */
+    const uint32_t norm_groups = c->attn_norm_num_groups ? c->attn_norm_num_groups
+                                 : c->scale_shift        ? 0
+                                                         : c->norm_num_groups;
+    graph_push_scope(u->g, "mid_block");
+    x = scoped_resnet(u, "resnets", 0, x, channels, RESAMPLE_NONE);
+    if (c->mid_attention)
+        x = scoped_attention(u, 0, x, norm_groups);
+    x = scoped_resnet(u, "resnets", 1, x, channels, RESAMPLE_NONE);
+    graph_pop_scope(u->g);
+    return x;
+}
+
+static tensor_id up_block(unet *u, uint32_t index, tensor_id x)
+{
+    const unet_config *c = u->config;
+    const unet_block_type type = c->up_blocks[index];
+    const uint32_t channels = c->block_out_channels[c->block_count - 1 - index];
+    graph_push_scope(u->g, "up_blocks.%u", index);
+    for (uint32_t i = 0; i <= c->layers_per_block; ++i) {
+        graph_push_scope(u->g, "resnets.%u", i);
+        x = op_concat(u->g, "concat", x, u->skips[--u->skip_count]);
+        graph_pop_scope(u->g);
+        x = scoped_resnet(u, "resnets", i, x, channels, RESAMPLE_NONE);
+        if (type == BLOCK_ATTENTION)
+            x = scoped_attention(u, i, x, c->norm_num_groups);
+    }
+    if (index + 1 < c->block_count) {
+        if (resamples_in_resnet(type, c->resnet_upsample)) {
+            x = scoped_resnet(u, "upsamplers", 0, x, channels, RESAMPLE_UP);
+        } else {
+            graph_push_scope(u->g, "upsamplers.0");
+            x = op_upsample_nearest(u->g, "upsample", x);
+            x = layer_conv2d(u->g, "conv", x, channels, 3, NO_TENSOR, NO_TENSOR);
+            graph_pop_scope(u->g);
+        }
+    }
+    graph_pop_scope(u->g);
+    return x;
+}
+
+tensor_id unet_build(graph *g, const unet_config *c, const unet_inputs *in)
+{
+    unet u = { .g = g, .config = c };
+    u.embedding = embed(&u, in);
+    tensor_id x = layer_conv2d(g, "conv_in", in->sample, c->block_out_channels[0], 3, NO_TENSOR, NO_TENSOR);
+    push_skip(&u, x);
+    for (uint32_t i = 0; i < c->block_count; ++i)
+        x = down_block(&u, i, x);
+    if (c->has_mid_block)
+        x = mid_block(&u, x);
+    for (uint32_t i = 0; i < c->block_count; ++i)
+        x = up_block(&u, i, x);
+    x = layer_group_norm(g, "conv_norm_out", x, c->norm_num_groups, c->norm_eps, NO_TENSOR, ACTIVATION_SILU);
+    return layer_conv2d(g, "conv_out", x, c->out_channels, 3, NO_TENSOR, NO_TENSOR);
+}

@@ -1,0 +1,124 @@
+#include "ops/conv2d_kernel.h"
+
+#include "core/half.h"
+
+#include <string.h>
+
+static uint32_t divide_up(uint32_t a, uint32_t b)
+{
+    return a / b + (a % b != 0);
+}
+
+static bool in_limits(const uint32_t groups[3])
+{
+    return groups[0] <= 65535 && groups[1] <= 65535 && groups[2] <= 65535;
+}
+
+static void put(void *packed, size_t i, float value, bool half)
+{
+    if (half)
+        ((uint16_t *)packed)[i] = half_from_float(value);
+    else
+        ((float *)packed)[i] = value;
+}
+
+/* ---- conv2d -------------------------------------------------------------------------------- */
+
+uint32_t conv2d_tile_quads(uint32_t co)
+{
+    return co <= 4 ? 1 : co <= 8 ? 2 : 4;
+}
+
+conv2d_tile conv2d_choose_tile(bool cpu, uint32_t subgroup_size, uint32_t n, uint32_t pixel_count,
+                               uint32_t co)
+{
+    /* 16 sums per lane is what vector registers and caches of a CPU and the registers of a GPU
+     * carry; on a GPU a small image wants more workgroups before it wants more sums per lane. */
+    const uint32_t quads = conv2d_tile_quads(co);
+    conv2d_tile tile = { .lanes = cpu ? subgroup_size : 64, .pixels = 4, .quads = quads };
+    const uint32_t enough = cpu ? 4 : 512;
+    for (; tile.pixels > 1; tile.pixels /= 2) {
+        const uint64_t groups = (uint64_t)n * divide_up(pixel_count, tile.lanes * tile.pixels) *
+            divide_up(co, 4 * quads);
+        const bool wasteful = pixel_count <= tile.lanes * tile.pixels / 2;
+        if (groups >= enough && !wasteful)
+            break;
+    }
+    return tile;
+}
+
+bool conv2d_groups(conv2d_tile tile, uint32_t n, uint32_t pixel_count, uint32_t co,
+                   uint32_t groups[3])
+{
+    groups[0] = divide_up(pixel_count, tile.lanes * tile.pixels);
+    groups[1] = divide_up(co, 4 * tile.quads);
+    groups[2] = n;
+    return in_limits(groups);
+}
+
+size_t conv2d_packed_bytes(uint32_t co, uint32_t ci, uint32_t kernel, bool half)
+{
+    const size_t quads = conv2d_tile_quads(co);
+    const size_t blocks = divide_up(co, 4 * (uint32_t)quads) * (size_t)divide_up(ci, 4);
+    const size_t vectors = blocks * kernel * kernel * 4 * quads + CONV2D_SLACK_VECTORS;
+    return vectors * (half ? 8 : 16);
+}
+
+void conv2d_pack(const float *values, uint32_t co, uint32_t ci, uint32_t kernel, bool half,
+                 void *packed)
+{
+    const size_t channels = 4 * (size_t)conv2d_tile_quads(co), quads_in = divide_up(ci, 4);
+    const size_t taps = (size_t)kernel * kernel;
+    memset(packed, 0, conv2d_packed_bytes(co, ci, kernel, half));
+    for (size_t o = 0; o < co; o++)
+        for (size_t i = 0; i < ci; i++)
+            for (size_t tap = 0; tap < taps; tap++) {
+                const size_t block = (o / channels * taps + tap) * quads_in + i / 4;
+                put(packed, (block * 4 + i % 4) * channels + o % channels,
+                    values[(o * ci + i) * taps + tap], half);
+            }
+}
+
+/* ---- linear -------------------------------------------------------------------------------- */
+
+size_t linear_packed_bytes(uint32_t co, uint32_t ci, bool half)
+{
+    return (size_t)divide_up(co, 4) * divide_up(ci, 4) * 4 * (half ? 8 : 16);
+}
+
+void linear_pack(const float *values, uint32_t co, uint32_t ci, bool half, void *packed)
+{
+    const size_t width = (size_t)divide_up(co, 4) * 4;
+    memset(packed, 0, linear_packed_bytes(co, ci, half));
+    for (size_t o = 0; o < co; o++)
+        for (size_t i = 0; i < ci; i++)
+            put(packed, i * width + o, values[o * ci + i], half);
+}
+
+linear_tile linear_choose_tile(bool cpu, uint32_t subgroup_size, uint32_t rows)
+{
+    const uint32_t most = rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
+    return cpu ? (linear_tile){ .lanes = subgroup_size, .rows = most, .slices = 1 }
+               : (linear_tile){ .lanes = 64, .rows = most, .slices = 8 };
+}
+
+bool linear_groups(linear_tile tile, uint32_t rows, uint32_t co, uint32_t groups[3])
+{
+    groups[0] = divide_up(divide_up(co, 4), tile.lanes / tile.slices);
+    groups[1] = divide_up(rows, tile.rows);
+    groups[2] = 1;
+    return in_limits(groups);
+}
+
+/* ---- bias ---------------------------------------------------------------------------------- */
+
+size_t bias_packed_bytes(uint32_t co)
+{
+    return (size_t)divide_up(co, 4) * 16;
+}
+
+void bias_pack(const float *values, uint32_t co, void *packed)
+{
+    memset(packed, 0, bias_packed_bytes(co));
+    memcpy(packed, values, co * sizeof *values);
+}

@@ -1,0 +1,288 @@
+/* The sampler's own ops: noise, the step's input, the row's update, and the finished picture. */
+#include "ops/ops.h"
+
+#include "lib/sampling_args.h"
+#include "lib/recipe.h"
+#include "shader_table.h"
+
+static uint32_t pixels_of(const tensor *t)
+{
+    return t->h * t->w;
+}
+
+static uint32_t groups_for(uint32_t invocations)
+{
+    return (invocations + SAMPLING_WORKGROUP - 1) / SAMPLING_WORKGROUP;
+}
+
+/* |e|^2 is summed in this many parts: a function of the picture's size alone, so that a picture
+ * does not depend on its batch. At most 64, because every workgroup adds them up again. */
+static uint32_t chunks_for(const tensor *latent)
+{
+    const uint32_t quads = pixels_of(latent) * (latent->stride / 4);
+    const uint32_t wanted = ceil4(groups_for(quads) / 4);
+    return wanted < 4 ? 4 : wanted > 64 ? 64 : wanted;
+}
+
+/* The latent's numbers, and those of `other`, the activation [n, h, w, c] next to it. */
+static SamplingArgs args_for(const graph *g, tensor_id latent_id, tensor_id other_id)
+{
+    const tensor *latent = graph_tensor(g, latent_id);
+    const tensor *other = graph_tensor(g, other_id);
+    return (SamplingArgs){
+        .pixels = pixels_of(latent),
+        .channels = latent->c,
+        .quads = latent->stride / 4,
+        .stride = other->stride / 4,
+        .offset = other->offset / 4,
+        .chunks = chunks_for(latent),
+    };
+}
+
+static void set_groups(op_dispatch *d, uint32_t x, uint32_t y)
+{
+    d->groups[0] = x;
+    d->groups[1] = y;
+    d->groups[2] = 1;
+}
+
+/* One invocation per quad of the latent. */
+static void set_quad_groups(const graph *g, op_dispatch *d, tensor_id latent_id)
+{
+    const tensor *latent = graph_tensor(g, latent_id);
+    set_groups(d, groups_for(pixels_of(latent) * (latent->stride / 4)), latent->n);
+}
+
+/* The shaders' assumptions about the latent; false (and the graph failed) without them. */
+static bool check_latent(graph *g, const char *name, tensor_id latent_id)
+{
+    if (graph_status(g) != QS_OK)
+        return false;
+    const tensor *latent = graph_tensor(g, latent_id);
+    if (latent->n > RECIPE_BATCH_MAX || latent->type != DTYPE_F32 ||
+        latent->stride != ceil4(latent->c)) {
+        graph_fail(g, qs_error(QS_ERROR_OTHER,
+                               "%s: the latent must be f32 [1 .. %d, h, w, c] of its own", name,
+                               RECIPE_BATCH_MAX));
+        return false;
+    }
+    return true;
+}
+
+/* ---- begin --------------------------------------------------------------------------------- */
+
+enum { BEGIN_RECIPE, BEGIN_CURSOR };
+
+static void dispatch_begin(const graph *g, const node *self, op_dispatch *d)
+{
+    const SamplingArgs args = args_for(g, self->out, self->out);
+    d->shader = SHADER_begin;
+    op_bind(g, d, self->in[BEGIN_RECIPE], ACCESS_READ, NO_TENSOR);
+    op_bind(g, d, self->in[BEGIN_CURSOR], ACCESS_WRITE, NO_TENSOR);
+    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_set_push(d, &args, sizeof args);
+    set_quad_groups(g, d, self->out);
+}
+
+static const op begin_op = { "begin", dispatch_begin };
+
+void op_begin(graph *g, const char *name, tensor_id recipe, tensor_id cursor, tensor_id latent)
+{
+    if (!check_latent(g, name, latent))
+        return;
+    const tensor_id in[] = { [BEGIN_RECIPE] = recipe, [BEGIN_CURSOR] = cursor };
+    graph_node(g, &begin_op, name, in, 2, latent, NULL, 0, 0);
+}
+
+/* ---- step_input ---------------------------------------------------------------------------- */
+
+enum { INPUT_RECIPE, INPUT_CURSOR, INPUT_LATENT, INPUT_TIME, INPUT_SEGMENT, INPUT_COUNT };
+
+static void dispatch_step_input(const graph *g, const node *self, op_dispatch *d)
+{
+    const tensor_id latent = self->in[INPUT_LATENT];
+    const SamplingArgs args = args_for(g, latent, self->out);
+    d->shader = g->storage == DTYPE_F16 ? SHADER_step_input_f16 : SHADER_step_input_f32;
+    op_bind(g, d, self->in[INPUT_RECIPE], ACCESS_READ, NO_TENSOR);
+    op_bind(g, d, self->in[INPUT_CURSOR], ACCESS_READ, NO_TENSOR);
+    op_bind(g, d, latent, ACCESS_READ, NO_TENSOR);
+    op_bind(g, d, self->in[INPUT_TIME], ACCESS_WRITE, NO_TENSOR);
+    op_bind(g, d, self->in[INPUT_SEGMENT], ACCESS_WRITE, NO_TENSOR);
+    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_set_push(d, &args, sizeof args);
+    set_quad_groups(g, d, latent);
+}
+
+static const op step_input_op = { "step_input", dispatch_step_input };
+
+tensor_id op_step_input(graph *g, const char *name, tensor_id recipe, tensor_id cursor,
+                        tensor_id latent, tensor_id time, tensor_id segment)
+{
+    if (!check_latent(g, name, latent))
+        return 0;
+    const tensor x = *graph_tensor(g, latent);
+    const tensor_id sample = graph_activation(g, name, g->storage, x.n, x.h, x.w, x.c);
+    const tensor_id in[INPUT_COUNT] = {
+        [INPUT_RECIPE] = recipe, [INPUT_CURSOR] = cursor,   [INPUT_LATENT] = latent,
+        [INPUT_TIME] = time,     [INPUT_SEGMENT] = segment,
+    };
+    graph_node(g, &step_input_op, name, in, INPUT_COUNT, sample, NULL, 0, 0);
+    return sample;
+}
+
+/* ---- sampler_row: NAME.reduce, NAME, NAME.cursor ------------------------------------------- */
+
+enum { ROW_RECIPE, ROW_CURSOR, ROW_LATENT, ROW_MODEL, ROW_PARTIALS, ROW_COUNT };
+
+static void bind_row(const graph *g, const node *self, access latent, access partials,
+                     tensor_id partials_id, op_dispatch *d)
+{
+    const SamplingArgs args = args_for(g, self->in[ROW_LATENT], self->in[ROW_MODEL]);
+    op_bind(g, d, self->in[ROW_RECIPE], ACCESS_READ, NO_TENSOR);
+    op_bind(g, d, self->in[ROW_CURSOR], ACCESS_READ, NO_TENSOR);
+    op_bind(g, d, self->in[ROW_LATENT], latent, NO_TENSOR);
+    op_bind(g, d, self->in[ROW_MODEL], ACCESS_READ, NO_TENSOR);
+    op_bind(g, d, partials_id, partials, NO_TENSOR);
+    op_set_push(d, &args, sizeof args);
+}
+
+static bool model_is_f16(const graph *g, const node *self)
+{
+    return graph_tensor(g, self->in[ROW_MODEL])->type == DTYPE_F16;
+}
+
+static void dispatch_reduce(const graph *g, const node *self, op_dispatch *d)
+{
+    const tensor *partials = graph_tensor(g, self->out);
+    d->shader = model_is_f16(g, self) ? SHADER_sampler_reduce_f16 : SHADER_sampler_reduce_f32;
+    bind_row(g, self, ACCESS_READ, ACCESS_WRITE, self->out, d);
+    set_groups(d, partials->c, partials->n);
+}
+
+static void dispatch_row(const graph *g, const node *self, op_dispatch *d)
+{
+    d->shader = model_is_f16(g, self) ? SHADER_sampler_row_f16 : SHADER_sampler_row_f32;
+    bind_row(g, self, ACCESS_READ_WRITE, ACCESS_READ, self->in[ROW_PARTIALS], d);
+    set_quad_groups(g, d, self->out);
+}
+
+static void dispatch_cursor_next(const graph *g, const node *self, op_dispatch *d)
+{
+    d->shader = SHADER_cursor_next;
+    op_bind(g, d, self->out, ACCESS_READ_WRITE, NO_TENSOR);
+    set_groups(d, 1, 1);
+}
+
+static const op sampler_reduce_op = { "sampler_reduce", dispatch_reduce };
+static const op sampler_row_op = { "sampler_row", dispatch_row };
+static const op cursor_next_op = { "cursor_next", dispatch_cursor_next };
+
+static bool check_model_output(graph *g, const char *name, tensor_id latent, tensor_id output)
+{
+    const tensor *x = graph_tensor(g, latent), *m = graph_tensor(g, output);
+    if (m->n == x->n && m->h == x->h && m->w == x->w && m->c == x->c)
+        return true;
+    graph_fail(g, qs_error(QS_ERROR_MODEL,
+                           "%s: the network's output is [%u, %u, %u, %u], the latent [%u, %u, %u, "
+                           "%u]",
+                           name, m->n, m->h, m->w, m->c, x->n, x->h, x->w, x->c));
+    return false;
+}
+
+void op_sampler_row(graph *g, const char *name, tensor_id recipe, tensor_id cursor,
+                    tensor_id latent, tensor_id model_output)
+{
+    if (!check_latent(g, name, latent) || !check_model_output(g, name, latent, model_output))
+        return;
+    const tensor x = *graph_tensor(g, latent);
+    const char *reduce = arena_format(&g->arena, "%s.reduce", name);
+    const char *next = arena_format(&g->arena, "%s.cursor", name);
+    if (!reduce || !next) {
+        graph_fail(g, qs_error(QS_ERROR_MEMORY, "%s: no host memory", name));
+        return;
+    }
+    const tensor_id partials =
+        graph_activation(g, reduce, DTYPE_F32, x.n, 1, 1, chunks_for(&x));
+    const tensor_id in[ROW_COUNT] = {
+        [ROW_RECIPE] = recipe,      [ROW_CURSOR] = cursor,     [ROW_LATENT] = latent,
+        [ROW_MODEL] = model_output, [ROW_PARTIALS] = partials,
+    };
+    graph_node(g, &sampler_reduce_op, reduce, in, ROW_PARTIALS, partials, NULL, 0, 0);
+    graph_node(g, &sampler_row_op, name, in, ROW_COUNT, latent, NULL, 0, 0);
+    graph_node(g, &cursor_next_op, next, &cursor, 1, cursor, NULL, 0, 0);
+}
+
+/* ---- decode: NAME.clear, NAME -------------------------------------------------------------- */
+
+enum { DECODE_LATENT, DECODE_REPORT, DECODE_COUNT };
+
+static void set_decode_push(const graph *g, const node *self, tensor_id report, op_dispatch *d)
+{
+    const tensor *latent = graph_tensor(g, self->in[DECODE_LATENT]);
+    const uint32_t reports = graph_tensor(g, report)->n;
+    const bool *premultiplied = self->params;
+    const DecodeArgs args = {
+        .pixels = pixels_of(latent),
+        .channels = latent->c,
+        .premultiplied = *premultiplied && latent->c == 4,
+        .report_stride = reports > 1 ? 4 : 0,
+        .reports = reports,
+    };
+    op_set_push(d, &args, sizeof args);
+}
+
+static void dispatch_decode_clear(const graph *g, const node *self, op_dispatch *d)
+{
+    d->shader = SHADER_decode_clear;
+    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
+    set_decode_push(g, self, self->out, d);
+    set_groups(d, 1, 1);
+}
+
+static void dispatch_decode(const graph *g, const node *self, op_dispatch *d)
+{
+    const tensor *latent = graph_tensor(g, self->in[DECODE_LATENT]);
+    d->shader = SHADER_decode;
+    op_bind(g, d, self->in[DECODE_LATENT], ACCESS_READ, NO_TENSOR);
+    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_bind(g, d, self->in[DECODE_REPORT], ACCESS_READ_WRITE, NO_TENSOR);
+    set_decode_push(g, self, self->in[DECODE_REPORT], d);
+    set_groups(d, groups_for(pixels_of(latent)), latent->n);
+}
+
+static const op decode_clear_op = { "decode_clear", dispatch_decode_clear };
+static const op decode_op = { "decode", dispatch_decode };
+
+static bool check_decode(graph *g, const char *name, tensor_id latent_id, tensor_id frame_id,
+                         tensor_id report_id)
+{
+    const tensor *latent = graph_tensor(g, latent_id), *report = graph_tensor(g, report_id);
+    const uint64_t frame_bytes = (uint64_t)latent->n * pixels_of(latent) * 4;
+    if (latent->c != 1 && latent->c != 3 && latent->c != 4) {
+        graph_fail(g, qs_error(QS_ERROR_MODEL, "%s: %u channels are no picture (1, 3 or 4 are)",
+                               name, latent->c));
+        return false;
+    }
+    if (graph_tensor(g, frame_id)->bytes >= frame_bytes && report->c == 4 &&
+        (report->n == 1 || report->n == latent->n))
+        return true;
+    graph_fail(g, qs_error(QS_ERROR_OTHER, "%s: the frame or the report is too small", name));
+    return false;
+}
+
+void op_decode(graph *g, const char *name, tensor_id latent, tensor_id frame, tensor_id report,
+               bool premultiplied)
+{
+    if (!check_latent(g, name, latent) || !check_decode(g, name, latent, frame, report))
+        return;
+    const char *clear = arena_format(&g->arena, "%s.clear", name);
+    if (!clear) {
+        graph_fail(g, qs_error(QS_ERROR_MEMORY, "%s: no host memory", name));
+        return;
+    }
+    const tensor_id in[DECODE_COUNT] = { [DECODE_LATENT] = latent, [DECODE_REPORT] = report };
+    graph_node(g, &decode_clear_op, clear, in, DECODE_COUNT, report, &premultiplied,
+               sizeof premultiplied, 0);
+    graph_node(g, &decode_op, name, in, DECODE_COUNT, frame, &premultiplied,
+               sizeof premultiplied, 0);
+}

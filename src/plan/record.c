@@ -1,0 +1,55 @@
+#include "plan/record.h"
+
+#include <assert.h>
+
+void record_place_arena(const plan *p, const gpu_buffer *arena, gpu_slice *slices)
+{
+    const graph *g = p->graph;
+    for (tensor_id id = 0; id < g->tensor_count; ++id)
+        if (g->tensors[id].kind == TENSOR_ACTIVATION && g->tensors[id].parent == NO_TENSOR)
+            slices[id] = (gpu_slice){ arena, p->offsets[id], g->tensors[id].bytes };
+}
+
+static qs_status record_node(qs_device *device, const plan *p, uint32_t n, const gpu_slice *slices,
+                             gpu_commands *commands)
+{
+    const graph *g = p->graph;
+    const op_dispatch *d = &p->dispatches[n];
+    const gpu_pipeline *pipeline = NULL;
+    const qs_status status = gpu_pipeline_get(device, (enum shader_id)d->shader, d->constants,
+                                              d->constant_count, &pipeline);
+    if (status != QS_OK)
+        return qs_error_prefix(status, "%s", g->nodes[n].name);
+    gpu_slice bindings[OP_BINDINGS_MAX];
+    for (uint32_t b = 0; b < d->binding_count; ++b) {
+        bindings[b] = slices[graph_root(g, d->bindings[b].tensor)];
+        assert(bindings[b].buffer && "a root without memory");
+        if (bindings[b].size > gpu_device_limits(device)->storage_range_bytes)
+            return qs_error(QS_ERROR_DEVICE, "%s: tensor %s takes %llu bytes, this device binds at most %llu",
+                            g->nodes[n].name, graph_tensor(g, d->bindings[b].tensor)->name,
+                            (unsigned long long)bindings[b].size,
+                            (unsigned long long)gpu_device_limits(device)->storage_range_bytes);
+    }
+    gpu_record_dispatch(commands, &(gpu_dispatch){
+        .pipeline = pipeline, .label = g->nodes[n].name, .push = d->push,
+        .push_bytes = d->push_bytes, .bindings = bindings, .binding_count = d->binding_count,
+        .groups = { d->groups[0], d->groups[1], d->groups[2] } });
+    return QS_OK;
+}
+
+qs_status record_plan(qs_device *device, const plan *p, const gpu_slice *slices,
+                      gpu_commands *commands, bool timestamps)
+{
+    for (uint32_t n = 0; n < p->graph->node_count; ++n) {
+        if (p->barriers[n])
+            gpu_record_barrier(commands);
+        if (timestamps)
+            gpu_record_timestamp(commands, n);
+        const qs_status status = record_node(device, p, n, slices, commands);
+        if (status != QS_OK)
+            return status;
+    }
+    if (timestamps)
+        gpu_record_timestamp(commands, p->graph->node_count);
+    return QS_OK;
+}

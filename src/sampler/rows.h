@@ -1,0 +1,23 @@
+/* One row per rule: what sampler_rows() strings together, exposed for tests. draw is not set. */
+#ifndef QS_SAMPLER_ROWS_H
+#define QS_SAMPLER_ROWS_H
+
+#include "sampler/sampler.h"
+
+/* sigma of the Karras grid, index 0: sigma_max .. num_train_timesteps - 1: sigma_min. */
+double schedule_karras_sigma(const scheduler_config *scheduler, uint32_t index);
+
+/* xhat = alpha_t z - sigma_t v, then DDIM_{t->s} (arXiv 2403.06807 eq. 4), with v the network's
+ * output. adjusted: the step of algorithm 3, aDDIM. segment is not set. */
+void row_hop(const scheduler_config *scheduler, double t, double s, bool adjusted,
+             SamplerRow *row);
+
+/* The last step: next = xhat, always in [-1, 1]. */
+void row_finish(const scheduler_config *scheduler, double t, SamplerRow *row);
+
+/* arXiv 2303.01469 algorithm 1 in EDM coordinates: denoise at sigma, then noise again up to
+ * sigma_next. */
+void row_consistency(const scheduler_config *scheduler, double sigma, double sigma_next,
+                     SamplerRow *row);
+
+#endif

@@ -1,0 +1,377 @@
+#include "core/log.h"
+#include "session/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- graphs: what every verb computes -------------------------------------------------------- */
+
+typedef struct shapes {
+    uint32_t n, h, w, c;
+} shapes;
+
+static shapes session_shapes(const qs_session *s)
+{
+    const unet_config *c = &s->model->config.unet;
+    return (shapes){ s->options.batch, c->sample_height, c->sample_width, c->in_channels };
+}
+
+static void init_graph(qs_session *s, verb *v)
+{
+    graph_init(&v->graph, gpu_device_limits(s->device),
+               s->options.precision == QS_F16 ? DTYPE_F16 : DTYPE_F32);
+}
+
+static tensor_id recipe_state(graph *g)
+{
+    return graph_state(g, "recipe", DTYPE_U32, 1, 1, 1, sizeof(Recipe) / sizeof(uint32_t));
+}
+
+static tensor_id cursor_state(graph *g)
+{
+    return graph_state(g, "cursor", DTYPE_U32, 1, 1, 1, 1);
+}
+
+static tensor_id latent_state(graph *g, shapes size)
+{
+    return graph_state(g, "latent", DTYPE_F32, size.n, size.h, size.w, size.c);
+}
+
+/* seed -> noise in latent, cursor = 0 */
+static void build_begin(qs_session *s)
+{
+    graph *g = &s->begin.graph;
+    init_graph(s, &s->begin);
+    op_begin(g, "begin", recipe_state(g), cursor_state(g), latent_state(g, session_shapes(s)));
+}
+
+/* row[cursor], UNet, update of latent, cursor + 1 */
+static void build_step(qs_session *s)
+{
+    graph *g = &s->step.graph;
+    const shapes size = session_shapes(s);
+    init_graph(s, &s->step);
+    const tensor_id recipe = recipe_state(g), cursor = cursor_state(g);
+    const tensor_id latent = latent_state(g, size);
+    const tensor_id time = graph_state(g, "time", DTYPE_F32, size.n, 1, 1, 1);
+    const tensor_id segment = graph_state(g, "segment", DTYPE_F32, size.n, 1, 1, 1);
+    const tensor_id sample = op_step_input(g, "step_input", recipe, cursor, latent, time, segment);
+    const tensor_id output = model_build_network(g, &s->model->config, size.n, sample);
+    op_sampler_row(g, "sampler_row", recipe, cursor, latent, output);
+}
+
+/* latent -> RGBA8 frame, and the report on it */
+static void build_decode(qs_session *s, verb *v)
+{
+    graph *g = &v->graph;
+    const shapes size = session_shapes(s);
+    init_graph(s, v);
+    const tensor_id latent = latent_state(g, size);
+    const tensor_id frame = graph_state(g, "frame", DTYPE_U32, size.n, size.h, size.w, 1);
+    const tensor_id report = graph_state(g, "report", DTYPE_U32, 1, 1, 1, REPORT_WORDS);
+    op_decode(g, "decode", latent, frame, report, s->model->config.premultiplied_alpha);
+}
+
+/* ---- memory ----------------------------------------------------------------------------------- */
+
+static uint64_t take(uint64_t *used, uint64_t bytes)
+{
+    const uint64_t offset = *used;
+    *used += (bytes + GPU_ALIGNMENT - 1) / GPU_ALIGNMENT * GPU_ALIGNMENT;
+    return offset;
+}
+
+static qs_status create_state(qs_session *s)
+{
+    const shapes size = session_shapes(s);
+    const uint64_t pictures = (uint64_t)size.n * size.h * size.w;
+    struct {
+        gpu_slice *slice;
+        uint64_t bytes;
+    } parts[] = {
+        { &s->state.recipe, sizeof(Recipe) },
+        { &s->state.cursor, 4 },
+        { &s->state.time, size.n * 4 },
+        { &s->state.segment, size.n * 4 },
+        { &s->state.labels, size.n * 4 },
+        { &s->state.latent, pictures * ceil4(size.c) * 4 },
+        { &s->state.sample, pictures * ceil4(size.c) * 4 },
+    };
+    uint64_t used = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; ++i)
+        *parts[i].slice = (gpu_slice){ &s->state_memory, take(&used, parts[i].bytes), parts[i].bytes };
+    const qs_status status = gpu_buffer_create(s->device, GPU_DEVICE, used, "state", &s->state_memory);
+    if (status != QS_OK)
+        return status;
+    return gpu_buffer_create(s->device, GPU_READBACK, s->state.latent.size, "latent on the host", &s->latent_memory);
+}
+
+static qs_status create_slots(qs_session *s)
+{
+    const shapes size = session_shapes(s);
+    uint64_t used = 0;
+    for (int i = 0; i < FRAME_SLOTS; ++i) {
+        const uint64_t bytes = (uint64_t)size.n * size.h * size.w * 4;
+        s->frames[i].pixels = (gpu_slice){ &s->frame_memory, take(&used, bytes), bytes };
+        s->frames[i].report = (gpu_slice){ &s->frame_memory, take(&used, REPORT_WORDS * 4), REPORT_WORDS * 4 };
+    }
+    const qs_status status = gpu_buffer_create(s->device, GPU_READBACK, used, "frames", &s->frame_memory);
+    if (status != QS_OK)
+        return status;
+    return gpu_buffer_create(s->device, GPU_UPLOAD, RECIPE_SLOTS * sizeof(Recipe), "recipes", &s->recipe_memory);
+}
+
+/* ---- planning and binding --------------------------------------------------------------------- */
+
+qs_status verb_plan(verb *v, bool keep_activations)
+{
+    qs_status status = QS_OK;
+    TRY(plan_create(&v->graph, keep_activations, &v->plan));
+    v->slices = calloc((size_t)v->graph.tensor_count + 1, sizeof *v->slices);
+    if (!v->slices)
+        return qs_error(QS_ERROR_MEMORY, "no host memory for %u tensors", v->graph.tensor_count);
+fail:
+    return status;
+}
+
+qs_status session_load_weights(qs_session *s, verb *v)
+{
+    return weight_store_load(s->weights, s->model->files, &v->graph, v->slices);
+}
+
+void session_bind(qs_session *s, verb *v, const gpu_buffer *arena, const frame_slot *frame)
+{
+    const struct {
+        const char *name;
+        gpu_slice slice;
+    } states[] = {
+        { "recipe", s->state.recipe }, { "cursor", s->state.cursor },
+        { "time", s->state.time },     { "segment", s->state.segment },
+        { "labels", s->state.labels }, { "latent", s->state.latent },
+        { "sample", s->state.sample }, { "frame", frame ? frame->pixels : (gpu_slice){ 0 } },
+        { "report", frame ? frame->report : (gpu_slice){ 0 } },
+    };
+    for (size_t i = 0; i < sizeof states / sizeof *states; ++i) {
+        const tensor_id id = graph_find_state(&v->graph, states[i].name);
+        if (id == NO_TENSOR)
+            continue;
+        v->slices[id] = states[i].slice;
+        v->slices[id].size = v->graph.tensors[id].bytes;
+    }
+    record_place_arena(&v->plan, arena, v->slices);
+}
+
+void verb_finish(verb *v)
+{
+    plan_finish(&v->plan);
+    graph_finish(&v->graph);
+    free(v->slices);
+    *v = (verb){ 0 };
+}
+
+/* ---- recording: once --------------------------------------------------------------------------- */
+
+static qs_status record_begin(qs_session *s, uint32_t slot)
+{
+    qs_status status = QS_OK;
+    gpu_commands **commands = &s->begin_commands[slot];
+    const uint64_t offset = slot * sizeof(Recipe);
+    const gpu_slice recipe = { &s->recipe_memory, offset, sizeof(Recipe) };
+    const gpu_slice labels = { &s->recipe_memory, offset + offsetof(Recipe, labels), s->state.labels.size };
+    TRY(gpu_commands_create(s->device, "begin", 0, commands));
+    TRY(gpu_record_begin(*commands));
+    gpu_record_copy(*commands, &recipe, &s->state.recipe);
+    gpu_record_copy(*commands, &labels, &s->state.labels); /* encode */
+    gpu_record_barrier(*commands);
+    TRY(record_plan(s->device, &s->begin.plan, s->begin.slices, *commands, false));
+    TRY(gpu_record_end(*commands));
+fail:
+    return status;
+}
+
+static qs_status record_verb(qs_session *s, const char *name, const verb *v, bool timestamps,
+                             gpu_commands **commands)
+{
+    qs_status status = QS_OK;
+    TRY(gpu_commands_create(s->device, name, timestamps ? v->graph.node_count + 1 : 0, commands));
+    TRY(gpu_record_begin(*commands));
+    TRY(record_plan(s->device, &v->plan, v->slices, *commands, timestamps));
+    TRY(gpu_record_end(*commands));
+fail:
+    return status;
+}
+
+static qs_status record_copy(qs_session *s, const char *name, const gpu_slice *from,
+                             const gpu_slice *to, gpu_commands **commands)
+{
+    qs_status status = QS_OK;
+    TRY(gpu_commands_create(s->device, name, 0, commands));
+    TRY(gpu_record_begin(*commands));
+    gpu_record_copy(*commands, from, to);
+    TRY(gpu_record_end(*commands));
+fail:
+    return status;
+}
+
+static qs_status record_all(qs_session *s)
+{
+    qs_status status = QS_OK;
+    const gpu_slice latent_on_host = { &s->latent_memory, 0, s->state.latent.size };
+    for (uint32_t i = 0; i < RECIPE_SLOTS; ++i)
+        TRY(record_begin(s, i));
+    TRY(record_verb(s, "step", &s->step, s->options.profile, &s->step_commands));
+    for (uint32_t i = 0; i < FRAME_SLOTS; ++i)
+        TRY(record_verb(s, "decode", &s->decode[i], false, &s->frames[i].decode));
+    TRY(record_copy(s, "read latent", &s->state.latent, &latent_on_host, &s->read_latent));
+    TRY(record_copy(s, "write latent", &latent_on_host, &s->state.latent, &s->write_latent));
+fail:
+    return status;
+}
+
+/* ---- the whole ----------------------------------------------------------------------------------- */
+
+static qs_status plan_verbs(qs_session *s)
+{
+    qs_status status = QS_OK;
+    build_begin(s);
+    build_step(s);
+    TRY(verb_plan(&s->begin, false));
+    TRY(verb_plan(&s->step, s->options.keep_activations));
+    for (int i = 0; i < FRAME_SLOTS; ++i) {
+        build_decode(s, &s->decode[i]);
+        TRY(verb_plan(&s->decode[i], false));
+    }
+fail:
+    return status;
+}
+
+/* All verbs share one arena: each opens with a full barrier and leaves nothing in it. */
+static uint64_t arena_bytes(const qs_session *s)
+{
+    uint64_t bytes = GPU_ALIGNMENT;
+    const plan *plans[] = { &s->begin.plan, &s->step.plan, &s->decode[0].plan };
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; ++i)
+        bytes = plans[i]->arena_bytes > bytes ? plans[i]->arena_bytes : bytes;
+    return bytes;
+}
+
+static uint64_t weight_bytes(const graph *g)
+{
+    uint64_t bytes = 0;
+    for (tensor_id id = 0; id < g->tensor_count; ++id)
+        if (g->tensors[id].kind == TENSOR_WEIGHT)
+            take(&bytes, g->tensors[id].bytes);
+    return bytes;
+}
+
+/* Said before anything is allocated; what other programs hold is gpu_buffer_create's to notice. */
+static qs_status check_memory(const qs_session *s)
+{
+    const bool loaded = weight_store_bytes(s->weights) > 0;
+    const uint64_t weights = loaded ? 0 : weight_bytes(&s->step.graph);
+    const uint64_t need = weights + arena_bytes(s), have = gpu_device_limits(s->device)->memory_bytes;
+    if (need > have)
+        return qs_error(QS_ERROR_MEMORY, "the model needs %.1f MiB on the device (weights %.1f, activations %.1f), there are %.1f",
+                        (double)need / 1048576, (double)weights / 1048576,
+                        (double)arena_bytes(s) / 1048576, (double)have / 1048576);
+    return QS_OK;
+}
+
+static qs_status allocate_and_record(qs_session *s)
+{
+    qs_status status = QS_OK;
+    TRY(check_memory(s));
+    TRY(session_load_weights(s, &s->step));
+    TRY(gpu_buffer_create(s->device, GPU_DEVICE, arena_bytes(s), "activations", &s->arena));
+    TRY(create_state(s));
+    TRY(create_slots(s));
+    session_bind(s, &s->begin, &s->arena, NULL);
+    session_bind(s, &s->step, &s->arena, NULL);
+    for (int i = 0; i < FRAME_SLOTS; ++i)
+        session_bind(s, &s->decode[i], &s->arena, &s->frames[i]);
+    TRY(record_all(s));
+fail:
+    return status;
+}
+
+static qs_status check_options(const qs_device *device, const qs_session_options *o)
+{
+    if (o->batch > QS_BATCH_MAX)
+        return qs_error(QS_ERROR_USAGE, "a batch of %u: at most %u pictures at a time", o->batch, QS_BATCH_MAX);
+    if (o->precision != QS_F32 && o->precision != QS_F16)
+        return qs_error(QS_ERROR_USAGE, "precision %d is neither QS_F32 nor QS_F16", (int)o->precision);
+    if (o->precision == QS_F16 && !gpu_device_limits(device)->f16)
+        return qs_error(QS_ERROR_DEVICE, "this device has no 16-bit floats: use float32");
+    if (o->profile && !gpu_device_limits(device)->timestamps)
+        return qs_error(QS_ERROR_DEVICE, "this device has no timestamps: times per op are not to be had");
+    return QS_OK;
+}
+
+qs_status qs_session_create(qs_device *device, qs_model *model, const qs_session_options *options,
+                            qs_session **out)
+{
+    if (!device || !model || !out)
+        return qs_error(QS_ERROR_USAGE, "qs_session_create: device, model and session must not be NULL");
+    const qs_session_options defaults = { 0 };
+    qs_status status = QS_OK;
+    qs_session *s = calloc(1, sizeof *s);
+    if (!s)
+        return qs_error(QS_ERROR_MEMORY, "no host memory for a session");
+    s->device = device;
+    s->model = model;
+    s->options = options ? *options : defaults;
+    s->options.batch = s->options.batch ? s->options.batch : 1;
+    s->shown_slot = s->ready_slot = s->writing_slot = -1;
+    TRY(check_options(device, &s->options));
+    TRY(model_store_acquire(model, device, &s->weights));
+    TRY(plan_verbs(s));
+    TRY(allocate_and_record(s));
+    *out = s;
+    return QS_OK;
+fail:
+    qs_session_destroy(s);
+    return status;
+}
+
+static void destroy_commands(qs_session *s)
+{
+    gpu_commands *all[] = { s->step_commands, s->read_latent, s->write_latent, s->forward_commands };
+    for (size_t i = 0; i < sizeof all / sizeof *all; ++i)
+        gpu_commands_destroy(s->device, all[i]);
+    for (int i = 0; i < RECIPE_SLOTS; ++i)
+        gpu_commands_destroy(s->device, s->begin_commands[i]);
+    for (int i = 0; i < FRAME_SLOTS; ++i)
+        gpu_commands_destroy(s->device, s->frames[i].decode);
+}
+
+void qs_session_destroy(qs_session *s)
+{
+    if (!s)
+        return;
+    session_drain(s);
+    destroy_commands(s);
+    verb_finish(&s->begin);
+    verb_finish(&s->step);
+    verb_finish(&s->forward);
+    for (int i = 0; i < FRAME_SLOTS; ++i)
+        verb_finish(&s->decode[i]);
+    gpu_buffer *buffers[] = { &s->arena, &s->state_memory, &s->recipe_memory, &s->frame_memory,
+                              &s->latent_memory, &s->forward_arena, &s->forward_upload, &s->forward_readback };
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; ++i)
+        gpu_buffer_destroy(s->device, buffers[i]);
+    model_store_release(s->model, s->weights);
+    free(s);
+}
+
+void qs_session_get_memory(const qs_session *s, qs_session_memory *memory)
+{
+    *memory = (qs_session_memory){
+        .weights_bytes = weight_store_bytes(s->weights),
+        .arena_bytes = s->step.plan.arena_bytes,
+        .activation_sum_bytes = s->step.plan.activation_sum_bytes,
+        .live_max_bytes = s->step.plan.live_max_bytes,
+        .state_bytes = s->state_memory.size + s->recipe_memory.size + s->frame_memory.size + s->latent_memory.size,
+        .node_count = s->step.graph.node_count,
+        .barrier_count = s->step.plan.barrier_count,
+        .allocation_count = gpu_device_allocation_count(s->device) };
+}

@@ -1,0 +1,184 @@
+#include "session/session.h"
+
+#include <quickstep/vulkan.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the network alone ------------------------------------------------------------------------- */
+
+static qs_status build_forward(qs_session *s)
+{
+    verb *v = &s->forward;
+    const unet_config *c = &s->model->config.unet;
+    graph_init(&v->graph, gpu_device_limits(s->device), s->options.precision == QS_F16 ? DTYPE_F16 : DTYPE_F32);
+    const tensor_id sample = graph_state(&v->graph, "sample", v->graph.storage, s->options.batch,
+                                         c->sample_height, c->sample_width, c->in_channels);
+    model_build_network(&v->graph, &s->model->config, s->options.batch, sample);
+    return verb_plan(v, s->options.keep_activations);
+}
+
+static qs_status record_forward(qs_session *s)
+{
+    qs_status status = QS_OK;
+    verb *v = &s->forward;
+    const gpu_slice everything = { &s->forward_arena, 0, v->plan.arena_bytes };
+    const gpu_slice on_host = { &s->forward_readback, 0, v->plan.arena_bytes };
+    const gpu_slice inputs[] = { s->state.sample, s->state.time, s->state.segment, s->state.labels };
+    TRY(gpu_commands_create(s->device, "forward", 0, &s->forward_commands));
+    TRY(gpu_record_begin(s->forward_commands));
+    uint64_t offset = 0;
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; ++i) {
+        const gpu_slice from = { &s->forward_upload, offset, inputs[i].size };
+        gpu_record_copy(s->forward_commands, &from, &inputs[i]);
+        offset += inputs[i].size;
+    }
+    gpu_record_barrier(s->forward_commands);
+    TRY(record_plan(s->device, &v->plan, v->slices, s->forward_commands, false));
+    gpu_record_barrier(s->forward_commands);
+    gpu_record_copy(s->forward_commands, &everything, &on_host);
+    TRY(gpu_record_end(s->forward_commands));
+fail:
+    return status;
+}
+
+/* The arena is read back whole: the output lies in it, and so do the activations that were kept. */
+static qs_status prepare_forward(qs_session *s)
+{
+    if (s->forward_commands)
+        return QS_OK;
+    qs_status status = QS_OK;
+    const uint64_t input_bytes = s->state.sample.size + s->state.time.size + s->state.segment.size + s->state.labels.size;
+    TRY(build_forward(s));
+    TRY(session_load_weights(s, &s->forward));
+    TRY(gpu_buffer_create(s->device, GPU_DEVICE, s->forward.plan.arena_bytes, "forward activations", &s->forward_arena));
+    TRY(gpu_buffer_create(s->device, GPU_UPLOAD, input_bytes, "forward inputs", &s->forward_upload));
+    TRY(gpu_buffer_create(s->device, GPU_READBACK, s->forward.plan.arena_bytes, "forward outputs", &s->forward_readback));
+    session_bind(s, &s->forward, &s->forward_arena, NULL);
+    TRY(record_forward(s));
+    return QS_OK;
+fail:
+    verb_finish(&s->forward);
+    gpu_buffer_destroy(s->device, &s->forward_arena);
+    gpu_buffer_destroy(s->device, &s->forward_upload);
+    gpu_buffer_destroy(s->device, &s->forward_readback);
+    gpu_commands_destroy(s->device, s->forward_commands);
+    s->forward_commands = NULL;
+    return status;
+}
+
+static qs_status write_inputs(qs_session *s, const float *sample, const float *timestep,
+                              const float *segment, const int32_t *labels)
+{
+    const model_config *c = &s->model->config;
+    const uint32_t n = s->options.batch;
+    char *to = s->forward_upload.mapped;
+    layout_to_device(sample, n, c->unet.in_channels, c->unet.sample_height, c->unet.sample_width,
+                     1.0f, s->forward.graph.storage, to);
+    float *times = (float *)(void *)(to + s->state.sample.size), *segments = times + n;
+    uint32_t *ids = (uint32_t *)(void *)(segments + n);
+    for (uint32_t i = 0; i < n; ++i) {
+        const int32_t label = labels ? labels[i] : -1;
+        if (label < -1 || (label >= 0 && (uint32_t)label >= c->label_count))
+            return qs_error(QS_ERROR_USAGE, "label %d: this model has %u labels", (int)label, c->label_count);
+        times[i] = timestep[i];
+        segments[i] = segment ? segment[i] : 0.0f;
+        ids[i] = label < 0 ? c->default_label : (uint32_t)label;
+    }
+    return QS_OK;
+}
+
+static void read_tensor(const qs_session *s, tensor_id id, float *nchw)
+{
+    const graph *g = &s->forward.graph;
+    const tensor *t = graph_tensor(g, id);
+    const char *arena = s->forward_readback.mapped;
+    layout_from_device(arena + s->forward.plan.offsets[graph_root(g, id)], t->type, t->stride,
+                       t->offset, t->n, t->c, t->h, t->w, nchw);
+}
+
+qs_status qs_session_forward(qs_session *s, const float *sample, const float *timestep,
+                             const float *segment, const int32_t *labels, float *output)
+{
+    if (!s || !sample || !timestep || !output)
+        return qs_error(QS_ERROR_USAGE, "qs_session_forward: session, sample, timestep and output must not be NULL");
+    qs_status status = QS_OK;
+    uint64_t ticket = 0;
+    TRY(session_drain(s));
+    TRY(prepare_forward(s));
+    TRY(write_inputs(s, sample, timestep, segment, labels));
+    TRY(session_submit(s, s->forward_commands, 0, &ticket));
+    TRY(session_drain(s));
+    const graph *g = &s->forward.graph;
+    read_tensor(s, g->nodes[g->node_count - 1].out, output);
+fail:
+    return status;
+}
+
+qs_status qs_session_activation(qs_session *s, uint32_t index, qs_activation *activation, float *data)
+{
+    if (!s || !activation)
+        return qs_error(QS_ERROR_USAGE, "qs_session_activation: session and activation must not be NULL");
+    if (!s->options.keep_activations || !s->forward_commands)
+        return qs_error(QS_ERROR_USAGE, "activations are kept by keep_activations, and read after qs_session_forward");
+    const graph *g = &s->forward.graph;
+    if (index >= g->node_count)
+        return qs_error(QS_ERROR_USAGE, "activation %u: the network has %u nodes", index, g->node_count);
+    const node *n = &g->nodes[index];
+    const tensor *t = graph_tensor(g, n->out);
+    *activation = (qs_activation){ .name = n->name, .n = t->n, .c = t->c, .h = t->h, .w = t->w };
+    if (data)
+        read_tensor(s, n->out, data);
+    return QS_OK;
+}
+
+/* ---- times ---------------------------------------------------------------------------------------- */
+
+static double bytes_moved(const graph *g, const node *n)
+{
+    double bytes = 0;
+    for (uint32_t i = 0; i <= n->in_count; ++i) {
+        const tensor_id id = i < n->in_count ? n->in[i] : n->out;
+        if (id == NO_TENSOR)
+            continue;
+        const tensor *t = graph_tensor(g, id);
+        bytes += (double)t->n * t->h * t->w * t->c * dtype_bytes(t->type);
+    }
+    return bytes;
+}
+
+qs_status qs_session_op_times(qs_session *s, qs_op_time *times, size_t *count)
+{
+    if (!s || !count)
+        return qs_error(QS_ERROR_USAGE, "qs_session_op_times: session and count must not be NULL");
+    if (!s->options.profile)
+        return qs_error(QS_ERROR_USAGE, "times per op need a session with options.profile");
+    const graph *g = &s->step.graph;
+    const size_t room = times ? *count : 0;
+    *count = g->node_count;
+    if (room == 0 || s->step_ticket == 0)
+        return QS_OK;
+    qs_status status = QS_OK;
+    double *ns = calloc(g->node_count + 1, sizeof *ns);
+    if (!ns)
+        return qs_error(QS_ERROR_MEMORY, "no host memory for %u times", g->node_count);
+    TRY(gpu_wait(s->device, s->step_ticket, UINT32_MAX));
+    TRY(gpu_commands_timestamps(s->device, s->step_commands, ns));
+    for (uint32_t i = 0; i < g->node_count && i < room; ++i)
+        times[i] = (qs_op_time){ .name = g->nodes[i].name, .op = g->nodes[i].op->name,
+                                 .ms = (ns[i + 1] - ns[i]) * 1e-6, .flops = g->nodes[i].flops,
+                                 .bytes = bytes_moved(g, &g->nodes[i]) };
+fail:
+    free(ns);
+    return status;
+}
+
+/* ---- quickstep/vulkan.h ---------------------------------------------------------------------------- */
+
+void qs_session_get_frame_buffer(const qs_session *s, uint32_t slot, VkBuffer *buffer,
+                                 VkDeviceSize *offset, VkDeviceSize *size)
+{
+    const gpu_slice *pixels = &s->frames[slot % FRAME_SLOTS].pixels;
+    *buffer = pixels->buffer->vk;
+    *offset = pixels->offset;
+    *size = pixels->size;
+}

@@ -1,0 +1,335 @@
+#include "core/debug.h"
+#include "core/log.h"
+#include "session/session.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+/* ---- submissions in flight ------------------------------------------------------------------- */
+
+enum { FLIGHTS = sizeof((qs_session){ 0 }.flights) / sizeof(flight) };
+
+static qs_status retire(qs_session *s)
+{
+    uint64_t done = 0;
+    const qs_status status = gpu_poll(s->device, &done);
+    if (status != QS_OK)
+        return status;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < s->flight_count; ++i)
+        if (s->flights[i].ticket > done)
+            s->flights[kept++] = s->flights[i];
+    s->flight_count = kept;
+    if (s->writing_slot >= 0 && s->frames[s->writing_slot].ticket <= done) {
+        s->ready_slot = s->writing_slot;
+        s->writing_slot = -1;
+    }
+    return QS_OK;
+}
+
+qs_status session_submit(qs_session *s, const gpu_commands *commands, uint32_t steps_before,
+                         uint64_t *ticket)
+{
+    qs_status status = QS_OK;
+    if (s->flight_count == FLIGHTS) {
+        TRY(gpu_wait(s->device, s->flights[0].ticket, UINT32_MAX));
+        TRY(retire(s));
+    }
+    TRY(gpu_submit(s->device, commands, ticket));
+    s->flights[s->flight_count++] = (flight){ *ticket, s->serial, steps_before };
+    s->last_ticket = *ticket;
+fail:
+    return status;
+}
+
+qs_status session_drain(qs_session *s)
+{
+    if (s->last_ticket == 0)
+        return QS_OK;
+    const qs_status status = gpu_wait(s->device, s->last_ticket, UINT32_MAX);
+    return status == QS_OK ? retire(s) : status;
+}
+
+/* ---- begin: recipe -> state, seed -> noise ------------------------------------------------------ */
+
+static qs_status check_recipe(const qs_session *s, const qs_recipe *r)
+{
+    const model_config *c = &s->model->config;
+    if (r->steps > QS_STEPS_MAX)
+        return qs_error(QS_ERROR_USAGE, "%u steps: at most %u", r->steps, QS_STEPS_MAX);
+    for (uint32_t i = 0; r->labels && i < s->options.batch; ++i)
+        if (r->labels[i] != -1 && (r->labels[i] < 0 || (uint32_t)r->labels[i] >= c->label_count))
+            return qs_error(QS_ERROR_USAGE, "label %d: this model has %u labels", (int)r->labels[i], c->label_count);
+    return sampler_check(&c->scheduler, c->unet.segment_embedding, r->sampler);
+}
+
+static qs_status fill_recipe(const qs_session *s, const qs_recipe *r, Recipe *recipe)
+{
+    const model_config *c = &s->model->config;
+    for (uint32_t i = 0; i < s->options.batch; ++i) {
+        const uint64_t seed = r->seed + i;
+        const int32_t label = r->labels ? r->labels[i] : -1;
+        recipe->seed_low[i] = (uint32_t)seed;
+        recipe->seed_high[i] = (uint32_t)(seed >> 32);
+        recipe->labels[i] = label < 0 ? c->default_label : (uint32_t)label;
+    }
+    return sampler_rows(&c->scheduler, c->unet.segment_embedding, r->sampler,
+                        r->steps ? r->steps : 1, recipe);
+}
+
+/* The caller's noise instead of the seed's, scaled as begin scales its own. */
+static qs_status write_noise(qs_session *s, const float *noise, float initial_scale)
+{
+    const unet_config *c = &s->model->config.unet;
+    qs_status status = QS_OK;
+    TRY(session_drain(s));
+    layout_to_device(noise, s->options.batch, c->in_channels, c->sample_height, c->sample_width,
+                     initial_scale, DTYPE_F32, s->latent_memory.mapped);
+    uint64_t ticket = 0;
+    TRY(session_submit(s, s->write_latent, 0, &ticket));
+fail:
+    return status;
+}
+
+qs_status qs_session_begin(qs_session *s, const qs_recipe *r)
+{
+    if (!s || !r)
+        return qs_error(QS_ERROR_USAGE, "qs_session_begin: session and recipe must not be NULL");
+    qs_status status = QS_OK;
+    TRY(check_recipe(s, r));
+    const uint32_t slot = (uint32_t)(s->serial % RECIPE_SLOTS);
+    TRY(gpu_wait(s->device, s->recipe_tickets[slot], UINT32_MAX));
+    Recipe *recipe = (Recipe *)s->recipe_memory.mapped + slot;
+    TRY(fill_recipe(s, r, recipe));
+    ++s->serial;
+    TRY(session_submit(s, s->begin_commands[slot], 0, &s->recipe_tickets[slot]));
+    if (r->noise)
+        TRY(write_noise(s, r->noise, recipe->initial_scale));
+    s->steps = recipe->steps;
+    s->steps_submitted = 0;
+    s->decode_submitted = false;
+    s->seed = r->seed;
+    s->begin_ms = now_ms();
+fail:
+    return status;
+}
+
+/* ---- advance: step, step, ..., decode ----------------------------------------------------------- */
+
+/* A slot that nobody shows and that is not the newest finished one. There is one: only one decode
+ * is ever in flight, since a step lies between two of them and advance lets two verbs run. */
+static int free_slot(const qs_session *s)
+{
+    int slot = 0;
+    while (slot == s->shown_slot || slot == s->ready_slot)
+        ++slot;
+    return slot;
+}
+
+static qs_status submit_decode(qs_session *s)
+{
+    const unet_config *c = &s->model->config.unet;
+    const int slot = free_slot(s);
+    frame_slot *f = &s->frames[slot];
+    const qs_status status = session_submit(s, f->decode, s->steps, &f->ticket);
+    if (status != QS_OK)
+        return status;
+    f->begin_ms = s->begin_ms;
+    f->frame = (qs_frame){ .serial = s->serial, .width = c->sample_width, .height = c->sample_height,
+                           .count = s->options.batch, .slot = (uint32_t)slot, .steps = s->steps,
+                           .seed = s->seed };
+    s->decode_submitted = true;
+    s->writing_slot = slot;
+    return QS_OK;
+}
+
+static qs_status submit_next(qs_session *s, bool *submitted)
+{
+    *submitted = true;
+    if (s->steps_submitted < s->steps) {
+        return session_submit(s, s->step_commands, s->steps_submitted++, &s->step_ticket);
+    }
+    if (!s->decode_submitted)
+        return submit_decode(s);
+    *submitted = false;
+    return QS_OK;
+}
+
+static void describe_progress(const qs_session *s, bool submitted, qs_progress *progress)
+{
+    uint32_t done = s->steps_submitted;
+    if (s->flight_count > 0) /* the oldest may still belong to a dropped picture */
+        done = s->flights[0].serial == s->serial ? s->flights[0].steps_before : 0;
+    const bool idle = s->serial == 0;
+    const bool finished = s->decode_submitted && s->flight_count == 0;
+    *progress = (qs_progress){ .phase = idle ? QS_IDLE : finished ? QS_DONE : QS_RUNNING,
+                               .steps_done = done, .steps = s->steps, .submitted = submitted };
+}
+
+qs_status qs_session_advance(qs_session *s, qs_progress *progress)
+{
+    if (!s)
+        return qs_error(QS_ERROR_USAGE, "qs_session_advance: session must not be NULL");
+    qs_status status = QS_OK;
+    bool submitted = false;
+    TRY(retire(s));
+    /* timestamps are read between two steps, so a profiled step runs alone */
+    const uint32_t most = s->options.profile ? 1 : IN_FLIGHT_MAX;
+    if (s->serial > 0 && s->flight_count < most)
+        TRY(submit_next(s, &submitted));
+    if (progress)
+        describe_progress(s, submitted, progress);
+fail:
+    return status;
+}
+
+qs_status qs_session_wait(qs_session *s, uint32_t timeout_ms)
+{
+    if (!s)
+        return qs_error(QS_ERROR_USAGE, "qs_session_wait: session must not be NULL");
+    const qs_status status = retire(s);
+    if (status != QS_OK || s->flight_count == 0)
+        return status;
+    return gpu_wait(s->device, s->flights[0].ticket, timeout_ms);
+}
+
+/* ---- frame --------------------------------------------------------------------------------------- */
+
+/* A picture whose values barely differ: standard deviation below 2 of 255. */
+static bool is_flat(const uint8_t *rgba, size_t byte_count)
+{
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < byte_count; ++i) {
+        sum += rgba[i];
+        squares += (double)rgba[i] * rgba[i];
+    }
+    const double mean = sum / (double)byte_count;
+    return squares / (double)byte_count - mean * mean < 2.0 * 2.0;
+}
+
+/* decode.comp keeps floats as integers of the same order, for atomicMin and atomicMax */
+static float float_from_ordered(uint32_t ordered)
+{
+    const uint32_t bits = ordered & 0x80000000u ? ordered & 0x7fffffffu : ~ordered;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static qs_status check_picture(const qs_frame *f, uint32_t index)
+{
+    const size_t colour_bytes = (size_t)f->width * f->height * 4;
+    if (!is_flat(f->pixels + index * colour_bytes, colour_bytes))
+        return QS_OK;
+    return qs_error(QS_ERROR_PICTURE, "picture %u of %u (seed %llu) is flat: every pixel has the same colour",
+                    index + 1, f->count, (unsigned long long)(f->seed + index));
+}
+
+static qs_status check_frame(const qs_frame *f)
+{
+    if (f->bad_count > 0)
+        return qs_error(QS_ERROR_PICTURE, "the picture (seed %llu, %u steps) has %u NaN or Inf values",
+                        (unsigned long long)f->seed, f->steps, f->bad_count);
+    for (uint32_t i = 0; i < f->count; ++i)
+        if (check_picture(f, i) != QS_OK)
+            return QS_ERROR_PICTURE;
+    return QS_OK;
+}
+
+/* Reads the report of a decode that has just finished. */
+static void finish_frame(qs_session *s, frame_slot *slot)
+{
+    qs_frame *f = &slot->frame;
+    uint32_t report[REPORT_WORDS];
+    const char *memory = s->frame_memory.mapped;
+    memcpy(report, memory + slot->report.offset, sizeof report);
+    f->pixels = (const uint8_t *)memory + slot->pixels.offset;
+    f->bad_count = report[0];
+    f->min_value = float_from_ordered(report[1]);
+    f->max_value = float_from_ordered(report[2]);
+    f->latency_ms = now_ms() - slot->begin_ms;
+    f->check = check_frame(f);
+}
+
+qs_status qs_session_frame(qs_session *s, qs_frame *frame)
+{
+    if (!s || !frame)
+        return qs_error(QS_ERROR_USAGE, "qs_session_frame: session and frame must not be NULL");
+    const qs_status status = retire(s);
+    if (status != QS_OK)
+        return status;
+    if (s->ready_slot >= 0) {
+        finish_frame(s, &s->frames[s->ready_slot]);
+        s->shown_slot = s->ready_slot;
+        s->ready_slot = -1;
+    }
+    *frame = s->shown_slot >= 0 ? s->frames[s->shown_slot].frame : (qs_frame){ 0 };
+    return QS_OK;
+}
+
+/* ---- render: the whole picture, waiting ------------------------------------------------------------ */
+
+static qs_status run_to_end(qs_session *s, qs_progress_fn callback, void *user)
+{
+    qs_status status = QS_OK;
+    qs_progress progress = { 0 };
+    uint32_t reported = 0;
+    do {
+        TRY(qs_session_advance(s, &progress));
+        if (callback && progress.steps_done != reported) {
+            reported = progress.steps_done;
+            if (!callback(user, reported, progress.steps))
+                return qs_error(QS_CANCELLED, "cancelled after %u of %u steps", reported, progress.steps);
+        }
+        if (!progress.submitted)
+            TRY(qs_session_wait(s, UINT32_MAX));
+    } while (progress.phase != QS_DONE);
+fail:
+    return status;
+}
+
+static qs_status read_sample(qs_session *s, float *sample)
+{
+    const unet_config *c = &s->model->config.unet;
+    qs_status status = QS_OK;
+    uint64_t ticket = 0;
+    TRY(session_submit(s, s->read_latent, s->steps, &ticket));
+    TRY(session_drain(s));
+    const size_t count = (size_t)s->options.batch * c->in_channels * c->sample_height * c->sample_width;
+    layout_from_device(s->latent_memory.mapped, DTYPE_F32, ceil4(c->in_channels), 0,
+                       s->options.batch, c->in_channels, c->sample_height, c->sample_width, sample);
+    for (size_t i = 0; i < count; ++i)
+        if (!isnan(sample[i]))
+            sample[i] = fminf(fmaxf(sample[i], -1.0f), 1.0f);
+fail:
+    return status;
+}
+
+qs_status qs_session_render(qs_session *s, const qs_recipe *r, qs_progress_fn progress, void *user,
+                            qs_frame *frame, float *sample)
+{
+    if (!s || !r)
+        return qs_error(QS_ERROR_USAGE, "qs_session_render: session and recipe must not be NULL");
+    qs_status status = QS_OK;
+    qs_frame shown;
+    TRY(qs_session_begin(s, r));
+    TRY(run_to_end(s, progress, user));
+    if (sample)
+        TRY(read_sample(s, sample));
+    TRY(qs_session_frame(s, &shown));
+    if (frame)
+        *frame = shown;
+    if (shown.check != QS_OK)
+        return check_frame(&shown);
+fail:
+    return status;
+}

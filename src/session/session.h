@@ -1,0 +1,94 @@
+/*
+ * One model on one device at one batch size and precision. The files, in the order of a picture:
+ * create.c (graphs, memory, recording: once), run.c (begin, advance, frame, render: every
+ * picture), forward.c (the network alone, activations, times).
+ */
+#ifndef QS_SESSION_SESSION_H
+#define QS_SESSION_SESSION_H
+
+#include "model/model.h"
+#include "plan/record.h"
+#include "sampler/sampler.h"
+
+enum {
+    RECIPE_SLOTS = 3, /* recipes that may be on their way to the device */
+    FRAME_SLOTS = 3,  /* shown, ready, being written */
+    IN_FLIGHT_MAX = 2,
+    REPORT_WORDS = 4, /* see decode.comp */
+};
+
+/* A verb's graph, its plan and where its tensors are. */
+typedef struct verb {
+    graph graph;
+    plan plan;
+    gpu_slice *slices; /* [tensor_count] */
+} verb;
+
+/* Named memory that outlives a replay (sampler/state.h), slices of one device buffer. */
+typedef struct session_state {
+    gpu_slice recipe, cursor, time, segment, labels, latent, sample;
+} session_state;
+
+typedef struct frame_slot {
+    gpu_slice pixels, report; /* host visible */
+    gpu_commands *decode;
+    qs_frame frame; /* of the last decode into this slot; pixels and check are filled when taken */
+    uint64_t ticket;
+    double begin_ms;
+} frame_slot;
+
+/* A submission that may still be running. */
+typedef struct flight {
+    uint64_t ticket, serial;
+    uint32_t steps_before; /* the picture's finished steps when it starts to run */
+} flight;
+
+struct qs_session {
+    qs_device *device;
+    qs_model *model;
+    qs_session_options options;
+    weight_store *weights;
+
+    gpu_buffer arena, state_memory, recipe_memory, frame_memory, latent_memory;
+    session_state state;
+    frame_slot frames[FRAME_SLOTS];
+
+    verb begin, step, decode[FRAME_SLOTS];
+    gpu_commands *begin_commands[RECIPE_SLOTS], *step_commands;
+    gpu_commands *read_latent, *write_latent; /* latent <-> latent_memory */
+    uint64_t recipe_tickets[RECIPE_SLOTS];
+
+    /* the picture in progress */
+    uint64_t serial;
+    uint32_t steps, steps_submitted;
+    bool decode_submitted;
+    uint64_t seed;
+    double begin_ms;
+    flight flights[8]; /* oldest first */
+    uint32_t flight_count;
+    uint64_t last_ticket, step_ticket;
+    int shown_slot, ready_slot, writing_slot; /* -1: none */
+
+    verb forward; /* built by the first qs_session_forward */
+    gpu_commands *forward_commands;
+    gpu_buffer forward_arena, forward_upload, forward_readback;
+};
+
+/* create.c */
+qs_status verb_plan(verb *v, bool keep_activations); /* after its graph is built */
+qs_status session_load_weights(qs_session *s, verb *v);
+void session_bind(qs_session *s, verb *v, const gpu_buffer *arena, const frame_slot *frame);
+void verb_finish(verb *v);
+
+/* run.c */
+qs_status session_submit(qs_session *s, const gpu_commands *commands, uint32_t steps_before,
+                         uint64_t *ticket);
+qs_status session_drain(qs_session *s); /* waits for everything in flight */
+
+/* layout.c: [n, c, h, w] floats of the API <-> [n, h, w, stride] of the device */
+void layout_to_device(const float *nchw, uint32_t n, uint32_t c, uint32_t h, uint32_t w,
+                      float scale, dtype type, void *device);
+void layout_from_device(const void *device, dtype type, uint32_t stride, uint32_t offset,
+                        uint32_t n, uint32_t c, uint32_t h, uint32_t w, float *nchw);
+
+#endif

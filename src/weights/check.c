@@ -1,0 +1,115 @@
+#include "weights/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAMED_MAX = 5 };
+
+/* The first few names of a complaint, and how many there were. */
+typedef struct complaint {
+    char names[1024];
+    uint32_t count;
+} complaint;
+
+static void complain(complaint *c, const char *name)
+{
+    const size_t used = strlen(c->names);
+    if (c->count++ < NAMED_MAX)
+        snprintf(c->names + used, sizeof c->names - used, "%s%s", used ? ", " : "", name);
+}
+
+static void describe_shape(char *text, size_t room, uint32_t rank, const uint64_t *shape)
+{
+    size_t used = (size_t)snprintf(text, room, "[");
+    for (uint32_t i = 0; i < rank && used < room; ++i)
+        used += (size_t)snprintf(text + used, room - used, "%s%llu", i ? "," : "", (unsigned long long)shape[i]);
+    if (used < room)
+        snprintf(text + used, room - used, "]");
+}
+
+static bool is_float(qs_dtype type)
+{
+    return type == QS_DTYPE_F32 || type == QS_DTYPE_F16 || type == QS_DTYPE_BF16;
+}
+
+static qs_status check_shape(const weight_files *files, const weight *w, const qs_tensor *t)
+{
+    uint64_t wanted[4];
+    bool same = t->rank == w->rank;
+    for (uint32_t i = 0; i < w->rank; ++i) {
+        wanted[i] = w->shape[i];
+        same = same && t->shape[i] == wanted[i];
+    }
+    if (!is_float(t->dtype))
+        return qs_error(QS_ERROR_MODEL, "%s: %s is %s, supported: F32, F16, BF16",
+                        weight_files_dir(files), t->name, qs_dtype_name(t->dtype));
+    if (same)
+        return QS_OK;
+    char is[128], says[128];
+    describe_shape(is, sizeof is, t->rank, t->shape);
+    describe_shape(says, sizeof says, w->rank, wanted);
+    return qs_error(QS_ERROR_MODEL, "%s: %s is %s, config.json says %s", weight_files_dir(files), t->name, is, says);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The names that the graph uses, sorted. */
+static const char **graph_keys(const graph *g, size_t *count)
+{
+    const char **keys = calloc((size_t)g->tensor_count * 3 + 1, sizeof *keys);
+    *count = 0;
+    for (tensor_id id = 0; keys && id < g->tensor_count; ++id)
+        if (g->tensors[id].kind == TENSOR_WEIGHT)
+            for (uint32_t k = 0; k < g->tensors[id].weight->key_count; ++k)
+                keys[(*count)++] = g->tensors[id].weight->keys[k];
+    if (keys)
+        qsort(keys, *count, sizeof *keys, by_name);
+    return keys;
+}
+
+static qs_status check_extra(const weight_files *files, const graph *g, uint64_t *parameter_count)
+{
+    size_t key_count = 0;
+    const char **keys = graph_keys(g, &key_count);
+    if (!keys)
+        return qs_error(QS_ERROR_MEMORY, "no host memory to check weights");
+    complaint extra = { 0 };
+    *parameter_count = 0;
+    for (size_t i = 0; i < weight_files_count(files); ++i) {
+        const qs_tensor *t = weight_files_at(files, i);
+        if (!bsearch(&t->name, keys, key_count, sizeof *keys, by_name))
+            complain(&extra, t->name);
+        *parameter_count += t->size_bytes / qs_dtype_size_bytes(t->dtype);
+    }
+    free(keys);
+    if (extra.count)
+        return qs_error(QS_ERROR_MODEL, "%s: %u tensors that config.json has no place for: %s%s",
+                        weight_files_dir(files), extra.count, extra.names, extra.count > NAMED_MAX ? ", ..." : "");
+    return QS_OK;
+}
+
+qs_status weights_check(const weight_files *files, const graph *g, uint64_t *parameter_count)
+{
+    complaint missing = { 0 };
+    for (tensor_id id = 0; id < g->tensor_count; ++id) {
+        const weight *w = g->tensors[id].weight;
+        for (uint32_t k = 0; w && k < w->key_count; ++k) {
+            const qs_tensor *t = weight_files_find(files, w->keys[k]);
+            if (!t) {
+                complain(&missing, w->keys[k]);
+                continue;
+            }
+            const qs_status status = check_shape(files, w, t);
+            if (status != QS_OK)
+                return status;
+        }
+    }
+    if (missing.count)
+        return qs_error(QS_ERROR_MODEL, "%s: %u tensors missing: %s%s", weight_files_dir(files),
+                        missing.count, missing.names, missing.count > NAMED_MAX ? ", ..." : "");
+    return check_extra(files, g, parameter_count);
+}

@@ -1,0 +1,118 @@
+#include "weights/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { JSON_BYTES_MAX = 16 * 1024 * 1024 };
+
+static const char *kind_name(mode_t mode)
+{
+    if (S_ISDIR(mode))
+        return "a directory";
+    if (S_ISFIFO(mode))
+        return "a FIFO";
+    if (S_ISSOCK(mode))
+        return "a socket";
+    return "a device";
+}
+
+qs_status file_open(const char *path, int *fd, uint64_t *size_bytes)
+{
+    /* O_NONBLOCK: a FIFO without a writer would block the open itself. */
+    const int opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (opened < 0)
+        return qs_error(QS_ERROR_MODEL, "%s: cannot open: %s", path, strerror(errno));
+    struct stat info;
+    if (fstat(opened, &info) != 0) {
+        const int error = errno;
+        close(opened);
+        return qs_error(QS_ERROR_MODEL, "%s: cannot stat: %s", path, strerror(error));
+    }
+    if (!S_ISREG(info.st_mode)) {
+        close(opened);
+        return qs_error(QS_ERROR_MODEL, "%s: is %s, not a file", path, kind_name(info.st_mode));
+    }
+    *fd = opened;
+    *size_bytes = (uint64_t)info.st_size;
+    return QS_OK;
+}
+
+qs_status file_read(int fd, const char *path, uint64_t offset, void *bytes, size_t count)
+{
+    for (size_t done = 0; done < count;) {
+        const size_t left = count - done, most = (size_t)1 << 30;
+        const ssize_t got = pread(fd, (char *)bytes + done, left < most ? left : most,
+                                  (off_t)(offset + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return qs_error(QS_ERROR_MODEL, "%s: cannot read: %s", path, strerror(errno));
+        if (got == 0)
+            return qs_error(QS_ERROR_MODEL,
+                            "%s: the file has shrunk since it was opened: it ends at byte %llu, "
+                            "byte %llu was wanted",
+                            path, (unsigned long long)(offset + done),
+                            (unsigned long long)(offset + count));
+        done += (size_t)got;
+    }
+    return QS_OK;
+}
+
+qs_status file_exists(const char *path, bool *exists)
+{
+    struct stat info;
+    *exists = stat(path, &info) == 0;
+    if (!*exists && errno != ENOENT && errno != ENOTDIR)
+        return qs_error(QS_ERROR_MODEL, "%s: cannot open: %s", path, strerror(errno));
+    return QS_OK;
+}
+
+qs_status file_read_json(const char *path, json_t **object)
+{
+    qs_status status = QS_OK;
+    char *text = NULL;
+    json_t *root = NULL;
+    uint64_t size = 0;
+    int fd = -1;
+
+    TRY(file_open(path, &fd, &size));
+    if (size > JSON_BYTES_MAX)
+        TRY(qs_error(QS_ERROR_MODEL, "%s: has %llu bytes, at most %d are read", path,
+                     (unsigned long long)size, JSON_BYTES_MAX));
+    text = malloc(size + 1);
+    if (!text)
+        TRY(qs_error(QS_ERROR_MEMORY, "%s: no memory for %llu bytes", path,
+                     (unsigned long long)size));
+    TRY(file_read(fd, path, 0, text, size));
+
+    json_error_t error;
+    root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+    if (!root)
+        TRY(qs_error(QS_ERROR_MODEL, "%s: not valid JSON: %s (line %d, column %d)", path,
+                     error.text, error.line, error.column));
+    if (!json_is_object(root))
+        TRY(qs_error(QS_ERROR_MODEL, "%s: is a JSON array, an object is needed", path));
+    *object = json_incref(root);
+
+fail:
+    json_decref(root);
+    free(text);
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+bool text_has_control(const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if (*c < 0x20 || *c == 0x7f)
+            return true;
+        if (*c == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f) /* U+0080 to U+009F in UTF-8 */
+            return true;
+    }
+    return false;
+}

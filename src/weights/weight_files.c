@@ -1,0 +1,274 @@
+#include "weights/weights.h"
+#include "core/arena.h"
+#include "core/status.h"
+#include "weights/file.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHARD_COUNT_MAX = 256 };
+
+/* Where a tensor is. */
+typedef struct weight_entry {
+    const qs_tensor *tensor;
+    const qs_safetensors *file;
+} weight_entry;
+
+struct weight_files {
+    arena arena;
+    const char *dir;
+    qs_safetensors *shards[SHARD_COUNT_MAX];
+    const char *shard_names[SHARD_COUNT_MAX];
+    size_t shard_count;
+    weight_entry *entries; /* sorted by name */
+    size_t count;
+};
+
+static qs_status no_memory(const weight_files *files)
+{
+    return qs_error(QS_ERROR_MEMORY, "%s: no memory for the list of tensors", files->dir);
+}
+
+static qs_status open_shard(weight_files *files, const char *name)
+{
+    const char *path = arena_format(&files->arena, "%s/%s", files->dir, name);
+    const char *kept = arena_strdup(&files->arena, name);
+    if (!path || !kept)
+        return no_memory(files);
+    const qs_status status = qs_safetensors_open(path, &files->shards[files->shard_count]);
+    if (status == QS_OK)
+        files->shard_names[files->shard_count++] = kept;
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------- */
+/* Shards                                                                                       */
+
+/* A shard is a file of this folder: with "../x" an index could make us read any file. */
+static bool is_shard_name(const char *name)
+{
+    static const char ending[] = ".safetensors";
+    const size_t length = strlen(name), ending_length = sizeof ending - 1;
+    return length > ending_length && length < 256 && name[0] != '.' &&
+           strcmp(name + length - ending_length, ending) == 0 && !strpbrk(name, "/\\") &&
+           !text_has_control(name);
+}
+
+/* *shard: the opened shard of this name; it is opened when it is met for the first time. */
+static qs_status find_shard(weight_files *files, const char *index_path, const char *name,
+                            qs_safetensors **shard)
+{
+    for (size_t i = 0; i < files->shard_count; i++) {
+        if (strcmp(files->shard_names[i], name) == 0) {
+            *shard = files->shards[i];
+            return QS_OK;
+        }
+    }
+    if (files->shard_count == SHARD_COUNT_MAX)
+        return qs_error(QS_ERROR_MODEL, "%s: more than %d shards", index_path, SHARD_COUNT_MAX);
+    qs_status status = open_shard(files, name);
+    if (status != QS_OK)
+        return qs_error_prefix(status, "%s: weight_map", index_path);
+    *shard = files->shards[files->shard_count - 1];
+    return QS_OK;
+}
+
+static qs_status check_mapped_tensor(weight_files *files, const char *index_path,
+                                     const char *tensor, const json_t *shard_name)
+{
+    qs_safetensors *shard = NULL;
+    const char *name = json_string_value(shard_name);
+    if (!name || !is_shard_name(name))
+        return qs_error(QS_ERROR_MODEL,
+                        "%s: weight_map: tensor \"%.200s\" is in \"%.200s\", which is not the name "
+                        "of a .safetensors file of the same folder",
+                        index_path, tensor, name ? name : "(not a string)");
+    qs_status status = find_shard(files, index_path, name, &shard);
+    if (status == QS_OK && !qs_safetensors_find(shard, tensor))
+        status = qs_error(QS_ERROR_MODEL, "%s: weight_map: tensor \"%.200s\" is not in %s",
+                          index_path, tensor, name);
+    return status;
+}
+
+/* Every mapped tensor was found in its shard; so with the reverse here the two lists are equal, and
+ * no tensor is in two shards. */
+static qs_status check_shards_mapped(const weight_files *files, const char *index_path,
+                                     const json_t *map)
+{
+    for (size_t s = 0; s < files->shard_count; s++) {
+        for (size_t i = 0; i < qs_safetensors_count(files->shards[s]); i++) {
+            const char *tensor = qs_safetensors_at(files->shards[s], i)->name;
+            const char *name = json_string_value(json_object_get(map, tensor));
+            if (!name || strcmp(name, files->shard_names[s]) != 0)
+                return qs_error(QS_ERROR_MODEL,
+                                "%s: tensor \"%s\" is in %s, weight_map says it is in %s",
+                                index_path, tensor, files->shard_names[s], name ? name : "no shard");
+        }
+    }
+    return QS_OK;
+}
+
+static qs_status open_index(weight_files *files, const char *path)
+{
+    qs_status status = QS_OK;
+    json_t *root = NULL, *value;
+    const char *tensor;
+
+    TRY(file_read_json(path, &root));
+    json_t *map = json_object_get(root, "weight_map");
+    if (!json_is_object(map) || json_object_size(map) == 0)
+        TRY(qs_error(QS_ERROR_MODEL, "%s: key \"weight_map\" is missing or not an object of names",
+                     path));
+    json_object_foreach(map, tensor, value)
+        TRY(check_mapped_tensor(files, path, tensor, value));
+    TRY(check_shards_mapped(files, path, map));
+fail:
+    json_decref(root);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------- */
+/* The folder                                                                                   */
+
+static qs_status refuse_folder(const weight_files *files)
+{
+    char bin[256] = "";
+    DIR *folder = opendir(files->dir);
+    for (struct dirent *entry; folder && !bin[0] && (entry = readdir(folder)) != NULL;) {
+        const size_t length = strlen(entry->d_name);
+        if (length > 4 && strcmp(entry->d_name + length - 4, ".bin") == 0)
+            memcpy(bin, entry->d_name, length + 1);
+    }
+    if (folder)
+        closedir(folder);
+    if (bin[0])
+        return qs_error(QS_ERROR_MODEL,
+                        "%s/%s: is a Python pickle, which can run code and is not read; convert "
+                        "it to safetensors (in diffusers: save_pretrained(..., "
+                        "safe_serialization=True))",
+                        files->dir, bin);
+    return qs_error(QS_ERROR_MODEL, "%s: has no diffusion_pytorch_model.safetensors", files->dir);
+}
+
+static qs_status open_files(weight_files *files)
+{
+    static const struct {
+        const char *name;
+        bool is_index;
+    } candidates[] = {
+        {"diffusion_pytorch_model.safetensors", false},
+        {"diffusion_pytorch_model.safetensors.index.json", true},
+        {"diffusion_pytorch_model.fp16.safetensors", false},
+        {"diffusion_pytorch_model.safetensors.index.fp16.json", true},
+    };
+    for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++) {
+        const char *path = arena_format(&files->arena, "%s/%s", files->dir, candidates[i].name);
+        if (!path)
+            return no_memory(files);
+        bool exists = false;
+        const qs_status status = file_exists(path, &exists);
+        if (status != QS_OK)
+            return status;
+        if (exists)
+            return candidates[i].is_index ? open_index(files, path)
+                                          : open_shard(files, candidates[i].name);
+    }
+    return refuse_folder(files);
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    const weight_entry *x = a, *y = b;
+    return strcmp(x->tensor->name, y->tensor->name);
+}
+
+static qs_status list_tensors(weight_files *files)
+{
+    size_t capacity = 0;
+    for (size_t s = 0; s < files->shard_count; s++)
+        capacity += qs_safetensors_count(files->shards[s]);
+    files->entries = arena_alloc(&files->arena, capacity, sizeof *files->entries);
+    if (!files->entries)
+        return no_memory(files);
+    for (size_t s = 0; s < files->shard_count; s++)
+        for (size_t i = 0; i < qs_safetensors_count(files->shards[s]); i++)
+            files->entries[files->count++] =
+                (weight_entry){qs_safetensors_at(files->shards[s], i), files->shards[s]};
+    qsort(files->entries, files->count, sizeof *files->entries, compare_entries);
+    return QS_OK;
+}
+
+qs_status weight_files_open(const char *dir, weight_files **files)
+{
+    qs_status status = QS_OK;
+    *files = NULL;
+    weight_files *f = calloc(1, sizeof *f);
+    if (!f)
+        return qs_error(QS_ERROR_MEMORY, "%s: no memory", dir);
+    f->dir = arena_strdup(&f->arena, dir);
+    if (!f->dir)
+        TRY(qs_error(QS_ERROR_MEMORY, "%s: no memory", dir));
+    TRY(open_files(f));
+    TRY(list_tensors(f));
+    *files = f;
+    return QS_OK;
+
+fail:
+    weight_files_close(f);
+    return status;
+}
+
+void weight_files_close(weight_files *files)
+{
+    if (!files)
+        return;
+    for (size_t s = 0; s < files->shard_count; s++)
+        qs_safetensors_close(files->shards[s]);
+    arena_finish(&files->arena);
+    free(files);
+}
+
+/* ------------------------------------------------------------------------------------------- */
+/* The tensors                                                                                  */
+
+const char *weight_files_dir(const weight_files *files)
+{
+    return files->dir;
+}
+
+size_t weight_files_count(const weight_files *files)
+{
+    return files->count;
+}
+
+const qs_tensor *weight_files_at(const weight_files *files, size_t index)
+{
+    return index < files->count ? files->entries[index].tensor : NULL;
+}
+
+static int compare_name(const void *name, const void *entry)
+{
+    return strcmp(name, ((const weight_entry *)entry)->tensor->name);
+}
+
+static const weight_entry *find_entry(const weight_files *files, const char *name)
+{
+    return files->count == 0 ? NULL
+                             : bsearch(name, files->entries, files->count, sizeof *files->entries,
+                                       compare_name);
+}
+
+const qs_tensor *weight_files_find(const weight_files *files, const char *name)
+{
+    const weight_entry *entry = find_entry(files, name);
+    return entry ? entry->tensor : NULL;
+}
+
+qs_status weight_files_read_floats(const weight_files *files, const qs_tensor *tensor, float *values)
+{
+    const weight_entry *entry = find_entry(files, tensor->name);
+    if (!entry || entry->tensor != tensor)
+        return qs_error(QS_ERROR_USAGE, "tensor \"%s\" is not of %s", tensor->name, files->dir);
+    return qs_safetensors_read_floats(entry->file, tensor, values);
+}

@@ -1,0 +1,102 @@
+/* Tensors, slices, scopes. */
+#include "graph/graph.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+static const gpu_limits limits = { .subgroup_size = 8, .workgroup_count = { 65535, 65535, 65535 } };
+
+static void names_follow_the_scope(void **state)
+{
+    (void)state;
+    graph g;
+    graph_init(&g, &limits, DTYPE_F32);
+    graph_push_scope(&g, "down_blocks.%u", 1u);
+    graph_push_scope(&g, "resnets.%u", 0u);
+    assert_string_equal(graph_name(&g, "conv1"), "down_blocks.1.resnets.0.conv1");
+    graph_pop_scope(&g);
+    assert_string_equal(graph_name(&g, "x"), "down_blocks.1.x");
+    graph_pop_scope(&g);
+    assert_string_equal(graph_name(&g, "x"), "x");
+    graph_pop_scope(&g); /* one too many is harmless */
+    assert_string_equal(graph_name(&g, "x"), "x");
+    graph_finish(&g);
+}
+
+static void strides_are_multiples_of_four(void **state)
+{
+    (void)state;
+    graph g;
+    graph_init(&g, &limits, DTYPE_F16);
+    const tensor *t = graph_tensor(&g, graph_activation(&g, "a", DTYPE_F16, 2, 3, 5, 7));
+    assert_int_equal(t->stride, 8);
+    assert_int_equal(t->bytes, 2 * 3 * 5 * 8 * 2);
+    t = graph_tensor(&g, graph_state(&g, "labels", DTYPE_U32, 3, 1, 1, 1));
+    assert_int_equal(t->bytes, 12);
+    t = graph_tensor(&g, graph_state(&g, "frame", DTYPE_U32, 2, 8, 8, 1));
+    assert_int_equal(t->bytes, 2 * 8 * 8 * 4);
+    t = graph_tensor(&g, graph_state(&g, "latent", DTYPE_F32, 2, 8, 8, 3));
+    assert_int_equal(t->bytes, 2 * 8 * 8 * 4 * 4);
+    graph_finish(&g);
+}
+
+static void slices_share_their_parent(void **state)
+{
+    (void)state;
+    graph g;
+    graph_init(&g, &limits, DTYPE_F32);
+    const tensor_id whole = graph_activation(&g, "whole", DTYPE_F32, 1, 4, 4, 13);
+    const tensor_id a = graph_activation(&g, "a", DTYPE_F32, 1, 4, 4, 8);
+    const tensor_id b = graph_activation(&g, "b", DTYPE_F32, 1, 4, 4, 5);
+    const tensor_id c = graph_activation(&g, "c", DTYPE_F32, 1, 4, 4, 6);
+    assert_true(graph_can_slice(&g, a, whole, 0));
+    assert_false(graph_can_slice(&g, a, whole, 2)); /* not a multiple of four */
+    assert_true(graph_can_slice(&g, b, whole, 8));  /* ends where the whole ends */
+    assert_false(graph_can_slice(&g, c, whole, 4)); /* its pad lanes would be somebody's channels */
+    assert_false(graph_can_slice(&g, whole, whole, 0));
+    graph_slice(&g, a, whole, 0);
+    graph_slice(&g, b, whole, 8);
+    assert_int_equal(graph_root(&g, b), whole);
+    assert_int_equal(graph_tensor(&g, b)->offset, 8);
+    assert_int_equal(graph_tensor(&g, b)->stride, 16);
+    assert_false(graph_can_slice(&g, a, whole, 0));  /* a slice already */
+    assert_false(graph_can_slice(&g, whole, c, 0)); /* somebody's parent */
+    graph_finish(&g);
+}
+
+static void the_first_failure_stays(void **state)
+{
+    (void)state;
+    graph g;
+    graph_init(&g, &limits, DTYPE_F32);
+    graph_activation(&g, "huge", DTYPE_F32, 64, 65535, 65535, 64);
+    assert_int_equal(graph_status(&g), QS_ERROR_MODEL);
+    assert_non_null(strstr(qs_last_error(), "huge"));
+    graph_fail(&g, QS_ERROR_OTHER);
+    assert_int_equal(graph_status(&g), QS_ERROR_MODEL);
+    graph_finish(&g);
+}
+
+static void states_are_found_by_name(void **state)
+{
+    (void)state;
+    graph g;
+    graph_init(&g, &limits, DTYPE_F32);
+    graph_activation(&g, "time", DTYPE_F32, 1, 1, 1, 4);
+    const tensor_id time = graph_state(&g, "time", DTYPE_F32, 1, 1, 1, 1);
+    assert_int_equal(graph_find_state(&g, "time"), time);
+    assert_int_equal(graph_find_state(&g, "latent"), NO_TENSOR);
+    graph_finish(&g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_follow_the_scope),    cmocka_unit_test(strides_are_multiples_of_four),
+        cmocka_unit_test(slices_share_their_parent), cmocka_unit_test(the_first_failure_stays),
+        cmocka_unit_test(states_are_found_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
