@@ -31,6 +31,21 @@ CONFIG = dict(
 )
 
 
+class PlainAttention:
+    """Attention processor for training on a processor: float32 products; at 64 pixels a seventh faster overall than
+    the fused kernel or bfloat16. The same mathematics as diffusers' own (the mid block's attention has no norm)."""
+
+    def __call__(self, attn, x, temb=None, **_):
+        n, c, h, w = x.shape
+        tokens = x.reshape(n, c, h * w)
+        tokens = (attn.group_norm(tokens) if attn.group_norm is not None else tokens).transpose(1, 2)
+        q, k, v = (f(tokens).unflatten(-1, (attn.heads, -1)).transpose(1, 2).float() for f in (attn.to_q, attn.to_k, attn.to_v))
+        with torch.autocast("cpu", enabled=False):
+            out = ((q @ k.transpose(2, 3)) * attn.scale).softmax(-1) @ v
+        out = attn.to_out[0](out.transpose(1, 2).flatten(2)).transpose(1, 2).reshape(n, c, h, w)
+        return (out + x) / attn.rescale_output_factor
+
+
 class SegmentEmbedding(nn.Module):
     """[n, c0] -> [n, 4 c0]: linear, SiLU, linear; no biases, so zero maps to zero."""
 

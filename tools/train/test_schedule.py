@@ -90,3 +90,17 @@ def test_zero_segment_is_the_diffusion_network():
         theirs = super(SegmentUNet, net).forward(x, t, labels).sample
         other = net(x, t, torch.full((2,), 250.0), labels)
     assert (ours - theirs).abs().max() < 1e-5 and (other - ours).abs().max() > 1e-4
+
+
+def test_training_attention_is_diffusers_own():
+    from model import PlainAttention, SegmentUNet
+
+    torch.manual_seed(0)
+    net = SegmentUNet.create(3).eval()
+    inputs = torch.randn(2, 4, 32, 32), torch.tensor([10.0, 993.75]), torch.zeros(2), torch.tensor([0, 2])
+    with torch.no_grad():
+        theirs = net(*inputs)
+        for layer in net.modules():
+            if type(layer).__name__ == "Attention":
+                layer.set_processor(PlainAttention())
+        assert (net(*inputs) - theirs).abs().max() < 1e-5

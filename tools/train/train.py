@@ -12,15 +12,18 @@ import argparse
 import copy
 import csv
 import math
+import signal
 import time
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
+from diffusers.models.attention_processor import Attention
 
 import data
 import sample
 import schedule as S
-from model import SegmentUNet, count_flops, count_parameters
+from model import PlainAttention, SegmentUNet, count_flops, count_parameters
 
 STEPS = torch.tensor([1, 2, 3, 4, 5, 6, 8, 12, 16])
 STEP_SHARES = torch.tensor([0.26, 0.18, 0.06, 0.18, 0.05, 0.05, 0.12, 0.05, 0.05])
@@ -37,7 +40,8 @@ def parse():
     p.add_argument("--batch", type=int, default=64)
     p.add_argument("--lr", type=float, help="peak; default 1e-3 (a), 3e-4 (b)")
     p.add_argument("--ema", type=float, default=0.999)
-    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--workers", type=int, default=2, help="processes of one thread each; share batch and gradients")
+    p.add_argument("--compile", action="store_true", help="torch.compile; minutes of start, then faster")
     p.add_argument("--label-dropout", type=float, default=0.1)
     p.add_argument("--diffusion-rows", type=float, default=0.2, help="share of a batch in phase b")
     p.add_argument("--guidance", type=float, default=0.0, help="the teacher's, baked in: xhat + g (xhat - xhat_any)")
@@ -48,11 +52,14 @@ def parse():
 class Run:
     """The network, its moving average, the optimiser, and the clock of one phase."""
 
-    def __init__(self, args):
-        torch.set_num_threads(args.threads)
+    def __init__(self, args, rank):
+        torch.manual_seed(0)
+        self.rank = rank
         self.args, self.any = args, len(data.NAMES) - 1
-        self.sprites = data.Sprites(args.data, seed=int(time.time()) if args.resume else 0)
-        self.net = SegmentUNet.create(len(data.NAMES)).to(memory_format=torch.channels_last)
+        self.net = SegmentUNet.create(len(data.NAMES))
+        for layer in self.net.modules():
+            if isinstance(layer, Attention):
+                layer.set_processor(PlainAttention())
         self.step, self.images, self.seconds = 0, 0, 0.0
         if args.phase == "b":
             self.net.load_state_dict(torch.load(args.out / "a.pt")["average"])
@@ -64,6 +71,11 @@ class Run:
         self.path = args.out / f"{args.phase}.pt"
         if args.resume:
             self.load()
+        torch.manual_seed(2 * self.step + rank)  # the workers' networks are equal, their draws are not
+        self.sprites = data.Sprites(args.data, seed=torch.initial_seed())
+        self.mark = time.time()
+        wrap = torch.compile if args.compile else lambda net: net
+        self.fast = {net: wrap(net) for net in (self.net, self.average, self.teacher) if net}
 
     def load(self):
         state = torch.load(self.path)
@@ -78,6 +90,18 @@ class Run:
         torch.save(state, self.path.with_suffix(".tmp"))
         self.path.with_suffix(".tmp").rename(self.path)
 
+    def share_gradients(self, loss, seconds, stop):
+        """Averages the gradients, the loss and the clock over the workers; returns them and whether one must stop."""
+        grads = [p.grad for p in self.net.parameters()]
+        flat = torch.cat([g.flatten() for g in grads] + [torch.tensor([loss, seconds, float(stop)])])
+        if self.args.workers > 1:
+            dist.all_reduce(flat)
+            flat /= self.args.workers
+        for grad, part in zip(grads, flat.split([g.numel() for g in grads] + [3])):
+            grad.copy_(part.view_as(grad))
+        loss, seconds, stop = flat[-3:].tolist()
+        return loss, seconds, stop > 0
+
     def progress(self):
         return min(self.seconds / (60 * self.args.minutes), 1.0)
 
@@ -90,7 +114,7 @@ class Run:
         """v, float32, from bfloat16 arithmetic; t and tau float64 [n]."""
         scale = S.TIMESTEP_SCALE
         with torch.autocast("cpu", torch.bfloat16):
-            v = net(z.contiguous(memory_format=torch.channels_last), (scale * t).float(), (scale * (t - tau)).float(), labels)
+            v = self.fast[net](z, (scale * t).float(), (scale * (t - tau)).float(), labels)
         return v.float()
 
     def diffusion_loss(self, x, labels):
@@ -131,12 +155,14 @@ class Run:
         _, sigma = S.alpha_sigma(t)
         return S.huber((x_hat - target) / S.column(sigma, z), self.args.huber).mean()
 
-    def train_step(self):
-        start = time.time()
-        x, labels = self.sprites.batch(self.args.batch)
+    def train_step(self, stop):
+        """One optimiser step; stop: whether this worker was told to. Returns loss, gradient norm, whether any was."""
+        start, self.mark = self.mark, time.time()
+        x, labels = self.sprites.batch(self.args.batch // self.args.workers)
         labels = torch.where(torch.rand(len(labels)) < self.args.label_dropout, self.any, labels)
         loss = self.diffusion_loss(x, labels) if self.args.phase == "a" else self.consistency_loss(x, labels)
         loss.backward()
+        loss, seconds, stop = self.share_gradients(loss.item(), self.mark - start, stop)
         norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate()
@@ -145,9 +171,9 @@ class Run:
         keep = min(self.args.ema, (1 + self.step) / (10 + self.step))
         torch._foreach_lerp_(list(self.average.parameters()), [p.detach() for p in self.net.parameters()], 1 - keep)
         self.step += 1
-        self.images += len(x)
-        self.seconds += time.time() - start
-        return loss.item(), norm.item()
+        self.images += self.args.batch
+        self.seconds += seconds
+        return loss, norm.item(), stop
 
     def grid(self):
         """Ten rows, one per class; columns 1, 2, 4, 8, 16 steps and the diffusion limit."""
@@ -174,33 +200,56 @@ class Run:
         return sum(losses) / len(losses)
 
 
-def main():
-    args = parse()
-    args.out.mkdir(parents=True, exist_ok=True)
-    run = Run(args)
-    print(f"{count_parameters(run.net)} parameters, {count_flops(run.net) / 1e9:.3f} GFLOP", flush=True)
-    print(run.sprites.sizes(), flush=True)
-    log = csv.writer(open(args.out / f"log_{args.phase}.csv", "a"))
-    saved = drawn = time.time()
-    losses, mark = [], (time.time(), run.images)
-    while run.progress() < 1:
-        losses.append(run.train_step())
+def report(run, log, losses, since):
+    """A line in the log: step, pictures, seconds, loss, gradient norm, pictures a second."""
+    loss, norm = (sum(c) / len(c) for c in zip(*losses))
+    speed = run.args.batch * len(losses) / (time.time() - since)
+    line = [run.step, run.images, f"{run.seconds:.0f}", f"{loss:.5f}", f"{norm:.3f}", f"{speed:.1f}"]
+    csv.writer(log).writerow(line)
+    log.flush()
+    print(*line, flush=True)
+
+
+def train(rank, args):
+    torch.set_num_threads(1)
+    if args.workers > 1:
+        dist.init_process_group("gloo", init_method=f"file://{args.out.absolute()}/rendezvous", rank=rank, world_size=args.workers)
+    run, stop, told = Run(args, rank), False, []
+    signal.signal(signal.SIGTERM, lambda *_: told.append(True))
+    if rank == 0:
+        print(f"{count_parameters(run.net)} parameters, {count_flops(run.net) / 1e9:.3f} GFLOP {run.sprites.sizes()}", flush=True)
+        log = open(args.out / f"log_{args.phase}.csv", "a")
+    saved = drawn = since = time.time()
+    losses = []
+    while run.progress() < 1 and not stop:
+        *loss, stop = run.train_step(bool(told))
+        losses.append(loss)
+        if rank > 0:
+            continue
         if run.step % LOG_STEPS == 0:
-            loss, norm = (sum(c) / len(c) for c in zip(*losses))
-            speed = (run.images - mark[1]) / (time.time() - mark[0])
-            log.writerow([run.step, run.images, f"{run.seconds:.0f}", f"{loss:.5f}", f"{norm:.3f}", f"{speed:.1f}"])
-            print(run.step, run.images, f"{run.seconds:.0f} s", f"{loss:.5f}", f"{norm:.3f}", f"{speed:.1f} img/s", flush=True)
-            losses, mark = [], (time.time(), run.images)
-        if time.time() - saved > CHECKPOINT_S:
+            report(run, log, losses, since)
+            losses, since = [], time.time()
+        if time.time() - saved > CHECKPOINT_S or stop:
             run.save()
             saved = time.time()
         if time.time() - drawn > GRID_S:
             run.grid()
             print(f"validation {run.validate():.5f}", flush=True)
             drawn = time.time()
-    run.save()
-    run.grid()
-    print(f"done: {run.step} steps, {run.images} pictures, {run.seconds:.0f} s, validation {run.validate():.5f}")
+    if rank == 0 and not stop:
+        run.save()
+        run.grid()
+        print(f"done: {run.step} steps, {run.images} pictures, {run.seconds:.0f} s, validation {run.validate():.5f}")
+
+
+def main():
+    args = parse()
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "rendezvous").unlink(missing_ok=True)
+    if args.workers == 1:
+        train(0, args)
+    else:
+        torch.multiprocessing.spawn(train, (args,), nprocs=args.workers)
 
 
 if __name__ == "__main__":
