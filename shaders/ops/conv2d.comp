@@ -13,6 +13,7 @@
 // exactly one subgroup of LANES, each lane loads another part of the weights once, and constant
 // shuffles (one instruction there, subgroupBroadcast is a loop) hand them round. Without it every
 // lane reads the same weight, which hardware does in one go, and no subgroup size is assumed.
+// TEXEL: x and weight are uniform texel buffers (RGBA32F or RGBA16F); twice as fast on lavapipe.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -32,6 +33,7 @@ layout(constant_id = 4) const bool HAS_BIAS = true;
 layout(constant_id = 5) const bool HAS_EMBEDDING = false;
 layout(constant_id = 6) const bool HAS_RESIDUAL = false;
 layout(constant_id = 7) const uint ACTIVATION = ACTIVATION_NONE;
+layout(constant_id = 8) const bool INPUT_SILU = false; // for op_linear
 layout(local_size_x_id = 0) in;
 
 #if TEXEL // read through the texture units' loads: the view's format is the storage type
@@ -53,8 +55,9 @@ const uint BLOCK = 4 * QUADS; // the vectors of packed weight for 4 input channe
 const uint LOADS = (BLOCK + LANES - 1) / LANES;
 
 vec4 sums[PIXELS * QUADS];
-uint pixel[PIXELS];
 ivec2 corner[PIXELS]; // y, x in the input of the kernel's first tap
+
+uint pixel_of(uint p) { return (gl_WorkGroupID.x * PIXELS + p) * LANES + gl_LocalInvocationID.x; }
 
 // a / b by way of float: one correction makes it exact, a < 2^22
 uint divide(uint a, uint b)
@@ -65,6 +68,7 @@ uint divide(uint a, uint b)
 }
 
 #if SHUFFLE
+#define OUTPUT_LOOP [[dont_unroll]] // one store is hundreds of instructions to compile on a CPU
 vec4 held[LOADS];
 void load_weights(uint block)
 {
@@ -77,6 +81,7 @@ float weight_of(uint block, uint k, uint quad, uint j)
     return subgroupShuffle(held[i / LANES][j], i % LANES);
 }
 #else
+#define OUTPUT_LOOP [[unroll]]
 vec4 held[BLOCK];
 void load_weights(uint block)
 {
@@ -86,8 +91,8 @@ void load_weights(uint block)
 float weight_of(uint block, uint k, uint quad, uint j) { return held[k * QUADS + quad][j]; }
 #endif
 
-// sums += 4 input channels of one tap. One sum at a time takes all four products: that keeps the
-// sums in registers on a CPU, where they are spilled in between.
+// sums += 4 input channels of one tap. A sum takes its four products one after the other: a CPU has
+// fewer registers than sums, and so loads and stores each sum once and not four times.
 void multiply(uint block, const vec4 value[PIXELS])
 {
     load_weights(block);
@@ -104,15 +109,22 @@ void multiply(uint block, const vec4 value[PIXELS])
         }
 }
 
-void finish(uint p, uint quad, uint channel)
+// What all pixels of a channel begin with.
+vec4 first_sum(uint channel)
 {
-    const uint image = gl_WorkGroupID.z;
-    const uint row = image * args.h_out * args.w_out + pixel[p];
-    vec4 value = sums[p * QUADS + quad];
+    const uint last = min(channel, args.quads_out - 1);
+    vec4 value = vec4(0);
     if (HAS_BIAS)
-        value += bias[channel];
+        value = bias[last];
     if (HAS_EMBEDDING)
-        value += load4(embedding, args.embedding_offset + image * args.embedding_stride + channel);
+        value += load4(embedding,
+            args.embedding_offset + gl_WorkGroupID.z * args.embedding_stride + last);
+    return value;
+}
+
+void finish(uint pixel, uint channel, vec4 value)
+{
+    const uint row = gl_WorkGroupID.z * args.h_out * args.w_out + pixel;
     if (HAS_RESIDUAL)
         value += load4(residual, args.residual_offset + row * args.residual_stride + channel);
     store4(y, args.y_offset + row * args.y_stride + channel, activate(ACTIVATION, value));
@@ -121,40 +133,44 @@ void finish(uint p, uint quad, uint channel)
 void main()
 {
     [[unroll]] for (uint p = 0; p < PIXELS; p++) {
-        pixel[p] = (gl_WorkGroupID.x * PIXELS + p) * LANES + gl_LocalInvocationID.x;
-        const uint row = divide(pixel[p], args.w_out);
-        corner[p] = ivec2(row, pixel[p] - row * args.w_out) * int(args.step) -
+        const uint row = divide(pixel_of(p), args.w_out);
+        corner[p] = ivec2(row, pixel_of(p) - row * args.w_out) * int(args.step) -
             ivec2(args.pad_top, args.pad_left);
-        [[unroll]] for (uint quad = 0; quad < QUADS; quad++)
-            sums[p * QUADS + quad] = vec4(0);
+    }
+    const uint channel = gl_WorkGroupID.y * QUADS;
+    [[unroll]] for (uint quad = 0; quad < QUADS; quad++) {
+        const vec4 first = first_sum(channel + quad);
+        [[unroll]] for (uint p = 0; p < PIXELS; p++)
+            sums[p * QUADS + quad] = first;
     }
 
     uint block = gl_WorkGroupID.y * KERNEL * KERNEL * args.quads_in * BLOCK;
-    for (uint ky = 0; ky < KERNEL; ky++)
-        for (uint kx = 0; kx < KERNEL; kx++) {
-            uint at[PIXELS];
-            bool inside[PIXELS];
+    for (uint tap = 0; tap < KERNEL * KERNEL; tap++) {
+        uint at[PIXELS];
+        bool inside[PIXELS];
+        [[unroll]] for (uint p = 0; p < PIXELS; p++) {
+            const ivec2 yx = corner[p] + ivec2(tap / KERNEL, tap % KERNEL);
+            inside[p] = uint(yx.x) < args.h_in && uint(yx.y) < args.w_in;
+            const uint row = (gl_WorkGroupID.z * args.h_in + yx.x) * args.w_in + yx.y;
+            at[p] = args.x_offset + (inside[p] ? row * args.x_stride : 0);
+        }
+        for (uint quad = 0; quad < args.quads_in; quad++) {
+            vec4 value[PIXELS];
             [[unroll]] for (uint p = 0; p < PIXELS; p++) {
-                const ivec2 yx = corner[p] + ivec2(ky, kx);
-                inside[p] = uint(yx.x) < args.h_in && uint(yx.y) < args.w_in;
-                const uint row = (gl_WorkGroupID.z * args.h_in + yx.x) * args.w_in + yx.y;
-                at[p] = args.x_offset + (inside[p] ? row * args.x_stride : 0);
+                const vec4 loaded = fetch4(x, at[p] + quad);
+                value[p] = inside[p] ? (INPUT_SILU ? silu(loaded) : loaded) : vec4(0);
             }
-            for (uint quad = 0; quad < args.quads_in; quad++) {
-                vec4 value[PIXELS];
-                [[unroll]] for (uint p = 0; p < PIXELS; p++) {
-                    value[p] = fetch4(x, at[p] + quad);
-                    value[p] = inside[p] ? value[p] : vec4(0);
-                }
-                multiply(block, value);
-                block += BLOCK;
-            }
+            multiply(block, value);
+            block += BLOCK;
         }
+    }
 
-    [[unroll]] for (uint p = 0; p < PIXELS; p++)
-        [[unroll]] for (uint quad = 0; quad < QUADS; quad++) {
-            const uint channel = gl_WorkGroupID.y * QUADS + quad;
-            if (pixel[p] < args.h_out * args.w_out && channel < args.quads_out)
-                finish(p, quad, channel);
-        }
+    // The next sum moves up to the front, so that the loop need not be unrolled to index registers.
+    OUTPUT_LOOP for (uint i = 0; i < PIXELS * QUADS; i++) {
+        const uint p = i / QUADS, quad = i % QUADS;
+        if (pixel_of(p) < args.h_out * args.w_out && channel + quad < args.quads_out)
+            finish(pixel_of(p), channel + quad, sums[0]);
+        [[unroll]] for (uint next = 1; next < PIXELS * QUADS; next++)
+            sums[next - 1] = sums[next];
+    }
 }

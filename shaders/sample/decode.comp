@@ -52,9 +52,10 @@ uint packed_colour(vec4 x)
         v = v.xxxx;
     if (args.channels < 4u)
         v.w = 1.0;
-    uvec4 byte = uvec4(v * 255.0 + 0.5);
     if (args.premultiplied != 0u)
-        byte.xyz = byte.w > 0u ? uvec3(min(v.xyz / v.w, 1.0) * 255.0 + 0.5) : uvec3(0u);
+        v.xyz = v.w * 255.0 >= 0.5 ? min(v.xyz / v.w, 1.0) : vec3(0.0);
+    precise vec4 rounded = v * 255.0 + 0.5; // not contracted: the same byte on every device
+    const uvec4 byte = uvec4(rounded);
     return byte.x | byte.y << 8 | byte.z << 16 | byte.w << 24;
 }
 

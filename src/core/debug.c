@@ -13,7 +13,7 @@ static const struct {
 } flags[] = {
     {"validate", offsetof(debug_words, validate)}, {"sync", offsetof(debug_words, sync)},
     {"labels", offsetof(debug_words, labels)},     {"time", offsetof(debug_words, time)},
-    {"check", offsetof(debug_words, check)},       {"capture", offsetof(debug_words, capture)},
+    {"check", offsetof(debug_words, check)},
 };
 
 static debug_words words;
@@ -58,6 +58,5 @@ const char *qs_debug_help(void)
            "labels     debug names and labels, for capture tools\n"
            "time       log every op's time after a picture\n"
            "check      count NaN and Inf after every op, name the first\n"
-           "capture    wait at the start for a capture tool, one submit per picture\n"
-           "dump=DIR   every activation of a forward call as DIR/NAME.safetensors\n";
+           "dump=DIR   every activation of every step as DIR/step-NNNN/NAME.safetensors\n";
 }

@@ -7,11 +7,10 @@
 typedef struct debug_words {
     bool validate;        /* Vulkan core validation */
     bool sync;            /* and synchronization validation */
-    bool labels;          /* debug names and labels (for captures) */
+    bool labels;          /* debug names and labels, for capture tools */
     bool time;            /* log every op's time after a picture */
     bool check;           /* count NaN and Inf after every op, name the first */
-    bool capture;         /* wait at start for a capture tool, one submit per picture */
-    const char *dump_dir; /* dump=DIR: every activation of a forward call as .safetensors */
+    const char *dump_dir; /* dump=DIR: every activation of every step as .safetensors */
 } debug_words;
 
 /* Parsed once per process from the environment; an unknown word is logged as a warning. */

@@ -34,6 +34,11 @@ qs_status qs_error_prefix(qs_status status, const char *format, ...)
     return status;
 }
 
+const char *qs_version(void)
+{
+    return QS_VERSION;
+}
+
 const char *qs_status_name(qs_status status)
 {
     switch (status) {

@@ -148,7 +148,8 @@ fail:
     return status;
 }
 
-static bool slice_fits(const gpu_slice *slice)
+/* only asserts use it */
+static __attribute__((unused)) bool slice_fits(const gpu_slice *slice)
 {
     return slice->buffer && slice->size > 0 && slice->size <= slice->buffer->size &&
            slice->offset <= slice->buffer->size - slice->size;

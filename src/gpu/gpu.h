@@ -39,10 +39,11 @@ enum { GPU_ALIGNMENT = 256 };
  * for (`name`), how much, and what the heap has. A zero-initialised buffer may be destroyed. */
 qs_status gpu_buffer_create(qs_device *device, gpu_memory memory, uint64_t size, const char *name,
                             gpu_buffer *buffer);
-void gpu_buffer_destroy(qs_device *device, gpu_buffer *buffer);
+void gpu_buffer_destroy(qs_device *device, gpu_buffer *buffer); /* waits for the device */
 
-/* Copies through a staging ring, in order, without waiting except for room in the ring.
- * gpu_upload_wait makes all of it visible to later submissions. */
+/* Copies through a staging ring, in order, without waiting except for room in the ring; `data` may
+ * be freed at once. gpu_upload_finish submits what is left, visible to later submissions;
+ * gpu_submit and gpu_buffer_destroy do it as well. */
 qs_status gpu_upload(qs_device *device, const gpu_slice *to, const void *data);
 qs_status gpu_upload_finish(qs_device *device);
 
@@ -52,7 +53,8 @@ enum { GPU_CONSTANTS_MAX = 16, GPU_PUSH_BYTES_MAX = 128, GPU_BINDINGS_MAX = 12 }
 
 typedef struct gpu_pipeline gpu_pipeline;
 
-/* constants[i] is specialization constant_id i, 32 bits each. The bindings are the storage buffers
+/* constants[i] is specialization constant_id i, 32 bits each. QS_ERROR_DEVICE if the shader needs
+ * what the device lacks (f16, subgroup operations, that many buffers). The bindings are the storage buffers
  * 0 .. n-1 of set 0, n from the shader table, given by push descriptors. */
 qs_status gpu_pipeline_get(qs_device *device, enum shader_id shader, const uint32_t *constants,
                            uint32_t constant_count, const gpu_pipeline **pipeline);
@@ -77,12 +79,14 @@ qs_status gpu_commands_create(qs_device *device, const char *name, uint32_t time
 /* Waits for the device if the commands may still be in flight. */
 void gpu_commands_destroy(qs_device *device, gpu_commands *commands);
 
-/* Opens with one full barrier (all earlier compute and transfer writes, host writes). */
+/* Opens with one full barrier (all earlier compute and transfer writes, host writes). Waits for the
+ * device, and drops an earlier recording. */
 qs_status gpu_record_begin(gpu_commands *commands);
 void gpu_record_dispatch(gpu_commands *commands, const gpu_dispatch *dispatch);
 void gpu_record_barrier(gpu_commands *commands); /* compute and transfer -> compute and transfer */
 void gpu_record_copy(gpu_commands *commands, const gpu_slice *from, const gpu_slice *to);
-void gpu_record_fill(gpu_commands *commands, const gpu_slice *to, uint32_t value);
+void gpu_record_fill(gpu_commands *commands, const gpu_slice *to,
+                     uint32_t value); /* to->size rounded up to 4 */
 void gpu_record_timestamp(gpu_commands *commands, uint32_t slot);
 /* Closes with a barrier to host reads. */
 qs_status gpu_record_end(gpu_commands *commands);
@@ -93,11 +97,13 @@ qs_status gpu_record_end(gpu_commands *commands);
 qs_status gpu_submit(qs_device *device, const gpu_commands *commands, uint64_t *ticket);
 /* How far the device is: every ticket <= *done has finished. QS_ERROR_DEVICE_LOST. */
 qs_status gpu_poll(qs_device *device, uint64_t *done);
-/* timeout_ms: UINT32_MAX waits for up to the watchdog's 60 s, then QS_ERROR_DEVICE_LOST.
- * Otherwise QS_OK also when the time is up. */
+/* timeout_ms: UINT32_MAX waits to the end; otherwise QS_OK also when the time is up. The watchdog:
+ * if nothing finishes for 60 s (10 minutes on a software device), the device is given up and this,
+ * gpu_poll and every later call return QS_ERROR_DEVICE_LOST. */
 qs_status gpu_wait(qs_device *device, uint64_t ticket, uint32_t timeout_ms);
 
-/* After the commands' last submission has finished: slot values in nanoseconds. */
+/* After the commands' last submission has finished: ns[timestamp_count], nanoseconds since slot 0.
+ * Every slot must have been recorded. */
 qs_status gpu_commands_timestamps(qs_device *device, const gpu_commands *commands, double *ns);
 
 #endif

@@ -119,6 +119,9 @@ tensor_id graph_activation(graph *g, const char *name, dtype type, uint32_t n, u
 tensor_id graph_state(graph *g, const char *name, dtype type, uint32_t n, uint32_t h, uint32_t w,
                       uint32_t c)
 {
+    const tensor_id known = graph_find_state(g, name);
+    if (known != NO_TENSOR)
+        return known;
     const char *copy = arena_strdup(&g->arena, name);
     if (!copy)
         fail_memory(g);

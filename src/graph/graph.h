@@ -105,7 +105,7 @@ void graph_push_scope(graph *g, const char *format, ...) QS_PRINTF(2, 3);
 void graph_pop_scope(graph *g);
 const char *graph_name(graph *g, const char *name);
 
-/* Tensors. `name` is copied. */
+/* Tensors. `name` is copied. A state that is asked for again is the same tensor. */
 tensor_id graph_activation(graph *g, const char *name, dtype type, uint32_t n, uint32_t h,
                            uint32_t w, uint32_t c);
 tensor_id graph_state(graph *g, const char *name, dtype type, uint32_t n, uint32_t h, uint32_t w,

@@ -5,7 +5,7 @@
 #include "core/arena.h"
 #include "core/status.h"
 
-enum { UNET_BLOCKS_MAX = 8 };
+enum { UNET_BLOCKS_MAX = 8, UNET_LAYERS_MAX = 64, TRAINED_STEPS_MAX = 64 };
 
 typedef enum unet_block_type {
     BLOCK_DOWN,            /* DownBlock2D, UpBlock2D */
@@ -13,30 +13,42 @@ typedef enum unet_block_type {
     BLOCK_RESNET_RESAMPLE, /* ResnetDownsampleBlock2D, ResnetUpsampleBlock2D */
 } unet_block_type;
 
-/* diffusers.UNet2DModel's config (unet/config.json), its names and defaults. */
+/* diffusers.UNet2DModel's config (unet/config.json), its names and defaults. What reaches which
+ * block there (unet_2d.py, unet_2d_blocks.py):
+ *
+ *     every resnet        norm_num_groups, norm_eps, resnet_time_scale_shift; output_scale_factor 1
+ *     block attention     norm_num_groups, norm_eps, attention_head_dim (null: the block's width)
+ *     mid block           mid_block_scale_factor divides resnets and attention alike;
+ *                         attn_norm_num_groups, if null norm_num_groups with
+ *                         resnet_time_scale_shift "default", but no norm at all with "scale_shift"
+ *     downsample_padding  DownBlock2D; AttnDownBlock2D with downsample_type "conv".
+ *                         0 pads one pixel right and below only
+ *     downsample_type     AttnDownBlock2D only: DownBlock2D always convolves and
+ *                         ResnetDownsampleBlock2D is always a resnet. upsample_type likewise
+ *     the last block      of either list has no resampler, whatever its type
+ *     up blocks           layers_per_block + 1 layers */
 typedef struct unet_config {
-    uint32_t sample_height, sample_width; /* sample_size: a number or a pair */
-    uint32_t in_channels, out_channels;
+    uint32_t sample_height, sample_width; /* sample_size: a number or [height, width] */
+    uint32_t in_channels, out_channels;   /* equal: 1, 3 or 4 */
     uint32_t block_count;
     uint32_t block_out_channels[UNET_BLOCKS_MAX];
     unet_block_type down_blocks[UNET_BLOCKS_MAX], up_blocks[UNET_BLOCKS_MAX];
     uint32_t layers_per_block;
     bool mid_attention;            /* add_attention, and mid_block_type not null */
     bool has_mid_block;
-    bool center_input_sample;
+    bool center_input_sample;      /* true is refused: the network graph does not have it */
     bool flip_sin_to_cos;
     float freq_shift;
-    float mid_block_scale_factor;  /* output_scale_factor of the mid block's resnets */
-    uint32_t downsample_padding;   /* DownBlock2D / AttnDownBlock2D with conv downsampling */
-    bool resnet_downsample, resnet_upsample; /* downsample_type / upsample_type == "resnet": for the Attn blocks */
+    float mid_block_scale_factor;  /* other than 1 is refused: the network graph does not have it */
+    uint32_t downsample_padding;   /* 0 or 1 */
+    bool resnet_downsample, resnet_upsample; /* downsample_type / upsample_type == "resnet" */
     uint32_t attention_head_dim;   /* 0: null, one head as wide as the block */
     uint32_t norm_num_groups;
     uint32_t attn_norm_num_groups; /* 0: null */
     float norm_eps;
     bool scale_shift;              /* resnet_time_scale_shift == "scale_shift" */
     uint32_t num_class_embeds;     /* 0: null */
-    bool class_embed_timestep;     /* class_embed_type "timestep": refused as unsupported; kept false */
-    uint32_t num_train_timesteps;  /* 0: null */
+    uint32_t num_train_timesteps;  /* 0: null; only learned time embeddings use it */
     bool segment_embedding;        /* ours: segment_embedding.linear_{1,2} */
 } unet_config;
 
@@ -48,11 +60,11 @@ typedef enum scheduler_class {
 typedef struct scheduler_config {
     scheduler_class class;
     /* MultistepConsistencyScheduler: v prediction, interpolated cosine log-SNR (method: Heek et
-     * al. A.1, Hoogeboom et al. simple diffusion) */
+     * al. A.1, Hoogeboom et al. simple diffusion). All keys are required but trained_steps. */
     double image_size, noise_size_low, noise_size_high, logsnr_min, logsnr_max, timestep_scale;
     bool clip_sample;
-    uint32_t trained_steps[64], trained_steps_count;
-    /* CMStochasticIterativeScheduler */
+    uint32_t trained_steps[TRAINED_STEPS_MAX], trained_steps_count; /* ascending; 0: not said */
+    /* CMStochasticIterativeScheduler, with diffusers' defaults */
     double sigma_min, sigma_max, sigma_data, rho, s_noise;
     uint32_t num_train_timesteps;
     bool clip_denoised;
@@ -63,12 +75,13 @@ typedef struct model_config {
     unet_config unet;
     scheduler_config scheduler;
     bool premultiplied_alpha; /* model_index.json: image_alpha */
-    const char **labels;      /* [label_count]: id2label, or NULL entries */
+    const char **labels;      /* [label_count]: id2label, the number in decimals where it has none */
     uint32_t label_count, default_label;
 } model_config;
 
 /* dir: the model's folder. QS_ERROR_MODEL: "DIR/unet/config.json: key "act_fn" is "gelu",
- * supported: "silu"". */
+ * supported: "silu"". model_index.json may be absent: no label names, straight alpha. After an
+ * error *config is all zero. */
 qs_status model_config_read(const char *dir, model_config *config);
 void model_config_finish(model_config *config);
 

@@ -40,7 +40,7 @@ size_t linear_packed_bytes(uint32_t co, uint32_t ci, bool half);
 void linear_pack(const float *values, uint32_t co, uint32_t ci, bool half, void *packed);
 
 /* Rows up to which linear.comp is the better one; above, a product is a 1x1 convolution. */
-enum { LINEAR_ROWS_MAX = 16 };
+enum { LINEAR_ROWS_MAX = 4 };
 
 /* A workgroup makes `rows` rows x lanes / slices quads of output channels; the slices of a
  * workgroup share the sum over the input channels. */

@@ -1,25 +1,19 @@
 /* The sampler's own ops: noise, the step's input, the row's update, and the finished picture. */
-#include "ops/ops.h"
+#include "ops/op_support.h"
 
 #include "lib/sampling_args.h"
 #include "lib/recipe.h"
-#include "shader_table.h"
-
-static uint32_t pixels_of(const tensor *t)
-{
-    return t->h * t->w;
-}
 
 static uint32_t groups_for(uint32_t invocations)
 {
-    return (invocations + SAMPLING_WORKGROUP - 1) / SAMPLING_WORKGROUP;
+    return divide_up(invocations, SAMPLING_WORKGROUP);
 }
 
 /* |e|^2 is summed in this many parts: a function of the picture's size alone, so that a picture
  * does not depend on its batch. At most 64, because every workgroup adds them up again. */
 static uint32_t chunks_for(const tensor *latent)
 {
-    const uint32_t quads = pixels_of(latent) * (latent->stride / 4);
+    const uint32_t quads = image_pixels(latent) * (latent->stride / 4);
     const uint32_t wanted = ceil4(groups_for(quads) / 4);
     return wanted < 4 ? 4 : wanted > 64 ? 64 : wanted;
 }
@@ -30,7 +24,7 @@ static SamplingArgs args_for(const graph *g, tensor_id latent_id, tensor_id othe
     const tensor *latent = graph_tensor(g, latent_id);
     const tensor *other = graph_tensor(g, other_id);
     return (SamplingArgs){
-        .pixels = pixels_of(latent),
+        .pixels = image_pixels(latent),
         .channels = latent->c,
         .quads = latent->stride / 4,
         .stride = other->stride / 4,
@@ -39,18 +33,11 @@ static SamplingArgs args_for(const graph *g, tensor_id latent_id, tensor_id othe
     };
 }
 
-static void set_groups(op_dispatch *d, uint32_t x, uint32_t y)
-{
-    d->groups[0] = x;
-    d->groups[1] = y;
-    d->groups[2] = 1;
-}
-
 /* One invocation per quad of the latent. */
 static void set_quad_groups(const graph *g, op_dispatch *d, tensor_id latent_id)
 {
     const tensor *latent = graph_tensor(g, latent_id);
-    set_groups(d, groups_for(pixels_of(latent) * (latent->stride / 4)), latent->n);
+    op_groups(d, groups_for(image_pixels(latent) * (latent->stride / 4)), latent->n, 1);
 }
 
 /* The shaders' assumptions about the latent; false (and the graph failed) without them. */
@@ -156,7 +143,7 @@ static void dispatch_reduce(const graph *g, const node *self, op_dispatch *d)
     const tensor *partials = graph_tensor(g, self->out);
     d->shader = model_is_f16(g, self) ? SHADER_sampler_reduce_f16 : SHADER_sampler_reduce_f32;
     bind_row(g, self, ACCESS_READ, ACCESS_WRITE, self->out, d);
-    set_groups(d, partials->c, partials->n);
+    op_groups(d, partials->c, partials->n, 1);
 }
 
 static void dispatch_row(const graph *g, const node *self, op_dispatch *d)
@@ -170,29 +157,17 @@ static void dispatch_cursor_next(const graph *g, const node *self, op_dispatch *
 {
     d->shader = SHADER_cursor_next;
     op_bind(g, d, self->out, ACCESS_READ_WRITE, NO_TENSOR);
-    set_groups(d, 1, 1);
+    op_groups(d, 1, 1, 1);
 }
 
 static const op sampler_reduce_op = { "sampler_reduce", dispatch_reduce };
 static const op sampler_row_op = { "sampler_row", dispatch_row };
 static const op cursor_next_op = { "cursor_next", dispatch_cursor_next };
 
-static bool check_model_output(graph *g, const char *name, tensor_id latent, tensor_id output)
-{
-    const tensor *x = graph_tensor(g, latent), *m = graph_tensor(g, output);
-    if (m->n == x->n && m->h == x->h && m->w == x->w && m->c == x->c)
-        return true;
-    graph_fail(g, qs_error(QS_ERROR_MODEL,
-                           "%s: the network's output is [%u, %u, %u, %u], the latent [%u, %u, %u, "
-                           "%u]",
-                           name, m->n, m->h, m->w, m->c, x->n, x->h, x->w, x->c));
-    return false;
-}
-
 void op_sampler_row(graph *g, const char *name, tensor_id recipe, tensor_id cursor,
                     tensor_id latent, tensor_id model_output)
 {
-    if (!check_latent(g, name, latent) || !check_model_output(g, name, latent, model_output))
+    if (!check_latent(g, name, latent) || !check_same_shape(g, name, model_output, latent))
         return;
     const tensor x = *graph_tensor(g, latent);
     const char *reduce = arena_format(&g->arena, "%s.reduce", name);
@@ -222,7 +197,7 @@ static void set_decode_push(const graph *g, const node *self, tensor_id report, 
     const uint32_t reports = graph_tensor(g, report)->n;
     const bool *premultiplied = self->params;
     const DecodeArgs args = {
-        .pixels = pixels_of(latent),
+        .pixels = image_pixels(latent),
         .channels = latent->c,
         .premultiplied = *premultiplied && latent->c == 4,
         .report_stride = reports > 1 ? 4 : 0,
@@ -236,7 +211,7 @@ static void dispatch_decode_clear(const graph *g, const node *self, op_dispatch 
     d->shader = SHADER_decode_clear;
     op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
     set_decode_push(g, self, self->out, d);
-    set_groups(d, 1, 1);
+    op_groups(d, 1, 1, 1);
 }
 
 static void dispatch_decode(const graph *g, const node *self, op_dispatch *d)
@@ -247,7 +222,7 @@ static void dispatch_decode(const graph *g, const node *self, op_dispatch *d)
     op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_bind(g, d, self->in[DECODE_REPORT], ACCESS_READ_WRITE, NO_TENSOR);
     set_decode_push(g, self, self->in[DECODE_REPORT], d);
-    set_groups(d, groups_for(pixels_of(latent)), latent->n);
+    op_groups(d, groups_for(image_pixels(latent)), latent->n, 1);
 }
 
 static const op decode_clear_op = { "decode_clear", dispatch_decode_clear };
@@ -257,7 +232,7 @@ static bool check_decode(graph *g, const char *name, tensor_id latent_id, tensor
                          tensor_id report_id)
 {
     const tensor *latent = graph_tensor(g, latent_id), *report = graph_tensor(g, report_id);
-    const uint64_t frame_bytes = (uint64_t)latent->n * pixels_of(latent) * 4;
+    const uint64_t frame_bytes = (uint64_t)latent->n * image_pixels(latent) * 4;
     if (latent->c != 1 && latent->c != 3 && latent->c != 4) {
         graph_fail(g, qs_error(QS_ERROR_MODEL, "%s: %u channels are no picture (1, 3 or 4 are)",
                                name, latent->c));

@@ -1,4 +1,4 @@
-#include "core/log.h"
+#include "core/debug.h"
 #include "session/session.h"
 
 #include <stdlib.h>
@@ -201,8 +201,8 @@ fail:
     return status;
 }
 
-static qs_status record_copy(qs_session *s, const char *name, const gpu_slice *from,
-                             const gpu_slice *to, gpu_commands **commands)
+qs_status session_record_copy(qs_session *s, const char *name, const gpu_slice *from,
+                              const gpu_slice *to, gpu_commands **commands)
 {
     qs_status status = QS_OK;
     TRY(gpu_commands_create(s->device, name, 0, commands));
@@ -222,8 +222,8 @@ static qs_status record_all(qs_session *s)
     TRY(record_verb(s, "step", &s->step, s->options.profile, &s->step_commands));
     for (uint32_t i = 0; i < FRAME_SLOTS; ++i)
         TRY(record_verb(s, "decode", &s->decode[i], false, &s->frames[i].decode));
-    TRY(record_copy(s, "read latent", &s->state.latent, &latent_on_host, &s->read_latent));
-    TRY(record_copy(s, "write latent", &latent_on_host, &s->state.latent, &s->write_latent));
+    TRY(session_record_copy(s, "read latent", &s->state.latent, &latent_on_host, &s->read_latent));
+    TRY(session_record_copy(s, "write latent", &latent_on_host, &s->state.latent, &s->write_latent));
 fail:
     return status;
 }
@@ -236,7 +236,7 @@ static qs_status plan_verbs(qs_session *s)
     build_begin(s);
     build_step(s);
     TRY(verb_plan(&s->begin, false));
-    TRY(verb_plan(&s->step, s->options.keep_activations));
+    TRY(verb_plan(&s->step, session_inspects()));
     for (int i = 0; i < FRAME_SLOTS; ++i) {
         build_decode(s, &s->decode[i]);
         TRY(verb_plan(&s->decode[i], false));
@@ -321,6 +321,7 @@ qs_status qs_session_create(qs_device *device, qs_model *model, const qs_session
     s->model = model;
     s->options = options ? *options : defaults;
     s->options.batch = s->options.batch ? s->options.batch : 1;
+    s->options.profile = s->options.profile || debug_get()->time;
     s->shown_slot = s->ready_slot = s->writing_slot = -1;
     TRY(check_options(device, &s->options));
     TRY(model_store_acquire(model, device, &s->weights));
@@ -335,7 +336,8 @@ fail:
 
 static void destroy_commands(qs_session *s)
 {
-    gpu_commands *all[] = { s->step_commands, s->read_latent, s->write_latent, s->forward_commands };
+    gpu_commands *all[] = { s->step_commands, s->read_latent, s->write_latent, s->forward_commands,
+                            s->inspect_commands };
     for (size_t i = 0; i < sizeof all / sizeof *all; ++i)
         gpu_commands_destroy(s->device, all[i]);
     for (int i = 0; i < RECIPE_SLOTS; ++i)
@@ -356,11 +358,19 @@ void qs_session_destroy(qs_session *s)
     for (int i = 0; i < FRAME_SLOTS; ++i)
         verb_finish(&s->decode[i]);
     gpu_buffer *buffers[] = { &s->arena, &s->state_memory, &s->recipe_memory, &s->frame_memory,
-                              &s->latent_memory, &s->forward_arena, &s->forward_upload, &s->forward_readback };
+                              &s->latent_memory, &s->forward_arena, &s->forward_upload, &s->forward_readback,
+                              &s->inspect_readback };
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; ++i)
         gpu_buffer_destroy(s->device, buffers[i]);
     model_store_release(s->model, s->weights);
     free(s);
+}
+
+qs_status qs_model_check_sampler(const qs_model *model, qs_sampler sampler)
+{
+    if (!model)
+        return qs_error(QS_ERROR_USAGE, "qs_model_check_sampler: model must not be NULL");
+    return sampler_check(&model->config.scheduler, model->config.unet.segment_embedding, sampler);
 }
 
 void qs_session_get_memory(const qs_session *s, qs_session_memory *memory)

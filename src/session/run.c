@@ -1,5 +1,4 @@
 #include "core/debug.h"
-#include "core/log.h"
 #include "session/session.h"
 
 #include <math.h>
@@ -156,7 +155,8 @@ static qs_status submit_next(qs_session *s, bool *submitted)
 {
     *submitted = true;
     if (s->steps_submitted < s->steps) {
-        return session_submit(s, s->step_commands, s->steps_submitted++, &s->step_ticket);
+        const qs_status status = session_submit(s, s->step_commands, s->steps_submitted++, &s->step_ticket);
+        return status == QS_OK && session_inspects() ? session_inspect_step(s) : status;
     }
     if (!s->decode_submitted)
         return submit_decode(s);
@@ -328,6 +328,8 @@ qs_status qs_session_render(qs_session *s, const qs_recipe *r, qs_progress_fn pr
     TRY(qs_session_frame(s, &shown));
     if (frame)
         *frame = shown;
+    if (debug_get()->time)
+        TRY(session_log_times(s));
     if (shown.check != QS_OK)
         return check_frame(&shown);
 fail:

@@ -1,7 +1,7 @@
 /*
  * One model on one device at one batch size and precision. The files, in the order of a picture:
  * create.c (graphs, memory, recording: once), run.c (begin, advance, frame, render: every
- * picture), forward.c (the network alone, activations, times).
+ * picture), forward.c (the network alone, activations, times), inspect.c (QUICKSTEP_DEBUG).
  */
 #ifndef QS_SESSION_SESSION_H
 #define QS_SESSION_SESSION_H
@@ -72,6 +72,9 @@ struct qs_session {
     verb forward; /* built by the first qs_session_forward */
     gpu_commands *forward_commands;
     gpu_buffer forward_arena, forward_upload, forward_readback;
+
+    gpu_commands *inspect_commands; /* QUICKSTEP_DEBUG=check,dump=DIR */
+    gpu_buffer inspect_readback;
 };
 
 /* create.c */
@@ -79,11 +82,18 @@ qs_status verb_plan(verb *v, bool keep_activations); /* after its graph is built
 qs_status session_load_weights(qs_session *s, verb *v);
 void session_bind(qs_session *s, verb *v, const gpu_buffer *arena, const frame_slot *frame);
 void verb_finish(verb *v);
+qs_status session_record_copy(qs_session *s, const char *name, const gpu_slice *from,
+                              const gpu_slice *to, gpu_commands **commands);
 
 /* run.c */
 qs_status session_submit(qs_session *s, const gpu_commands *commands, uint32_t steps_before,
                          uint64_t *ticket);
 qs_status session_drain(qs_session *s); /* waits for everything in flight */
+
+/* inspect.c */
+bool session_inspects(void);
+qs_status session_inspect_step(qs_session *s); /* waits for the step, then looks at its activations */
+qs_status session_log_times(qs_session *s);
 
 /* layout.c: [n, c, h, w] floats of the API <-> [n, h, w, stride] of the device */
 void layout_to_device(const float *nchw, uint32_t n, uint32_t c, uint32_t h, uint32_t w,

@@ -93,7 +93,7 @@ qs_status file_read_json(const char *path, json_t **object)
     root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
     if (!root)
         TRY(qs_error(QS_ERROR_MODEL, "%s: not valid JSON: %s (line %d, column %d)", path,
-                     error.text, error.line, error.column));
+                     text_clean(error.text).text, error.line, error.column));
     if (!json_is_object(root))
         TRY(qs_error(QS_ERROR_MODEL, "%s: is a JSON array, an object is needed", path));
     *object = json_incref(root);
@@ -106,13 +106,37 @@ fail:
     return status;
 }
 
+static bool is_control(const unsigned char *c)
+{
+    return *c < 0x20 || *c == 0x7f ||
+           (*c == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f); /* U+0080 to U+009F in UTF-8 */
+}
+
 bool text_has_control(const char *text)
 {
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if (*c < 0x20 || *c == 0x7f)
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+        if (is_control(c))
             return true;
-        if (*c == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f) /* U+0080 to U+009F in UTF-8 */
-            return true;
-    }
     return false;
+}
+
+clean_text text_clean(const char *text)
+{
+    clean_text clean = {""};
+    const size_t room = sizeof clean.text - sizeof "...";
+    size_t used = 0;
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        const bool starts_character = (*c & 0xc0) != 0x80;
+        if (used >= room - 4 && starts_character) { /* the longest character has 4 bytes */
+            memcpy(clean.text + used, "...", 4);
+            return clean;
+        }
+        if (used >= room) /* not UTF-8 */
+            break;
+        const bool control = is_control(c);
+        if (control && *c == 0xc2)
+            c++;
+        clean.text[used++] = control ? '?' : (char)*c;
+    }
+    return clean;
 }

@@ -53,11 +53,11 @@ static qs_status check_name(const qs_safetensors *file, const char *name)
     const size_t length = strlen(name);
     if (length > TENSOR_NAME_MAX)
         return qs_error(QS_ERROR_MODEL,
-                        "%s: tensor \"%.40s...\": the name has %zu bytes, at most %d are supported",
-                        file->path, name, length, TENSOR_NAME_MAX);
+                        "%s: tensor \"%s\": the name has %zu bytes, at most %d are supported",
+                        file->path, text_clean(name).text, length, TENSOR_NAME_MAX);
     if (text_has_control(name))
-        return qs_error(QS_ERROR_MODEL, "%s: tensor %zu: the name has a control character",
-                        file->path, file->count);
+        return qs_error(QS_ERROR_MODEL, "%s: tensor \"%s\": the name has a control character",
+                        file->path, text_clean(name).text);
     return QS_OK;
 }
 
@@ -67,8 +67,8 @@ static qs_status parse_dtype(const qs_safetensors *file, const json_t *info, qs_
     if (!dtype)
         return tensor_error(file, tensor->name, "\"dtype\" is missing or not a string");
     if (!safetensors_dtype_parse(dtype, &tensor->dtype))
-        return qs_error(QS_ERROR_MODEL, "%s: tensor \"%s\": unknown dtype \"%.40s\"", file->path,
-                        tensor->name, dtype);
+        return qs_error(QS_ERROR_MODEL, "%s: tensor \"%s\": unknown dtype \"%s\"", file->path,
+                        tensor->name, text_clean(dtype).text);
     return QS_OK;
 }
 
@@ -143,8 +143,8 @@ static qs_status parse_tensor(qs_safetensors *file, const char *name, json_t *in
     json_object_foreach(info, key, value)
         if (strcmp(key, "dtype") != 0 && strcmp(key, "shape") != 0 &&
             strcmp(key, "data_offsets") != 0)
-            TRY(qs_error(QS_ERROR_MODEL, "%s: tensor \"%s\": unknown key \"%.40s\"", file->path,
-                         name, key));
+            TRY(qs_error(QS_ERROR_MODEL, "%s: tensor \"%s\": unknown key \"%s\"", file->path,
+                         name, text_clean(key).text));
     tensor->name = arena_strdup(&file->arena, name);
     if (!tensor->name)
         TRY(qs_error(QS_ERROR_MEMORY, "%s: no memory for tensor names", file->path));
@@ -170,8 +170,8 @@ static qs_status parse_metadata(qs_safetensors *file, json_t *metadata)
         return qs_error(QS_ERROR_MEMORY, "%s: no memory for the metadata", file->path);
     json_object_foreach(metadata, key, value) {
         if (!json_is_string(value))
-            return qs_error(QS_ERROR_MODEL, "%s: " METADATA_KEY ": \"%.40s\" is not a string",
-                            file->path, key);
+            return qs_error(QS_ERROR_MODEL, "%s: " METADATA_KEY ": \"%s\" is not a string",
+                            file->path, text_clean(key).text);
         const char **pair = &file->metadata[2 * file->metadata_count++];
         pair[0] = arena_strdup(&file->arena, key);
         pair[1] = arena_strdup(&file->arena, json_string_value(value));
@@ -265,7 +265,7 @@ qs_status safetensors_parse_header(qs_safetensors *file, const char *text, size_
     json_t *root = json_loadb(text, text_bytes, JSON_REJECT_DUPLICATES, &error);
     if (!root)
         return qs_error(QS_ERROR_MODEL, "%s: header is not valid JSON: %s (line %d, column %d)",
-                        file->path, error.text, error.line, error.column);
+                        file->path, text_clean(error.text).text, error.line, error.column);
     status = parse_root(file, root, data_bytes);
     json_decref(root);
     return status;

@@ -81,13 +81,14 @@ static qs_status check_mapped_tensor(weight_files *files, const char *index_path
     const char *name = json_string_value(shard_name);
     if (!name || !is_shard_name(name))
         return qs_error(QS_ERROR_MODEL,
-                        "%s: weight_map: tensor \"%.200s\" is in \"%.200s\", which is not the name "
-                        "of a .safetensors file of the same folder",
-                        index_path, tensor, name ? name : "(not a string)");
+                        "%s: weight_map: tensor \"%s\" is in \"%s\", which is not the name of a "
+                        ".safetensors file of the same folder",
+                        index_path, text_clean(tensor).text,
+                        text_clean(name ? name : "(not a string)").text);
     qs_status status = find_shard(files, index_path, name, &shard);
     if (status == QS_OK && !qs_safetensors_find(shard, tensor))
-        status = qs_error(QS_ERROR_MODEL, "%s: weight_map: tensor \"%.200s\" is not in %s",
-                          index_path, tensor, name);
+        status = qs_error(QS_ERROR_MODEL, "%s: weight_map: tensor \"%s\" is not in %s",
+                          index_path, text_clean(tensor).text, name);
     return status;
 }
 
@@ -103,7 +104,8 @@ static qs_status check_shards_mapped(const weight_files *files, const char *inde
             if (!name || strcmp(name, files->shard_names[s]) != 0)
                 return qs_error(QS_ERROR_MODEL,
                                 "%s: tensor \"%s\" is in %s, weight_map says it is in %s",
-                                index_path, tensor, files->shard_names[s], name ? name : "no shard");
+                                index_path, text_clean(tensor).text, files->shard_names[s],
+                                name ? text_clean(name).text : "no shard");
         }
     }
     return QS_OK;

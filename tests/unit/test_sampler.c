@@ -108,7 +108,7 @@ static void assert_same(const double *got, const double *wanted)
         assert_true(fabs(got[i] - wanted[i]) <= relative * largest);
 }
 
-/* ---- the papers' algorithms ------------------------------------------------------------------ */
+/* ---- the papers' algorithms ----------------------------------------------------------------- */
 
 typedef struct hop {
     double t, s, alpha_t, sigma_t, alpha_s, sigma_s;
@@ -198,7 +198,7 @@ static void algorithm_song(const scheduler_config *c, const uint32_t *indices, u
     }
 }
 
-/* ---- tests ------------------------------------------------------------------------------------ */
+/* ---- tests ---------------------------------------------------------------------------------- */
 
 static void schedule_vectors(void **state)
 {

@@ -11,7 +11,7 @@ static struct {
 
 static const struct poptOption options[] = {
     {"json", 'j', POPT_ARG_NONE, &flags.json, 1, "Print JSON", NULL},
-    CLI_HELP_OPTION,
+    CLI_INCLUDE(cli_help_options),
     CLI_END,
 };
 

@@ -22,9 +22,9 @@ static const struct poptOption options[] = {
     {"dump", '\0', POPT_ARG_STRING, &texts.dump, 3,
      "Also write every node's output, tensor \"output\" [n, c, h, w], to DIR/NAME.safetensors",
      "DIR"},
-    CLI_MODEL_OPTIONS,
-    CLI_DEVICE_OPTIONS,
-    CLI_HELP_OPTION,
+    CLI_INCLUDE(cli_model_options),
+    CLI_INCLUDE(cli_device_options),
+    CLI_INCLUDE(cli_help_options),
     CLI_END,
 };
 

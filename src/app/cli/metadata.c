@@ -12,7 +12,7 @@ static struct {
 static const struct poptOption options[] = {
     {"command", 'c', POPT_ARG_NONE, &flags.command, 1,
      "Print the command that draws the picture again", NULL},
-    CLI_HELP_OPTION,
+    CLI_INCLUDE(cli_help_options),
     CLI_END,
 };
 

@@ -1,5 +1,8 @@
 #include "options.h"
 
+#include "common/log.h"
+#include "progress.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -22,6 +25,11 @@ struct poptOption cli_device_options[] = {
      "The device: its number, UUID or a part of its name, see 'quickstep devices'", "DEVICE"},
     {"quiet", 'q', POPT_ARG_NONE, &cli_shared_options.quiet, CLI_SHARED_FIRST + 3,
      "No progress and no notices on standard error", NULL},
+    CLI_END,
+};
+
+struct poptOption cli_help_options[] = {
+    {"help", 'h', POPT_ARG_NONE, NULL, CLI_HELP, "Show this help", NULL},
     CLI_END,
 };
 
@@ -105,18 +113,19 @@ static const struct poptOption *find_option(const struct poptOption *options, in
     return NULL;
 }
 
+/* Every option's own variable was filled by popt. */
 static qs_status read_options(const cli_command *command, poptContext context, bool *help)
 {
-    uint64_t seen = 0;
+    static char *given[64]; /* also keeps the first text where popt stores a second one */
+    static char no_text[] = "";
     int value;
     while ((value = poptGetNextOpt(context)) > 0) {
-        if (value == CLI_HELP)
-            *help = true;
-        else if (seen >> value & 1)
-            return app_error(QS_ERROR_USAGE, "--%s is given twice",
-                             find_option(command->options, value)->longName);
-        seen |= (uint64_t)1 << value;
+        const struct poptOption *option = find_option(command->options, value);
+        if (given[value])
+            return app_error(QS_ERROR_USAGE, "--%s is given twice", option->longName);
+        given[value] = option->argInfo == POPT_ARG_STRING ? *(char **)option->arg : no_text;
     }
+    *help = given[CLI_HELP] != NULL;
     return value < -1 ? option_error(command, context, value) : QS_OK;
 }
 
@@ -164,6 +173,10 @@ qs_status cli_run(const cli_command *command, int argc, char **argv)
         argument = first ? strdup(first) : NULL;
     }
     poptFreeContext(context);
+    if (cli_shared_options.quiet) {
+        app_log_to_stderr("quickstep", QS_LOG_WARNING);
+        cli_progress_off();
+    }
     if (status == QS_OK && help)
         cli_print_help(command);
     else if (status == QS_OK)

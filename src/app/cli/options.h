@@ -27,14 +27,12 @@ typedef struct cli_shared {
 extern cli_shared cli_shared_options;
 extern struct poptOption cli_model_options[];  /* --model, --precision */
 extern struct poptOption cli_device_options[]; /* --device, --quiet */
+extern struct poptOption cli_help_options[];   /* --help, last in every table */
 
-#define CLI_MODEL_OPTIONS {NULL, '\0', POPT_ARG_INCLUDE_TABLE, cli_model_options, 0, NULL, NULL}
-#define CLI_DEVICE_OPTIONS {NULL, '\0', POPT_ARG_INCLUDE_TABLE, cli_device_options, 0, NULL, NULL}
-#define CLI_HELP_OPTION \
-    {"help", 'h', POPT_ARG_NONE, NULL, CLI_HELP, "Show this help", NULL}
+#define CLI_INCLUDE(table) {NULL, '\0', POPT_ARG_INCLUDE_TABLE, table, 0, NULL, NULL}
 #define CLI_END {NULL, '\0', 0, NULL, 0, NULL, NULL}
 
-enum { CLI_HELP = 63, CLI_SHARED_FIRST = 40 }; /* values below 64: one bit each */
+enum { CLI_SHARED_FIRST = 40, CLI_HELP = 63 }; /* every option's value is below 64 */
 
 /* Reads the options of a command into their variables and runs it; --help prints its help. */
 qs_status cli_run(const cli_command *command, int argc, char **argv);

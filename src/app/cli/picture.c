@@ -110,8 +110,7 @@ qs_status cli_write_png(const cli_target *target, const cli_engine *engine,
     for (uint32_t first = 0; status == QS_OK && first < count; first += per_file) {
         entry e = {0};
         app_image image = {.has_alpha = info->has_alpha};
-        status = make_entry(target, recipe, first, recipe->count > 1 ? recipe->count : per_file,
-                            &e);
+        status = make_entry(target, recipe, first, columns ? recipe->count : per_file, &e);
         if (status == QS_OK)
             status = app_montage(pixels + first * picture_bytes, per_file, info->width,
                                  info->height, columns ? columns : app_montage_columns(per_file),

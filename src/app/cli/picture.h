@@ -16,8 +16,8 @@ typedef struct cli_target {
 /* From the file's name. QS_ERROR_USAGE: no such format; QS_ERROR_WRITE: cannot be written. */
 qs_status cli_target_init(cli_target *target, const char *path);
 
-/* Writes `count` pictures. The recipe's seed is the first picture's, its count is set here.
- * columns 0: a near-square grid. */
+/* Writes `count` pictures. The recipe's seed is the first picture's; its count is set to the
+ * file's. columns 0: a near-square grid; otherwise the recipe's count stays (grid: rows). */
 qs_status cli_write_png(const cli_target *target, const cli_engine *engine,
                         const app_recipe *recipe, const uint8_t *pixels, uint32_t count,
                         uint32_t columns);

@@ -12,11 +12,16 @@ static bool enabled;
 static int shown_length;
 static char current_title[80];
 
-void cli_progress_init(bool quiet)
+void cli_progress_init(void)
 {
     const char *terminal = getenv("TERM");
-    enabled = !quiet && isatty(STDERR_FILENO) && !(terminal && strcmp(terminal, "dumb") == 0);
+    enabled = isatty(STDERR_FILENO) && !(terminal && strcmp(terminal, "dumb") == 0);
     app_log_set_clear(cli_progress_clear);
+}
+
+void cli_progress_off(void)
+{
+    enabled = false;
 }
 
 void cli_progress_title(const char *title)

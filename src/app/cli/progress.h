@@ -8,7 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-void cli_progress_init(bool quiet);
+void cli_progress_init(void);
+void cli_progress_off(void); /* --quiet */
 
 /* What the next steps belong to: "pictures 9 to 16 of 20"; "" for nothing. */
 void cli_progress_title(const char *title);

@@ -32,9 +32,9 @@ static const struct poptOption options[] = {
      "How many pictures the device draws at a time, 1 to 64 (default: up to 16)", "B"},
     {"scale", '\0', POPT_ARG_STRING, &texts.scale, 9,
      "Enlarge the PNG by whole pixels, 1 to 64 times (default: 1)", "K"},
-    CLI_MODEL_OPTIONS,
-    CLI_DEVICE_OPTIONS,
-    CLI_HELP_OPTION,
+    CLI_INCLUDE(cli_model_options),
+    CLI_INCLUDE(cli_device_options),
+    CLI_INCLUDE(cli_help_options),
     CLI_END,
 };
 

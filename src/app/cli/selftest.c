@@ -9,8 +9,8 @@ static struct {
 
 static const struct poptOption options[] = {
     {"verbose", 'v', POPT_ARG_NONE, &flags.verbose, 1, "Print every case, not only failures", NULL},
-    CLI_DEVICE_OPTIONS,
-    CLI_HELP_OPTION,
+    CLI_INCLUDE(cli_device_options),
+    CLI_INCLUDE(cli_help_options),
     CLI_END,
 };
 

@@ -35,6 +35,7 @@ void cli_signals_init(void)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGALRM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 void cli_signals_defer(void)

@@ -1,8 +1,8 @@
 /*
  * SIGINT and SIGTERM end the program within a second, with status 128 + signal and without a
  * half-written file. While a picture is drawn the signal is handed to the progress callback, which
- * cancels between two steps; a step that takes longer than that is abandoned. SIGPIPE is ignored:
- * a closed pipe is an error of the write.
+ * cancels between two steps; a step that takes longer than that is abandoned. SIGPIPE and
+ * SIGXFSZ are ignored: a closed pipe or a full quota is an error of the write.
  */
 #ifndef CLI_SIGNALS_H
 #define CLI_SIGNALS_H

@@ -208,7 +208,7 @@ char *app_recipe_command(const app_recipe *recipe)
     put_quoted(out, "--sampler", recipe->sampler);
     put_quoted(out, "--precision", recipe->precision);
     put_quoted(out, "--noise", recipe->noise);
-    if (recipe->scale > 1)
+    if (recipe->scale > 1 || strcmp(recipe->command, "grid") == 0) /* grid has another default */
         fprintf(out, " --scale %" PRIu32, recipe->scale);
     fprintf(out, " -o repeat.png");
     if (fclose(out) == 0)

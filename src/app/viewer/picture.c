@@ -3,12 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-static const uint32_t vertex_code[] =
-#include "picture_vert.h"
-    ;
-static const uint32_t fragment_code[] =
+/* picture_vert and picture_frag, SPIR-V made at build time */
 #include "picture_frag.h"
-    ;
+#include "picture_vert.h"
 
 /* The same as Args in picture_args.glsl. */
 typedef struct picture_args {
@@ -89,8 +86,8 @@ static qs_status create_pipeline(picture *p, VkRenderPass pass)
     qs_status status = QS_OK;
     const VkDevice device = p->vulkan.device;
     VkShaderModule vertex = VK_NULL_HANDLE, fragment = VK_NULL_HANDLE;
-    TRY(create_module(device, vertex_code, sizeof vertex_code, &vertex));
-    TRY(create_module(device, fragment_code, sizeof fragment_code, &fragment));
+    TRY(create_module(device, picture_vert, sizeof picture_vert, &vertex));
+    TRY(create_module(device, picture_frag, sizeof picture_frag, &fragment));
     const VkPipelineShaderStageCreateInfo stages[] = {
         {
             .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,

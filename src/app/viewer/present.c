@@ -136,9 +136,9 @@ fail:
     return status;
 }
 
-qs_status present_init(present *p, const qs_vulkan_device *vulkan, GLFWwindow *window)
+qs_status present_init(present *p, const qs_vulkan_device *vulkan, GLFWwindow *handle)
 {
-    *p = (present){.vulkan = *vulkan, .window = window};
+    *p = (present){.vulkan = *vulkan, .window = handle};
     qs_status status = QS_OK;
     TRY(create_surface(p));
     TRY(choose_format(p));

@@ -49,7 +49,7 @@ typedef struct present_target {
     VkExtent2D extent;
 } present_target;
 
-qs_status present_init(present *p, const qs_vulkan_device *vulkan, GLFWwindow *window);
+qs_status present_init(present *p, const qs_vulkan_device *vulkan, GLFWwindow *handle);
 void present_finish(present *p); /* p zeroed, half initialised or initialised */
 
 /* Makes the swapchain fit the window. */

@@ -25,7 +25,7 @@ typedef struct viewer_controls {
 
 /* What the user interface asks for beside the values above. */
 typedef struct viewer_requests {
-    bool new_seed, save, quit;
+    bool new_seed, save;
 } viewer_requests;
 
 typedef struct viewer_readings {
@@ -35,7 +35,8 @@ typedef struct viewer_readings {
     bool sampler_allowed[QS_SAMPLER_CONSISTENCY + 1];
     qs_sampler diffusion_sampler; /* of the last two notches; QS_SAMPLER_DEFAULT: there is none */
 
-    qs_frame frame; /* the picture on the screen; serial 0: none yet; pixels are not kept */
+    qs_frame frame; /* the picture on the screen; serial 0: none yet; pixels NULL:
+                       its session is gone */
     uint32_t frame_number; /* counts the pictures that were shown, over all sessions */
     qs_sampler frame_sampler;
     qs_progress progress;

@@ -164,11 +164,12 @@ bool window_wants_close(const window *w)
     return glfwWindowShouldClose(w->handle);
 }
 
-bool window_is_minimised(const window *w)
+bool window_is_hidden(const window *w)
 {
     int width = 0, height = 0;
     glfwGetFramebufferSize(w->handle, &width, &height);
-    return width <= 0 || height <= 0 || glfwGetWindowAttrib(w->handle, GLFW_ICONIFIED);
+    return width <= 0 || height <= 0 || glfwGetWindowAttrib(w->handle, GLFW_ICONIFIED) ||
+           !glfwGetWindowAttrib(w->handle, GLFW_VISIBLE);
 }
 
 float window_scale(const window *w)

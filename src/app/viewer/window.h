@@ -34,7 +34,7 @@ void window_close(window *w);
 void window_poll(window *w, double seconds);
 
 bool window_wants_close(const window *w);
-bool window_is_minimised(const window *w); /* or without area */
-float window_scale(const window *w);       /* pixels per 1/96 inch, 1 on an ordinary screen */
+bool window_is_hidden(const window *w); /* minimised, not mapped, or without area */
+float window_scale(const window *w);    /* pixels per 1/96 inch, 1 on an ordinary screen */
 
 #endif

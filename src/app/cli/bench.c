@@ -1,0 +1,279 @@
+/* quickstep bench: how fast pictures, the ops in them, and single ops are. */
+#include "commands.h"
+#include "engine.h"
+#include "json_out.h"
+#include "progress.h"
+#include "signals.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct {
+    char *steps, *batch, *repeats;
+    int json, ops;
+} texts;
+
+static const struct poptOption options[] = {
+    {"steps", 'n', POPT_ARG_STRING, &texts.steps, 1, "Steps of a picture (default: 1)", "N"},
+    {"batch", 'b', POPT_ARG_STRING, &texts.batch, 2, "Pictures at a time (default: 1)", "B"},
+    {"repeats", 'r', POPT_ARG_STRING, &texts.repeats, 3,
+     "How often everything is measured, after a warm-up (default: 20)", "R"},
+    {"json", 'j', POPT_ARG_NONE, &texts.json, 4, "Print JSON", NULL},
+    {"ops", '\0', POPT_ARG_NONE, &texts.ops, 5,
+     "Single ops on fixed shapes instead of a model; FILTER picks by name", NULL},
+    CLI_INCLUDE(cli_model_options),
+    CLI_INCLUDE(cli_device_options),
+    CLI_INCLUDE(cli_help_options),
+    CLI_END,
+};
+
+static const char notes[] =
+    "Pictures: wall clock from the begin of a batch to its pixels in memory, without profiling.\n"
+    "Ops: the device's time stamps in the last step of every repeat; a multiplication and an\n"
+    "addition count as two operations; bytes are inputs read once and outputs written once.\n"
+    "All numbers are medians over the repeats, p95 is the 95th percentile.\n";
+
+enum { REPEATS_MAX = 10000 };
+
+typedef struct bench_run {
+    cli_engine engine;
+    uint32_t steps, batch, repeats;
+    double picture_ms_median, picture_ms_p95; /* per batch of pictures */
+    size_t op_count;
+    qs_op_time *ops; /* ms: the median; sorted, slowest first */
+} bench_run;
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Sorts `values` in place. Nearest rank: part 0.5 is the median, the lower one of an even count. */
+static double percentile(double *values, size_t count, double part)
+{
+    qsort(values, count, sizeof *values, by_value);
+    const size_t rank = (size_t)(part * (double)count + 0.9999999);
+    return values[rank > 0 ? rank - 1 : 0];
+}
+
+static qs_status draw(bench_run *run, uint32_t repeat, double *ms)
+{
+    const qs_recipe recipe = {.steps = run->steps, .seed = repeat};
+    qs_frame frame;
+    cli_signals_defer();
+    const double start_ms = cli_now_ms();
+    qs_status status = app_library(qs_session_render(run->engine.session, &recipe,
+                                                     cli_progress_step, NULL, &frame, NULL));
+    *ms = cli_now_ms() - start_ms;
+    if (cli_signals_pending())
+        status = app_error(QS_CANCELLED, "stopped");
+    cli_signals_resume();
+    return status;
+}
+
+static void set_title(const char *what, uint32_t repeat, uint32_t repeats)
+{
+    char title[64];
+    snprintf(title, sizeof title, "%s, repeat %u of %u", what, repeat, repeats);
+    cli_progress_title(title);
+}
+
+static qs_status measure_pictures(bench_run *run)
+{
+    double unused;
+    double *times = calloc(run->repeats, sizeof *times);
+    if (!times)
+        return app_error(QS_ERROR_MEMORY, "no memory");
+    qs_status status =
+        cli_engine_start(&run->engine, (qs_session_options){.batch = run->batch});
+    if (status == QS_OK) /* the warm-up: shaders are compiled when they are first used */
+        status = draw(run, 0, &unused);
+    for (uint32_t i = 0; status == QS_OK && i < run->repeats; i++) {
+        set_title("pictures", i + 1, run->repeats);
+        status = draw(run, i, &times[i]);
+    }
+    if (status == QS_OK) {
+        run->picture_ms_p95 = percentile(times, run->repeats, 0.95);
+        run->picture_ms_median = percentile(times, run->repeats, 0.5);
+    }
+    free(times);
+    return status;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const double x = ((const qs_op_time *)a)->ms, y = ((const qs_op_time *)b)->ms;
+    return (x < y) - (x > y);
+}
+
+/* times: [op_count, repeats] */
+static qs_status fill_op_times(bench_run *run, double *times)
+{
+    qs_status status = QS_OK;
+    for (uint32_t repeat = 0; repeat < run->repeats; repeat++) {
+        double unused;
+        size_t count = run->op_count;
+        set_title("ops", repeat + 1, run->repeats);
+        TRY(draw(run, repeat, &unused));
+        QS(qs_session_op_times(run->engine.session, run->ops, &count));
+        for (size_t i = 0; i < run->op_count; i++)
+            times[i * run->repeats + repeat] = run->ops[i].ms;
+    }
+    for (size_t i = 0; i < run->op_count; i++)
+        run->ops[i].ms = percentile(times + i * run->repeats, run->repeats, 0.5);
+    qsort(run->ops, run->op_count, sizeof *run->ops, by_time);
+fail:
+    return status;
+}
+
+static qs_status measure_ops(bench_run *run)
+{
+    double unused, *times = NULL;
+    qs_status status = QS_OK;
+    TRY(cli_engine_start(&run->engine,
+                         (qs_session_options){.batch = run->batch, .profile = true}));
+    TRY(draw(run, 0, &unused));
+    QS(qs_session_op_times(run->engine.session, NULL, &run->op_count));
+    run->ops = calloc(run->op_count + 1, sizeof *run->ops);
+    times = calloc(run->op_count * run->repeats + 1, sizeof *times);
+    if (!run->ops || !times)
+        status = app_error(QS_ERROR_MEMORY, "no memory");
+    else
+        status = fill_op_times(run, times);
+fail:
+    free(times);
+    return status;
+}
+
+static double rate(double amount, double ms)
+{
+    return ms > 0.0 ? amount / ms * 1e-6 : 0.0; /* per ms -> 1e9 per second */
+}
+
+static double ops_total_ms(const bench_run *run)
+{
+    double total_ms = 0.0;
+    for (size_t i = 0; i < run->op_count; i++)
+        total_ms += run->ops[i].ms;
+    return total_ms;
+}
+
+static void print_text(const bench_run *run)
+{
+    const double total_ms = ops_total_ms(run);
+    const double per_second = run->batch * 1e3 / run->picture_ms_median;
+    double flops = 0.0;
+    printf("%s on %s\n", run->engine.info.name, run->engine.device_info.name);
+    printf("%s, %u step%s, batch %u, %u repeats: median %.2f ms, p95 %.2f ms per picture, "
+           "%.2f pictures/s\n\n",
+           run->engine.options.precision == QS_F16 ? "f16" : "f32", run->steps,
+           run->steps == 1 ? "" : "s", run->batch, run->repeats,
+           run->picture_ms_median / run->batch, run->picture_ms_p95 / run->batch, per_second);
+    printf("%10s %7s %9s %8s  %-12s %s\n", "ms", "share", "GFLOP/s", "GB/s", "op", "name");
+    for (size_t i = 0; i < run->op_count; i++) {
+        const qs_op_time *t = &run->ops[i];
+        flops += t->flops;
+        printf("%10.3f %6.1f%% %9.2f %8.2f  %-12s %s\n", t->ms,
+               total_ms > 0.0 ? 100.0 * t->ms / total_ms : 0.0, rate(t->flops, t->ms),
+               rate(t->bytes, t->ms), t->op, t->name);
+    }
+    printf("%10.3f %6.1f%% %9.2f %8s  %-12s %zu ops\n", total_ms, 100.0, rate(flops, total_ms), "",
+           "one step", run->op_count);
+}
+
+static qs_status print_json(const bench_run *run)
+{
+    const double total_ms = ops_total_ms(run);
+    json_t *ops = json_array();
+    for (size_t i = 0; i < run->op_count; i++) {
+        const qs_op_time *t = &run->ops[i];
+        json_array_append_new(
+            ops, json_pack("{s:s, s:s, s:f, s:f, s:f, s:f}", "name", t->name, "op", t->op, "ms",
+                           t->ms, "share", total_ms > 0.0 ? t->ms / total_ms : 0.0, "gflops",
+                           rate(t->flops, t->ms), "gbytes_per_s", rate(t->bytes, t->ms)));
+    }
+    return cli_print_json(json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:o}", "version",
+        qs_version(), "model", run->engine.info.name, "device", run->engine.device_info.name,
+        "driver", run->engine.device_info.driver_info, "precision",
+        run->engine.options.precision == QS_F16 ? "f16" : "f32", "steps", (int)run->steps, "batch",
+        (int)run->batch, "repeats", (int)run->repeats, "picture_ms_median",
+        run->picture_ms_median / run->batch, "picture_ms_p95", run->picture_ms_p95 / run->batch,
+        "pictures_per_s", run->batch * 1e3 / run->picture_ms_median, "step_ms", total_ms, "ops",
+        ops));
+}
+
+static qs_status bench_model(bench_run *run)
+{
+    qs_status status = QS_OK;
+    TRY(cli_engine_open(&run->engine));
+    TRY(measure_pictures(run));
+    if (run->engine.device_info.timestamps)
+        TRY(measure_ops(run));
+    cli_progress_clear();
+    if (texts.json)
+        TRY(print_json(run));
+    else
+        print_text(run);
+fail:
+    cli_progress_clear();
+    free(run->ops);
+    return status;
+}
+
+static void report_op(void *user, const qs_bench_result *result)
+{
+    json_t *list = user;
+    if (list)
+        json_array_append_new(list, json_pack("{s:s, s:f, s:f, s:f, s:f}", "name", result->name,
+                                              "ms_median", result->median_ms, "ms_p95",
+                                              result->p95_ms, "gflops", result->gflops,
+                                              "gbytes_per_s", result->gbytes_per_s));
+    else
+        printf("%10.3f %10.3f %9.2f %8.2f  %s\n", result->median_ms, result->p95_ms,
+               result->gflops, result->gbytes_per_s, result->name);
+    fflush(stdout);
+}
+
+static qs_status bench_ops(bench_run *run, const char *filter)
+{
+    qs_status status = cli_engine_open_device(&run->engine);
+    if (status != QS_OK)
+        return status;
+    json_t *list = texts.json ? json_array() : NULL;
+    if (!list)
+        printf("%10s %10s %9s %8s  %s\n", "median ms", "p95 ms", "GFLOP/s", "GB/s", "op");
+    status = app_library(qs_bench_ops(run->engine.device, filter, run->repeats, report_op, list));
+    if (status == QS_OK && list)
+        return cli_print_json(list);
+    json_decref(list);
+    return status;
+}
+
+static qs_status run_bench(const char *filter)
+{
+    bench_run run = {.steps = 1, .batch = 1, .repeats = 20};
+    qs_precision precision;
+    qs_status status = QS_OK;
+    TRY(cli_count("--steps", texts.steps, 1, QS_STEPS_MAX, &run.steps));
+    TRY(cli_count("--batch", texts.batch, 1, QS_BATCH_MAX, &run.batch));
+    TRY(cli_count("--repeats", texts.repeats, 1, REPEATS_MAX, &run.repeats));
+    TRY(cli_precision(&precision));
+    if (filter && !texts.ops)
+        status = app_error(QS_ERROR_USAGE, "a FILTER goes with --ops only");
+    else
+        status = texts.ops ? bench_ops(&run, filter) : bench_model(&run);
+fail:
+    cli_engine_close(&run.engine);
+    return status;
+}
+
+const cli_command cli_bench = {
+    .name = "bench",
+    .arguments = "[FILTER]",
+    .summary = "measure pictures and ops",
+    .notes = notes,
+    .options = options,
+    .run = run_bench,
+};

@@ -1,0 +1,113 @@
+/* quickstep inspect: what a model is, and what it takes on a device. */
+#include "commands.h"
+#include "engine.h"
+#include "tensors.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct {
+    char *batch;
+    int nodes;
+} texts;
+
+static const struct poptOption options[] = {
+    {"batch", 'b', POPT_ARG_STRING, &texts.batch, 1,
+     "Plan for so many pictures at a time, 1 to 64 (default: 1)", "B"},
+    {"nodes", '\0', POPT_ARG_NONE, &texts.nodes, 2, "Also list the nodes of the graph", NULL},
+    CLI_INCLUDE(cli_model_options),
+    CLI_INCLUDE(cli_device_options),
+    CLI_INCLUDE(cli_help_options),
+    CLI_END,
+};
+
+static const char notes[] =
+    "The arena holds the activations; the largest set that is alive at one time is its lower\n"
+    "bound, all activations side by side are what it would take without a plan.\n";
+
+static void print_model(const cli_engine *engine)
+{
+    const qs_model_info *info = &engine->info;
+    printf("model       %s\n", info->name);
+    printf("picture     %u x %u, %u channels%s\n", info->width, info->height, info->channels,
+           info->has_alpha ? " (RGBA)" : "");
+    printf("parameters  %" PRIu64 "\n", info->parameter_count);
+    printf("sampler     %s (default)", qs_sampler_name(info->default_sampler));
+    for (qs_sampler s = QS_SAMPLER_MULTISTEP; s <= QS_SAMPLER_CONSISTENCY; s++)
+        if (s != info->default_sampler && qs_model_check_sampler(engine->model, s) == QS_OK)
+            printf(", %s", qs_sampler_name(s));
+    printf("\nsegments    %s\n", info->has_segments ? "yes: any number of steps" : "no");
+    printf("labels      %u", info->label_count);
+    for (uint32_t i = 0; i < info->label_count; i++)
+        printf("%s%s%s", i ? ", " : ": ", qs_model_label_name(engine->model, i),
+               i == info->default_label ? " (default)" : "");
+    printf("\n");
+}
+
+static double ratio(uint64_t a, uint64_t b)
+{
+    return b ? (double)a / (double)b : 0.0;
+}
+
+static void print_memory(const cli_engine *engine)
+{
+    qs_session_memory m;
+    qs_session_get_memory(engine->session, &m);
+    printf("device      %s\n", engine->device_info.name);
+    printf("session     batch %u, %s\n", engine->options.batch,
+           engine->options.precision == QS_F16 ? "f16" : "f32");
+    printf("graph       %u nodes, %u barriers\n", m.node_count, m.barrier_count);
+    printf("weights     %s\n", cli_bytes(m.weights_bytes));
+    printf("arena       %s\n", cli_bytes(m.arena_bytes));
+    printf("  lower bound (largest live set)  %s, the arena is %.3f of it\n",
+           cli_bytes(m.live_max_bytes), ratio(m.arena_bytes, m.live_max_bytes));
+    printf("  all activations side by side    %s, the arena is %.3f of it\n",
+           cli_bytes(m.activation_sum_bytes), ratio(m.arena_bytes, m.activation_sum_bytes));
+    printf("state       %s\n", cli_bytes(m.state_bytes));
+    printf("memory      %u allocations\n", m.allocation_count);
+}
+
+/* A session that keeps every activation knows their names and shapes. */
+static qs_status print_nodes(cli_engine *engine)
+{
+    qs_session_options kept = engine->options;
+    kept.keep_activations = true;
+    const qs_status status = cli_engine_start(engine, kept);
+    if (status != QS_OK)
+        return status;
+    qs_activation node;
+    printf("nodes       (batch, channels, height, width)\n");
+    for (uint32_t i = 0; qs_session_activation(engine->session, i, &node, NULL) == QS_OK; i++)
+        printf("  %4u  [%u, %u, %u, %u]  %s\n", i, node.n, node.c, node.h, node.w, node.name);
+    return QS_OK;
+}
+
+static qs_status run_inspect(const char *argument)
+{
+    (void)argument;
+    cli_engine engine = {0};
+    qs_session_options session = {.batch = 1};
+    qs_status status = QS_OK;
+    TRY(cli_count("--batch", texts.batch, 1, QS_BATCH_MAX, &session.batch));
+    TRY(cli_precision(&session.precision));
+    TRY(cli_engine_open_model(&engine));
+    print_model(&engine);
+    TRY(cli_engine_open_device(&engine));
+    TRY(cli_engine_start(&engine, session));
+    print_memory(&engine);
+    if (texts.nodes)
+        TRY(print_nodes(&engine));
+fail:
+    cli_engine_close(&engine);
+    return status;
+}
+
+const cli_command cli_inspect = {
+    .name = "inspect",
+    .summary = "show a model, its graph and its memory plan",
+    .notes = notes,
+    .options = options,
+    .run = run_inspect,
+};

@@ -1,0 +1,57 @@
+/*
+ * The session behind the window: begins a picture whenever the controls ask for another one than
+ * the last, keeps its verbs going, takes the newest frame. Nothing here waits for the device,
+ * except making a session.
+ */
+#ifndef VIEWER_GENERATE_H
+#define VIEWER_GENERATE_H
+
+#include "common/error.h"
+#include "viewer/viewer.h"
+
+enum { GENERATE_RECIPES = 16, GENERATE_ARRIVALS = 32, GENERATE_OPS_MAX = 4096 };
+
+typedef struct generator {
+    qs_device *device;
+    qs_model *model;
+    qs_session *session;
+    viewer_controls made; /* the session's batch, precision and profile */
+    bool was_made;        /* at least once */
+
+    bool begun; /* the controls in `asked` were begun in this session */
+    viewer_controls asked;
+    uint64_t serial;                           /* of the last begin in this session */
+    viewer_controls recipes[GENERATE_RECIPES]; /* by serial */
+    uint32_t unseen; /* begins since the device was last seen to have finished a step */
+
+    double arrivals[GENERATE_ARRIVALS]; /* seconds, when the last pictures came */
+    uint32_t arrival_count;
+    qs_op_time *ops;
+} generator;
+
+void generate_init(generator *g, qs_device *device, qs_model *model);
+void generate_finish(generator *g);
+
+/* Another batch, precision or profile than the session's: generate_make_session first. */
+bool generate_needs_session(const generator *g, const viewer_controls *controls);
+
+/* Takes seconds. On failure the last session that could be made is asked for again in
+ * `controls`; without one the error is for the caller to leave with. */
+qs_status generate_make_session(generator *g, viewer_controls *controls, viewer_readings *readings);
+
+/* Moves `controls` to the next seed where pictures are played. *news: readings changed.
+ * *new_frame: readings->frame is another picture, its slot is the caller's until the next call. */
+qs_status generate_advance(generator *g, viewer_controls *controls, viewer_readings *readings,
+                           bool *news, bool *new_frame);
+
+/* Something is in flight. */
+bool generate_is_running(const generator *g, const viewer_readings *readings);
+/* At most timeout_ms, until something in flight finishes. */
+qs_status generate_wait(generator *g, uint32_t timeout_ms);
+
+/* Writes the frame on the screen (solo >= 0: this one picture of it) into the working folder.
+ * name: what the file is called. QS_ERROR_WRITE; QS_ERROR_USAGE if there is nothing to save. */
+qs_status generate_save(generator *g, const viewer_readings *readings, int solo, char *name,
+                        size_t name_size);
+
+#endif

@@ -1,0 +1,278 @@
+#include "viewer/loop.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum {
+    SETTLE = 3,     /* Dear ImGui needs a few layouts after an event until everything has reacted */
+    BUSY_WAIT_MS = 4, /* the longest that the mouse waits while pictures are made */
+};
+static const double ASLEEP_S = 30, MINIMISED_S = 0.5, BLINK_S = 0.4, SOON_S = 0.002;
+static const double NOTE_S = 6, ANNOUNCE_S = 0.3;
+
+static void set_note(loop *l, bool is_error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void set_note(loop *l, bool is_error, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(l->note, sizeof l->note, format, args);
+    va_end(args);
+    l->readings.note_is_error = is_error;
+    l->note_until = glfwGetTime() + NOTE_S;
+    l->redraw = SETTLE;
+    if (l->options.report) {
+        printf("note %s\n", l->note);
+        fflush(stdout);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------- */
+/* For tests                                                                                    */
+
+static void report_layout(loop *l)
+{
+    if (!l->options.report)
+        return;
+    char text[sizeof l->reported];
+    size_t used = (size_t)snprintf(text, sizeof text, "layout %u %u\n", l->layout->extent.width,
+                                   l->layout->extent.height);
+    for (size_t i = 0; i < l->layout->widget_count && used < sizeof text; i++) {
+        const ui_widget *widget = &l->layout->widgets[i];
+        used += (size_t)snprintf(text + used, sizeof text - used, "widget %s %.0f %.0f %.0f %.0f\n",
+                                 widget->name, (double)widget->rect.x, (double)widget->rect.y,
+                                 (double)widget->rect.width, (double)widget->rect.height);
+    }
+    if (strcmp(text, l->reported) == 0)
+        return;
+    memcpy(l->reported, text, sizeof text);
+    printf("%slayout end\n", text);
+    fflush(stdout);
+}
+
+static void report_picture(const loop *l)
+{
+    if (!l->options.report)
+        return;
+    const qs_frame *frame = &l->readings.frame;
+    printf("picture %" PRIu32 " steps=%" PRIu32 " seed=%" PRIu64 " count=%" PRIu32
+           " sampler=%s precision=%s check=%s\n",
+           l->readings.frame_number, frame->steps, frame->seed, frame->count,
+           qs_sampler_name(l->readings.frame_sampler),
+           l->generator.made.precision == QS_F16 ? "f16" : "f32", qs_status_name(frame->check));
+    fflush(stdout);
+}
+
+/* ------------------------------------------------------------------------------------------- */
+/* What was asked for                                                                           */
+
+static uint64_t new_seed(void)
+{
+    uint32_t bits = 0;
+    if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits)
+        bits = (uint32_t)(glfwGetTime() * 1e6);
+    return bits & 0x7fffffff; /* short enough to read out */
+}
+
+static void save(loop *l)
+{
+    char name[300];
+    const picture_grid *grid = &l->layout->grid;
+    const bool alone = l->readings.frame.count > 1 && grid->count == 1;
+    const qs_status status = generate_save(&l->generator, &l->readings,
+                                           alone ? (int)grid->first : -1, name, sizeof name);
+    if (status == QS_OK)
+        set_note(l, false, "saved %s", name);
+    else
+        set_note(l, true, "not saved: %s", app_error_message());
+}
+
+static void take_requests(loop *l, const viewer_requests *requests)
+{
+    if (requests->new_seed && !l->controls.seed_locked)
+        l->controls.seed = new_seed();
+    if (requests->save)
+        save(l);
+}
+
+static void take_keys(loop *l)
+{
+    window *w = &l->window;
+    const int notch = (int)l->controls.notch + w->key_step;
+    if (notch >= 0 && notch < NOTCH_COUNT)
+        l->controls.notch = (uint32_t)notch;
+    if (w->key_pause)
+        l->controls.animate = !l->controls.animate;
+    take_requests(l, &(viewer_requests){.new_seed = w->key_new_seed, .save = w->key_save});
+    w->key_step = 0;
+    w->key_pause = w->key_new_seed = w->key_save = false;
+}
+
+/* ------------------------------------------------------------------------------------------- */
+/* One round                                                                                    */
+
+/* Sessions take seconds to make; a word about it is on the screen first. */
+static qs_status make_session(loop *l)
+{
+    qs_status status = QS_OK;
+    const double now = glfwGetTime();
+    if (!l->readings.preparing) {
+        l->readings.preparing = true;
+        l->announced = now;
+        l->redraw = SETTLE;
+        return QS_OK;
+    }
+    const bool shown = l->redraw == 0 && !l->unpresented && !l->untaken;
+    if (!shown && now - l->announced < ANNOUNCE_S)
+        return QS_OK;
+    const bool another = l->generator.was_made;
+    l->untaken = false;
+    status = generate_make_session(&l->generator, &l->controls, &l->readings);
+    if (status != QS_OK && another && status != QS_ERROR_DEVICE_LOST) {
+        set_note(l, true, "%s", app_error_message());
+        return QS_OK; /* the one before is made again in the next round */
+    }
+    TRY(status);
+    l->readings.preparing = false;
+    l->redraw = SETTLE;
+fail:
+    return status;
+}
+
+static qs_status generate(loop *l)
+{
+    qs_status status = QS_OK;
+    if (generate_needs_session(&l->generator, &l->controls)) {
+        TRY(make_session(l));
+        return QS_OK;
+    }
+    l->readings.preparing = false;
+    bool news = false, new_frame = false;
+    TRY(generate_advance(&l->generator, &l->controls, &l->readings, &news, &new_frame));
+    if (new_frame) {
+        l->untaken = true;
+        report_picture(l);
+    }
+    if (news && l->redraw == 0)
+        l->redraw = 1;
+fail:
+    return status;
+}
+
+static void build_ui(loop *l)
+{
+    viewer_requests requests = {0};
+    const viewer_controls before = l->controls;
+    l->readings.note = glfwGetTime() < l->note_until ? l->note : "";
+    l->layout = ui_build(&l->readings, &l->controls, &requests);
+    take_requests(l, &requests);
+    report_layout(l);
+    l->redraw = memcmp(&before, &l->controls, sizeof before) ? SETTLE
+                : l->redraw > 0                              ? l->redraw - 1
+                                                             : 0;
+    l->unpresented = true;
+}
+
+static bool ui_fits(const loop *l)
+{
+    return l->layout && l->layout->extent.width == l->present.extent.width &&
+           l->layout->extent.height == l->present.extent.height;
+}
+
+static qs_status draw(loop *l)
+{
+    qs_status status = QS_OK;
+    TRY(present_fit(&l->present));
+    if (!ui_fits(l)) /* resized since it was laid out */
+        build_ui(l);
+    if (!ui_fits(l)) /* and once more; the event is on its way */
+        return QS_OK;
+    present_target target;
+    TRY(present_begin(&l->present, &target));
+    if (!target.commands)
+        return QS_OK;
+    if (l->untaken)
+        TRY(picture_take(&l->picture, target.commands, l->generator.session, &l->readings.frame));
+    l->untaken = false;
+    present_begin_pass(&l->present, &target, l->layout->background);
+    picture_draw(&l->picture, target.commands, target.extent, &l->layout->grid,
+                 l->layout->checker_px, l->layout->brightness);
+    ui_record(target.commands);
+    TRY(present_end(&l->present, &target));
+    l->unpresented = l->present.stale;
+fail:
+    return status;
+}
+
+static qs_status change_scale(loop *l)
+{
+    vkQueueWaitIdle(l->vulkan.queue);
+    ui_finish();
+    l->window.scale_changed = false;
+    l->layout = NULL;
+    l->redraw = SETTLE;
+    return ui_init(&l->window, &l->vulkan, l->present.pass, window_scale(&l->window));
+}
+
+/* How long the loop may sleep until an event. */
+static double sleep_s(const loop *l, bool minimised)
+{
+    const double now = glfwGetTime();
+    double seconds = ASLEEP_S;
+    if (minimised)
+        seconds = MINIMISED_S;
+    else if (generate_is_running(&l->generator, &l->readings) || l->redraw > 0)
+        seconds = 0; /* generate_wait sleeps */
+    else if (l->unpresented || l->readings.preparing || l->controls.animate)
+        seconds = SOON_S;
+    else if (l->layout && l->layout->animating)
+        seconds = BLINK_S;
+    if (l->note_until > now && l->note_until - now < seconds)
+        seconds = l->note_until - now + 0.01;
+    if (l->options.exit_after > 0 && l->options.exit_after - now < seconds)
+        seconds = l->options.exit_after > now ? l->options.exit_after - now : 0;
+    return seconds;
+}
+
+static qs_status round_once(loop *l)
+{
+    qs_status status = QS_OK;
+    take_keys(l);
+    if (l->window.scale_changed)
+        TRY(change_scale(l));
+    TRY(generate(l));
+    if (l->redraw > 0)
+        build_ui(l);
+    if (l->unpresented)
+        TRY(draw(l));
+    if (l->redraw == 0 && generate_is_running(&l->generator, &l->readings))
+        TRY(generate_wait(&l->generator, BUSY_WAIT_MS));
+fail:
+    return status;
+}
+
+qs_status loop_run(loop *l)
+{
+    qs_status status = QS_OK;
+    l->redraw = SETTLE;
+    bool minimised = false;
+    while (!window_wants_close(&l->window)) {
+        const double asleep = sleep_s(l, minimised);
+        window_poll(&l->window, asleep);
+        if (l->options.exit_after > 0 && glfwGetTime() >= l->options.exit_after)
+            break;
+        const bool blink = l->layout && l->layout->animating && asleep >= BLINK_S;
+        const bool faded = l->readings.note[0] && glfwGetTime() >= l->note_until;
+        if (l->window.event || blink || faded)
+            l->redraw = SETTLE;
+        l->window.event = false;
+        minimised = window_is_hidden(&l->window);
+        if (!minimised) /* out of sight nothing is made and nothing is drawn */
+            TRY(round_once(l));
+    }
+fail:
+    return status;
+}

@@ -1,0 +1,40 @@
+/*
+ * The viewer's loop: one thread that never waits for the compute. Events, verbs, newest frame,
+ * user interface, present; asleep when there is nothing to do.
+ */
+#ifndef VIEWER_LOOP_H
+#define VIEWER_LOOP_H
+
+#include "viewer/generate.h"
+#include "viewer/ui.h"
+
+typedef struct loop_options {
+    double exit_after; /* seconds, 0: never */
+    bool report;       /* say on standard output where the widgets are and what was drawn */
+} loop_options;
+
+typedef struct loop {
+    loop_options options;
+    window window;
+    qs_vulkan_device vulkan;
+    present present;
+    picture picture;
+    generator generator;
+    viewer_controls controls;
+    viewer_readings readings;
+    const ui_layout *layout;
+    int redraw;       /* times the user interface is still to be laid out */
+    bool unpresented; /* something is not on the screen yet */
+    bool untaken;     /* readings.frame is not in `picture` yet */
+    uint32_t taken;   /* frame_number of the picture that is */
+    double announced; /* when "preparing" was asked to be shown, 0: it was not */
+    char note[320];
+    double note_until;
+    char reported[64 * UI_WIDGETS_MAX];
+} loop;
+
+/* Until the window is closed. window, vulkan, present, picture, generator, controls, readings are
+ * filled in. */
+qs_status loop_run(loop *l);
+
+#endif

@@ -1,0 +1,249 @@
+/* quickstep-view: a window in which pictures follow the step slider. */
+#include "common/log.h"
+#include "common/models.h"
+#include "viewer/loop.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <popt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct viewer_options {
+    char *model, *device, *seed, *batch, *precision, *label, *sampler, *size;
+    int steps, play, version, report;
+    double exit_after;
+} viewer_options;
+
+/* Whole and not above `most`. */
+static bool parse_number(const char *text, uint64_t most, uint64_t *value)
+{
+    char *end = NULL;
+    errno = 0;
+    const unsigned long long number = strtoull(text, &end, 10);
+    if (!(text[0] >= '0' && text[0] <= '9') || *end || errno || number > most)
+        return false;
+    *value = number;
+    return true;
+}
+
+static qs_status parse_options(int argc, const char **argv, viewer_options *options, bool *leave)
+{
+    const struct poptOption table[] = {
+        {"model", 'm', POPT_ARG_STRING, &options->model, 0,
+         "The model: a folder, or the name of one that came with the program (default: sprites)",
+         "DIR"},
+        {"device", 'd', POPT_ARG_STRING, &options->device, 0,
+         "The device: its number, UUID or a part of its name, see 'quickstep devices'", "DEVICE"},
+        {"steps", 'n', POPT_ARG_INT, &options->steps, 0, "1 to 16, or 32 or 64: the diffusion limit",
+         "N"},
+        {"seed", 's', POPT_ARG_STRING, &options->seed, 0, "The first seed (default: 1)", "S"},
+        {"batch", 'b', POPT_ARG_STRING, &options->batch, 0, "Pictures at a time: 1, 4, 9 or 16",
+         "B"},
+        {"label", 'l', POPT_ARG_STRING, &options->label, 0, "The label, by name or number", "L"},
+        {"sampler", '\0', POPT_ARG_STRING, &options->sampler, 0,
+         "multistep, ddim, addim or consistency (default: the model's)", "NAME"},
+        {"precision", 'p', POPT_ARG_STRING, &options->precision, 0,
+         "How numbers are stored on the device: f32 (default) or f16", "f32|f16"},
+        {"play", '\0', POPT_ARG_NONE, &options->play, 0, "Start with playing", NULL},
+        {"version", '\0', POPT_ARG_NONE, &options->version, 0, "Print the version", NULL},
+        /* for tests: tests/viewer/README.md */
+        {"exit-after", '\0', POPT_ARG_DOUBLE | POPT_ARGFLAG_DOC_HIDDEN, &options->exit_after, 0,
+         NULL, NULL},
+        {"size", '\0', POPT_ARG_STRING | POPT_ARGFLAG_DOC_HIDDEN, &options->size, 0, NULL, NULL},
+        {"report", '\0', POPT_ARG_NONE | POPT_ARGFLAG_DOC_HIDDEN, &options->report, 0, NULL, NULL},
+        POPT_AUTOHELP POPT_TABLEEND};
+    qs_status status = QS_OK;
+    poptContext context = poptGetContext("quickstep-view", argc, argv, table, 0);
+    const int end = poptGetNextOpt(context);
+    if (end < -1)
+        status = app_error(QS_ERROR_USAGE, "%s: %s; see quickstep-view --help",
+                           poptBadOption(context, POPT_BADOPTION_NOALIAS), poptStrerror(end));
+    else if (poptPeekArg(context))
+        status = app_error(QS_ERROR_USAGE, "'%s' is not an option; see quickstep-view --help",
+                           poptPeekArg(context));
+    if (status == QS_OK && options->version)
+        printf("quickstep-view %s\n", qs_version());
+    *leave = options->version;
+    poptFreeContext(context);
+    return status;
+}
+
+static qs_status find_label(const qs_model *model, const qs_model_info *info, const char *text,
+                            int32_t *label)
+{
+    uint64_t number = 0;
+    *label = info->label_count ? (int32_t)info->default_label : -1;
+    if (!text)
+        return QS_OK;
+    if (info->label_count == 0)
+        return app_error(QS_ERROR_USAGE, "--label: the model %s has no labels", info->name);
+    for (uint32_t i = 0; i < info->label_count; i++) {
+        if (strcmp(qs_model_label_name(model, i), text) == 0) {
+            *label = (int32_t)i;
+            return QS_OK;
+        }
+    }
+    if (!parse_number(text, info->label_count - 1, &number))
+        return app_error(QS_ERROR_USAGE, "--label: the model %s has no label '%s'; 'quickstep "
+                                         "inspect' lists them",
+                         info->name, text);
+    *label = (int32_t)number;
+    return QS_OK;
+}
+
+static qs_status find_notch(int steps, uint32_t *notch)
+{
+    for (uint32_t i = 0; i < NOTCH_COUNT; i++) {
+        if ((int)notch_steps(i) == steps) {
+            *notch = i;
+            return QS_OK;
+        }
+    }
+    return app_error(QS_ERROR_USAGE, "--steps is 1 to 16, 32 or 64, not %d", steps);
+}
+
+static qs_status fill_controls(const viewer_options *options, const qs_model *model,
+                               const viewer_readings *readings, viewer_controls *controls)
+{
+    qs_status status = QS_OK;
+    uint64_t batch = 1;
+    memset(controls, 0, sizeof *controls);
+    controls->seed = 1;
+    controls->animate = options->play;
+    controls->sampler = readings->model.default_sampler;
+    TRY(find_notch(options->steps, &controls->notch));
+    TRY(find_label(model, &readings->model, options->label, &controls->label));
+    if (options->seed && !parse_number(options->seed, INT64_MAX - QS_BATCH_MAX, &controls->seed))
+        return app_error(QS_ERROR_USAGE, "--seed is a whole number from 0, not '%s'",
+                         options->seed);
+    if (options->batch && (!parse_number(options->batch, 16, &batch) ||
+                           (batch != 1 && batch != 4 && batch != 9 && batch != 16)))
+        return app_error(QS_ERROR_USAGE, "--batch is 1, 4, 9 or 16, not '%s'", options->batch);
+    controls->batch = (uint32_t)batch;
+    if (options->precision && strcmp(options->precision, "f32") != 0 &&
+        strcmp(options->precision, "f16") != 0)
+        return app_error(QS_ERROR_USAGE, "--precision is f32 or f16, not '%s'",
+                         options->precision);
+    controls->precision =
+        options->precision && strcmp(options->precision, "f16") == 0 ? QS_F16 : QS_F32;
+    if (options->sampler) {
+        QS(qs_sampler_parse(options->sampler, &controls->sampler));
+        QS(qs_model_check_sampler(model, controls->sampler));
+    }
+fail:
+    return status;
+}
+
+static void fill_readings(const qs_model *model, const qs_device *device, viewer_readings *readings)
+{
+    qs_model_get_info(model, &readings->model);
+    qs_device_get_info(device, &readings->device);
+    readings->labels = model;
+    readings->note = "";
+    for (int i = QS_SAMPLER_DEFAULT + 1; i <= QS_SAMPLER_CONSISTENCY; i++)
+        readings->sampler_allowed[i] = qs_model_check_sampler(model, (qs_sampler)i) == QS_OK;
+    readings->diffusion_sampler = readings->sampler_allowed[QS_SAMPLER_ADDIM]  ? QS_SAMPLER_ADDIM
+                                  : readings->sampler_allowed[QS_SAMPLER_DDIM] ? QS_SAMPLER_DDIM
+                                                                               : QS_SAMPLER_DEFAULT;
+}
+
+static qs_status open_device(const char *select, qs_device **device)
+{
+    uint32_t count = 0;
+    const char *const *extensions = window_instance_extensions(&count);
+    const qs_device_options options = {
+        .select = select,
+        .instance_extensions = extensions,
+        .instance_extension_count = count,
+    };
+    return app_library(qs_device_create(&options, device));
+}
+
+static qs_status open_model(const char *name, qs_model **model)
+{
+    char *path = NULL;
+    qs_status status = QS_OK;
+    TRY(app_find_model(name, &path));
+    QS(qs_model_open(path, model));
+fail:
+    free(path);
+    return status;
+}
+
+static qs_status open_window(const viewer_options *options, loop *l)
+{
+    qs_status status = QS_OK;
+    char title[512];
+    int width = 0, height = 0;
+    if (options->size && (sscanf(options->size, "%dx%d", &width, &height) != 2 || width < 1 ||
+                          height < 1 || width > 16384 || height > 16384))
+        return app_error(QS_ERROR_USAGE, "--size is WIDTHxHEIGHT, not '%s'", options->size);
+    snprintf(title, sizeof title, "Quickstep: %s on %s", l->readings.model.name,
+             l->readings.device.name);
+    TRY(window_open(&l->window, title, width, height));
+    TRY(present_init(&l->present, &l->vulkan, l->window.handle));
+    TRY(picture_init(&l->picture, &l->vulkan, l->present.pass));
+    TRY(ui_init(&l->window, &l->vulkan, l->present.pass, window_scale(&l->window)));
+fail:
+    return status;
+}
+
+static void close_window(loop *l)
+{
+    if (l->vulkan.queue)
+        vkQueueWaitIdle(l->vulkan.queue);
+    ui_finish();
+    picture_finish(&l->picture);
+    present_finish(&l->present);
+    window_close(&l->window);
+}
+
+/* Validation was asked for to see whether all is well: then a message is a failure. */
+static qs_status check_messages(const qs_device *device, qs_status status)
+{
+    const uint64_t count = device ? qs_device_validation_messages(device) : 0;
+    if (count == 0 || status != QS_OK)
+        return status;
+    return app_error(QS_ERROR_OTHER, "%" PRIu64 " messages of the validation layer", count);
+}
+
+static qs_status view(const viewer_options *options)
+{
+    static loop l; /* large, and one per process like the window system */
+    qs_status status = QS_OK;
+    qs_model *model = NULL;
+    qs_device *device = NULL;
+    l.options = (loop_options){.exit_after = options->exit_after, .report = options->report};
+    TRY(window_system_init());
+    TRY(open_model(options->model, &model));
+    TRY(open_device(options->device, &device));
+    qs_device_get_vulkan(device, &l.vulkan);
+    fill_readings(model, device, &l.readings);
+    TRY(fill_controls(options, model, &l.readings, &l.controls));
+    TRY(open_window(options, &l));
+    generate_init(&l.generator, device, model);
+    TRY(loop_run(&l));
+fail:
+    generate_finish(&l.generator);
+    close_window(&l);
+    status = check_messages(device, status);
+    qs_device_destroy(device);
+    qs_model_destroy(model);
+    window_system_finish();
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    static viewer_options options = {.steps = 4};
+    app_log_to_stderr("quickstep-view", QS_LOG_WARNING);
+    bool leave = false;
+    qs_status status = parse_options(argc, (const char **)argv, &options, &leave);
+    if (status == QS_OK && !leave)
+        status = view(&options);
+    if (status != QS_OK)
+        fprintf(stderr, "quickstep-view: error: %s\n", app_error_message());
+    return (int)status;
+}

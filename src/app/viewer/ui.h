@@ -1,0 +1,40 @@
+/* The controls: Dear ImGui behind a C interface. One window, one thread. */
+#ifndef VIEWER_UI_H
+#define VIEWER_UI_H
+
+#include "viewer/picture.h"
+
+/* Where a widget is, for tests that click on it: "notch.4", "seed.new", "batch.9", "picture". */
+typedef struct ui_widget {
+    char name[24];
+    viewer_rect rect;
+} ui_widget;
+
+enum { UI_WIDGETS_MAX = 64 };
+
+typedef struct ui_layout {
+    VkExtent2D extent; /* of the framebuffer it was made for */
+    picture_grid grid; /* of the frame on the screen */
+    float checker_px, brightness;
+    float background[4];
+    ui_widget widgets[UI_WIDGETS_MAX];
+    size_t widget_count;
+    bool animating; /* draw again soon: something blinks or fades */
+} ui_layout;
+
+/* Chains itself behind the window's callbacks. scale: pixels per 1/96 inch. */
+qs_status ui_init(const window *w, const qs_vulkan_device *vulkan, VkRenderPass pass, float scale);
+void ui_finish(void); /* the queue is idle */
+
+/* A text field has the keyboard. */
+bool ui_wants_keys(void);
+
+/* Handles the input since the last call and lays everything out. Cheap, and apart from drawing, so
+ * that the mouse is followed while the device is busy. The result is valid until the next call. */
+const ui_layout *ui_build(const viewer_readings *readings, viewer_controls *controls,
+                          viewer_requests *requests);
+
+/* Draws what was built last; inside the pass, over the picture. */
+void ui_record(VkCommandBuffer commands);
+
+#endif

@@ -1,0 +1,189 @@
+/* A diffusers folder: model_index.json, unet/config.json, scheduler/scheduler_config.json. */
+#include "model/config.h"
+
+#include "model/config_reader.h"
+#include "weights/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------------------------------- */
+/* model_index.json                                                                             */
+
+/* "unet": ["diffusers", "UNet2DModel"]. The library's name is not looked at. */
+static qs_status check_component(config_reader *r, const char *key, const char *class)
+{
+    const json_t *value = config_take(r, key);
+    const char *found = json_string_value(json_array_get(value, 1));
+    if (json_array_size(value) != 2 || !json_is_string(json_array_get(value, 0)) || !found ||
+        strcmp(found, class) != 0)
+        return config_refuse(r, key, value, "needed: [library, \"%s\"]", class);
+    return QS_OK;
+}
+
+/* What is left are components that this program does not have. null: the pipeline has none either
+ * ([null, null] in older files). */
+static qs_status check_other_components(config_reader *r)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(r->left, key, value) {
+        const bool none = json_is_null(value) ||
+                          (json_array_size(value) == 2 && json_is_null(json_array_get(value, 0)) &&
+                           json_is_null(json_array_get(value, 1)));
+        if (!none)
+            return config_refuse(r, key, value, "supported: null; the components are \"unet\" and "
+                                 "\"scheduler\"");
+    }
+    return QS_OK;
+}
+
+/* "17" and not "017", "+17" or "17 ": one spelling, so that no label has two names. */
+static bool parse_label(const char *text, uint32_t count, uint32_t *label)
+{
+    char *end = NULL;
+    if (text[0] < '0' || text[0] > '9' || (text[0] == '0' && text[1]) || strlen(text) > 9)
+        return false;
+    *label = (uint32_t)strtoul(text, &end, 10);
+    return *end == '\0' && *label < count;
+}
+
+static qs_status read_label_names(config_reader *r, model_config *config)
+{
+    const char *text;
+    json_t *name, *names = config_take(r, "id2label");
+    if (names && !json_is_object(names))
+        return config_refuse(r, "id2label", names, "supported: an object of names");
+    json_object_foreach(names, text, name) {
+        uint32_t label = 0;
+        if (!parse_label(text, config->label_count, &label))
+            return qs_error(QS_ERROR_MODEL, "%s: id2label has \"%s\", the network has %u labels "
+                            "from 0", r->path, text_clean(text).text, config->label_count);
+        if (!json_is_string(name) || text_has_control(json_string_value(name)))
+            return qs_error(QS_ERROR_MODEL, "%s: id2label \"%s\" is not a string or has control "
+                            "characters", r->path, text);
+        config->labels[label] = arena_strdup(&config->arena, json_string_value(name));
+        if (!config->labels[label])
+            return qs_error(QS_ERROR_MEMORY, "%s: no memory for label names", r->path);
+    }
+    return QS_OK;
+}
+
+static qs_status read_default_label(config_reader *r, model_config *config)
+{
+    if (config->label_count > 0)
+        return config_take_u32(r, "default_label", 0, config->label_count - 1,
+                               &config->default_label);
+    const json_t *value = config_take(r, "default_label");
+    return value ? config_refuse(r, "default_label", value, "the network has no labels") : QS_OK;
+}
+
+static qs_status read_alpha(config_reader *r, model_config *config)
+{
+    static const char *const kinds[] = {"straight", "premultiplied", NULL};
+    uint32_t kind = 0;
+    const qs_status status = config_take_word(r, "image_alpha", kinds, &kind);
+    if (status != QS_OK)
+        return status;
+    config->premultiplied_alpha = kind == 1;
+    if (json_object_get(r->root, "image_alpha") && config->unet.out_channels != 4)
+        return config_refuse(r, "image_alpha", json_object_get(r->root, "image_alpha"),
+                             "the network has %u channels, alpha needs 4",
+                             config->unet.out_channels);
+    return QS_OK;
+}
+
+static qs_status read_index(config_reader *r, model_config *config)
+{
+    static const char *const scheduler_classes[] = {
+        [SCHEDULER_MULTISTEP] = "MultistepConsistencyScheduler",
+        [SCHEDULER_CONSISTENCY] = "CMStochasticIterativeScheduler",
+    };
+    qs_status status = QS_OK;
+    config_ignore(r, "_class_name"); /* the pipeline; its components say what is needed */
+    config_ignore(r, "_diffusers_version");
+    config_ignore(r, "_name_or_path");
+    TRY(check_component(r, "unet", "UNet2DModel"));
+    TRY(check_component(r, "scheduler", scheduler_classes[config->scheduler.class]));
+    TRY(read_alpha(r, config));
+    TRY(read_label_names(r, config));
+    TRY(read_default_label(r, config));
+    TRY(check_other_components(r));
+fail:
+    return status;
+}
+
+/* Labels without a name get their number. */
+static qs_status number_labels(model_config *config)
+{
+    for (uint32_t i = 0; i < config->label_count; i++) {
+        if (!config->labels[i])
+            config->labels[i] = arena_format(&config->arena, "%u", i);
+        if (!config->labels[i])
+            return qs_error(QS_ERROR_MEMORY, "no memory for label names");
+    }
+    return QS_OK;
+}
+
+qs_status config_parse_index(const char *path, json_t *root, model_config *config)
+{
+    qs_status status = QS_OK;
+    config_reader r = {0};
+    config->label_count = config->unet.num_class_embeds;
+    config->labels = arena_alloc(&config->arena, config->label_count, sizeof *config->labels);
+    if (!config->labels)
+        TRY(qs_error(QS_ERROR_MEMORY, "%s: no memory for label names", path));
+    if (root) {
+        TRY(config_reader_init(&r, path, root));
+        TRY(read_index(&r, config));
+    }
+    TRY(number_labels(config));
+fail:
+    config_reader_finish(&r);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------- */
+/* The folder                                                                                   */
+
+/* *path: of dir/name, in the config's arena. */
+static qs_status open_json(model_config *config, const char *dir, const char *name, bool optional,
+                           const char **path, json_t **root)
+{
+    bool exists = true;
+    *path = arena_format(&config->arena, "%s/%s", dir, name);
+    if (!*path)
+        return qs_error(QS_ERROR_MEMORY, "%s: no memory", dir);
+    const qs_status status = optional ? file_exists(*path, &exists) : QS_OK;
+    return status == QS_OK && exists ? file_read_json(*path, root) : status;
+}
+
+qs_status model_config_read(const char *dir, model_config *config)
+{
+    qs_status status = QS_OK;
+    json_t *index = NULL, *unet = NULL, *scheduler = NULL;
+    const char *index_path, *unet_path, *scheduler_path;
+    memset(config, 0, sizeof *config);
+    TRY(open_json(config, dir, "model_index.json", true, &index_path, &index));
+    TRY(open_json(config, dir, "unet/config.json", false, &unet_path, &unet));
+    TRY(open_json(config, dir, "scheduler/scheduler_config.json", false, &scheduler_path,
+                  &scheduler));
+    TRY(config_parse_unet(unet_path, unet, &config->unet));
+    TRY(config_parse_scheduler(scheduler_path, scheduler, &config->scheduler));
+    TRY(config_parse_index(index_path, index, config));
+fail:
+    json_decref(index);
+    json_decref(unet);
+    json_decref(scheduler);
+    if (status != QS_OK)
+        model_config_finish(config);
+    return status;
+}
+
+void model_config_finish(model_config *config)
+{
+    if (!config)
+        return;
+    arena_finish(&config->arena);
+    memset(config, 0, sizeof *config);
+}

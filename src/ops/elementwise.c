@@ -1,0 +1,68 @@
+#include "ops/elementwise.h"
+
+#include "ops/op_support.h"
+
+typedef enum elementwise_function { COPY, ADD, SILU } elementwise_function; /* as in the shader */
+
+static void dispatch_elementwise(const graph *g, const node *self, op_dispatch *d)
+{
+    const elementwise_function function = *(const elementwise_function *)self->params;
+    const tensor *y = graph_tensor(g, self->out);
+    const tensor_id a = self->in[0], b = self->in[1];
+    const ElementwiseArgs args = {
+        .a = op_view(g, a),
+        .b = op_view(g, b == NO_TENSOR ? a : b),
+        .y = op_view(g, self->out),
+        .pixels = all_pixels(y),
+        .quads = ceil4(y->c) / 4,
+    };
+    d->shader = storage_shader(g, SHADER_elementwise_f32, SHADER_elementwise_f16);
+    pixel_grid(g, d, args.quads, args.pixels);
+    op_constant(d, function);
+    op_bind(g, d, a, ACCESS_READ, NO_TENSOR);
+    op_bind(g, d, b, ACCESS_READ, a);
+    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_set_push(d, &args, sizeof args);
+}
+
+static const op op_elementwise_copy = { "copy", dispatch_elementwise };
+static const op op_elementwise_add = { "add", dispatch_elementwise };
+static const op op_elementwise_silu = { "silu", dispatch_elementwise };
+
+static void append(graph *g, const op *op, elementwise_function function, const char *name,
+                   tensor_id a, tensor_id b, tensor_id y, double flops_per_element)
+{
+    graph_node(g, op, name, (tensor_id[]){ a, b }, 2, y, &function, sizeof function,
+               flops_per_element * element_count(graph_tensor(g, y)));
+}
+
+static tensor_id like(graph *g, const char *name, tensor_id x)
+{
+    const tensor t = *graph_tensor(g, x);
+    return graph_activation(g, name, t.type, t.n, t.h, t.w, t.c);
+}
+
+void elementwise_copy(graph *g, const char *name, tensor_id x, tensor_id y)
+{
+    append(g, &op_elementwise_copy, COPY, name, x, NO_TENSOR, y, 0);
+}
+
+tensor_id op_add(graph *g, const char *name, tensor_id a, tensor_id b)
+{
+    if (graph_status(g) != QS_OK || !check_same_shape(g, name, a, b))
+        return 0;
+    const tensor_id y = like(g, name, a);
+    if (graph_status(g) == QS_OK)
+        append(g, &op_elementwise_add, ADD, name, a, b, y, 1);
+    return y;
+}
+
+tensor_id op_silu(graph *g, const char *name, tensor_id x)
+{
+    if (graph_status(g) != QS_OK)
+        return 0;
+    const tensor_id y = like(g, name, x);
+    if (graph_status(g) == QS_OK)
+        append(g, &op_elementwise_silu, SILU, name, x, NO_TENSOR, y, 4);
+    return y;
+}

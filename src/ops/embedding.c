@@ -1,0 +1,128 @@
+#include "ops/op_support.h"
+
+#include "core/half.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+/* No file has the frequencies: a weight without keys. exp on the CPU in double, because the argument
+ * of sine and cosine multiplies its error by a time of up to 1000; everything before exp is rounded
+ * as PyTorch's float32 arithmetic rounds it. layout: half the channels, freq_shift, max_period. */
+static void pack_frequencies(const weight *w, const float *values, dtype type, void *packed)
+{
+    (void)values;
+    (void)type;
+    float *frequencies = packed;
+    const uint32_t count = w->layout[0];
+    const float shift = float_from_bits(w->layout[1]), period = float_from_bits(w->layout[2]);
+    const float rate = (float)-log((double)period);
+    memset(packed, 0, w->packed_bytes);
+    for (uint32_t i = 0; i < count; ++i) {
+        const float numerator = rate * (float)i;
+        const float exponent = numerator / (float)((double)count - (double)shift);
+        frequencies[i] = (float)exp((double)exponent);
+    }
+}
+
+static tensor_id frequencies(graph *g, const time_embedding_params *p)
+{
+    const uint32_t count = p->channels / 2;
+    return graph_weight(g, &(weight){
+        .key_count = 0, .rank = 1, .shape = { count }, .type = DTYPE_F32,
+        .packed_bytes = (count ? ceil4(count) : 4) * sizeof(float), .pack = pack_frequencies,
+        .layout = { count, bits_from_float(p->freq_shift), bits_from_float(p->max_period) } });
+}
+
+enum { EMBEDDING_LANES = 64 };
+
+static void dispatch_time(const graph *g, const node *self, op_dispatch *d)
+{
+    const time_embedding_params *p = self->params;
+    const TimeEmbeddingArgs args = {
+        .y = op_view(g, self->out),
+        .channels = p->channels,
+        .cosine_first = p->flip_sin_to_cos,
+        .relative = p->relative,
+    };
+    d->shader = storage_shader(g, SHADER_time_embedding_f32, SHADER_time_embedding_f16);
+    op_constant(d, EMBEDDING_LANES);
+    op_groups(d, divide_up(ceil4(p->channels) / 4, EMBEDDING_LANES), graph_tensor(g, self->out)->n, 1);
+    op_bind(g, d, self->in[0], ACCESS_READ, NO_TENSOR);
+    op_bind(g, d, self->in[1], ACCESS_READ, NO_TENSOR);
+    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_set_push(d, &args, sizeof args);
+}
+
+static const op op_time = { "time_embedding", dispatch_time };
+
+tensor_id op_time_embedding(graph *g, const char *name, const time_embedding_params *params)
+{
+    if (graph_status(g) != QS_OK)
+        return 0;
+    const tensor_id in[] = { params->time, frequencies(g, params) };
+    const uint32_t n = graph_tensor(g, params->time)->n;
+    const tensor_id y = graph_activation(g, name, g->storage, n, 1, 1, params->channels);
+    graph_node(g, &op_time, name, in, 2, y, params, sizeof *params, 20.0 * n * params->channels);
+    return y;
+}
+
+/* ---- class ----------------------------------------------------------------------------------- */
+
+/* [count, c] -> rows of ceil4(c) in the storage type. */
+static void pack_table(const weight *w, const float *values, dtype type, void *packed)
+{
+    const size_t c = w->shape[1], stride = ceil4(w->shape[1]);
+    memset(packed, 0, w->packed_bytes);
+    for (size_t row = 0; row < w->shape[0]; ++row)
+        for (size_t i = 0; i < c; ++i) {
+            const float value = values[row * c + i];
+            if (type == DTYPE_F16)
+                ((uint16_t *)packed)[row * stride + i] = half_from_float(value);
+            else
+                ((float *)packed)[row * stride + i] = value;
+        }
+}
+
+static void dispatch_class(const graph *g, const node *self, op_dispatch *d)
+{
+    const tensor *y = graph_tensor(g, self->out), *table = graph_tensor(g, self->in[2]);
+    const ClassEmbeddingArgs args = {
+        .x = op_view(g, self->in[0]),
+        .y = op_view(g, self->out),
+        .quads = ceil4(y->c) / 4,
+        .count = table->weight->shape[0],
+    };
+    d->shader = storage_shader(g, SHADER_class_embedding_f32, SHADER_class_embedding_f16);
+    op_constant(d, EMBEDDING_LANES);
+    op_groups(d, divide_up(args.quads, EMBEDDING_LANES), y->n, 1);
+    op_bind(g, d, self->in[0], ACCESS_READ, NO_TENSOR);
+    op_bind(g, d, self->in[1], ACCESS_READ, NO_TENSOR);
+    op_bind(g, d, self->in[2], ACCESS_READ, NO_TENSOR);
+    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_set_push(d, &args, sizeof args);
+}
+
+static const op op_class = { "class_embedding", dispatch_class };
+
+tensor_id op_class_embedding(graph *g, const char *name, tensor_id x, tensor_id labels,
+                             const char *table, uint32_t count)
+{
+    if (graph_status(g) != QS_OK)
+        return 0;
+    const tensor t = *graph_tensor(g, x);
+    if (all_pixels(&t) != t.n || graph_tensor(g, labels)->n != t.n) {
+        graph_fail(g, qs_error(QS_ERROR_OTHER, "%s: x is [%u, %u, %u, %u] with %u labels",
+                               graph_name(g, name), t.n, t.h, t.w, t.c,
+                               graph_tensor(g, labels)->n));
+        return 0;
+    }
+    const tensor_id rows = graph_weight(g, &(weight){
+        .keys = { table }, .key_count = 1, .rank = 2, .shape = { count, t.c }, .type = g->storage,
+        .packed_bytes = (size_t)count * ceil4(t.c) * dtype_bytes(g->storage), .pack = pack_table });
+    const tensor_id y = graph_activation(g, name, t.type, t.n, 1, 1, t.c);
+    graph_node(g, &op_class, name, (tensor_id[]){ x, labels, rows }, 3, y, NULL, 0,
+               element_count(&t));
+    return y;
+}

@@ -1,0 +1,83 @@
+#include "ops/op_support.h"
+
+#include <assert.h>
+#include <string.h>
+
+void op_bind(const graph *g, op_dispatch *d, tensor_id id, access access, tensor_id fallback)
+{
+    assert(d->binding_count < OP_BINDINGS_MAX);
+    const tensor_id bound = id == NO_TENSOR ? fallback : id;
+    assert(bound < g->tensor_count);
+    d->bindings[d->binding_count].tensor = bound;
+    /* the fallback is only there to fill the binding; it may be the output's buffer */
+    d->bindings[d->binding_count++].access = access;
+    (void)g;
+}
+
+void op_set_push(op_dispatch *d, const void *push, size_t bytes)
+{
+    assert(bytes <= sizeof d->push && bytes % 4 == 0);
+    memcpy(d->push, push, bytes);
+    d->push_bytes = (uint32_t)bytes;
+}
+
+void op_constant(op_dispatch *d, uint32_t value)
+{
+    assert(d->constant_count < OP_CONSTANTS_MAX);
+    d->constants[d->constant_count++] = value;
+}
+
+void op_groups(op_dispatch *d, uint32_t x, uint32_t y, uint32_t z)
+{
+    d->groups[0] = x;
+    d->groups[1] = y;
+    d->groups[2] = z;
+}
+
+View op_view(const graph *g, tensor_id id)
+{
+    const tensor *t = graph_tensor(g, id);
+    return (View){ .offset = t->offset / 4, .stride = t->stride / 4 };
+}
+
+static void pack_vector(const weight *w, const float *values, dtype type, void *packed)
+{
+    (void)type;
+    memset(packed, 0, w->packed_bytes);
+    memcpy(packed, values, w->shape[0] * sizeof *values);
+}
+
+tensor_id weight_vector(graph *g, const char *key, uint32_t c)
+{
+    return graph_weight(g, &(weight){
+        .keys = { key }, .key_count = 1, .rank = 1, .shape = { c }, .type = DTYPE_F32,
+        .packed_bytes = ceil4(c) * sizeof(float), .pack = pack_vector });
+}
+
+uint32_t grid_lanes_x(uint32_t quads)
+{
+    return quads > 4 ? 8 : quads > 2 ? 4 : quads;
+}
+
+void pixel_grid(const graph *g, op_dispatch *d, uint32_t quads, uint32_t pixels)
+{
+    /* a CPU hands out workgroups one at a time, a GPU wants many */
+    const uint32_t per_lane = g->limits->cpu ? 8 : 1;
+    const uint32_t lanes_x = grid_lanes_x(quads), lanes_y = 64 / lanes_x;
+    const uint32_t blocks = divide_up(pixels, lanes_y * per_lane);
+    const uint32_t y = blocks < 65535 ? blocks : 65535;
+    op_constant(d, lanes_x);
+    op_constant(d, lanes_y);
+    op_constant(d, per_lane);
+    op_groups(d, divide_up(quads, lanes_x), y, divide_up(blocks, y));
+}
+
+bool check_same_shape(graph *g, const char *name, tensor_id a, tensor_id b)
+{
+    const tensor *s = graph_tensor(g, a), *t = graph_tensor(g, b);
+    if (s->n == t->n && s->h == t->h && s->w == t->w && s->c == t->c)
+        return true;
+    graph_fail(g, qs_error(QS_ERROR_MODEL, "%s: [%u, %u, %u, %u] and [%u, %u, %u, %u] do not match",
+                           graph_name(g, name), s->n, s->h, s->w, s->c, t->n, t->h, t->w, t->c));
+    return false;
+}

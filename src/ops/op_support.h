@@ -1,0 +1,56 @@
+/* What the ops' files share. */
+#ifndef QS_OPS_OP_SUPPORT_H
+#define QS_OPS_OP_SUPPORT_H
+
+#include "ops/ops.h"
+
+#include "lib/args.h"
+#include "shader_table.h"
+
+static inline uint32_t divide_up(uint32_t a, uint32_t b)
+{
+    return a / b + (a % b != 0);
+}
+
+static inline uint32_t image_pixels(const tensor *t)
+{
+    return t->h * t->w;
+}
+
+static inline uint32_t all_pixels(const tensor *t)
+{
+    return t->n * t->h * t->w;
+}
+
+static inline double element_count(const tensor *t)
+{
+    return (double)all_pixels(t) * t->c;
+}
+
+/* The variant of a shader for the graph's storage type. */
+static inline uint32_t storage_shader(const graph *g, uint32_t f32, uint32_t f16)
+{
+    return g->storage == DTYPE_F16 ? f16 : f32;
+}
+
+/* Where the shaders find a tensor, in vectors of four. */
+View op_view(const graph *g, tensor_id id);
+
+/* A float vector [c] of the weights file, padded with zeros to ceil4(c). */
+tensor_id weight_vector(graph *g, const char *key, uint32_t c);
+
+/* Appends a specialization constant: the i-th call is constant_id i. */
+void op_constant(op_dispatch *d, uint32_t value);
+
+void op_groups(op_dispatch *d, uint32_t x, uint32_t y, uint32_t z);
+
+/* Lanes along a pixel's vectors of four channels; 64 / lanes_x go along the pixels. */
+uint32_t grid_lanes_x(uint32_t quads);
+
+/* Constants 0 to 2 and the groups of shaders that include lib/grid.glsl. */
+void pixel_grid(const graph *g, op_dispatch *d, uint32_t quads, uint32_t pixels);
+
+/* Fails the graph unless the tensors have one shape. */
+bool check_same_shape(graph *g, const char *name, tensor_id a, tensor_id b);
+
+#endif

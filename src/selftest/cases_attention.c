@@ -1,0 +1,104 @@
+#include "selftest/references.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { SEEDS = 50 };
+
+static void case_random(selftest *suite, dtype storage, uint32_t seed)
+{
+    static const uint32_t widths[] = { 8, 16, 32, 40, 64, 80, 160, 4, 1, 7, 9, 18 };
+    dice d = { seed };
+    /* every width is a pipeline: the large ones are few, and all have few tokens */
+    const uint32_t width = widths[seed <= 12 ? seed - 1 : dice_below(&d, 3)];
+    const uint32_t heads = 1 + dice_below(&d, 4), n = 1 + dice_below(&d, 2);
+    const uint32_t h = dice_size(&d, width % 4 ? 9 : 17), w = dice_size(&d, width % 4 ? 5 : 17);
+    test t;
+    if (!test_begin(&t, suite, storage, "attention %s [%u, %u, %u, 3 x %u x %u] seed %u",
+                    test_storage_name(storage), n, h, w, heads, width, seed))
+        return;
+    const tensor_id qkv = test_activation(&t, "qkv", n, h, w, 3 * heads * width);
+    test_fill_normal(&t, qkv, 0, 1.5);
+    const float scale = (float)(1 / sqrt(width));
+    const tensor_id y = op_attention(&t.graph, "y", &(attention_params){ qkv, heads, scale });
+    test_slice_output(&t, y);
+    reference expected = reference_like(&t, y);
+    reference_attention(&expected, test_reference(&t, qkv), heads, scale);
+    test_expect(&t, y, &expected, test_limit(&t, 1e-6, 1e-5, 16));
+    test_end(&t);
+}
+
+/* ---- O7: rows of the softmax, seen through values that are all one ------------------------------ */
+
+typedef enum logits { EQUAL, HUGE_LOGITS } logits;
+
+static void check_rows(test *t, char *message, size_t size)
+{
+    const tensor_id y = *(const tensor_id *)t->check_data;
+    const tensor *s = graph_tensor(&t->graph, y);
+    const double limit = t->graph.storage == DTYPE_F16 ? 0x1p-11 : 1e-5;
+    for (uint32_t token = 0; token < s->h; ++token)
+        for (uint32_t c = 0; c < s->c; ++c) {
+            const double value = test_result(t, y, 0, token, 0, c);
+            if (!(fabs(value - 1) <= limit)) {
+                snprintf(message, size, "the weights of token %u sum up to %.9g", token, value);
+                return;
+            }
+        }
+}
+
+static void case_rows(selftest *suite, dtype storage, uint32_t tokens, logits kind, uint32_t width)
+{
+    test t;
+    if (!test_begin(&t, suite, storage, "attention %s softmax rows: %u tokens, %s, width %u",
+                    test_storage_name(storage), tokens, kind == EQUAL ? "equal" : "+-1e4", width))
+        return;
+    const tensor_id qkv = test_activation(&t, "qkv", 1, tokens, 1, 3 * width);
+    double *values = test_alloc(&t, (size_t)tokens * 3 * width, sizeof *values);
+    for (uint32_t token = 0; token < tokens; ++token)
+        for (uint32_t c = 0; c < width; ++c) {
+            double *q = values + (size_t)token * 3 * width + c;
+            /* q k is the sum over the width: 100 * +-100 for one channel, zero for the others */
+            q[0] = kind == EQUAL ? 0.25 : c == 0 ? 100 : 0;
+            q[width] = kind == EQUAL ? 0.5 : c == 0 ? 200 * dice_uniform(&t.dice) - 100 : 0;
+            q[2 * width] = 1;
+        }
+    test_fill(&t, qkv, values);
+    tensor_id *y = test_alloc(&t, 1, sizeof *y);
+    *y = op_attention(&t.graph, "y", &(attention_params){ qkv, 1, 1 });
+    t.check = check_rows;
+    t.check_data = y;
+    test_end(&t);
+}
+
+static void case_repeats(selftest *suite, dtype storage)
+{
+    test t;
+    if (!test_begin(&t, suite, storage, "attention %s [2, 8, 8, 3 x 2 x 16] 100 times",
+                    test_storage_name(storage)))
+        return;
+    const tensor_id qkv = test_activation(&t, "qkv", 2, 8, 8, 96);
+    test_fill_normal(&t, qkv, 0, 1);
+    t.repeats = 100;
+    const tensor_id y = op_attention(&t.graph, "y", &(attention_params){ qkv, 2, 0.25f });
+    reference expected = reference_like(&t, y);
+    reference_attention(&expected, test_reference(&t, qkv), 2, 0.25);
+    test_expect(&t, y, &expected, test_limit(&t, 1e-6, 1e-5, 16));
+    test_end(&t);
+}
+
+void cases_attention(selftest *suite)
+{
+    for (dtype storage = DTYPE_F32; storage <= DTYPE_F16; ++storage) {
+        for (uint32_t seed = 1; seed <= SEEDS; ++seed)
+            case_random(suite, storage, seed);
+        for (uint32_t kind = EQUAL; kind <= HUGE_LOGITS; ++kind) {
+            case_rows(suite, storage, 1, kind, 64);
+            case_rows(suite, storage, 77, kind, 64);
+            case_rows(suite, storage, 4096, kind, 8);
+            case_rows(suite, storage, 9, kind, 7);
+        }
+        case_rows(suite, storage, 4096, HUGE_LOGITS, 64);
+        case_repeats(suite, storage);
+    }
+}

@@ -1,0 +1,97 @@
+/* Time and class embeddings. */
+#include "selftest/references.h"
+
+#include <math.h>
+
+enum { SEEDS = 50 };
+
+static void case_time(selftest *suite, dtype storage, uint32_t seed)
+{
+    dice d = { seed };
+    const uint32_t n = 1 + dice_below(&d, 4), channels = 1 + dice_size(&d, 320);
+    const bool flip = dice_below(&d, 2), relative = dice_below(&d, 2);
+    const float freq_shift = channels > 3 ? (float)dice_below(&d, 2) : 0;
+    test t;
+    if (!test_begin(&t, suite, storage, "time_embedding %s [%u, %u]%s%s shift %g seed %u",
+                    test_storage_name(storage), n, channels, flip ? " flip" : "",
+                    relative ? " relative" : "", freq_shift, seed))
+        return;
+    double times[4];
+    for (uint32_t i = 0; i < n; ++i)
+        times[i] = i == 0 ? dice_below(&d, 1000) : 4000 * dice_uniform(&d) - 2000;
+    const tensor_id time = test_state(&t, "time", DTYPE_F32, n, 1, 1, 1);
+    test_fill(&t, time, times);
+    const time_embedding_params params = { time, channels, flip, freq_shift, 10000, relative };
+    const tensor_id y = op_time_embedding(&t.graph, "y", &params);
+    test_slice_output(&t, y);
+    reference expected = reference_like(&t, y);
+    reference_time_embedding(&expected, test_reference(&t, time), &params);
+    test_limits limits = test_limit(&t, 1e-7, 1e-5, 0);
+    limits.absolute = 5e-7;
+    if (channels < 4) /* relative: all may be as good as zero */
+        limits.nmse = 1;
+    test_expect(&t, y, &expected, limits);
+    test_end(&t);
+}
+
+static void case_class(selftest *suite, dtype storage, uint32_t seed)
+{
+    dice d = { seed };
+    const uint32_t n = 1 + dice_below(&d, 4), c = dice_size(&d, 300), count = dice_size(&d, 40);
+    test t;
+    if (!test_begin(&t, suite, storage, "class_embedding %s [%u, %u] of %u seed %u",
+                    test_storage_name(storage), n, c, count, seed))
+        return;
+    uint32_t ids[4];
+    for (uint32_t i = 0; i < n; ++i)
+        ids[i] = i == 0 ? count - 1 : dice_below(&d, count);
+    const tensor_id labels = test_state(&t, "labels", DTYPE_U32, n, 1, 1, 1);
+    test_fill_u32(&t, labels, ids);
+    const tensor_id x = test_activation(&t, "x", n, 1, 1, c);
+    test_fill_normal(&t, x, 0, 1);
+    const double *table = test_weight(&t, "table", (size_t)count * c, 0, 1);
+    const tensor_id y = op_class_embedding(&t.graph, "y", x, labels, "table", count);
+    test_slice_output(&t, y);
+    reference expected = reference_like(&t, y);
+    for (uint32_t i = 0; i < n; ++i)
+        for (uint32_t j = 0; j < c; ++j) {
+            const double row = table[(size_t)ids[i] * c + j];
+            expected.value[i * c + j] = test_reference(&t, x)->value[i * c + j] + row;
+            expected.magnitude[i * c + j] = fabs(expected.value[i * c + j]);
+        }
+    test_expect(&t, y, &expected, test_limit(&t, 1e-7, 1e-5, 1));
+    test_end(&t);
+}
+
+/* A label past the table must not show another class: NaN, which the last op counts. */
+static void case_class_outside(selftest *suite, dtype storage)
+{
+    test t;
+    if (!test_begin(&t, suite, storage, "class_embedding %s label past the table",
+                    test_storage_name(storage)))
+        return;
+    const tensor_id labels = test_state(&t, "labels", DTYPE_U32, 3, 1, 1, 1);
+    test_fill_u32(&t, labels, (uint32_t[]){ 2, 3, UINT32_MAX });
+    const tensor_id x = test_activation(&t, "x", 3, 1, 1, 8);
+    test_fill_normal(&t, x, 0, 1);
+    const double *table = test_weight(&t, "table", 3 * 8, 0, 1);
+    const tensor_id y = op_class_embedding(&t.graph, "y", x, labels, "table", 3);
+    reference expected = reference_like(&t, y);
+    for (uint32_t j = 0; j < 24; ++j) {
+        expected.value[j] = j < 8 ? test_reference(&t, x)->value[j] + table[16 + j] : NAN;
+        expected.magnitude[j] = fabs(expected.value[j]);
+    }
+    test_expect(&t, y, &expected, test_limit(&t, 1e-7, 1e-5, 1));
+    test_end(&t);
+}
+
+void cases_embedding(selftest *suite)
+{
+    for (dtype storage = DTYPE_F32; storage <= DTYPE_F16; ++storage) {
+        for (uint32_t seed = 1; seed <= SEEDS; ++seed) {
+            case_time(suite, storage, seed);
+            case_class(suite, storage, seed);
+        }
+        case_class_outside(suite, storage);
+    }
+}

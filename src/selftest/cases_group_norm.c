@@ -1,0 +1,143 @@
+#include "selftest/references.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { SEEDS = 50 };
+
+typedef struct norm_case {
+    uint32_t n, h, w, c, groups;
+    bool scale_shift, silu;
+    double mean, sigma;
+    uint32_t repeats;
+} norm_case;
+
+static void expect_norm(test *t, tensor_id x, tensor_id scale_shift, const norm_case *p,
+                        test_limits limits)
+{
+    const normalization norm = {
+        .weight = test_weight(t, "norm.weight", p->c, 1, 0.2),
+        .bias = test_weight(t, "norm.bias", p->c, 0, 0.2),
+        .scale_shift = scale_shift == NO_TENSOR ? NULL : test_reference(t, scale_shift),
+        .groups = p->groups,
+        .eps = 1e-5,
+        .silu = p->silu,
+    };
+    const tensor_id y = op_group_norm(&t->graph, "norm", &(group_norm_params){
+        .x = x, .weight = "norm.weight", .bias = "norm.bias", .scale_shift = scale_shift,
+        .groups = p->groups, .eps = 1e-5f,
+        .activation = p->silu ? ACTIVATION_SILU : ACTIVATION_NONE });
+    test_slice_output(t, y);
+    reference expected = reference_like(t, y);
+    reference_group_norm(&expected, test_reference(t, x), &norm);
+    test_expect(t, y, &expected, limits);
+}
+
+static void run_case(selftest *suite, dtype storage, const norm_case *p, const char *kind)
+{
+    test t;
+    if (!test_begin(&t, suite, storage, "group_norm %s [%u, %u, %u, %u] %u groups%s%s%s",
+                    test_storage_name(storage), p->n, p->h, p->w, p->c, p->groups,
+                    p->scale_shift ? " scale-shift" : "", p->silu ? " silu" : "", kind))
+        return;
+    const tensor_id x = test_activation(&t, "x", p->n, p->h, p->w, p->c);
+    test_fill_normal(&t, x, p->mean, p->sigma);
+    tensor_id scale_shift = NO_TENSOR;
+    if (p->scale_shift) {
+        scale_shift = test_activation(&t, "scale_shift", p->n, 1, 1, 2 * p->c);
+        test_fill_normal(&t, scale_shift, 0, 0.5);
+    }
+    t.repeats = p->repeats;
+    /* x - mean loses (mean / sigma) times the rounding of x; a group of few values with hardly any
+     * deviation has 1 / sqrt(eps) = 300 instead */
+    test_limits limits = test_limit(&t, 1e-7, 1e-5, 64);
+    if (p->mean / p->sigma > 10)
+        limits.absolute = 1e-4;
+    expect_norm(&t, x, scale_shift, p, limits);
+    test_end(&t);
+}
+
+static void case_random(selftest *suite, dtype storage, uint32_t seed)
+{
+    dice d = { seed };
+    const uint32_t groups = dice_size(&d, 33), per_group = dice_size(&d, groups > 8 ? 12 : 48);
+    const norm_case p = {
+        .n = 1 + dice_below(&d, 3), .h = dice_size(&d, 33), .w = 1 + dice_size(&d, 20),
+        .c = groups * per_group, .groups = groups,
+        .scale_shift = dice_below(&d, 2), .silu = dice_below(&d, 2),
+        .mean = 4 * dice_uniform(&d) - 2, .sigma = 1,
+    };
+    char kind[32];
+    snprintf(kind, sizeof kind, " seed %u", seed);
+    run_case(suite, storage, &p, kind);
+}
+
+/* ---- O6: many values, far from zero ------------------------------------------------------------ */
+
+/* Without weight and bias in the way: the mean of the result is 0 and its deviation 1. */
+static void check_moments(test *t, char *message, size_t size)
+{
+    const tensor_id y = *(const tensor_id *)t->check_data;
+    const tensor *s = graph_tensor(&t->graph, y);
+    double sum = 0, squares = 0;
+    const double count = (double)s->h * s->w * s->c;
+    for (uint32_t i = 0; i < s->h; ++i)
+        for (uint32_t j = 0; j < s->w; ++j)
+            for (uint32_t c = 0; c < s->c; ++c) {
+                const double value = test_result(t, y, 0, i, j, c);
+                sum += value;
+                squares += value * value;
+            }
+    const double mean = sum / count, deviation = sqrt(squares / count - mean * mean);
+    if (!(fabs(mean) <= 1e-3) || !(fabs(deviation - 1) <= 1e-3))
+        snprintf(message, size, "the mean is %.3g and the deviation %.9g", mean, deviation);
+}
+
+static void case_large(selftest *suite, dtype storage, uint32_t size, double sigma, bool outlier)
+{
+    /* one group of 4 channels: size^2 * 4 values */
+    test t;
+    if (!test_begin(&t, suite, storage, "group_norm %s %u values mean 1000 deviation %g%s",
+                    test_storage_name(storage), 4 * size * size, sigma,
+                    outlier ? " first value 0" : ""))
+        return;
+    const tensor_id x = test_activation(&t, "x", 1, size, size, 4);
+    test_fill_normal(&t, x, 1000, sigma);
+    if (outlier)
+        ((float *)t.tensors[x].values)[0] = 0;
+    double *one = (double *)test_weight(&t, "one", 4, 1, 0);
+    double *zero = (double *)test_weight(&t, "zero", 4, 0, 0);
+    const normalization norm = { .weight = one, .bias = zero, .groups = 1, .eps = 1e-12 };
+    tensor_id *y = test_alloc(&t, 1, sizeof *y);
+    *y = op_group_norm(&t.graph, "norm", &(group_norm_params){
+        .x = x, .weight = "one", .bias = "zero", .scale_shift = NO_TENSOR, .groups = 1,
+        .eps = 1e-12f });
+    reference expected = reference_like(&t, *y);
+    reference_group_norm(&expected, test_reference(&t, x), &norm);
+    test_limits limits = test_limit(&t, 1e-7, 1e-5, 8);
+    limits.absolute = 1e-2;
+    test_expect(&t, *y, &expected, limits);
+    if (!outlier) {
+        t.check = check_moments;
+        t.check_data = y;
+    }
+    test_end(&t);
+}
+
+void cases_group_norm(selftest *suite)
+{
+    for (dtype storage = DTYPE_F32; storage <= DTYPE_F16; ++storage) {
+        for (uint32_t seed = 1; seed <= SEEDS; ++seed)
+            case_random(suite, storage, seed);
+        for (uint32_t size = 64; size <= 512; size *= size == 64 ? 2 : 4) {
+            /* float16 has steps of 0.5 at 1000 */
+            case_large(suite, storage, size, storage == DTYPE_F16 ? 10 : 1e-2, false);
+            case_large(suite, storage, size, storage == DTYPE_F16 ? 10 : 1e3, false);
+        }
+        case_large(suite, storage, 64, 1, true);
+        run_case(suite, storage, &(norm_case){ .n = 2, .h = 16, .w = 16, .c = 96, .groups = 32,
+            .scale_shift = true, .silu = true, .sigma = 1, .repeats = 100 }, " 100 times");
+        run_case(suite, storage, &(norm_case){ .n = 1, .h = 2, .w = 3, .c = 1280, .groups = 1,
+            .sigma = 1 }, "");
+    }
+}

@@ -1,0 +1,189 @@
+/* add, silu, upsample, avg pool, concat: nothing here computes more than a few operations. */
+#include "selftest/references.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { SEEDS = 50 };
+
+typedef struct shape {
+    uint32_t n, h, w, c;
+} shape;
+
+static shape dice_shape(dice *d)
+{
+    return (shape){ 1 + dice_below(d, 3), dice_size(d, 33), dice_size(d, 33), dice_size(d, 70) };
+}
+
+static tensor_id filled(test *t, const char *name, shape s, double sigma)
+{
+    const tensor_id x = test_activation(t, name, s.n, s.h, s.w, s.c);
+    test_fill_normal(t, x, 0, sigma);
+    return x;
+}
+
+static void expect(test *t, tensor_id y, const reference *expected, bool exact, double factor)
+{
+    test_limits limits = test_limit(t, 1e-7, 1e-5, factor);
+    limits.exact = exact;
+    test_expect(t, y, expected, limits);
+}
+
+static void case_add(selftest *suite, dtype storage, uint32_t seed)
+{
+    dice d = { seed };
+    const shape s = dice_shape(&d);
+    test t;
+    if (!test_begin(&t, suite, storage, "add %s [%u, %u, %u, %u] seed %u",
+                    test_storage_name(storage), s.n, s.h, s.w, s.c, seed))
+        return;
+    const tensor_id a = filled(&t, "a", s, 1), b = filled(&t, "b", s, 1);
+    const tensor_id y = op_add(&t.graph, "y", a, b);
+    test_slice_output(&t, y);
+    reference expected = reference_like(&t, y);
+    reference_add(&expected, test_reference(&t, a), test_reference(&t, b));
+    expect(&t, y, &expected, false, 1);
+    test_end(&t);
+}
+
+static void case_silu(selftest *suite, dtype storage, uint32_t seed)
+{
+    dice d = { seed };
+    const shape s = dice_shape(&d);
+    test t;
+    if (!test_begin(&t, suite, storage, "silu %s [%u, %u, %u, %u] seed %u",
+                    test_storage_name(storage), s.n, s.h, s.w, s.c, seed))
+        return;
+    const tensor_id x = filled(&t, "x", s, 4);
+    const tensor_id y = op_silu(&t.graph, "y", x);
+    test_slice_output(&t, y);
+    reference expected = reference_like(&t, y);
+    reference_silu(&expected, test_reference(&t, x));
+    expect(&t, y, &expected, false, 8);
+    test_end(&t);
+}
+
+/* IEEE's corners: finite stays finite, infinity as torch has it (silu(-inf) is NaN). */
+static void case_silu_extremes(selftest *suite, dtype storage)
+{
+    const double top = storage == DTYPE_F16 ? 65504 : 1e38;
+    const double values[] = { 0, -0.0, 88, -88, 89, -89, 104, -104, top, -top, INFINITY, -INFINITY,
+                              NAN, 1e-40, -1e-40, 1e-45 };
+    const uint32_t count = sizeof values / sizeof *values;
+    test t;
+    if (!test_begin(&t, suite, storage, "silu %s at +-88, +-inf, NaN, subnormal",
+                    test_storage_name(storage)))
+        return;
+    const tensor_id x = test_activation(&t, "x", 1, 1, 1, count);
+    test_fill(&t, x, values);
+    const tensor_id y = op_silu(&t.graph, "y", x);
+    reference expected = reference_like(&t, y);
+    reference_silu(&expected, test_reference(&t, x));
+    for (uint32_t i = 0; i < count; ++i)
+        if (fabs(expected.value[i]) < 1e-30) /* may be flushed to zero */
+            expected.magnitude[i] = 1e-36;
+    test_limits limits = test_limit(&t, 1e-7, 1e-5, 8);
+    limits.absolute = 2e-37; /* exp(-88) is 6e-39, a subnormal that a device may flush */
+    test_expect(&t, y, &expected, limits);
+    test_end(&t);
+}
+
+static void case_upsample(selftest *suite, dtype storage, uint32_t seed)
+{
+    dice d = { seed };
+    const shape s = dice_shape(&d);
+    test t;
+    if (!test_begin(&t, suite, storage, "upsample_nearest %s [%u, %u, %u, %u] seed %u",
+                    test_storage_name(storage), s.n, s.h, s.w, s.c, seed))
+        return;
+    const tensor_id x = filled(&t, "x", s, 1);
+    const tensor_id y = op_upsample_nearest(&t.graph, "y", x);
+    test_slice_output(&t, y);
+    reference expected = reference_like(&t, y);
+    reference_upsample(&expected, test_reference(&t, x));
+    expect(&t, y, &expected, true, 0);
+    test_end(&t);
+}
+
+static void case_avg_pool(selftest *suite, dtype storage, uint32_t seed)
+{
+    dice d = { seed };
+    shape s = dice_shape(&d);
+    s.h += 1;
+    s.w += 1;
+    test t;
+    if (!test_begin(&t, suite, storage, "avg_pool %s [%u, %u, %u, %u] seed %u",
+                    test_storage_name(storage), s.n, s.h, s.w, s.c, seed))
+        return;
+    const tensor_id x = filled(&t, "x", s, 1);
+    const tensor_id y = op_avg_pool(&t.graph, "y", x);
+    test_slice_output(&t, y);
+    reference expected = reference_like(&t, y);
+    reference_avg_pool(&expected, test_reference(&t, x));
+    expect(&t, y, &expected, false, 4);
+    test_end(&t);
+}
+
+/* Both parts come from ops, so that they can be slices of the result. */
+static void case_concat(selftest *suite, dtype storage, uint32_t seed)
+{
+    dice d = { seed };
+    const shape s = dice_shape(&d);
+    shape more = s;
+    more.c = dice_size(&d, 40);
+    test t;
+    if (!test_begin(&t, suite, storage, "concat %s [%u, %u, %u, %u + %u] seed %u",
+                    test_storage_name(storage), s.n, s.h, s.w, s.c, more.c, seed))
+        return;
+    const tensor_id a = filled(&t, "a", s, 1), b = filled(&t, "b", more, 1);
+    const tensor_id a2 = op_upsample_nearest(&t.graph, "a2", a);
+    const tensor_id b2 = op_upsample_nearest(&t.graph, "b2", b);
+    const tensor_id y = op_concat(&t.graph, "y", a2, b2);
+    reference expected_a = reference_like(&t, a2), expected_b = reference_like(&t, b2);
+    reference expected = reference_like(&t, y);
+    reference_upsample(&expected_a, test_reference(&t, a));
+    reference_upsample(&expected_b, test_reference(&t, b));
+    reference_concat(&expected, &expected_a, &expected_b);
+    expect(&t, y, &expected, true, 0);
+    test_end(&t);
+}
+
+/* Neither part can be a slice twice: x with x, and then once more with x. */
+static void case_concat_twice(selftest *suite, dtype storage, uint32_t c)
+{
+    const shape s = { 2, 5, 3, c };
+    test t;
+    if (!test_begin(&t, suite, storage, "concat %s of one tensor thrice, %u channels",
+                    test_storage_name(storage), c))
+        return;
+    const tensor_id x = filled(&t, "x", s, 1);
+    const tensor_id once = op_silu(&t.graph, "silu", x);
+    const tensor_id pair = op_concat(&t.graph, "pair", once, once);
+    const tensor_id y = op_concat(&t.graph, "y", pair, once);
+    reference silu = reference_like(&t, once), two = reference_like(&t, pair);
+    reference expected = reference_like(&t, y);
+    reference_silu(&silu, test_reference(&t, x));
+    reference_concat(&two, &silu, &silu);
+    reference_concat(&expected, &two, &silu);
+    memcpy(expected.magnitude, expected.value, reference_count(&expected) * sizeof(double));
+    for (size_t i = 0; i < reference_count(&expected); ++i)
+        expected.magnitude[i] = 10 * fabs(expected.value[i]);
+    expect(&t, y, &expected, false, 8);
+    test_end(&t);
+}
+
+void cases_movement(selftest *suite)
+{
+    for (dtype storage = DTYPE_F32; storage <= DTYPE_F16; ++storage) {
+        for (uint32_t seed = 1; seed <= SEEDS; ++seed) {
+            case_add(suite, storage, seed);
+            case_silu(suite, storage, seed);
+            case_upsample(suite, storage, seed);
+            case_avg_pool(suite, storage, seed);
+            case_concat(suite, storage, seed);
+        }
+        case_silu_extremes(suite, storage);
+        case_concat_twice(suite, storage, 8);
+        case_concat_twice(suite, storage, 6);
+    }
+}

@@ -1,0 +1,65 @@
+#include "selftest/lower.h"
+
+static uint64_t align_up(uint64_t value)
+{
+    return (value + GPU_ALIGNMENT - 1) / GPU_ALIGNMENT * GPU_ALIGNMENT;
+}
+
+uint64_t lower_place(const graph *g, uint64_t gap_bytes, uint64_t *offsets)
+{
+    uint64_t at = align_up(gap_bytes);
+    for (tensor_id id = 0; id < g->tensor_count; ++id) {
+        if (graph_tensor(g, id)->parent != NO_TENSOR)
+            continue;
+        offsets[id] = at;
+        at = align_up(at + graph_tensor(g, id)->bytes + gap_bytes);
+    }
+    return at;
+}
+
+op_dispatch lower_dispatch(const graph *g, const node *node)
+{
+    op_dispatch d = { 0 };
+    node->op->dispatch(g, node, &d);
+    return d;
+}
+
+static qs_status record_node(qs_device *device, const graph *g, const node *node,
+                             const gpu_buffer *buffer, const uint64_t *offsets,
+                             gpu_commands *commands)
+{
+    const op_dispatch d = lower_dispatch(g, node);
+    gpu_slice slices[OP_BINDINGS_MAX];
+    for (uint32_t i = 0; i < d.binding_count; ++i) {
+        const tensor_id root = graph_root(g, d.bindings[i].tensor);
+        slices[i] = (gpu_slice){ buffer, offsets[root], graph_tensor(g, root)->bytes };
+    }
+    gpu_dispatch dispatch = {
+        .label = node->name,
+        .push = d.push,
+        .push_bytes = d.push_bytes,
+        .bindings = slices,
+        .binding_count = d.binding_count,
+        .groups = { d.groups[0], d.groups[1], d.groups[2] },
+    };
+    const qs_status status = gpu_pipeline_get(device, (enum shader_id)d.shader, d.constants,
+                                              d.constant_count, &dispatch.pipeline);
+    if (status != QS_OK)
+        return status;
+    gpu_record_dispatch(commands, &dispatch);
+    gpu_record_barrier(commands);
+    return QS_OK;
+}
+
+qs_status lower_record(qs_device *device, const graph *g, const gpu_buffer *buffer,
+                       const uint64_t *offsets, uint32_t times, gpu_commands *commands)
+{
+    for (uint32_t time = 0; time < times; ++time)
+        for (uint32_t i = 0; i < g->node_count; ++i) {
+            const qs_status status =
+                record_node(device, g, &g->nodes[i], buffer, offsets, commands);
+            if (status != QS_OK)
+                return status;
+        }
+    return QS_OK;
+}

@@ -1,0 +1,20 @@
+/* Runs a graph on a device without the plan: every tensor has memory of its own in one buffer, and
+ * a barrier stands between any two dispatches. For the self-test and the benchmark. */
+#ifndef QS_SELFTEST_LOWER_H
+#define QS_SELFTEST_LOWER_H
+
+#include "gpu/gpu.h"
+#include "ops/ops.h"
+
+/* Offsets of all roots in bytes, gap_bytes at least before, between and after them. Returns the
+ * size of the buffer. offsets: [tensor_count]. */
+uint64_t lower_place(const graph *g, uint64_t gap_bytes, uint64_t *offsets);
+
+/* A node as its op's dispatch rule fills it in. */
+op_dispatch lower_dispatch(const graph *g, const node *node);
+
+/* Records all nodes, in order, `times` times, each followed by a barrier. */
+qs_status lower_record(qs_device *device, const graph *g, const gpu_buffer *buffer,
+                       const uint64_t *offsets, uint32_t times, gpu_commands *commands);
+
+#endif

@@ -1,0 +1,39 @@
+/* What the ops should give, in double, written to be checked by eye. Outputs have their shape;
+ * inputs may be NULL where the op's may be absent. Weights are laid out as in the weights file. */
+#ifndef QS_SELFTEST_REFERENCES_H
+#define QS_SELFTEST_REFERENCES_H
+
+#include "selftest/selftest.h"
+
+double reference_silu_of(double x);
+
+typedef struct convolution {
+    const double *weight; /* [co, ci, kernel, kernel] */
+    const double *bias;   /* [co] */
+    const reference *embedding, *residual;
+    uint32_t kernel, stride, pad_top, pad_left;
+    bool silu_input, silu;
+} convolution;
+void reference_convolution(reference *y, const reference *x, const convolution *c);
+
+typedef struct normalization {
+    const double *weight, *bias;
+    const reference *scale_shift; /* [n, 1, 1, 2c] */
+    uint32_t groups;
+    double eps;
+    bool silu;
+} normalization;
+void reference_group_norm(reference *y, const reference *x, const normalization *norm);
+
+void reference_attention(reference *y, const reference *qkv, uint32_t heads, double scale);
+
+void reference_add(reference *y, const reference *a, const reference *b);
+void reference_silu(reference *y, const reference *x);
+void reference_upsample(reference *y, const reference *x);
+void reference_avg_pool(reference *y, const reference *x);
+void reference_concat(reference *y, const reference *a, const reference *b);
+
+/* time: [n] floats */
+void reference_time_embedding(reference *y, const reference *time, const time_embedding_params *p);
+
+#endif

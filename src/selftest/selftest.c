@@ -1,0 +1,45 @@
+#include "selftest/suite.h"
+
+#include <stdlib.h>
+
+void suite_report(selftest *suite, const qs_selftest_result *result)
+{
+    suite->failed += !result->passed;
+    if (suite->report)
+        suite->report(suite->user, result);
+}
+
+qs_status suite_reserve(selftest *suite, uint64_t size)
+{
+    if (size <= suite->buffer.size)
+        return QS_OK;
+    gpu_buffer_destroy(suite->device, &suite->buffer);
+    suite->buffer = (gpu_buffer){ 0 };
+    free(suite->initial);
+    free(suite->writable);
+    suite->initial = malloc(size);
+    suite->writable = malloc(size);
+    if (!suite->initial || !suite->writable)
+        return qs_error(QS_ERROR_MEMORY, "no host memory for a test of %llu bytes",
+                        (unsigned long long)size);
+    return gpu_buffer_create(suite->device, GPU_READBACK, size, "self-test", &suite->buffer);
+}
+
+qs_status qs_selftest(qs_device *device, const char *filter, qs_selftest_fn report, void *user)
+{
+    if (!device)
+        return qs_error(QS_ERROR_USAGE, "qs_selftest: the device is NULL");
+    selftest suite = { .device = device, .filter = filter, .report = report, .user = user };
+    cases_movement(&suite);
+    cases_embedding(&suite);
+    cases_sampling(&suite);
+    cases_group_norm(&suite);
+    cases_attention(&suite);
+    cases_convolution(&suite);
+    gpu_buffer_destroy(device, &suite.buffer);
+    free(suite.initial);
+    free(suite.writable);
+    if (suite.failed == 0)
+        return QS_OK;
+    return qs_error(QS_ERROR_OTHER, "%u self-test cases failed", suite.failed);
+}

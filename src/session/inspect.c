@@ -1,0 +1,110 @@
+/* QUICKSTEP_DEBUG=check,dump=DIR,time: a look at every activation of a step, and at its time. */
+#include "core/debug.h"
+#include "core/half.h"
+#include "core/log.h"
+#include "session/session.h"
+
+#include <math.h>
+#include <quickstep/safetensors.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+bool session_inspects(void)
+{
+    return debug_get()->check || debug_get()->dump_dir;
+}
+
+static qs_status read_arena(qs_session *s)
+{
+    qs_status status = QS_OK;
+    uint64_t ticket = 0;
+    const gpu_slice from = { &s->arena, 0, s->step.plan.arena_bytes };
+    if (!s->inspect_readback.vk)
+        TRY(gpu_buffer_create(s->device, GPU_READBACK, from.size, "inspected activations", &s->inspect_readback));
+    const gpu_slice to = { &s->inspect_readback, 0, from.size };
+    if (!s->inspect_commands)
+        TRY(session_record_copy(s, "inspect", &from, &to, &s->inspect_commands));
+    TRY(session_submit(s, s->inspect_commands, s->steps_submitted, &ticket));
+    TRY(session_drain(s));
+fail:
+    return status;
+}
+
+static float *read_output(const qs_session *s, const node *n, size_t *count)
+{
+    const graph *g = &s->step.graph;
+    const tensor *t = graph_tensor(g, n->out);
+    *count = (size_t)t->n * t->c * t->h * t->w;
+    float *values = malloc(*count * sizeof *values);
+    if (values)
+        layout_from_device((const char *)s->inspect_readback.mapped + s->step.plan.offsets[graph_root(g, n->out)],
+                           t->type, t->stride, t->offset, t->n, t->c, t->h, t->w, values);
+    return values;
+}
+
+static qs_status dump(const qs_session *s, const node *n, const float *values, size_t count)
+{
+    const tensor *t = graph_tensor(&s->step.graph, n->out);
+    char path[4096];
+    snprintf(path, sizeof path, "%s/step-%04u", debug_get()->dump_dir, s->steps_submitted);
+    mkdir(debug_get()->dump_dir, 0777);
+    mkdir(path, 0777); /* what is missing shows when the file is written */
+    snprintf(path, sizeof path, "%s/step-%04u/%s.safetensors", debug_get()->dump_dir, s->steps_submitted, n->name);
+    const qs_tensor out = { .name = "output", .dtype = QS_DTYPE_F32, .rank = 4,
+                            .shape = { t->n, t->c, t->h, t->w },
+                            .data = values, .size_bytes = count * sizeof *values };
+    return qs_safetensors_write(path, &out, 1, NULL);
+}
+
+static bool all_finite(const float *values, size_t count)
+{
+    for (size_t i = 0; i < count; ++i)
+        if (!isfinite(values[i]))
+            return false;
+    return true;
+}
+
+qs_status session_inspect_step(qs_session *s)
+{
+    qs_status status = QS_OK;
+    bool clean = true;
+    TRY(read_arena(s));
+    for (uint32_t i = 0; i < s->step.graph.node_count; ++i) {
+        const node *n = &s->step.graph.nodes[i];
+        const tensor *t = graph_tensor(&s->step.graph, n->out);
+        size_t count = 0;
+        if (t->kind != TENSOR_ACTIVATION)
+            continue;
+        float *values = read_output(s, n, &count);
+        if (!values)
+            return qs_error(QS_ERROR_MEMORY, "no host memory to inspect %s", n->name);
+        if (debug_get()->check && clean && !all_finite(values, count)) {
+            clean = false;
+            log_line(QS_LOG_WARNING, "step %u: %s is the first op with NaN or Inf", s->steps_submitted, n->name);
+        }
+        status = debug_get()->dump_dir ? dump(s, n, values, count) : QS_OK;
+        free(values);
+        TRY(status);
+    }
+fail:
+    return status;
+}
+
+qs_status session_log_times(qs_session *s)
+{
+    size_t count = 0;
+    qs_status status = QS_OK;
+    qs_op_time *times = NULL;
+    TRY(qs_session_op_times(s, NULL, &count));
+    times = calloc(count + 1, sizeof *times);
+    if (!times)
+        return qs_error(QS_ERROR_MEMORY, "no host memory for %zu times", count);
+    TRY(qs_session_op_times(s, times, &count));
+    for (size_t i = 0; i < count; ++i)
+        log_line(QS_LOG_INFO, "%8.3f ms %7.2f GFLOP/s  %-18s %s", times[i].ms,
+                 times[i].ms > 0 ? times[i].flops / times[i].ms * 1e-6 : 0, times[i].op, times[i].name);
+fail:
+    free(times);
+    return status;
+}

@@ -1,0 +1,128 @@
+/*
+ * What the shell test of the command line cannot do itself:
+ *     helper pixels FILE.png           decode with libpng and with stb_image; one line: size, hash
+ *     helper noise FILE N C H W NAN    write "noise" [N, C, H, W], pseudo-random; NaN first if NAN=1
+ *     helper input FILE N C H W        write "sample", "timestep" (I64), "class_labels" (I64)
+ *     helper values FILE TENSOR        shape, smallest and largest value, number of distinct bytes
+ */
+#include <quickstep/safetensors.h>
+
+#include <png.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STB_IMAGE_IMPLEMENTATION
+#define STBI_ONLY_PNG
+#include <stb/stb_image.h>
+
+static uint64_t hash(const uint8_t *bytes, size_t size)
+{
+    uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
+    for (size_t i = 0; i < size; i++)
+        h = (h ^ bytes[i]) * 0x100000001b3u;
+    return h;
+}
+
+static int pixels(const char *path)
+{
+    png_image image = {.version = PNG_IMAGE_VERSION};
+    if (!png_image_begin_read_from_file(&image, path))
+        return fprintf(stderr, "libpng: %s\n", image.message), 1;
+    const bool has_alpha = image.format & PNG_FORMAT_FLAG_ALPHA;
+    image.format = PNG_FORMAT_RGBA;
+    uint8_t *a = malloc(PNG_IMAGE_SIZE(image));
+    if (!a || !png_image_finish_read(&image, NULL, a, 0, NULL))
+        return fprintf(stderr, "libpng: %s\n", image.message), 1;
+    int width, height, channels;
+    uint8_t *b = stbi_load(path, &width, &height, &channels, 4);
+    if (!b)
+        return fprintf(stderr, "stb_image: %s\n", stbi_failure_reason()), 1;
+    const size_t size = (size_t)width * (size_t)height * 4;
+    const bool same = (int)image.width == width && (int)image.height == height &&
+                      memcmp(a, b, size) == 0;
+    printf("%dx%d %s %016llx\n", width, height, has_alpha ? "rgba" : "rgb",
+           (unsigned long long)hash(a, size));
+    free(a);
+    stbi_image_free(b);
+    return same ? 0 : 1;
+}
+
+/* Irwin-Hall: the sum of twelve uniforms has unit variance. */
+static float noise_value(uint32_t *state)
+{
+    float sum = -6.0f;
+    for (int i = 0; i < 12; i++) {
+        *state = *state * 1664525u + 1013904223u;
+        sum += (float)(*state >> 8) / 16777216.0f;
+    }
+    return sum;
+}
+
+static int write_input(char **argv, bool is_noise)
+{
+    const uint64_t n = strtoull(argv[1], NULL, 10), c = strtoull(argv[2], NULL, 10),
+                   h = strtoull(argv[3], NULL, 10), w = strtoull(argv[4], NULL, 10);
+    const size_t count = (size_t)(n * c * h * w);
+    float *values = malloc(count * sizeof *values);
+    int64_t *numbers = calloc((size_t)n, sizeof *numbers);
+    if (!values || !numbers)
+        return 1;
+    uint32_t state = 1;
+    for (size_t i = 0; i < count; i++)
+        values[i] = noise_value(&state);
+    if (is_noise && argv[5] && argv[5][0] == '1')
+        values[0] = __builtin_nanf("");
+    const qs_tensor tensors[] = {
+        {.name = is_noise ? "noise" : "sample", .dtype = QS_DTYPE_F32, .rank = 4,
+         .shape = {n, c, h, w}, .data = values, .size_bytes = count * sizeof *values},
+        {.name = "timestep", .dtype = QS_DTYPE_I64, .rank = 1, .shape = {n}, .data = numbers,
+         .size_bytes = (size_t)n * sizeof *numbers},
+        {.name = "class_labels", .dtype = QS_DTYPE_I64, .rank = 1, .shape = {n}, .data = numbers,
+         .size_bytes = (size_t)n * sizeof *numbers},
+    };
+    const qs_status status = qs_safetensors_write(argv[0], tensors, is_noise ? 1 : 3, NULL);
+    free(values);
+    free(numbers);
+    return status;
+}
+
+static int values(const char *path, const char *name)
+{
+    qs_safetensors *file;
+    if (qs_safetensors_open(path, &file) != QS_OK)
+        return fprintf(stderr, "%s\n", qs_last_error()), 1;
+    const qs_tensor *tensor = qs_safetensors_find(file, name);
+    if (!tensor || tensor->dtype != QS_DTYPE_F32)
+        return fprintf(stderr, "%s has no float32 \"%s\"\n", path, name), 1;
+    const size_t count = tensor->size_bytes / sizeof(float);
+    float *numbers = malloc(tensor->size_bytes + 1);
+    if (!numbers || qs_safetensors_read_floats(file, tensor, numbers) != QS_OK)
+        return 1;
+    float min = numbers[0], max = numbers[0];
+    for (size_t i = 0; i < count; i++) {
+        min = numbers[i] < min ? numbers[i] : min;
+        max = numbers[i] > max ? numbers[i] : max;
+    }
+    for (uint32_t i = 0; i < tensor->rank; i++)
+        printf("%llu ", (unsigned long long)tensor->shape[i]);
+    printf("%s %s %016llx\n", min >= -1.0f && max <= 1.0f ? "inside" : "outside",
+           min < max ? "varied" : "flat",
+           (unsigned long long)hash((const uint8_t *)numbers, tensor->size_bytes));
+    free(numbers);
+    qs_safetensors_close(file);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "pixels") == 0)
+        return pixels(argv[2]);
+    if (argc == 8 && strcmp(argv[1], "noise") == 0)
+        return write_input(argv + 2, true);
+    if (argc == 7 && strcmp(argv[1], "input") == 0)
+        return write_input(argv + 2, false);
+    if (argc == 4 && strcmp(argv[1], "values") == 0)
+        return values(argv[2], argv[3]);
+    return 2;
+}

@@ -1,0 +1,127 @@
+# shellcheck shell=bash
+# Devices, models, pictures, recipes. Sourced by test_cli.sh.
+
+run devices
+[ "$status" -eq 0 ] && grep -q UUID out
+report $? 'devices lists one'
+
+run devices --json
+[ "$status" -eq 0 ] && grep -q '"uuid"' out
+report $? 'devices --json'
+uuid=$(sed -n 's/.*"uuid": "\(.*\)".*/\1/p' out | head -n 1)
+
+run inspect --model "$model"
+[ "$status" -eq 0 ] && grep -q '^arena' out && grep -q 'lower bound' out
+report $? 'inspect'
+picture=$(sed -n 's/^picture  *\([0-9]*\) x \([0-9]*\), \([0-9]*\) channels.*/\3 \2 \1/p' out)
+read -r channels height width <<<"$picture"
+labels=$(sed -n 's/^labels  *\([0-9]*\).*/\1/p' out)
+
+run inspect --model "$model" --nodes
+[ "$status" -eq 0 ] && grep -q 'conv_in' out
+report $? 'inspect --nodes'
+
+sample --steps 2 --seed 7 -o one.png
+[ "$status" -eq 0 ] && grep -q 'seed 7' out
+report $? 'sample writes a PNG and prints the seed'
+! grep -q "$(printf '\033\|\r')" err
+report $? 'no escape sequences and no progress where standard error is no terminal'
+"$helper" pixels one.png >pixels.txt 2>err
+report $? 'libpng and stb_image decode the same pixels'
+expected=rgb
+[ "$channels" -eq 4 ] && expected=rgba
+grep -q "^${width}x${height} $expected " pixels.txt
+report $? 'the PNG has the size and the transparency of the model'
+
+sample --steps 2 --seed 7 -o again.png
+cmp -s one.png again.png
+report $? 'the same seed, the same file'
+sample --steps 2 --seed 7 --device "$uuid" -o again.png
+cmp -s one.png again.png
+report $? 'the device by its UUID, the same file'
+sample --steps 2 --seed 8 -o other.png
+! cmp -s one.png other.png
+report $? 'another seed, another file'
+sample --steps 3 --seed 7 -o other.png
+! cmp -s one.png other.png
+report $? 'other steps, another file'
+sample --steps 2 --seed 7 -o - && mv out stdout.png && cmp -s one.png stdout.png &&
+    grep -q 'seed 7' err
+report $? '-o - writes the PNG to standard output and the seed to standard error'
+sample --steps 1 -o random.png
+seed=$(sed -n 's/.* seed \([0-9]*\).*/\1/p' out)
+[ "$status" -eq 0 ] && [ -n "$seed" ]
+report $? 'without --seed a random one, printed'
+
+run metadata one.png
+[ "$status" -eq 0 ] && grep -q '"seed": 7' out && grep -q '"steps": 2' out && grep -q '"device"' out
+report $? 'metadata prints the recipe'
+
+# name = folder of the model in $QUICKSTEP_MODELS, so that the printed command finds it
+repeats() {
+    local command
+    command=$("$quickstep" metadata --command "$1") || return 1
+    # shellcheck disable=SC2030,SC2031
+    (
+        case $model in */*) export QUICKSTEP_MODELS=${model%/*} ;; esac
+        quickstep() { "$quickstep" "$@"; }
+        eval "$command" >out 2>err
+    ) && cmp -s "$1" repeat.png
+}
+repeats one.png
+report $? "metadata's command makes the same file"
+
+label_options=()
+[ "$labels" -gt 1 ] && label_options=(--label 1)
+sample --steps 1 --seed 3 --count 5 --scale 2 "${label_options[@]}" -o five.png
+"$helper" pixels five.png >pixels.txt 2>err && grep -q "^$((width * 6))x$((height * 4)) " pixels.txt
+report $? '--count 5 is a grid of 3 x 2, --scale 2 doubles it'
+repeats five.png
+report $? "a grid's command makes the same file"
+
+sample --steps 1 --seed 3 --count 3 --batch 2 -o 'n %02d.png'
+[ "$status" -eq 0 ] && [ -s 'n 00.png' ] && [ -s 'n 02.png' ] && [ ! -e 'n 03.png' ]
+report $? '%02d: a file each, numbered from 0'
+sample --steps 1 --seed 5 -o single.png
+"$helper" pixels single.png >a.txt && "$helper" pixels 'n 02.png' >b.txt && cmp -s a.txt b.txt
+report $? 'picture 2 of seed 3 is picture 0 of seed 5, in any batch'
+
+sample --steps 2 --seed 7 --count 2 -o two.safetensors
+"$helper" values two.safetensors sample >values.txt 2>err &&
+    grep -q "^2 $channels $height $width inside varied" values.txt
+report $? '.safetensors: sample [2, c, h, w] within [-1, 1]'
+sample --steps 2 --seed 7 --precision f16 -o half.png
+[ "$status" -eq 0 ] && "$helper" pixels half.png >/dev/null
+report $? '--precision f16'
+
+"$helper" noise noise.safetensors 2 "$channels" "$height" "$width" 0
+sample --steps 1 --seed 1 --noise noise.safetensors -o n1.safetensors
+[ "$status" -eq 0 ] && "$helper" values n1.safetensors sample >a.txt && grep -q '^2 ' a.txt
+report $? '--noise: as many pictures as there is noise'
+sample --steps 1 --seed 99 --noise noise.safetensors -o n2.safetensors
+"$helper" values n2.safetensors sample >b.txt && cmp -s a.txt b.txt
+report $? 'one step from given noise does not depend on the seed'
+sample --steps 1 --noise noise.safetensors --count 3 -o x.png
+is_error 2 'noise for 2 pictures'
+report $? '--noise with another --count: exit 2'
+"$helper" noise small.safetensors 1 "$channels" 3 5 0
+sample --noise small.safetensors -o x.png
+is_error 2 'wants'
+report $? '--noise of another size: exit 2'
+
+run grid --model "$model" --steps 1,2 --count 2 --seed 1 --scale 1 -o grid.png
+[ "$status" -eq 0 ] && "$helper" pixels grid.png | grep -q "^$((width * 2))x$((height * 2)) "
+report $? 'grid: rows and columns'
+repeats grid.png
+report $? "a grid command's command makes the same file"
+
+"$helper" input in.safetensors 2 "$channels" "$height" "$width"
+run forward --model "$model" --input in.safetensors --output fwd.safetensors --dump nodes
+[ "$status" -eq 0 ] && "$helper" values fwd.safetensors sample | grep -q "^2 $channels $height $width"
+report $? 'forward'
+"$helper" values nodes/conv_in.safetensors output 2>err | grep -q "^2 [0-9]* $height $width .*varied"
+report $? 'forward --dump writes conv_in'
+
+run bench --model "$model" --repeats 2 --json
+[ "$status" -eq 0 ] && grep -q '"pictures_per_s"' out
+report $? 'bench --json'

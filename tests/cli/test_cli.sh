@@ -1,0 +1,57 @@
+#!/bin/bash
+# The program 'quickstep' from outside, in TAP: test_cli.sh QUICKSTEP HELPER.
+# The model is $QUICKSTEP_TEST_MODEL, or the one the program comes with.
+set -u
+quickstep=$(realpath "$1")
+helper=$(realpath "$2")
+here=$(cd "$(dirname "$0")" && pwd)
+model=${QUICKSTEP_TEST_MODEL-sprites}
+[ "$model" = "${model#*/}" ] || model=$(realpath "$model")
+work=$(mktemp -d "${TMPDIR:-/tmp}/quickstep cli.XXXXXX") # a space, to be met everywhere
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export HOME=$work/home XDG_CACHE_HOME=$work/cache
+mkdir -p "$HOME"
+unset QUICKSTEP_DEBUG
+
+number=0
+report() { # report STATUS NAME: one TAP line; the last command's output is in ./out and ./err
+    number=$((number + 1))
+    if [ "$1" -eq 0 ]; then
+        echo "ok $number - $2"
+    else
+        echo "not ok $number - $2"
+        sed 's/^/# out: /' out 2>/dev/null | head -20
+        sed 's/^/# err: /' err 2>/dev/null | head -20
+    fi
+}
+
+run() { # runs the program with its output in files
+    "$quickstep" "$@" >out 2>err </dev/null
+    status=$?
+}
+
+sample() { run sample --model "$model" "$@"; }
+
+# is_error STATUS TEXT: the last run failed so, with one line "quickstep: ...TEXT...", as the last
+is_error() {
+    [ "$status" -eq "$1" ] && tail -n 1 err | grep -q "^quickstep: .*$2" && [ ! -s out ]
+}
+
+fails() { # fails NAME STATUS TEXT ARGUMENT...
+    local name=$1 expected=$2 text=$3
+    shift 3
+    run "$@"
+    is_error "$expected" "$text"
+    report $? "$name: exit $expected"
+}
+
+no_files() { # nothing in the folder, hidden temporaries neither
+    [ -z "$(ls -A "$1")" ]
+}
+
+. "$here/usage.sh"
+. "$here/pictures.sh"
+. "$here/trouble.sh"
+
+echo "1..$number"

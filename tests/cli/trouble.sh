@@ -1,0 +1,132 @@
+# shellcheck shell=bash
+# Files, streams and signals that do not do what one hopes. Sourced by test_cli.sh.
+
+mkdir empty
+sample --steps 1 -o nosuch/a.png
+is_error 8 'nosuch'
+report $? 'a folder that is not there: exit 8'
+mkdir folder.png
+sample --steps 1 -o folder.png
+is_error 8 'folder.png' && no_files folder.png
+report $? 'a folder in the place of the file: exit 8'
+
+# a limit on the size of files stands for a full disk: the program sees a failing write
+(
+    ulimit -f 0
+    cd empty && exec "$quickstep" sample --model "$model" --steps 1 -o a.png >/dev/null 2>/dev/null
+)
+[ $? -eq 8 ] && no_files empty
+report $? 'no room for a PNG: exit 8, no file'
+(
+    ulimit -f 0
+    cd empty && exec "$quickstep" sample --model "$model" --steps 1 -o a.safetensors >/dev/null 2>&1
+)
+[ $? -eq 8 ] && no_files empty
+report $? 'no room for a safetensors file: exit 8, no file'
+cp one.png kept.png
+(
+    ulimit -f 0
+    exec "$quickstep" sample --model "$model" --steps 1 -o kept.png >/dev/null 2>/dev/null
+)
+[ $? -eq 8 ] && cmp -s one.png kept.png
+report $? 'no room: the file that was there stays as it was'
+
+if [ "$(id -u)" -ne 0 ]; then
+    mkdir locked && chmod a-w locked
+    sample --steps 1 -o locked/a.png
+    is_error 8 'locked'
+    report $? 'a read-only folder: exit 8'
+    chmod u+w locked
+fi
+
+"$quickstep" sample --model "$model" --steps 1 -o - >/dev/full 2>err
+[ $? -eq 8 ]
+report $? 'standard output is full: exit 8'
+{
+    sleep 0.3
+    "$quickstep" sample --model "$model" --steps 1 -o - 2>err
+    echo $? >pipe_status
+} | true
+[ "$(cat pipe_status)" -eq 8 ]
+report $? 'standard output is a closed pipe: exit 8'
+{
+    sleep 0.3
+    "$quickstep" --help 2>err
+    echo $? >pipe_status
+} | true
+[ "$(cat pipe_status)" -eq 8 ]
+report $? 'help into a closed pipe: exit 8'
+
+"$helper" noise nan.safetensors 1 "$channels" "$height" "$width" 1
+(cd empty && exec "$quickstep" sample --model "$model" --steps 1 --noise ../nan.safetensors -o a.png) \
+    >out 2>err
+status=$?
+is_error 7 '' && no_files empty
+report $? 'NaN: exit 7, no file'
+
+fails 'a model that is not there' 3 'nosuchmodel' sample --model nosuchmodel -o a.png
+mkdir bad && echo '{' >bad/model_index.json
+fails 'a bad model' 3 'bad' sample --model ./bad -o a.png
+fails 'a model that is a file' 3 '' sample --model ./one.png -o a.png
+fails 'a device that is not there' 4 'nosuchdevice' \
+    sample --model "$model" --device nosuchdevice -o a.png
+VK_ICD_FILENAMES=/nonexistent VK_DRIVER_FILES=/nonexistent run devices
+is_error 4 ''
+report $? 'no driver: exit 4'
+
+echo 'no PNG' >text.png
+fails 'metadata of a text' 1 'not a PNG' metadata text.png
+fails 'metadata of nothing' 1 'nosuch.png' metadata nosuch.png
+head -c 40 one.png >short.png
+fails 'metadata of a stump' 1 'short.png' metadata short.png
+survived=0
+size=$(stat -c %s one.png)
+for offset in $(seq 8 7 "$((size < 700 ? size - 1 : 700))"); do
+    cp one.png flipped.png
+    printf '\377' | dd of=flipped.png bs=1 seek="$offset" conv=notrunc status=none
+    run metadata flipped.png
+    [ "$status" -le 1 ] || survived=1
+done
+report $survived 'metadata of damaged files: exit 0 or 1'
+
+# signals at many moments: from the start to the middle of the drawing
+rm -rf empty && mkdir empty
+signal_at() { # signal_at SIGNAL STATUS DELAY
+    local pid start end status
+    (cd empty && exec "$quickstep" sample --model "$model" --steps 1024 --count 64 -o a.png) \
+        >/dev/null 2>err &
+    pid=$!
+    sleep "$3"
+    start=$(date +%s%N)
+    kill -s "$1" "$pid"
+    wait "$pid" 2>/dev/null
+    status=$?
+    end=$(date +%s%N)
+    [ "$status" -eq "$2" ] && [ $((end - start)) -lt 1000000000 ] && no_files empty
+}
+# a signal before the program has set its handler ends it in the shell's way, with the same status
+for delay in 0.02 0.05 0.1 0.2 0.3 0.5 0.8 1.2; do
+    signal_at INT 130 $delay || [ $delay = 0.02 ]
+    report $? "SIGINT after $delay s: exit 130 within a second, no file"
+    signal_at TERM 143 $delay
+    report $? "SIGTERM after $delay s: exit 143 within a second, no file"
+done
+
+# surroundings
+(unset HOME && XDG_CACHE_HOME=relative exec "$quickstep" sample --model "$model" --steps 1 -o a.png \
+    >out 2>err)
+report $? 'HOME unset, XDG_CACHE_HOME relative'
+odd=$(printf 'odd \377 name')
+mkdir "$odd"
+sample --steps 2 --seed 7 -o "$odd/a.png"
+[ "$status" -eq 0 ] && cmp -s one.png "$odd/a.png"
+report $? 'a path with spaces that is not UTF-8'
+if command -v script >/dev/null; then
+    command_line="$(printf '%q ' "$quickstep" sample --model "$model" --steps 3 -o a.png)"
+    TERM=xterm script -qec "$command_line" /dev/null >out </dev/null
+    grep -q 'step 3 of 3' out && ! grep -q "$(printf '\033')" out
+    report $? 'a terminal shows progress, without escape sequences'
+    TERM=dumb script -qec "$command_line" /dev/null >out </dev/null
+    ! grep -q 'step 3 of 3' out
+    report $? 'a dumb terminal does not'
+fi

@@ -1,0 +1,32 @@
+/* libFuzzer: one of a model's three JSON files, chosen by the first byte. */
+#include "model/config_reader.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+{
+    if (count == 0)
+        return 0;
+    json_t *root = json_loadb((const char *)bytes + 1, count - 1, JSON_REJECT_DUPLICATES, NULL);
+    if (!json_is_object(root)) {
+        json_decref(root);
+        return 0;
+    }
+    model_config config = {.unet = {.num_class_embeds = 5, .out_channels = 4}};
+    qs_status status = QS_OK;
+    switch (bytes[0] % 3) {
+    case 0: status = config_parse_unet("unet", root, &config.unet); break;
+    case 1: status = config_parse_scheduler("scheduler", root, &config.scheduler); break;
+    case 2: status = config_parse_index("index", root, &config); break;
+    }
+    if (status != QS_OK && status != QS_ERROR_MODEL)
+        abort();
+    for (uint32_t i = 0; status == QS_OK && i < config.label_count; i++)
+        if (!config.labels[i])
+            abort();
+    model_config_finish(&config);
+    json_decref(root);
+    return 0;
+}

@@ -1,0 +1,278 @@
+#!/bin/bash
+# quickstep-view on a virtual display, with real mouse and key events. TAP on standard output.
+#
+#     viewer_test.sh PATH/quickstep-view MODEL_FOLDER PATH/faults.so
+#
+# Needs Xvfb, xdotool and ImageMagick; without them the test is skipped. Validation is on,
+# and the viewer exits 1 after any message of it, so every "exit status 0" below is also
+# "0 messages". Sees the viewer only as a person does (screen, files, exit status) and through the
+# lines of --report (README.md).
+set -u
+viewer=$(realpath "$1")
+model=$(realpath "$2")
+faults=$(realpath "$3")
+work=$(mktemp -d)
+number=0
+failed=0
+pid=
+server=
+
+finish() {
+    [ -n "$pid" ] && kill "$pid" 2>/dev/null
+    [ -n "$server" ] && kill "$server" 2>/dev/null
+    rm -rf "$work"
+}
+trap finish EXIT
+
+for tool in Xvfb xdotool import compare; do
+    if ! command -v $tool >/dev/null; then
+        echo "1..0 # SKIP $tool is not installed"
+        exit 0
+    fi
+done
+
+# ok STATUS NAME: one line of TAP, and what the viewer said where it fails
+ok() {
+    number=$((number + 1))
+    if [ "$1" = 0 ]; then
+        echo "ok $number - $2"
+    else
+        failed=$((failed + 1))
+        echo "not ok $number - $2"
+        { grep -v -e '^widget' -e '^layout' out | tail -n 5; tail -n 5 err; } 2>/dev/null | sed 's/^/# /'
+    fi
+}
+
+if [ ! -e "$model/model_index.json" ]; then
+    echo "1..0 # SKIP there is no model in $model"
+    exit 0
+fi
+
+cd "$work" || exit 1
+export QUICKSTEP_DEBUG=validate,sync LC_ALL=C XDG_CACHE_HOME=$work/cache
+mkfifo display
+Xvfb -displayfd 3 -screen 0 1200x860x24 -nolisten tcp 3>display 2>xvfb.log &
+server=$!
+read -r display_number <display
+export DISPLAY=:$display_number
+
+start() { # start OPTION...
+    : >out
+    : >err
+    "$viewer" --model "$model" --size 1100x760 --seed 5 --report "$@" >out 2>err &
+    pid=$!
+}
+
+stop() { # waits for the end; its exit status
+    local status
+    for _ in $(seq 100); do
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.1
+    done
+    kill -9 "$pid" 2>/dev/null && echo "# did not end by itself"
+    wait "$pid"
+    status=$?
+    pid=
+    return $status
+}
+
+# await SECONDS PATTERN [LINE]: until a line of the report after number LINE matches
+await() {
+    local turns=$(($1 * 20))
+    for _ in $(seq $turns); do
+        tail -n "+$((${3:-0} + 1))" out | grep -q "$2" && return 0
+        kill -0 "$pid" 2>/dev/null || return 1
+        sleep 0.05
+    done
+    return 1
+}
+
+lines() { wc -l <out; }
+rect() { awk -v name="$1" '$1 == "widget" && $2 == name { r = $3 " " $4 " " $5 " " $6 } END { print r }' out; }
+middle() { rect "$1" | awk '{ printf "%d %d", $1 + $3 / 2, $2 + $4 / 2 }'; }
+move() { xdotool mousemove $(middle "$1"); sleep 0.1; }
+click() { move "$1"; xdotool mousedown 1 sleep 0.1 mouseup 1; }
+look() { # look WIDGET FILE: what the screen shows there
+    read -r x y w h <<<"$(rect "$1")"
+    sleep 0.4 # presented
+    import -silent -window root -crop "${w}x$h+$x+$y" +repage "$2"
+}
+# how many pixels differ
+differing() { compare -metric AE "$1" "$2" null: 2>&1 | sed 's/[^0-9].*//'; }
+cpu_ticks() { awk '{ print $14 + $15 }' "/proc/$pid/stat"; }
+cpu_percent() { # over SECONDS
+    local before
+    before=$(cpu_ticks)
+    sleep "$1"
+    echo $((($(cpu_ticks) - before) * 100 / ($(getconf CLK_TCK) * $1)))
+}
+
+# --- a picture, and the slider with the mouse
+start --steps 4
+await 20 '^picture 1 steps=4 seed=5 '
+ok $? "draws the picture it was asked for"
+await 5 '^layout end'
+xdotool mousemove 3 3
+look picture four.png
+look readout four_readout.png
+colors=$(identify -format %k four.png)
+[ "$colors" -gt 4 ]
+ok $? "the picture is on the screen ($colors colours)"
+
+at=$(lines)
+click notch.1
+await 10 'steps=1 seed=5 ' "$at"
+ok $? "a click on notch 1 draws with one step"
+xdotool mousemove 3 3
+look picture one.png
+look readout one_readout.png
+changed=$(differing four.png one.png)
+[ "$changed" -gt 50 ]
+ok $? "the picture changed ($changed pixels)"
+changed=$(differing four_readout.png one_readout.png)
+[ "$changed" -gt 20 ]
+ok $? "the readout of the steps changed ($changed pixels)"
+
+at=$(lines)
+move notch.1
+xdotool mousedown 1
+for notch in 2 3 5 7 6 4; do
+    move notch.$notch
+done
+xdotool mouseup 1
+xdotool mousemove 3 3
+await 10 'steps=4 seed=5 ' "$at"
+ok $? "dragging to notch 4 draws with four steps"
+sleep 0.5
+tail -n "+$((at + 1))" out | grep '^picture' | tail -n 1 | grep -q steps=4
+ok $? "the newest value wins"
+look picture again.png
+changed=$(differing four.png again.png)
+[ "$changed" = 0 ]
+ok $? "and the picture is the first one again, pixel for pixel ($changed differ)"
+
+# --- keys
+at=$(lines)
+xdotool key Right
+await 10 'steps=5 seed=5 ' "$at"
+ok $? "the right arrow adds a step"
+at=$(lines)
+xdotool key Left
+await 10 'steps=4 seed=5 ' "$at"
+ok $? "the left arrow takes one away"
+xdotool key s
+await 5 '^note saved '
+file=$(sed -n 's/^note saved //p' out)
+identify "$file" 2>/dev/null | grep -q PNG && grep -q '"seed": 5' "$file"
+ok $? "S saves a PNG with its recipe"
+at=$(lines)
+xdotool key r
+await 10 '^picture .*check=ok' "$at"
+tail -n "+$((at + 1))" out | grep '^picture' | grep -qv 'seed=5 '
+ok $? "R takes a new seed"
+at=$(lines)
+xdotool key space
+for _ in $(seq 100); do
+    played=$(tail -n "+$((at + 1))" out | grep -c '^picture')
+    [ "$played" -ge 3 ] && break
+    sleep 0.1
+done
+xdotool key space
+[ "$played" -ge 3 ]
+ok $? "space plays ($played pictures)"
+sleep 1.5
+busy=$(cpu_percent 2)
+[ "$busy" -lt 5 ]
+ok $? "space pauses, and then nothing is computed ($busy % of a core)"
+
+# --- another batch: the session is made anew
+at=$(lines)
+click batch.4
+await 20 'count=4 ' "$at"
+ok $? "four pictures at a time"
+
+# --- sizes
+window=$(xdotool search --name '^Quickstep' | head -n 1)
+RANDOM=7
+xdotool key space
+for size in 1 1 300 2 1100 1 1 700 40 40 640 480; do
+    sizes="${sizes:-} $size"
+done
+set -- $sizes
+while [ $# -gt 1 ]; do
+    xdotool windowsize "$window" "$1" "$2"
+    shift 2
+    sleep 0.1
+done
+for _ in $(seq 40); do
+    xdotool windowsize "$window" $((RANDOM % 1199 + 1)) $((RANDOM % 859 + 1))
+    sleep 0.02
+done
+xdotool key space
+at=$(lines)
+xdotool windowsize "$window" 1000 700
+await 10 '^layout 1000 700' "$at"
+ok $? "resized 46 times while it plays"
+sleep 1
+xdotool mousemove 3 3
+look picture small.png
+colors=$(identify -format %k small.png)
+[ "$colors" -gt 4 ]
+ok $? "and the picture is still there"
+
+# --- minimised, as far as that goes without a window manager
+xdotool key space
+xdotool windowunmap "$window"
+sleep 2
+at=$(lines)
+busy=$(cpu_percent 2)
+[ "$busy" -lt 5 ] && [ "$(lines)" = "$at" ]
+ok $? "minimised, it makes nothing ($busy % of a core)"
+xdotool windowmap "$window"
+await 10 '^picture' "$at"
+ok $? "restored, it plays on"
+xdotool mousemove 300 300 key Escape
+stop
+ok $? "Escape leaves in the middle of it, exit status 0"
+grep -i validation err | sed 's/^/# /'
+
+# --- closed at any time
+for after in 0.05 0.3 0.7 0.9 1.1 1.3 1.7 2.2; do
+    start --play --exit-after $after --steps 8
+    stop || break
+done
+[ $after = 2.2 ]
+ok $? "closed after 0.05 to 2.2 seconds, exit status 0 each time"
+
+# --- displays that refuse (faults.c): ten times in a row is survived, for ever is an error
+weather() { # weather STATUS NAME FAULTS: what the viewer makes of it
+    : >out
+    : >err
+    LD_PRELOAD=$faults FAULTS=$3 "$viewer" --model "$model" --report --play --exit-after 1.6 >out 2>err
+    local status=$?
+    grep -q '^fault' err && [ $status = "$1" ]
+    ok $? "$2: exit status $status"
+}
+weather 0 "acquire says OUT_OF_DATE ten times" "acquire -1000001004 4 10"
+weather 0 "acquire says SUBOPTIMAL ten times" "acquire 1000001003 4 10"
+weather 0 "acquire says TIMEOUT ten times" "acquire 2 4 10"
+weather 0 "acquire says SURFACE_LOST ten times" "acquire -1000000000 4 10"
+weather 0 "present says OUT_OF_DATE ten times" "present -1000001004 4 10"
+weather 0 "present says SUBOPTIMAL for ever" "present 1000001003 4 1000000"
+weather 0 "present says SURFACE_LOST ten times" "present -1000000000 4 10"
+weather 1 "acquire says OUT_OF_DATE for ever" "acquire -1000001004 4 1000000"
+weather 6 "the device is lost" "present -4 6 1000000"
+
+# --- refusals
+DISPLAY='' "$viewer" --model "$model" >out 2>err
+[ $? = 4 ] && grep -q 'quickstep sample' err
+ok $? "without a display: exit status 4, and advice"
+"$viewer" --model "$model" --steps 20 >out 2>err
+[ $? = 2 ] && grep -q -- '--steps' err
+ok $? "a step count that is no notch: exit status 2"
+"$viewer" --nonsense >out 2>err
+[ $? = 2 ]
+ok $? "an unknown option: exit status 2"
+
+echo "1..$number"
+[ $failed = 0 ]

@@ -1,0 +1,111 @@
+# shellcheck shell=sh
+# What the project needs from Debian 12, in one place. Sourced by tools/run and tools/test.
+#
+# A line is "CHECK PACKAGE": the package is asked of apt only when the check fails, so that nothing
+# is touched where everything is there, wherever it came from.
+#     command:NAME  on the PATH        module:NAME  known to pkg-config
+#     header:NAME   found by cc        header++:NAME  found by c++
+#     file:PATH     exists (a shell pattern)
+
+build_needs='
+command:gcc                gcc
+header:stdio.h             libc6-dev
+command:pkg-config         pkg-config
+command:meson              meson
+command:ninja              ninja-build
+command:glslangValidator   glslang-tools
+command:spirv-val          spirv-tools
+module:vulkan              libvulkan-dev
+header:volk.h              libvulkan-volk-dev
+module:jansson             libjansson-dev
+module:libpng              libpng-dev
+module:popt                libpopt-dev
+command:g++                g++
+module:glfw3               libglfw3-dev
+header++:imgui/imgui.h       libimgui-dev
+file:/*/share/vulkan/icd.d/*.json  mesa-vulkan-drivers
+'
+
+test_needs='
+module:cmocka              libcmocka-dev
+file:/usr/share/vulkan/explicit_layer.d/VkLayer_khronos_validation.json  vulkan-validationlayers
+header:stb/stb_image.h     libstb-dev
+command:Xvfb               xvfb
+command:xauth              xauth
+command:xdotool            xdotool
+'
+
+# A driver's description may also lie in /etc or be named in the environment.
+has_file() {
+    case $1 in
+    */icd.d/*)
+        [ -n "${VK_DRIVER_FILES-}${VK_ICD_FILENAMES-}" ] && return 0
+        set -- /usr/share/vulkan/icd.d/*.json /usr/local/share/vulkan/icd.d/*.json \
+            /etc/vulkan/icd.d/*.json
+        ;;
+    esac
+    for file do
+        [ -e "$file" ] && return 0
+    done
+    return 1
+}
+
+is_there() {
+    case $1 in
+    command:*) command -v "${1#*:}" >/dev/null 2>&1 ;;
+    module:*) pkg-config --exists "${1#*:}" 2>/dev/null ;;
+    header:*) printf '#include <%s>\n' "${1#*:}" | cc -E -x c - >/dev/null 2>&1 ;;
+    header++:*) printf '#include <%s>\n' "${1#*:}" | c++ -E -x c++ - >/dev/null 2>&1 ;;
+    file:*) has_file "${1#*:}" ;;
+    esac
+}
+
+# Prints the packages whose checks fail.
+missing_packages() {
+    printf '%s\n' "$1" | while read -r check package; do
+        [ -z "$check" ] || is_there "$check" || printf '%s ' "$package"
+    done
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null 2>&1; then
+        sudo "$@"
+    else
+        echo "This needs root, and there is no sudo: $*" >&2
+        return 1
+    fi
+}
+
+# install_missing NEEDS: asks apt for what is missing, and for nothing if nothing is.
+install_missing() {
+    packages=$(missing_packages "$1")
+    [ -z "$packages" ] && return 0
+    if ! command -v apt-get >/dev/null 2>&1; then
+        echo "Missing, and there is no apt-get to install it; as Debian's packages: $packages" >&2
+        return 1
+    fi
+    echo "Installing with apt: $packages" >&2
+    # An update that fails in part is no reason to stop: what is needed may be known already.
+    as_root apt-get update -qq || echo "apt-get update failed; going on with the known lists" >&2
+    # shellcheck disable=SC2086  # a list of words
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        $packages >&2 || return 1
+    packages=$(missing_packages "$1")
+    [ -z "$packages" ] && return 0
+    echo "Installed, but not found by the checks in tools/lib/install.sh: $packages" >&2
+    return 1
+}
+
+# configure FOLDER OPTION...: a meson build folder; made anew where it cannot be brought up to date
+# (the tree was moved, another meson).
+configure() {
+    folder=$1
+    shift
+    if [ -f "$folder/build.ninja" ]; then
+        ninja -C "$folder" build.ninja >/dev/null 2>&1 && return 0
+        rm -rf "$folder"
+    fi
+    meson setup "$folder" "$@"
+}
