@@ -25,7 +25,9 @@ typedef struct qs_tensor {
     qs_dtype dtype;
     uint32_t rank;
     uint64_t shape[QS_RANK_MAX];
-    const void *data; /* little endian, row major */
+    /* Little endian, row major. Of an opened file: in the mapping, perhaps unaligned; if somebody
+     * truncates the file, touching it is SIGBUS, where qs_safetensors_read_floats is an error. */
+    const void *data;
     size_t size_bytes;
 } qs_tensor;
 
@@ -34,11 +36,13 @@ typedef struct qs_safetensors qs_safetensors;
 QS_API const char *qs_dtype_name(qs_dtype dtype); /* "F32" */
 QS_API size_t qs_dtype_size_bytes(qs_dtype dtype);
 
-/* Maps the file. Names and data stay valid until close. */
+/* Maps the file. Names and data stay valid until close. Refused beside what breaks the format: a
+ * header over 1 MiB, over 8,192 tensors, a rank over 8, a name over 512 bytes or with control
+ * characters, dtypes not listed above. */
 QS_API qs_status qs_safetensors_open(const char *path, qs_safetensors **file);
 QS_API void qs_safetensors_close(qs_safetensors *file);
 QS_API size_t qs_safetensors_count(const qs_safetensors *file);
-QS_API const qs_tensor *qs_safetensors_at(const qs_safetensors *file, size_t index);
+QS_API const qs_tensor *qs_safetensors_at(const qs_safetensors *file, size_t index); /* by position */
 QS_API const qs_tensor *qs_safetensors_find(const qs_safetensors *file, const char *name); /* or NULL */
 QS_API const char *qs_safetensors_metadata(const qs_safetensors *file, const char *key);   /* or NULL */
 
@@ -48,7 +52,7 @@ QS_API qs_status qs_safetensors_read_floats(const qs_safetensors *file, const qs
                                             float *values);
 
 /* Writes a new file or none: a temporary beside it, renamed at the end. metadata: key, value,
- * key, value, ..., NULL; or NULL. QS_ERROR_WRITE. */
+ * key, value, ..., NULL; or NULL. The data is laid out in the order given. QS_ERROR_WRITE. */
 QS_API qs_status qs_safetensors_write(const char *path, const qs_tensor *tensors, size_t count,
                                       const char *const *metadata);
 

@@ -8,9 +8,9 @@
  *   labels   u32 [n]
  *   latent   f32 [n, h, w, c]
  *   frame    u32 [n, h, w]: RGBA8
- *   report   u32 [1 or n, 1, 1, 4], for the batch or for each picture, of the values that are
- *            neither NaN nor Inf: NaN and Inf count; min, max as ordered integers (report_float());
- *            the bits of the largest distance from the picture's first pixel (0: one flat colour)
+ *   report   u32 [n, 1, 1, REPORT_WORDS], of each picture: NaN and Inf count; min, max of the
+ *            other values as ordered integers (report_float()); the bits of the largest distance
+ *            from the picture's first pixel (0: one flat colour)
  */
 #ifndef QS_SAMPLER_STATE_H
 #define QS_SAMPLER_STATE_H
@@ -19,7 +19,9 @@
 #include "core/half.h"
 #include "lib/recipe.h" /* struct Recipe, struct SamplerRow: compiled by C and GLSL */
 
-/* Report words 1 and 2, ordered() of decode.comp, as floats; NaN if there was no finite value. */
+enum { REPORT_BAD, REPORT_MIN, REPORT_MAX, REPORT_DEVIATION, REPORT_WORDS };
+
+/* REPORT_MIN and REPORT_MAX, ordered() of decode.comp, as floats; NaN if there was no finite value. */
 static inline float report_float(uint32_t ordered)
 {
     return float_from_bits(ordered & 0x80000000u ? ordered & 0x7fffffffu : ~ordered);

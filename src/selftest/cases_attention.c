@@ -24,7 +24,7 @@ static void case_random(selftest *suite, dtype storage, uint32_t seed)
     test_slice_output(&t, y);
     reference expected = reference_like(&t, y);
     reference_attention(&expected, test_reference(&t, qkv), heads, scale);
-    test_expect(&t, y, &expected, test_limit(&t, 1e-6, 1e-5, 16));
+    test_expect(&t, y, &expected, test_limit(&t, 1e-11, 3e-7, 16));
     test_end(&t);
 }
 
@@ -83,7 +83,7 @@ static void case_repeats(selftest *suite, dtype storage)
     const tensor_id y = op_attention(&t.graph, "y", &(attention_params){ qkv, 2, 0.25f });
     reference expected = reference_like(&t, y);
     reference_attention(&expected, test_reference(&t, qkv), 2, 0.25);
-    test_expect(&t, y, &expected, test_limit(&t, 1e-6, 1e-5, 16));
+    test_expect(&t, y, &expected, test_limit(&t, 1e-11, 3e-7, 16));
     test_end(&t);
 }
 

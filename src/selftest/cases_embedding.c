@@ -26,7 +26,7 @@ static void case_time(selftest *suite, dtype storage, uint32_t seed)
     test_slice_output(&t, y);
     reference expected = reference_like(&t, y);
     reference_time_embedding(&expected, test_reference(&t, time), &params);
-    test_limits limits = test_limit(&t, 1e-7, 1e-5, 0);
+    test_limits limits = test_limit(&t, 1e-11, 3e-7, 0);
     limits.absolute = 5e-7;
     if (channels < 4) /* relative: all may be as good as zero */
         limits.nmse = 1;
@@ -59,7 +59,7 @@ static void case_class(selftest *suite, dtype storage, uint32_t seed)
             expected.value[i * c + j] = test_reference(&t, x)->value[i * c + j] + row;
             expected.magnitude[i * c + j] = fabs(expected.value[i * c + j]);
         }
-    test_expect(&t, y, &expected, test_limit(&t, 1e-7, 1e-5, 1));
+    test_expect(&t, y, &expected, test_limit(&t, 1e-12, 3e-7, 1));
     test_end(&t);
 }
 
@@ -81,7 +81,7 @@ static void case_class_outside(selftest *suite, dtype storage)
         expected.value[j] = j < 8 ? test_reference(&t, x)->value[j] + table[16 + j] : NAN;
         expected.magnitude[j] = fabs(expected.value[j]);
     }
-    test_expect(&t, y, &expected, test_limit(&t, 1e-7, 1e-5, 1));
+    test_expect(&t, y, &expected, test_limit(&t, 1e-12, 3e-7, 1));
     test_end(&t);
 }
 

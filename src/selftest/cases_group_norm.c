@@ -48,12 +48,7 @@ static void run_case(selftest *suite, dtype storage, const norm_case *p, const c
         test_fill_normal(&t, scale_shift, 0, 0.5);
     }
     t.repeats = p->repeats;
-    /* x - mean loses (mean / sigma) times the rounding of x; a group of few values with hardly any
-     * deviation has 1 / sqrt(eps) = 300 instead */
-    test_limits limits = test_limit(&t, 1e-7, 1e-5, 64);
-    if (p->mean / p->sigma > 10)
-        limits.absolute = 1e-4;
-    expect_norm(&t, x, scale_shift, p, limits);
+    expect_norm(&t, x, scale_shift, p, test_limit(&t, 1e-10, 3e-7, 64));
     test_end(&t);
 }
 
@@ -114,7 +109,7 @@ static void case_large(selftest *suite, dtype storage, uint32_t size, double sig
         .eps = 1e-12f });
     reference expected = reference_like(&t, *y);
     reference_group_norm(&expected, test_reference(&t, x), &norm);
-    test_limits limits = test_limit(&t, 1e-7, 1e-5, 8);
+    test_limits limits = test_limit(&t, 1e-9, 3e-7, 8);
     limits.absolute = 1e-2;
     test_expect(&t, *y, &expected, limits);
     if (!outlier) {
@@ -135,6 +130,11 @@ void cases_group_norm(selftest *suite)
             case_large(suite, storage, size, storage == DTYPE_F16 ? 10 : 1e3, false);
         }
         case_large(suite, storage, 64, 1, true);
+        /* where eps decides: hardly any deviation, and none */
+        run_case(suite, storage, &(norm_case){ .n = 1, .h = 7, .w = 5, .c = 40, .groups = 8,
+            .sigma = 2e-3 }, " deviation 0.002");
+        run_case(suite, storage, &(norm_case){ .n = 1, .h = 7, .w = 5, .c = 40, .groups = 8,
+            .mean = 1, .sigma = 0 }, " constant");
         run_case(suite, storage, &(norm_case){ .n = 2, .h = 16, .w = 16, .c = 96, .groups = 32,
             .scale_shift = true, .silu = true, .sigma = 1, .repeats = 100 }, " 100 times");
         run_case(suite, storage, &(norm_case){ .n = 1, .h = 2, .w = 3, .c = 1280, .groups = 1,

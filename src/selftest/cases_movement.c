@@ -24,7 +24,7 @@ static tensor_id filled(test *t, const char *name, shape s, double sigma)
 
 static void expect(test *t, tensor_id y, const reference *expected, bool exact, double factor)
 {
-    test_limits limits = test_limit(t, 1e-7, 1e-5, factor);
+    test_limits limits = test_limit(t, 1e-12, 3e-7, factor);
     limits.exact = exact;
     test_expect(t, y, expected, limits);
 }
@@ -82,7 +82,7 @@ static void case_silu_extremes(selftest *suite, dtype storage)
     for (uint32_t i = 0; i < count; ++i)
         if (fabs(expected.value[i]) < 1e-30) /* may be flushed to zero */
             expected.magnitude[i] = 1e-36;
-    test_limits limits = test_limit(&t, 1e-7, 1e-5, 8);
+    test_limits limits = test_limit(&t, 1e-12, 3e-7, 8);
     limits.absolute = 2e-37; /* exp(-88) is 6e-39, a subnormal that a device may flush */
     test_expect(&t, y, &expected, limits);
     test_end(&t);

@@ -18,7 +18,7 @@
  *         test_slice_output(&t, y);
  *         reference expected = reference_like(&t, y);
  *         reference_silu(&expected, test_reference(&t, x));
- *         test_expect(&t, y, &expected, test_limit(&t, 1e-7, 1e-5, 8));
+ *         test_expect(&t, y, &expected, test_limit(&t, 1e-12, 3e-7, 8));
  *         test_end(&t);
  *     }
  *

@@ -68,7 +68,7 @@ static void build_decode(qs_session *s, verb *v)
     init_graph(s, v);
     const tensor_id latent = latent_state(g, size);
     const tensor_id frame = graph_state(g, "frame", DTYPE_U32, size.n, size.h, size.w, 1);
-    const tensor_id report = graph_state(g, "report", DTYPE_U32, 1, 1, 1, REPORT_WORDS);
+    const tensor_id report = graph_state(g, "report", DTYPE_U32, size.n, 1, 1, REPORT_WORDS);
     op_decode(g, "decode", latent, frame, report, s->model->config.premultiplied_alpha);
 }
 
@@ -113,7 +113,8 @@ static qs_status create_slots(qs_session *s)
     for (int i = 0; i < FRAME_SLOTS; ++i) {
         const uint64_t bytes = (uint64_t)size.n * size.h * size.w * 4;
         s->frames[i].pixels = (gpu_slice){ &s->frame_memory, take(&used, bytes), bytes };
-        s->frames[i].report = (gpu_slice){ &s->frame_memory, take(&used, REPORT_WORDS * 4), REPORT_WORDS * 4 };
+        const uint64_t report_bytes = (uint64_t)size.n * REPORT_WORDS * 4;
+        s->frames[i].report = (gpu_slice){ &s->frame_memory, take(&used, report_bytes), report_bytes };
     }
     const qs_status status = gpu_buffer_create(s->device, GPU_READBACK, used, "frames", &s->frame_memory);
     if (status != QS_OK)

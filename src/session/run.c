@@ -204,44 +204,36 @@ qs_status qs_session_wait(qs_session *s, uint32_t timeout_ms)
 
 /* ---- frame --------------------------------------------------------------------------------------- */
 
-/* A picture whose values barely differ: standard deviation below 2 of 255. */
-static bool is_flat(const uint8_t *rgba, size_t byte_count)
+/* Two of 255 levels, in the latent's units: a picture that differs less from its first pixel
+ * everywhere is one flat colour. */
+static const float FLAT_DISTANCE = 2.0f * 2.0f / 255.0f;
+
+static const uint32_t *picture_report(const qs_session *s, const frame_slot *slot, uint32_t index)
 {
-    double sum = 0, squares = 0;
-    for (size_t i = 0; i < byte_count; ++i) {
-        sum += rgba[i];
-        squares += (double)rgba[i] * rgba[i];
+    const char *memory = s->frame_memory.mapped;
+    return (const uint32_t *)(const void *)(memory + slot->report.offset) + (size_t)index * REPORT_WORDS;
+}
+
+static qs_status check_picture(const qs_frame *f, uint32_t index, const uint32_t *report)
+{
+    const unsigned long long seed = f->seed + index;
+    if (report[REPORT_BAD] > 0)
+        return qs_error(QS_ERROR_PICTURE, "picture %u of %u (seed %llu, %u steps) has %u NaN or Inf values",
+                        index + 1, f->count, seed, f->steps, report[REPORT_BAD]);
+    if (float_from_bits(report[REPORT_DEVIATION]) < FLAT_DISTANCE)
+        return qs_error(QS_ERROR_PICTURE, "picture %u of %u (seed %llu, %u steps) is one flat colour",
+                        index + 1, f->count, seed, f->steps);
+    return QS_OK;
+}
+
+/* The message is that of the first bad picture. */
+static qs_status check_frame(const qs_session *s, const frame_slot *slot)
+{
+    for (uint32_t i = 0; i < slot->frame.count; ++i) {
+        const qs_status status = check_picture(&slot->frame, i, picture_report(s, slot, i));
+        if (status != QS_OK)
+            return status;
     }
-    const double mean = sum / (double)byte_count;
-    return squares / (double)byte_count - mean * mean < 2.0 * 2.0;
-}
-
-/* decode.comp keeps floats as integers of the same order, for atomicMin and atomicMax */
-static float float_from_ordered(uint32_t ordered)
-{
-    const uint32_t bits = ordered & 0x80000000u ? ordered & 0x7fffffffu : ~ordered;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static qs_status check_picture(const qs_frame *f, uint32_t index)
-{
-    const size_t colour_bytes = (size_t)f->width * f->height * 4;
-    if (!is_flat(f->pixels + index * colour_bytes, colour_bytes))
-        return QS_OK;
-    return qs_error(QS_ERROR_PICTURE, "picture %u of %u (seed %llu) is flat: every pixel has the same colour",
-                    index + 1, f->count, (unsigned long long)(f->seed + index));
-}
-
-static qs_status check_frame(const qs_frame *f)
-{
-    if (f->bad_count > 0)
-        return qs_error(QS_ERROR_PICTURE, "the picture (seed %llu, %u steps) has %u NaN or Inf values",
-                        (unsigned long long)f->seed, f->steps, f->bad_count);
-    for (uint32_t i = 0; i < f->count; ++i)
-        if (check_picture(f, i) != QS_OK)
-            return QS_ERROR_PICTURE;
     return QS_OK;
 }
 
@@ -249,15 +241,18 @@ static qs_status check_frame(const qs_frame *f)
 static void finish_frame(qs_session *s, frame_slot *slot)
 {
     qs_frame *f = &slot->frame;
-    uint32_t report[REPORT_WORDS];
-    const char *memory = s->frame_memory.mapped;
-    memcpy(report, memory + slot->report.offset, sizeof report);
-    f->pixels = (const uint8_t *)memory + slot->pixels.offset;
-    f->bad_count = report[0];
-    f->min_value = float_from_ordered(report[1]);
-    f->max_value = float_from_ordered(report[2]);
+    f->pixels = (const uint8_t *)s->frame_memory.mapped + slot->pixels.offset;
+    f->bad_count = 0;
+    f->min_value = INFINITY;
+    f->max_value = -INFINITY;
+    for (uint32_t i = 0; i < f->count; ++i) {
+        const uint32_t *report = picture_report(s, slot, i);
+        f->bad_count += report[REPORT_BAD];
+        f->min_value = fminf(f->min_value, report_float(report[REPORT_MIN]));
+        f->max_value = fmaxf(f->max_value, report_float(report[REPORT_MAX]));
+    }
     f->latency_ms = now_ms() - slot->begin_ms;
-    f->check = check_frame(f);
+    f->check = check_frame(s, slot);
 }
 
 qs_status qs_session_frame(qs_session *s, qs_frame *frame)
@@ -331,7 +326,7 @@ qs_status qs_session_render(qs_session *s, const qs_recipe *r, qs_progress_fn pr
     if (debug_get()->time)
         TRY(session_log_times(s));
     if (shown.check != QS_OK)
-        return check_frame(&shown);
+        return check_frame(s, &s->frames[shown.slot]);
 fail:
     return status;
 }

@@ -14,7 +14,6 @@ enum {
     RECIPE_SLOTS = 3, /* recipes that may be on their way to the device */
     FRAME_SLOTS = 3,  /* shown, ready, being written */
     IN_FLIGHT_MAX = 2,
-    REPORT_WORDS = 4, /* see decode.comp */
 };
 
 /* A verb's graph, its plan and where its tensors are. */

@@ -304,6 +304,7 @@ static void a_picture_of_nan_is_refused(void **state)
     assert_int_equal(qs_session_render(session, &(qs_recipe){ .noise = noise }, NULL, NULL, &frame, NULL), QS_ERROR_PICTURE);
     assert_true(frame.bad_count > 0);
     assert_int_equal(frame.check, QS_ERROR_PICTURE);
+    assert_non_null(strstr(qs_last_error(), "NaN"));
     free(noise);
     qs_session_destroy(session);
     no_validation_message();

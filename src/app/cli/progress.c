@@ -29,17 +29,24 @@ void cli_progress_title(const char *title)
     snprintf(current_title, sizeof current_title, "%s", title);
 }
 
+void cli_progress_show(const char *text)
+{
+    if (!enabled)
+        return;
+    const int length = fprintf(stderr, "\r%.79s", text); /* a longer line would not be wiped */
+    if (length < shown_length)
+        fprintf(stderr, "%*s", shown_length - length, "");
+    shown_length = length > shown_length ? length : shown_length;
+    fflush(stderr);
+}
+
 bool cli_progress_step(void *user, uint32_t steps_done, uint32_t steps)
 {
     (void)user;
-    if (enabled) {
-        const int length = fprintf(stderr, "\rstep %u of %u%s%s", steps_done, steps,
-                                   current_title[0] ? ", " : "", current_title);
-        if (length < shown_length)
-            fprintf(stderr, "%*s", shown_length - length, "");
-        shown_length = length;
-        fflush(stderr);
-    }
+    char text[128];
+    snprintf(text, sizeof text, "step %u of %u%s%s", steps_done, steps,
+             current_title[0] ? ", " : "", current_title);
+    cli_progress_show(text);
     return !cli_signals_pending();
 }
 

@@ -17,6 +17,9 @@ void cli_progress_title(const char *title);
 /* A qs_progress_fn: shows the step, and cancels when a signal came. */
 bool cli_progress_step(void *user, uint32_t steps_done, uint32_t steps);
 
+/* Any other text in place of the step. */
+void cli_progress_show(const char *text);
+
 /* Wipes the line, if there is one. */
 void cli_progress_clear(void);
 

@@ -30,10 +30,15 @@ static void report(void *user, const qs_selftest_result *result)
         counts->passed++;
     else
         counts->failed++;
-    if (!result->passed || flags.verbose)
-        printf("%s %s: error %.2g, limit %.2g%s%s\n", result->passed ? "ok    " : "FAILED",
-               result->name, result->error, result->limit, result->message[0] ? ": " : "",
-               result->message);
+    if (result->passed && !flags.verbose) {
+        cli_progress_show(result->name);
+        return;
+    }
+    cli_progress_clear();
+    printf("%s %s: error %.2g, limit %.2g%s%s\n", result->passed ? "ok    " : "FAILED",
+           result->name, result->error, result->limit, result->message[0] ? ": " : "",
+           result->message);
+    fflush(stdout);
 }
 
 static qs_status run_selftest(const char *filter)
@@ -44,6 +49,7 @@ static qs_status run_selftest(const char *filter)
     if (status != QS_OK)
         return status;
     status = app_library(qs_selftest(engine.device, filter, report, &counts));
+    cli_progress_clear();
     if (status == QS_OK && counts.passed == 0)
         status = app_error(QS_ERROR_USAGE, "no case's name contains '%s'", filter ? filter : "");
     if (counts.passed + counts.failed > 0)
