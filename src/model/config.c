@@ -27,12 +27,14 @@ static qs_status check_other_components(config_reader *r)
 {
     const char *key;
     json_t *value;
-    json_object_foreach(r->left, key, value) {
+    json_object_foreach(r->left, key, value)
+    {
         const bool none = json_is_null(value) ||
                           (json_array_size(value) == 2 && json_is_null(json_array_get(value, 0)) &&
                            json_is_null(json_array_get(value, 1)));
         if (!none)
-            return config_refuse(r, key, value, "supported: null; the components are \"unet\" and "
+            return config_refuse(r, key, value,
+                                 "supported: null; the components are \"unet\" and "
                                  "\"scheduler\"");
     }
     return QS_OK;
@@ -54,14 +56,19 @@ static qs_status read_label_names(config_reader *r, model_config *config)
     json_t *name, *names = config_take(r, "id2label");
     if (names && !json_is_object(names))
         return config_refuse(r, "id2label", names, "supported: an object of names");
-    json_object_foreach(names, text, name) {
+    json_object_foreach(names, text, name)
+    {
         uint32_t label = 0;
         if (!parse_label(text, config->label_count, &label))
-            return qs_error(QS_ERROR_MODEL, "%s: id2label has \"%s\", the network has %u labels "
-                            "from 0", r->path, text_clean(text).text, config->label_count);
+            return qs_error(QS_ERROR_MODEL,
+                            "%s: id2label has \"%s\", the network has %u labels "
+                            "from 0",
+                            r->path, text_clean(text).text, config->label_count);
         if (!json_is_string(name) || text_has_control(json_string_value(name)))
-            return qs_error(QS_ERROR_MODEL, "%s: id2label \"%s\" is not a string or has control "
-                            "characters", r->path, text);
+            return qs_error(QS_ERROR_MODEL,
+                            "%s: id2label \"%s\" is not a string or has control "
+                            "characters",
+                            r->path, text);
         config->labels[label] = arena_strdup(&config->arena, json_string_value(name));
         if (!config->labels[label])
             return qs_error(QS_ERROR_MEMORY, "%s: no memory for label names", r->path);
@@ -80,7 +87,7 @@ static qs_status read_default_label(config_reader *r, model_config *config)
 
 static qs_status read_alpha(config_reader *r, model_config *config)
 {
-    static const char *const kinds[] = {"straight", "premultiplied", NULL};
+    static const char *const kinds[] = { "straight", "premultiplied", NULL };
     uint32_t kind = 0;
     const qs_status status = config_take_word(r, "image_alpha", kinds, &kind);
     if (status != QS_OK)
@@ -128,7 +135,7 @@ static qs_status number_labels(model_config *config)
 qs_status config_parse_index(const char *path, json_t *root, model_config *config)
 {
     qs_status status = QS_OK;
-    config_reader r = {0};
+    config_reader r = { 0 };
     config->label_count = config->unet.num_class_embeds;
     config->labels = arena_alloc(&config->arena, config->label_count, sizeof *config->labels);
     if (!config->labels)

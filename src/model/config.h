@@ -34,22 +34,22 @@ typedef struct unet_config {
     uint32_t block_out_channels[UNET_BLOCKS_MAX];
     unet_block_type down_blocks[UNET_BLOCKS_MAX], up_blocks[UNET_BLOCKS_MAX];
     uint32_t layers_per_block;
-    bool mid_attention;            /* add_attention, and mid_block_type not null */
+    bool mid_attention; /* add_attention, and mid_block_type not null */
     bool has_mid_block;
-    bool center_input_sample;      /* true is refused: the network graph does not have it */
+    bool center_input_sample; /* true is refused: the network graph does not have it */
     bool flip_sin_to_cos;
     float freq_shift;
-    float mid_block_scale_factor;  /* other than 1 is refused: the network graph does not have it */
-    uint32_t downsample_padding;   /* 0 or 1 */
+    float mid_block_scale_factor; /* other than 1 is refused: the network graph does not have it */
+    uint32_t downsample_padding;  /* 0 or 1 */
     bool resnet_downsample, resnet_upsample; /* downsample_type / upsample_type == "resnet" */
-    uint32_t attention_head_dim;   /* 0: null, one head as wide as the block */
+    uint32_t attention_head_dim;             /* 0: null, one head as wide as the block */
     uint32_t norm_num_groups;
     uint32_t attn_norm_num_groups; /* 0: null */
     float norm_eps;
-    bool scale_shift;              /* resnet_time_scale_shift == "scale_shift" */
-    uint32_t num_class_embeds;     /* 0: null */
-    uint32_t num_train_timesteps;  /* 0: null; only learned time embeddings use it */
-    bool segment_embedding;        /* ours: segment_embedding.linear_{1,2} */
+    bool scale_shift;             /* resnet_time_scale_shift == "scale_shift" */
+    uint32_t num_class_embeds;    /* 0: null */
+    uint32_t num_train_timesteps; /* 0: null; only learned time embeddings use it */
+    bool segment_embedding;       /* ours: segment_embedding.linear_{1,2} */
 } unet_config;
 
 typedef enum scheduler_class {
@@ -75,7 +75,7 @@ typedef struct model_config {
     unet_config unet;
     scheduler_config scheduler;
     bool premultiplied_alpha; /* model_index.json: image_alpha */
-    const char **labels;      /* [label_count]: id2label, the number in decimals where it has none */
+    const char **labels; /* [label_count]: id2label, the number in decimals where it has none */
     uint32_t label_count, default_label;
 } model_config;
 

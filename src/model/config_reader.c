@@ -9,7 +9,7 @@
 
 qs_status config_reader_init(config_reader *reader, const char *path, json_t *root)
 {
-    *reader = (config_reader){.path = path, .root = root, .left = json_copy(root)};
+    *reader = (config_reader){ .path = path, .root = root, .left = json_copy(root) };
     return reader->left ? QS_OK : qs_error(QS_ERROR_MEMORY, "%s: no memory", path);
 }
 
@@ -33,7 +33,8 @@ void config_ignore(config_reader *reader, const char *key)
 /* A value as JSON, shortened to fit a message. */
 static void describe(const json_t *value, char *text, size_t room)
 {
-    char *json = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+    char *json =
+        value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
     const int used = snprintf(text, room, "%s", json ? json : "missing");
     if (used >= (int)room)
         memcpy(text + room - 4, "...", 4);
@@ -47,8 +48,10 @@ qs_status config_check_all_taken(const config_reader *reader)
         return QS_OK;
     char text[80];
     describe(json_object_iter_value(first), text, sizeof text);
-    return qs_error(QS_ERROR_MODEL, "%s: unknown key \"%s\" (%s): what it changes is not "
-                    "supported", reader->path, text_clean(json_object_iter_key(first)).text, text);
+    return qs_error(QS_ERROR_MODEL,
+                    "%s: unknown key \"%s\" (%s): what it changes is not "
+                    "supported",
+                    reader->path, text_clean(json_object_iter_key(first)).text, text);
 }
 
 qs_status config_refuse(const config_reader *reader, const char *key, const json_t *value,
@@ -60,8 +63,8 @@ qs_status config_refuse(const config_reader *reader, const char *key, const json
     vsnprintf(wanted, sizeof wanted, expected, args);
     va_end(args);
     describe(value, text, sizeof text);
-    return qs_error(QS_ERROR_MODEL, "%s: key \"%s\" is %s, %s", reader->path,
-                    text_clean(key).text, text, wanted);
+    return qs_error(QS_ERROR_MODEL, "%s: key \"%s\" is %s, %s", reader->path, text_clean(key).text,
+                    text, wanted);
 }
 
 qs_status config_require(const config_reader *reader, const char *key, const char *expected)

@@ -41,8 +41,8 @@ static qs_status read_trained_steps(config_reader *r, scheduler_config *s)
 
 static qs_status read_multistep(config_reader *r, scheduler_config *s)
 {
-    static const char *const predictions[] = {"v_prediction", NULL};
-    static const char *const schedules[] = {"interpolated_cosine", NULL};
+    static const char *const predictions[] = { "v_prediction", NULL };
+    static const char *const schedules[] = { "interpolated_cosine", NULL };
     qs_status status = QS_OK;
     TRY(require_word(r, "prediction_type", predictions));
     TRY(require_word(r, "schedule", schedules));
@@ -103,7 +103,7 @@ qs_status config_parse_scheduler(const char *path, json_t *root, scheduler_confi
     TRY(config_reader_init(&r, path, root));
     TRY(config_require(&r, "_class_name", "needed: the scheduler's class"));
     TRY(config_take_word(&r, "_class_name", classes, &class));
-    scheduler->class = (scheduler_class)class;
+    scheduler->class = (scheduler_class) class;
     config_ignore(&r, "_diffusers_version");
     config_ignore(&r, "_name_or_path");
     if (scheduler->class == SCHEDULER_MULTISTEP)

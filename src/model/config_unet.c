@@ -7,13 +7,15 @@ enum { CHANNELS_MAX = 16384, SAMPLE_SIZE_MAX = 4096, CLASSES_MAX = 65536 };
 
 /* diffusers' defaults. */
 static const unet_config defaults = {
-    .in_channels = 3, .out_channels = 3,
+    .in_channels = 3,
+    .out_channels = 3,
     .block_count = 4,
-    .block_out_channels = {224, 448, 672, 896},
-    .down_blocks = {BLOCK_DOWN, BLOCK_ATTENTION, BLOCK_ATTENTION, BLOCK_ATTENTION},
-    .up_blocks = {BLOCK_ATTENTION, BLOCK_ATTENTION, BLOCK_ATTENTION, BLOCK_DOWN},
+    .block_out_channels = { 224, 448, 672, 896 },
+    .down_blocks = { BLOCK_DOWN, BLOCK_ATTENTION, BLOCK_ATTENTION, BLOCK_ATTENTION },
+    .up_blocks = { BLOCK_ATTENTION, BLOCK_ATTENTION, BLOCK_ATTENTION, BLOCK_DOWN },
     .layers_per_block = 2,
-    .mid_attention = true, .has_mid_block = true,
+    .mid_attention = true,
+    .has_mid_block = true,
     .flip_sin_to_cos = true,
     .mid_block_scale_factor = 1,
     .downsample_padding = 1,
@@ -86,8 +88,10 @@ static qs_status read_blocks(config_reader *r, const char *key, const char *cons
         while (type < 3 && !(name && strcmp(name, names[type]) == 0))
             type++;
         if (type == 3)
-            return config_refuse(r, key, list, "entry %u is none of the supported: \"%s\", \"%s\", "
-                                 "\"%s\"", i, names[0], names[1], names[2]);
+            return config_refuse(r, key, list,
+                                 "entry %u is none of the supported: \"%s\", \"%s\", "
+                                 "\"%s\"",
+                                 i, names[0], names[1], names[2]);
         blocks[i] = (unet_block_type)type;
     }
     return QS_OK;
@@ -95,9 +99,9 @@ static qs_status read_blocks(config_reader *r, const char *key, const char *cons
 
 static qs_status read_shapes(config_reader *r, unet_config *unet)
 {
-    static const char *const down_names[] = {"DownBlock2D", "AttnDownBlock2D",
-                                             "ResnetDownsampleBlock2D"};
-    static const char *const up_names[] = {"UpBlock2D", "AttnUpBlock2D", "ResnetUpsampleBlock2D"};
+    static const char *const down_names[] = { "DownBlock2D", "AttnDownBlock2D",
+                                              "ResnetDownsampleBlock2D" };
+    static const char *const up_names[] = { "UpBlock2D", "AttnUpBlock2D", "ResnetUpsampleBlock2D" };
     qs_status status = QS_OK;
     uint32_t down_count = defaults.block_count, up_count = defaults.block_count;
     TRY(read_sample_size(r, unet));
@@ -107,9 +111,10 @@ static qs_status read_shapes(config_reader *r, unet_config *unet)
     TRY(read_blocks(r, "down_block_types", down_names, unet->down_blocks, &down_count));
     TRY(read_blocks(r, "up_block_types", up_names, unet->up_blocks, &up_count));
     if (down_count != unet->block_count || up_count != unet->block_count)
-        TRY(qs_error(QS_ERROR_MODEL, "%s: %u block_out_channels, %u down_block_types and %u "
-                     "up_block_types: they must be equally many", r->path, unet->block_count,
-                     down_count, up_count));
+        TRY(qs_error(QS_ERROR_MODEL,
+                     "%s: %u block_out_channels, %u down_block_types and %u "
+                     "up_block_types: they must be equally many",
+                     r->path, unet->block_count, down_count, up_count));
     TRY(config_take_u32(r, "layers_per_block", 1, UNET_LAYERS_MAX, &unet->layers_per_block));
 fail:
     return status;
@@ -134,7 +139,7 @@ static qs_status take_float(config_reader *r, const char *key, double min, doubl
 
 static qs_status read_mid_block(config_reader *r, unet_config *unet)
 {
-    static const char *const types[] = {"UNetMidBlock2D", NULL};
+    static const char *const types[] = { "UNetMidBlock2D", NULL };
     qs_status status = QS_OK;
     uint32_t unused = 0;
     unet->has_mid_block = !json_is_null(json_object_get(r->root, "mid_block_type"));
@@ -153,7 +158,7 @@ fail:
 
 static qs_status read_embeddings(config_reader *r, unet_config *unet)
 {
-    static const char *const time_types[] = {"positional", NULL};
+    static const char *const time_types[] = { "positional", NULL };
     qs_status status = QS_OK;
     uint32_t unused = 0, width = 0;
     TRY(config_take_word(r, "time_embedding_type", time_types, &unused));
@@ -175,9 +180,9 @@ fail:
 
 static qs_status read_layers(config_reader *r, unet_config *unet)
 {
-    static const char *const activations[] = {"silu", "swish", NULL}; /* two names of one */
-    static const char *const resamplers[] = {"conv", "resnet", NULL};
-    static const char *const shifts[] = {"default", "scale_shift", NULL};
+    static const char *const activations[] = { "silu", "swish", NULL }; /* two names of one */
+    static const char *const resamplers[] = { "conv", "resnet", NULL };
+    static const char *const shifts[] = { "default", "scale_shift", NULL };
     qs_status status = QS_OK;
     uint32_t unused = 0, down = 0, up = 0, shift = 0;
     double dropout = 0;
@@ -210,8 +215,10 @@ static qs_status check_pictures(const config_reader *r, const unet_config *unet)
 {
     const uint32_t c = unet->in_channels, factor = 1u << (unet->block_count - 1);
     if (c != unet->out_channels)
-        return qs_error(QS_ERROR_MODEL, "%s: in_channels is %u, out_channels is %u: a sampler needs "
-                        "them equal", r->path, c, unet->out_channels);
+        return qs_error(QS_ERROR_MODEL,
+                        "%s: in_channels is %u, out_channels is %u: a sampler needs "
+                        "them equal",
+                        r->path, c, unet->out_channels);
     if (c != 1 && c != 3 && c != 4)
         return config_refuse(r, "in_channels", json_object_get(r->root, "in_channels"),
                              "supported: 1 (grey), 3 (RGB), 4 (RGBA)");
@@ -225,8 +232,10 @@ static qs_status check_head_width(const config_reader *r, const unet_config *une
 {
     if (unet->attention_head_dim == 0 || width % unet->attention_head_dim == 0)
         return QS_OK;
-    return qs_error(QS_ERROR_MODEL, "%s: attention_head_dim %u does not divide the %u channels of "
-                    "an attention block", r->path, unet->attention_head_dim, width);
+    return qs_error(QS_ERROR_MODEL,
+                    "%s: attention_head_dim %u does not divide the %u channels of "
+                    "an attention block",
+                    r->path, unet->attention_head_dim, width);
 }
 
 static qs_status check_widths(const config_reader *r, const unet_config *unet)
@@ -236,9 +245,10 @@ static qs_status check_widths(const config_reader *r, const unet_config *unet)
     const uint32_t mid_groups = unet->attn_norm_num_groups;
     for (uint32_t i = 0; i < count; i++) {
         if (widths[i] % unet->norm_num_groups != 0)
-            TRY(qs_error(QS_ERROR_MODEL, "%s: norm_num_groups %u does not divide "
-                         "block_out_channels[%u] = %u", r->path, unet->norm_num_groups, i,
-                         widths[i]));
+            TRY(qs_error(QS_ERROR_MODEL,
+                         "%s: norm_num_groups %u does not divide "
+                         "block_out_channels[%u] = %u",
+                         r->path, unet->norm_num_groups, i, widths[i]));
         if (unet->down_blocks[i] == BLOCK_ATTENTION)
             TRY(check_head_width(r, unet, widths[i]));
         if (unet->up_blocks[i] == BLOCK_ATTENTION)
@@ -247,19 +257,23 @@ static qs_status check_widths(const config_reader *r, const unet_config *unet)
     if (unet->mid_attention)
         TRY(check_head_width(r, unet, widths[count - 1]));
     if (unet->mid_attention && mid_groups != 0 && widths[count - 1] % mid_groups != 0)
-        TRY(qs_error(QS_ERROR_MODEL, "%s: attn_norm_num_groups %u does not divide the last of "
-                     "block_out_channels, %u", r->path, mid_groups, widths[count - 1]));
+        TRY(qs_error(QS_ERROR_MODEL,
+                     "%s: attn_norm_num_groups %u does not divide the last of "
+                     "block_out_channels, %u",
+                     r->path, mid_groups, widths[count - 1]));
     /* the sinusoids are halves of sine and cosine; their exponent is i / (half - freq_shift) */
     if (widths[0] % 2 != 0 || (float)(widths[0] / 2) <= unet->freq_shift)
-        TRY(qs_error(QS_ERROR_MODEL, "%s: block_out_channels[0] = %u is odd or too small for a time "
-                     "embedding with freq_shift %g", r->path, widths[0], unet->freq_shift));
+        TRY(qs_error(QS_ERROR_MODEL,
+                     "%s: block_out_channels[0] = %u is odd or too small for a time "
+                     "embedding with freq_shift %g",
+                     r->path, widths[0], unet->freq_shift));
 fail:
     return status;
 }
 
 qs_status config_parse_unet(const char *path, json_t *root, unet_config *unet)
 {
-    static const char *const classes[] = {"UNet2DModel", NULL};
+    static const char *const classes[] = { "UNet2DModel", NULL };
     qs_status status = QS_OK;
     config_reader r;
     uint32_t unused = 0;

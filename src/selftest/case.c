@@ -16,7 +16,7 @@ const char *test_storage_name(dtype storage)
 
 const gpu_limits *test_device_limits(const selftest *suite)
 {
-    return gpu_device_limits(suite->device);
+    return &suite->limits;
 }
 
 static uint64_t hash(const char *text)
@@ -34,6 +34,8 @@ bool test_begin(test *t, selftest *suite, dtype storage, const char *format, ...
     va_start(args, format);
     vsnprintf(t->name, sizeof t->name, format, args);
     va_end(args);
+    const size_t used = strlen(t->name);
+    snprintf(t->name + used, sizeof t->name - used, "%s", suite->variant);
     if (suite->filter && !strstr(t->name, suite->filter))
         return false;
     if (storage == DTYPE_F16 && !test_device_limits(suite)->f16) {

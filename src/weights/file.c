@@ -45,8 +45,8 @@ qs_status file_read(int fd, const char *path, uint64_t offset, void *bytes, size
 {
     for (size_t done = 0; done < count;) {
         const size_t left = count - done, most = (size_t)1 << 30;
-        const ssize_t got = pread(fd, (char *)bytes + done, left < most ? left : most,
-                                  (off_t)(offset + done));
+        const ssize_t got =
+            pread(fd, (char *)bytes + done, left < most ? left : most, (off_t)(offset + done));
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -122,7 +122,7 @@ bool text_has_control(const char *text)
 
 clean_text text_clean(const char *text)
 {
-    clean_text clean = {""};
+    clean_text clean = { "" };
     const size_t room = sizeof clean.text - sizeof "...";
     size_t used = 0;
     for (const unsigned char *c = (const unsigned char *)text; *c; c++) {

@@ -24,8 +24,8 @@ qs_status file_read_json(const char *path, json_t **object);
  * end up in terminals, file names and logs. */
 bool text_has_control(const char *text);
 
-/* Text from a file for a message: at most about 80 bytes, control characters as '?'. Use it in place,
- * as text_clean(x).text. */
+/* Text from a file for a message: at most about 80 bytes, control characters as '?'. Use it in
+ * place, as text_clean(x).text. */
 typedef struct clean_text {
     char text[96];
 } clean_text;

@@ -16,14 +16,14 @@ static const struct {
     const char *name;
     size_t size_bytes;
 } dtypes[] = {
-    [QS_DTYPE_F64] = {"F64", 8},   [QS_DTYPE_F32] = {"F32", 4},
-    [QS_DTYPE_F16] = {"F16", 2},   [QS_DTYPE_BF16] = {"BF16", 2},
-    [QS_DTYPE_I64] = {"I64", 8},   [QS_DTYPE_I32] = {"I32", 4},
-    [QS_DTYPE_I16] = {"I16", 2},   [QS_DTYPE_I8] = {"I8", 1},
-    [QS_DTYPE_U64] = {"U64", 8},   [QS_DTYPE_U32] = {"U32", 4},
-    [QS_DTYPE_U16] = {"U16", 2},   [QS_DTYPE_U8] = {"U8", 1},
-    [QS_DTYPE_BOOL] = {"BOOL", 1}, [QS_DTYPE_F8_E4M3] = {"F8_E4M3", 1},
-    [QS_DTYPE_F8_E5M2] = {"F8_E5M2", 1},
+    [QS_DTYPE_F64] = { "F64", 8 },         [QS_DTYPE_F32] = { "F32", 4 },
+    [QS_DTYPE_F16] = { "F16", 2 },         [QS_DTYPE_BF16] = { "BF16", 2 },
+    [QS_DTYPE_I64] = { "I64", 8 },         [QS_DTYPE_I32] = { "I32", 4 },
+    [QS_DTYPE_I16] = { "I16", 2 },         [QS_DTYPE_I8] = { "I8", 1 },
+    [QS_DTYPE_U64] = { "U64", 8 },         [QS_DTYPE_U32] = { "U32", 4 },
+    [QS_DTYPE_U16] = { "U16", 2 },         [QS_DTYPE_U8] = { "U8", 1 },
+    [QS_DTYPE_BOOL] = { "BOOL", 1 },       [QS_DTYPE_F8_E4M3] = { "F8_E4M3", 1 },
+    [QS_DTYPE_F8_E5M2] = { "F8_E5M2", 1 },
 };
 
 enum { DTYPE_COUNT = sizeof dtypes / sizeof dtypes[0] };
@@ -206,12 +206,12 @@ const char *qs_safetensors_metadata(const qs_safetensors *file, const char *key)
 /* ------------------------------------------------------------------------------------------- */
 /* Reading values                                                                               */
 
-#define CONVERT(type, expression)                                                                 \
-    for (size_t i = 0; i < count; i++) {                                                          \
-        type x;                                                                                   \
-        memcpy(&x, bytes + i * sizeof x, sizeof x);                                               \
-        values[i] = (expression);                                                                 \
-    }                                                                                             \
+#define CONVERT(type, expression)                                                                  \
+    for (size_t i = 0; i < count; i++) {                                                           \
+        type x;                                                                                    \
+        memcpy(&x, bytes + i * sizeof x, sizeof x);                                                \
+        values[i] = (expression);                                                                  \
+    }                                                                                              \
     return
 
 static bool is_convertible(qs_dtype dtype)

@@ -30,8 +30,10 @@ static qs_status check_header_amount(const char *path, const char *text, size_t 
         }
     }
     if (objects > TENSOR_COUNT_MAX + 2) /* the header itself and the metadata */
-        return qs_error(QS_ERROR_MODEL, "%s: header lists about %zu tensors, at most %d are "
-                        "supported", path, objects - 2, TENSOR_COUNT_MAX);
+        return qs_error(QS_ERROR_MODEL,
+                        "%s: header lists about %zu tensors, at most %d are "
+                        "supported",
+                        path, objects - 2, TENSOR_COUNT_MAX);
     if (commas > 16 * objects + 4096)
         return qs_error(QS_ERROR_MODEL,
                         "%s: header has %zu list entries for about %zu tensors: not a list of "
@@ -104,7 +106,8 @@ static qs_status parse_range(const qs_safetensors *file, const json_t *info, siz
     const json_t *offsets = json_object_get(info, "data_offsets");
     uint64_t begin = 0, end = 0, element_count = 0, size_bytes = 0;
     if (!json_is_array(offsets) || json_array_size(offsets) != 2 ||
-        !get_size(json_array_get(offsets, 0), &begin) || !get_size(json_array_get(offsets, 1), &end))
+        !get_size(json_array_get(offsets, 0), &begin) ||
+        !get_size(json_array_get(offsets, 1), &end))
         return tensor_error(file, tensor->name,
                             "\"data_offsets\" is missing or not two integers of 0 or more");
     if (begin > end)
@@ -140,11 +143,11 @@ static qs_status parse_tensor(qs_safetensors *file, const char *name, json_t *in
     TRY(check_name(file, name));
     if (!json_is_object(info))
         TRY(tensor_error(file, name, "is not described by an object"));
-    json_object_foreach(info, key, value)
-        if (strcmp(key, "dtype") != 0 && strcmp(key, "shape") != 0 &&
-            strcmp(key, "data_offsets") != 0)
-            TRY(qs_error(QS_ERROR_MODEL, "%s: tensor \"%s\": unknown key \"%s\"", file->path,
-                         name, text_clean(key).text));
+    json_object_foreach(info, key, value) if (strcmp(key, "dtype") != 0 &&
+                                              strcmp(key, "shape") != 0 &&
+                                              strcmp(key, "data_offsets") != 0)
+        TRY(qs_error(QS_ERROR_MODEL, "%s: tensor \"%s\": unknown key \"%s\"", file->path, name,
+                     text_clean(key).text));
     tensor->name = arena_strdup(&file->arena, name);
     if (!tensor->name)
         TRY(qs_error(QS_ERROR_MEMORY, "%s: no memory for tensor names", file->path));
@@ -164,11 +167,12 @@ static qs_status parse_metadata(qs_safetensors *file, json_t *metadata)
     json_t *value;
     if (!json_is_object(metadata))
         return qs_error(QS_ERROR_MODEL, "%s: " METADATA_KEY " is not an object", file->path);
-    file->metadata = arena_alloc(&file->arena, 2 * json_object_size(metadata),
-                                 sizeof *file->metadata);
+    file->metadata =
+        arena_alloc(&file->arena, 2 * json_object_size(metadata), sizeof *file->metadata);
     if (!file->metadata)
         return qs_error(QS_ERROR_MEMORY, "%s: no memory for the metadata", file->path);
-    json_object_foreach(metadata, key, value) {
+    json_object_foreach(metadata, key, value)
+    {
         if (!json_is_string(value))
             return qs_error(QS_ERROR_MODEL, "%s: " METADATA_KEY ": \"%s\" is not a string",
                             file->path, text_clean(key).text);
@@ -195,7 +199,8 @@ static int compare_name(const void *a, const void *b)
     return strcmp((*x)->name, (*y)->name);
 }
 
-/* The order in the header is free (a JSON object has none); the data has neither hole nor overlap. */
+/* The order in the header is free (a JSON object has none); the data has neither hole nor overlap.
+ */
 static qs_status check_layout(const qs_safetensors *file, size_t data_bytes)
 {
     const unsigned char *const data = file->map + file->data_offset;
@@ -238,7 +243,8 @@ static qs_status parse_root(qs_safetensors *file, json_t *root, size_t data_byte
     file->by_name = arena_alloc(&file->arena, capacity, sizeof *file->by_name);
     if (!file->tensors || !file->by_name)
         TRY(qs_error(QS_ERROR_MEMORY, "%s: no memory for %zu tensors", file->path, capacity));
-    json_object_foreach(root, key, value) {
+    json_object_foreach(root, key, value)
+    {
         if (strcmp(key, METADATA_KEY) == 0) {
             TRY(parse_metadata(file, value));
         } else {

@@ -29,8 +29,9 @@ static qs_status check_tensor(const char *path, const qs_tensor *tensor)
             return qs_error(QS_ERROR_USAGE, "%s: tensor \"%s\": shape[%u] is absurd", path,
                             tensor->name, i);
     if (!safetensors_size(tensor, &element_count, &size_bytes) || size_bytes != tensor->size_bytes)
-        return qs_error(QS_ERROR_USAGE, "%s: tensor \"%s\": size_bytes %zu is not that of its shape",
-                        path, tensor->name, tensor->size_bytes);
+        return qs_error(QS_ERROR_USAGE,
+                        "%s: tensor \"%s\": size_bytes %zu is not that of its shape", path,
+                        tensor->name, tensor->size_bytes);
     if (!tensor->data && size_bytes != 0)
         return qs_error(QS_ERROR_USAGE, "%s: tensor \"%s\": data is NULL", path, tensor->name);
     return QS_OK;
@@ -58,9 +59,9 @@ static qs_status add_tensor(const char *path, json_t *root, const qs_tensor *ten
     json_t *shape = json_array();
     for (uint32_t i = 0; i < tensor->rank; i++)
         json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i]));
-    json_t *info = json_pack("{s:s, s:o, s:[I, I]}", "dtype", qs_dtype_name(tensor->dtype), "shape",
-                             shape, "data_offsets", (json_int_t)begin,
-                             (json_int_t)(begin + tensor->size_bytes));
+    json_t *info =
+        json_pack("{s:s, s:o, s:[I, I]}", "dtype", qs_dtype_name(tensor->dtype), "shape", shape,
+                  "data_offsets", (json_int_t)begin, (json_int_t)(begin + tensor->size_bytes));
     if (json_object_set_new(root, tensor->name, info) != 0)
         return qs_error(QS_ERROR_USAGE, "%s: a tensor's name is not UTF-8, or no memory", path);
     return QS_OK;

@@ -87,8 +87,8 @@ static qs_status check_mapped_tensor(weight_files *files, const char *index_path
                         text_clean(name ? name : "(not a string)").text);
     qs_status status = find_shard(files, index_path, name, &shard);
     if (status == QS_OK && !qs_safetensors_find(shard, tensor))
-        status = qs_error(QS_ERROR_MODEL, "%s: weight_map: tensor \"%s\" is not in %s",
-                          index_path, text_clean(tensor).text, name);
+        status = qs_error(QS_ERROR_MODEL, "%s: weight_map: tensor \"%s\" is not in %s", index_path,
+                          text_clean(tensor).text, name);
     return status;
 }
 
@@ -122,8 +122,7 @@ static qs_status open_index(weight_files *files, const char *path)
     if (!json_is_object(map) || json_object_size(map) == 0)
         TRY(qs_error(QS_ERROR_MODEL, "%s: key \"weight_map\" is missing or not an object of names",
                      path));
-    json_object_foreach(map, tensor, value)
-        TRY(check_mapped_tensor(files, path, tensor, value));
+    json_object_foreach(map, tensor, value) TRY(check_mapped_tensor(files, path, tensor, value));
     TRY(check_shards_mapped(files, path, map));
 fail:
     json_decref(root);
@@ -159,10 +158,10 @@ static qs_status open_files(weight_files *files)
         const char *name;
         bool is_index;
     } candidates[] = {
-        {"diffusion_pytorch_model.safetensors", false},
-        {"diffusion_pytorch_model.safetensors.index.json", true},
-        {"diffusion_pytorch_model.fp16.safetensors", false},
-        {"diffusion_pytorch_model.safetensors.index.fp16.json", true},
+        { "diffusion_pytorch_model.safetensors", false },
+        { "diffusion_pytorch_model.safetensors.index.json", true },
+        { "diffusion_pytorch_model.fp16.safetensors", false },
+        { "diffusion_pytorch_model.safetensors.index.fp16.json", true },
     };
     for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++) {
         const char *path = arena_format(&files->arena, "%s/%s", files->dir, candidates[i].name);
@@ -196,7 +195,7 @@ static qs_status list_tensors(weight_files *files)
     for (size_t s = 0; s < files->shard_count; s++)
         for (size_t i = 0; i < qs_safetensors_count(files->shards[s]); i++)
             files->entries[files->count++] =
-                (weight_entry){qs_safetensors_at(files->shards[s], i), files->shards[s]};
+                (weight_entry){ qs_safetensors_at(files->shards[s], i), files->shards[s] };
     qsort(files->entries, files->count, sizeof *files->entries, compare_entries);
     return QS_OK;
 }
@@ -256,9 +255,9 @@ static int compare_name(const void *name, const void *entry)
 
 static const weight_entry *find_entry(const weight_files *files, const char *name)
 {
-    return files->count == 0 ? NULL
-                             : bsearch(name, files->entries, files->count, sizeof *files->entries,
-                                       compare_name);
+    return files->count == 0
+               ? NULL
+               : bsearch(name, files->entries, files->count, sizeof *files->entries, compare_name);
 }
 
 const qs_tensor *weight_files_find(const weight_files *files, const char *name)
@@ -267,7 +266,8 @@ const qs_tensor *weight_files_find(const weight_files *files, const char *name)
     return entry ? entry->tensor : NULL;
 }
 
-qs_status weight_files_read_floats(const weight_files *files, const qs_tensor *tensor, float *values)
+qs_status weight_files_read_floats(const weight_files *files, const qs_tensor *tensor,
+                                   float *values)
 {
     const weight_entry *entry = find_entry(files, tensor->name);
     if (!entry || entry->tensor != tensor)

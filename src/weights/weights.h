@@ -20,6 +20,7 @@ size_t weight_files_count(const weight_files *files);
 const qs_tensor *weight_files_at(const weight_files *files, size_t index); /* sorted by name */
 const qs_tensor *weight_files_find(const weight_files *files, const char *name); /* or NULL */
 /* tensor: of these files */
-qs_status weight_files_read_floats(const weight_files *files, const qs_tensor *tensor, float *values);
+qs_status weight_files_read_floats(const weight_files *files, const qs_tensor *tensor,
+                                   float *values);
 
 #endif

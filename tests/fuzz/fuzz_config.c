@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         json_decref(root);
         return 0;
     }
-    model_config config = {.unet = {.num_class_embeds = 5, .out_channels = 4}};
+    model_config config = { .unet = { .num_class_embeds = 5, .out_channels = 4 } };
     qs_status status = QS_OK;
     switch (bytes[0] % 3) {
     case 0: status = config_parse_unet("unet", root, &config.unet); break;

@@ -9,7 +9,7 @@
 static void zeroed_aligned_and_apart(void **state)
 {
     (void)state;
-    arena a = {0};
+    arena a = { 0 };
     unsigned char *pieces[600];
     for (size_t i = 0; i < 600; i++) { /* up to 64 KiB and more, over many blocks */
         const size_t bytes = i * i / 4 + 1;
@@ -30,7 +30,7 @@ static void zeroed_aligned_and_apart(void **state)
 static void absurd_sizes_are_refused(void **state)
 {
     (void)state;
-    arena a = {0};
+    arena a = { 0 };
     assert_null(arena_alloc(&a, SIZE_MAX, 1));
     assert_null(arena_alloc(&a, SIZE_MAX / 2, 4));
     assert_null(arena_alloc(&a, (size_t)1 << 33, (size_t)1 << 31));
@@ -42,7 +42,7 @@ static void absurd_sizes_are_refused(void **state)
 static void text(void **state)
 {
     (void)state;
-    arena a = {0};
+    arena a = { 0 };
     const char *copy = arena_strdup(&a, "100% %s");
     const char *made = arena_format(&a, "%s.%d", copy, 7);
     assert_string_equal(copy, "100% %s");

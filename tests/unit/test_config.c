@@ -1,4 +1,5 @@
-/* The configs: defaults are diffusers', and every wrong value is an error that names file and key. */
+/* The configs: defaults are diffusers', and every wrong value is an error that names file and key.
+ */
 #include "../harness/temporary.h"
 
 #include "model/config.h"
@@ -79,7 +80,9 @@ static void patch(const char *name, const char *base, const char *key, const cha
 
 static const char *base_of(const char *name)
 {
-    return strcmp(name, INDEX) == 0 ? base_index : strcmp(name, UNET) == 0 ? base_unet : base_scheduler;
+    return strcmp(name, INDEX) == 0  ? base_index
+           : strcmp(name, UNET) == 0 ? base_unet
+                                     : base_scheduler;
 }
 
 static void check_refused(const char *name, const char *fragment)
@@ -158,7 +161,7 @@ static void absent_keys_are_diffusers_defaults(void **state)
     if (model_config_read(folder, &config) != QS_OK)
         fail_msg("%s", qs_last_error());
     const unet_config *u = &config.unet;
-    const uint32_t widths[] = {224, 448, 672, 896};
+    const uint32_t widths[] = { 224, 448, 672, 896 };
     assert_int_equal(u->sample_height, 64);
     assert_int_equal(u->sample_width, 128);
     assert_int_equal(u->in_channels, 3);
@@ -170,7 +173,8 @@ static void absent_keys_are_diffusers_defaults(void **state)
     }
     assert_int_equal(u->layers_per_block, 2);
     assert_int_equal(u->downsample_padding, 1);
-    assert_false(u->resnet_downsample || u->resnet_upsample || u->scale_shift || u->segment_embedding);
+    assert_false(u->resnet_downsample || u->resnet_upsample || u->scale_shift ||
+                 u->segment_embedding);
     assert_true(u->flip_sin_to_cos && u->has_mid_block && u->mid_attention);
     assert_int_equal(u->attention_head_dim, 8);
     assert_int_equal(u->norm_num_groups, 32);
@@ -192,25 +196,25 @@ typedef struct patch_row {
 } patch_row;
 
 static const patch_row accepted[] = {
-    {UNET, "act_fn", "\"swish\"", NULL},
-    {UNET, "attention_head_dim", "null", NULL},
-    {UNET, "attn_norm_num_groups", "null", NULL},
-    {UNET, "mid_block_type", "null", NULL},
-    {UNET, "add_attention", "false", NULL},
-    {UNET, "freq_shift", "1", NULL},
-    {UNET, "norm_eps", "1", NULL},
-    {UNET, "time_embedding_dim", "128", NULL},
-    {UNET, "num_train_timesteps", "1000", NULL},
-    {UNET, "sample_size", "[4, 8]", NULL},
-    {SCHEDULER, "trained_steps", NULL, NULL},
-    {SCHEDULER, "trained_steps", "[]", NULL},
-    {INDEX, "safety_checker", "null", NULL},
-    {INDEX, "vae", "[null, null]", NULL},
-    {INDEX, "image_alpha", "\"straight\"", NULL},
-    {INDEX, "image_alpha", NULL, NULL},
-    {INDEX, "id2label", NULL, NULL},
-    {INDEX, "id2label", "{}", NULL},
-    {INDEX, "default_label", NULL, NULL},
+    { UNET, "act_fn", "\"swish\"", NULL },
+    { UNET, "attention_head_dim", "null", NULL },
+    { UNET, "attn_norm_num_groups", "null", NULL },
+    { UNET, "mid_block_type", "null", NULL },
+    { UNET, "add_attention", "false", NULL },
+    { UNET, "freq_shift", "1", NULL },
+    { UNET, "norm_eps", "1", NULL },
+    { UNET, "time_embedding_dim", "128", NULL },
+    { UNET, "num_train_timesteps", "1000", NULL },
+    { UNET, "sample_size", "[4, 8]", NULL },
+    { SCHEDULER, "trained_steps", NULL, NULL },
+    { SCHEDULER, "trained_steps", "[]", NULL },
+    { INDEX, "safety_checker", "null", NULL },
+    { INDEX, "vae", "[null, null]", NULL },
+    { INDEX, "image_alpha", "\"straight\"", NULL },
+    { INDEX, "image_alpha", NULL, NULL },
+    { INDEX, "id2label", NULL, NULL },
+    { INDEX, "id2label", "{}", NULL },
+    { INDEX, "default_label", NULL, NULL },
 };
 
 static void these_load(void **state)
@@ -246,106 +250,136 @@ static void openai_scheduler_loads(void **state)
 /* What is wrong                                                                                */
 
 static const patch_row damaged[] = {
-    {UNET, "_class_name", NULL, "key \"_class_name\" is missing, needed: \"UNet2DModel\""},
-    {UNET, "_class_name", "\"UNet2DConditionModel\"", "key \"_class_name\" is \"UNet2DConditionModel\", supported: \"UNet2DModel\""},
-    {UNET, "cross_attention_dim", "768", "unknown key \"cross_attention_dim\" (768)"},
-    {UNET, "\x1b[2J", "1", "unknown key \"?[2J\""},
-    {UNET, "sample_size", NULL, "key \"sample_size\" is missing, needed"},
-    {UNET, "sample_size", "null", "key \"sample_size\" is null, needed"},
-    {UNET, "sample_size", "32.0", "key \"sample_size\" is 32.0"},
-    {UNET, "sample_size", "\"32\"", "key \"sample_size\" is \"32\""},
-    {UNET, "sample_size", "4100", "key \"sample_size\" is 4100"},
-    {UNET, "sample_size", "[32,32,32]", "key \"sample_size\" is [32,32,32]"},
-    {UNET, "sample_size", "[32,-32]", "key \"sample_size\" is [32,-32]"},
-    {UNET, "sample_size", "30", "key \"sample_size\" is 30, 3 blocks need a multiple of 4"},
-    {UNET, "in_channels", "3", "in_channels is 3, out_channels is 4"},
-    {UNET, "in_channels", "0", "key \"in_channels\" is 0, supported: 1 to 16384"},
-    {UNET, "in_channels", "-4", "key \"in_channels\" is -4"},
-    {UNET, "in_channels", "4294967300", "key \"in_channels\" is 4294967300"},
-    {UNET, "in_channels", "true", "key \"in_channels\" is true"},
-    {UNET, "in_channels", "4.0", "key \"in_channels\" is 4.0"},
-    {UNET, "in_channels", "null", "key \"in_channels\" is null"},
-    {UNET, "center_input_sample", "true", "key \"center_input_sample\" is true, supported: false"},
-    {UNET, "center_input_sample", "0", "key \"center_input_sample\" is 0, supported: true, false"},
-    {UNET, "time_embedding_type", "\"fourier\"", "key \"time_embedding_type\" is \"fourier\", supported: \"positional\""},
-    {UNET, "time_embedding_dim", "100", "key \"time_embedding_dim\" is 100, supported: null or 4 * block_out_channels[0] = 128"},
-    {UNET, "freq_shift", "2", "key \"freq_shift\" is 2, supported: 0 to 1"},
-    {UNET, "flip_sin_to_cos", "null", "key \"flip_sin_to_cos\" is null"},
-    {UNET, "down_block_types", "[\"DownBlock2D\",\"CrossAttnDownBlock2D\",\"DownBlock2D\"]", "entry 1 is none of the supported"},
-    {UNET, "down_block_types", "[\"UpBlock2D\",\"DownBlock2D\",\"DownBlock2D\"]", "entry 0 is none of the supported"},
-    {UNET, "down_block_types", "[\"DownBlock2D\",\"DownBlock2D\"]", "3 block_out_channels, 2 down_block_types and 3 up_block_types"},
-    {UNET, "down_block_types", NULL, "3 block_out_channels, 4 down_block_types"},
-    {UNET, "down_block_types", "\"DownBlock2D\"", "key \"down_block_types\" is \"DownBlock2D\", supported: a list"},
-    {UNET, "down_block_types", "[]", "key \"down_block_types\" is [], supported: a list of 1 to 8"},
-    {UNET, "up_block_types", "[\"UpBlock2D\",\"UpBlock2D\",null]", "entry 2 is none of the supported"},
-    {UNET, "up_block_types", "[\"UpBlock2D\"]", "3 down_block_types and 1 up_block_types"},
-    {UNET, "mid_block_type", "\"UNetMidBlock2DCrossAttn\"", "key \"mid_block_type\" is \"UNetMidBlock2DCrossAttn\""},
-    {UNET, "block_out_channels", "[32,64,32768]", "supported: 1 to 16384 in every entry"},
-    {UNET, "block_out_channels", "[32,64,0]", "supported: 1 to 16384 in every entry"},
-    {UNET, "block_out_channels", "[8,8,8,8,8,8,8,8,8]", "supported: a list of 1 to 8 entries"},
-    {UNET, "block_out_channels", "[32,60,128]", "norm_num_groups 8 does not divide block_out_channels[1] = 60"},
-    {UNET, "block_out_channels", "[32,64,80]", "attention_head_dim 32 does not divide the 80 channels"},
-    {UNET, "layers_per_block", "65", "key \"layers_per_block\" is 65, supported: 1 to 64"},
-    {UNET, "layers_per_block", "[1,2,3]", "key \"layers_per_block\" is [1,2,3]"},
-    {UNET, "mid_block_scale_factor", "1.41", "key \"mid_block_scale_factor\" is 1.4"},
-    {UNET, "downsample_padding", "2", "key \"downsample_padding\" is 2, supported: 0 to 1"},
-    {UNET, "downsample_type", "\"fir\"", "key \"downsample_type\" is \"fir\", supported: \"conv\", \"resnet\""},
-    {UNET, "upsample_type", "null", "key \"upsample_type\" is null"},
-    {UNET, "dropout", "\"0\"", "key \"dropout\" is \"0\""},
-    {UNET, "act_fn", "\"gelu\"", "key \"act_fn\" is \"gelu\", supported: \"silu\", \"swish\""},
-    {UNET, "attention_head_dim", "0", "key \"attention_head_dim\" is 0, supported: 1 to 16384, or null"},
-    {UNET, "attention_head_dim", "48", "attention_head_dim 48 does not divide the 128 channels"},
-    {UNET, "norm_num_groups", "null", "key \"norm_num_groups\" is null"},
-    {UNET, "norm_num_groups", "0", "key \"norm_num_groups\" is 0"},
-    {UNET, "norm_num_groups", "12", "norm_num_groups 12 does not divide block_out_channels[0] = 32"},
-    {UNET, "attn_norm_num_groups", "24", "attn_norm_num_groups 24 does not divide the last of block_out_channels, 128"},
-    {UNET, "norm_eps", "0", "key \"norm_eps\" is 0, supported"},
-    {UNET, "norm_eps", "1e300", "key \"norm_eps\" is 1"},
-    {UNET, "resnet_time_scale_shift", "\"spatial\"", "key \"resnet_time_scale_shift\" is \"spatial\", supported: \"default\", \"scale_shift\""},
-    {UNET, "add_attention", "1", "key \"add_attention\" is 1"},
-    {UNET, "class_embed_type", "\"timestep\"", "key \"class_embed_type\" is \"timestep\", supported: null"},
-    {UNET, "num_class_embeds", "0", "key \"num_class_embeds\" is 0"},
-    {UNET, "num_class_embeds", "1000000000", "key \"num_class_embeds\" is 1000000000, supported: 1 to 65536, or null"},
-    {UNET, "num_train_timesteps", "1.5", "key \"num_train_timesteps\" is 1.5"},
-    {UNET, "segment_embedding", "\"yes\"", "key \"segment_embedding\" is \"yes\""},
+    { UNET, "_class_name", NULL, "key \"_class_name\" is missing, needed: \"UNet2DModel\"" },
+    { UNET, "_class_name", "\"UNet2DConditionModel\"",
+      "key \"_class_name\" is \"UNet2DConditionModel\", supported: \"UNet2DModel\"" },
+    { UNET, "cross_attention_dim", "768", "unknown key \"cross_attention_dim\" (768)" },
+    { UNET, "\x1b[2J", "1", "unknown key \"?[2J\"" },
+    { UNET, "sample_size", NULL, "key \"sample_size\" is missing, needed" },
+    { UNET, "sample_size", "null", "key \"sample_size\" is null, needed" },
+    { UNET, "sample_size", "32.0", "key \"sample_size\" is 32.0" },
+    { UNET, "sample_size", "\"32\"", "key \"sample_size\" is \"32\"" },
+    { UNET, "sample_size", "4100", "key \"sample_size\" is 4100" },
+    { UNET, "sample_size", "[32,32,32]", "key \"sample_size\" is [32,32,32]" },
+    { UNET, "sample_size", "[32,-32]", "key \"sample_size\" is [32,-32]" },
+    { UNET, "sample_size", "30", "key \"sample_size\" is 30, 3 blocks need a multiple of 4" },
+    { UNET, "in_channels", "3", "in_channels is 3, out_channels is 4" },
+    { UNET, "in_channels", "0", "key \"in_channels\" is 0, supported: 1 to 16384" },
+    { UNET, "in_channels", "-4", "key \"in_channels\" is -4" },
+    { UNET, "in_channels", "4294967300", "key \"in_channels\" is 4294967300" },
+    { UNET, "in_channels", "true", "key \"in_channels\" is true" },
+    { UNET, "in_channels", "4.0", "key \"in_channels\" is 4.0" },
+    { UNET, "in_channels", "null", "key \"in_channels\" is null" },
+    { UNET, "center_input_sample", "true",
+      "key \"center_input_sample\" is true, supported: false" },
+    { UNET, "center_input_sample", "0",
+      "key \"center_input_sample\" is 0, supported: true, false" },
+    { UNET, "time_embedding_type", "\"fourier\"",
+      "key \"time_embedding_type\" is \"fourier\", supported: \"positional\"" },
+    { UNET, "time_embedding_dim", "100",
+      "key \"time_embedding_dim\" is 100, supported: null or 4 * block_out_channels[0] = 128" },
+    { UNET, "freq_shift", "2", "key \"freq_shift\" is 2, supported: 0 to 1" },
+    { UNET, "flip_sin_to_cos", "null", "key \"flip_sin_to_cos\" is null" },
+    { UNET, "down_block_types", "[\"DownBlock2D\",\"CrossAttnDownBlock2D\",\"DownBlock2D\"]",
+      "entry 1 is none of the supported" },
+    { UNET, "down_block_types", "[\"UpBlock2D\",\"DownBlock2D\",\"DownBlock2D\"]",
+      "entry 0 is none of the supported" },
+    { UNET, "down_block_types", "[\"DownBlock2D\",\"DownBlock2D\"]",
+      "3 block_out_channels, 2 down_block_types and 3 up_block_types" },
+    { UNET, "down_block_types", NULL, "3 block_out_channels, 4 down_block_types" },
+    { UNET, "down_block_types", "\"DownBlock2D\"",
+      "key \"down_block_types\" is \"DownBlock2D\", supported: a list" },
+    { UNET, "down_block_types", "[]",
+      "key \"down_block_types\" is [], supported: a list of 1 to 8" },
+    { UNET, "up_block_types", "[\"UpBlock2D\",\"UpBlock2D\",null]",
+      "entry 2 is none of the supported" },
+    { UNET, "up_block_types", "[\"UpBlock2D\"]", "3 down_block_types and 1 up_block_types" },
+    { UNET, "mid_block_type", "\"UNetMidBlock2DCrossAttn\"",
+      "key \"mid_block_type\" is \"UNetMidBlock2DCrossAttn\"" },
+    { UNET, "block_out_channels", "[32,64,32768]", "supported: 1 to 16384 in every entry" },
+    { UNET, "block_out_channels", "[32,64,0]", "supported: 1 to 16384 in every entry" },
+    { UNET, "block_out_channels", "[8,8,8,8,8,8,8,8,8]", "supported: a list of 1 to 8 entries" },
+    { UNET, "block_out_channels", "[32,60,128]",
+      "norm_num_groups 8 does not divide block_out_channels[1] = 60" },
+    { UNET, "block_out_channels", "[32,64,80]",
+      "attention_head_dim 32 does not divide the 80 channels" },
+    { UNET, "layers_per_block", "65", "key \"layers_per_block\" is 65, supported: 1 to 64" },
+    { UNET, "layers_per_block", "[1,2,3]", "key \"layers_per_block\" is [1,2,3]" },
+    { UNET, "mid_block_scale_factor", "1.41", "key \"mid_block_scale_factor\" is 1.4" },
+    { UNET, "downsample_padding", "2", "key \"downsample_padding\" is 2, supported: 0 to 1" },
+    { UNET, "downsample_type", "\"fir\"",
+      "key \"downsample_type\" is \"fir\", supported: \"conv\", \"resnet\"" },
+    { UNET, "upsample_type", "null", "key \"upsample_type\" is null" },
+    { UNET, "dropout", "\"0\"", "key \"dropout\" is \"0\"" },
+    { UNET, "act_fn", "\"gelu\"", "key \"act_fn\" is \"gelu\", supported: \"silu\", \"swish\"" },
+    { UNET, "attention_head_dim", "0",
+      "key \"attention_head_dim\" is 0, supported: 1 to 16384, or null" },
+    { UNET, "attention_head_dim", "48", "attention_head_dim 48 does not divide the 128 channels" },
+    { UNET, "norm_num_groups", "null", "key \"norm_num_groups\" is null" },
+    { UNET, "norm_num_groups", "0", "key \"norm_num_groups\" is 0" },
+    { UNET, "norm_num_groups", "12",
+      "norm_num_groups 12 does not divide block_out_channels[0] = 32" },
+    { UNET, "attn_norm_num_groups", "24",
+      "attn_norm_num_groups 24 does not divide the last of block_out_channels, 128" },
+    { UNET, "norm_eps", "0", "key \"norm_eps\" is 0, supported" },
+    { UNET, "norm_eps", "1e300", "key \"norm_eps\" is 1" },
+    { UNET, "resnet_time_scale_shift", "\"spatial\"",
+      "key \"resnet_time_scale_shift\" is \"spatial\", supported: \"default\", \"scale_shift\"" },
+    { UNET, "add_attention", "1", "key \"add_attention\" is 1" },
+    { UNET, "class_embed_type", "\"timestep\"",
+      "key \"class_embed_type\" is \"timestep\", supported: null" },
+    { UNET, "num_class_embeds", "0", "key \"num_class_embeds\" is 0" },
+    { UNET, "num_class_embeds", "1000000000",
+      "key \"num_class_embeds\" is 1000000000, supported: 1 to 65536, or null" },
+    { UNET, "num_train_timesteps", "1.5", "key \"num_train_timesteps\" is 1.5" },
+    { UNET, "segment_embedding", "\"yes\"", "key \"segment_embedding\" is \"yes\"" },
 
-    {SCHEDULER, "_class_name", NULL, "key \"_class_name\" is missing"},
-    {SCHEDULER, "_class_name", "\"DDPMScheduler\"", "key \"_class_name\" is \"DDPMScheduler\", supported: \"MultistepConsistencyScheduler\", \"CMStochasticIterativeScheduler\""},
-    {SCHEDULER, "beta_start", "0.1", "unknown key \"beta_start\""},
-    {SCHEDULER, "prediction_type", "\"epsilon\"", "key \"prediction_type\" is \"epsilon\", supported: \"v_prediction\""},
-    {SCHEDULER, "prediction_type", NULL, "key \"prediction_type\" is missing"},
-    {SCHEDULER, "schedule", "\"cosine\"", "key \"schedule\" is \"cosine\", supported: \"interpolated_cosine\""},
-    {SCHEDULER, "image_size", NULL, "key \"image_size\" is missing, needed: a number"},
-    {SCHEDULER, "image_size", "0", "key \"image_size\" is 0"},
-    {SCHEDULER, "noise_size_low", "64", "noise_size_low 64 is above noise_size_high 32.5"},
-    {SCHEDULER, "noise_size_high", "[32]", "key \"noise_size_high\" is [32]"},
-    {SCHEDULER, "logsnr_min", "15", "key \"logsnr_min\" is 15, supported: -100 to 0"},
-    {SCHEDULER, "logsnr_max", "1e9", "key \"logsnr_max\" is 1"},
-    {SCHEDULER, "timestep_scale", "-1000", "key \"timestep_scale\" is -1000"},
-    {SCHEDULER, "clip_sample", NULL, "key \"clip_sample\" is missing"},
-    {SCHEDULER, "clip_sample", "\"true\"", "key \"clip_sample\" is \"true\""},
-    {SCHEDULER, "trained_steps", "[2,1]", "key \"trained_steps\" is [2,1], supported: 1 to 1024, ascending"},
-    {SCHEDULER, "trained_steps", "[0]", "key \"trained_steps\" is [0]"},
-    {SCHEDULER, "trained_steps", "[1025]", "key \"trained_steps\" is [1025]"},
-    {SCHEDULER, "trained_steps", "4", "key \"trained_steps\" is 4, supported: a list"},
+    { SCHEDULER, "_class_name", NULL, "key \"_class_name\" is missing" },
+    { SCHEDULER, "_class_name", "\"DDPMScheduler\"",
+      "key \"_class_name\" is \"DDPMScheduler\", supported: \"MultistepConsistencyScheduler\", "
+      "\"CMStochasticIterativeScheduler\"" },
+    { SCHEDULER, "beta_start", "0.1", "unknown key \"beta_start\"" },
+    { SCHEDULER, "prediction_type", "\"epsilon\"",
+      "key \"prediction_type\" is \"epsilon\", supported: \"v_prediction\"" },
+    { SCHEDULER, "prediction_type", NULL, "key \"prediction_type\" is missing" },
+    { SCHEDULER, "schedule", "\"cosine\"",
+      "key \"schedule\" is \"cosine\", supported: \"interpolated_cosine\"" },
+    { SCHEDULER, "image_size", NULL, "key \"image_size\" is missing, needed: a number" },
+    { SCHEDULER, "image_size", "0", "key \"image_size\" is 0" },
+    { SCHEDULER, "noise_size_low", "64", "noise_size_low 64 is above noise_size_high 32.5" },
+    { SCHEDULER, "noise_size_high", "[32]", "key \"noise_size_high\" is [32]" },
+    { SCHEDULER, "logsnr_min", "15", "key \"logsnr_min\" is 15, supported: -100 to 0" },
+    { SCHEDULER, "logsnr_max", "1e9", "key \"logsnr_max\" is 1" },
+    { SCHEDULER, "timestep_scale", "-1000", "key \"timestep_scale\" is -1000" },
+    { SCHEDULER, "clip_sample", NULL, "key \"clip_sample\" is missing" },
+    { SCHEDULER, "clip_sample", "\"true\"", "key \"clip_sample\" is \"true\"" },
+    { SCHEDULER, "trained_steps", "[2,1]",
+      "key \"trained_steps\" is [2,1], supported: 1 to 1024, ascending" },
+    { SCHEDULER, "trained_steps", "[0]", "key \"trained_steps\" is [0]" },
+    { SCHEDULER, "trained_steps", "[1025]", "key \"trained_steps\" is [1025]" },
+    { SCHEDULER, "trained_steps", "4", "key \"trained_steps\" is 4, supported: a list" },
 
-    {INDEX, "unet", NULL, "key \"unet\" is missing, needed: [library, \"UNet2DModel\"]"},
-    {INDEX, "unet", "[\"diffusers\",\"UNet2DConditionModel\"]", "key \"unet\" is [\"diffusers\",\"UNet2DConditionModel\"]"},
-    {INDEX, "unet", "[null,null]", "key \"unet\" is [null,null]"},
-    {INDEX, "scheduler", "[\"diffusers\",\"CMStochasticIterativeScheduler\"]", "needed: [library, \"MultistepConsistencyScheduler\"]"},
-    {INDEX, "vae", "[\"diffusers\",\"AutoencoderKL\"]", "key \"vae\" is [\"diffusers\",\"AutoencoderKL\"], supported: null"},
-    {INDEX, "requires_safety_checker", "true", "key \"requires_safety_checker\" is true"},
-    {INDEX, "image_alpha", "\"associated\"", "key \"image_alpha\" is \"associated\", supported: \"straight\", \"premultiplied\""},
-    {INDEX, "id2label", "[]", "key \"id2label\" is []"},
-    {INDEX, "id2label", "{\"4\":\"x\"}", "id2label has \"4\", the network has 4 labels from 0"},
-    {INDEX, "id2label", "{\"-1\":\"x\"}", "id2label has \"-1\""},
-    {INDEX, "id2label", "{\"01\":\"x\"}", "id2label has \"01\""},
-    {INDEX, "id2label", "{\"4294967296\":\"x\"}", "id2label has \"4294967296\""},
-    {INDEX, "id2label", "{\"\":\"x\"}", "id2label has \"\""},
-    {INDEX, "id2label", "{\"1\":7}", "id2label \"1\" is not a string"},
-    {INDEX, "id2label", "{\"1\":\"a\\nb\"}", "id2label \"1\" is not a string or has control"},
-    {INDEX, "default_label", "4", "key \"default_label\" is 4, supported: 0 to 3"},
-    {INDEX, "default_label", "\"apple\"", "key \"default_label\" is \"apple\""},
+    { INDEX, "unet", NULL, "key \"unet\" is missing, needed: [library, \"UNet2DModel\"]" },
+    { INDEX, "unet", "[\"diffusers\",\"UNet2DConditionModel\"]",
+      "key \"unet\" is [\"diffusers\",\"UNet2DConditionModel\"]" },
+    { INDEX, "unet", "[null,null]", "key \"unet\" is [null,null]" },
+    { INDEX, "scheduler", "[\"diffusers\",\"CMStochasticIterativeScheduler\"]",
+      "needed: [library, \"MultistepConsistencyScheduler\"]" },
+    { INDEX, "vae", "[\"diffusers\",\"AutoencoderKL\"]",
+      "key \"vae\" is [\"diffusers\",\"AutoencoderKL\"], supported: null" },
+    { INDEX, "requires_safety_checker", "true", "key \"requires_safety_checker\" is true" },
+    { INDEX, "image_alpha", "\"associated\"",
+      "key \"image_alpha\" is \"associated\", supported: \"straight\", \"premultiplied\"" },
+    { INDEX, "id2label", "[]", "key \"id2label\" is []" },
+    { INDEX, "id2label", "{\"4\":\"x\"}", "id2label has \"4\", the network has 4 labels from 0" },
+    { INDEX, "id2label", "{\"-1\":\"x\"}", "id2label has \"-1\"" },
+    { INDEX, "id2label", "{\"01\":\"x\"}", "id2label has \"01\"" },
+    { INDEX, "id2label", "{\"4294967296\":\"x\"}", "id2label has \"4294967296\"" },
+    { INDEX, "id2label", "{\"\":\"x\"}", "id2label has \"\"" },
+    { INDEX, "id2label", "{\"1\":7}", "id2label \"1\" is not a string" },
+    { INDEX, "id2label", "{\"1\":\"a\\nb\"}", "id2label \"1\" is not a string or has control" },
+    { INDEX, "default_label", "4", "key \"default_label\" is 4, supported: 0 to 3" },
+    { INDEX, "default_label", "\"apple\"", "key \"default_label\" is \"apple\"" },
 };
 
 static void damaged_values_are_named(void **state)
@@ -363,13 +397,14 @@ static void damaged_consistency_schedulers(void **state)
 {
     (void)state;
     static const patch_row rows[] = {
-        {NULL, "sigma_min", "80", "sigma_min 80 is not below sigma_max 80"},
-        {NULL, "sigma_min", "0", "key \"sigma_min\" is 0"},
-        {NULL, "rho", "0", "key \"rho\" is 0"},
-        {NULL, "sigma_data", "null", "key \"sigma_data\" is null"},
-        {NULL, "num_train_timesteps", "1", "key \"num_train_timesteps\" is 1, supported: 2 to 100000"},
-        {NULL, "clip_denoised", "1", "key \"clip_denoised\" is 1"},
-        {NULL, "trained_steps", "[1]", "unknown key \"trained_steps\""},
+        { NULL, "sigma_min", "80", "sigma_min 80 is not below sigma_max 80" },
+        { NULL, "sigma_min", "0", "key \"sigma_min\" is 0" },
+        { NULL, "rho", "0", "key \"rho\" is 0" },
+        { NULL, "sigma_data", "null", "key \"sigma_data\" is null" },
+        { NULL, "num_train_timesteps", "1",
+          "key \"num_train_timesteps\" is 1, supported: 2 to 100000" },
+        { NULL, "clip_denoised", "1", "key \"clip_denoised\" is 1" },
+        { NULL, "trained_steps", "[1]", "unknown key \"trained_steps\"" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         patch(SCHEDULER, consistency_scheduler, rows[i].key, rows[i].value);
@@ -387,7 +422,8 @@ static void things_that_do_not_fit_together(void **state)
     write_base();
     write_text(UNET, "{\"_class_name\":\"UNet2DModel\",\"sample_size\":32,\"num_class_embeds\":4}");
     check_refused(INDEX, "key \"image_alpha\" is \"premultiplied\", the network has 3 channels");
-    write_text(UNET, "{\"_class_name\":\"UNet2DModel\",\"sample_size\":32,\"in_channels\":2,\"out_channels\":2}");
+    write_text(UNET, "{\"_class_name\":\"UNet2DModel\",\"sample_size\":32,\"in_channels\":2,\"out_"
+                     "channels\":2}");
     check_refused(UNET, "key \"in_channels\" is 2, supported: 1 (grey), 3 (RGB), 4 (RGBA)");
     write_text(UNET, "{\"_class_name\":\"UNet2DModel\",\"sample_size\":32,\"norm_num_groups\":1,"
                      "\"block_out_channels\":[7],\"down_block_types\":[\"DownBlock2D\"],"
@@ -398,7 +434,7 @@ static void things_that_do_not_fit_together(void **state)
 static void files_that_are_not_json(void **state)
 {
     (void)state;
-    static const char *const names[] = {INDEX, UNET, SCHEDULER};
+    static const char *const names[] = { INDEX, UNET, SCHEDULER };
     for (size_t i = 0; i < 3; i++) {
         write_base();
         write_text(names[i], "");

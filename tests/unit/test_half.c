@@ -88,10 +88,8 @@ static void bfloat16_is_the_upper_half(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_half_is_its_value),
-        cmocka_unit_test(every_half_comes_back),
-        cmocka_unit_test(rounds_to_nearest_even),
-        cmocka_unit_test(edges),
+        cmocka_unit_test(every_half_is_its_value),    cmocka_unit_test(every_half_comes_back),
+        cmocka_unit_test(rounds_to_nearest_even),     cmocka_unit_test(edges),
         cmocka_unit_test(bfloat16_is_the_upper_half),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

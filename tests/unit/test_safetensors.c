@@ -45,8 +45,10 @@ static void check_refused(const char *label, qs_status status, const qs_safetens
 /* Headers                                                                                      */
 
 #define REAL UINT64_MAX /* the header's own length */
-#define A(dtype, shape, offsets) "\"a\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
-#define B(dtype, shape, offsets) "\"b\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
+#define A(dtype, shape, offsets)                                                                   \
+    "\"a\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
+#define B(dtype, shape, offsets)                                                                   \
+    "\"b\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
 
 typedef struct header_row {
     const char *label, *header;
@@ -56,89 +58,93 @@ typedef struct header_row {
 } header_row;
 
 static const header_row malformed[] = {
-    {"N = 0", "", 0, 0, "header length 0"},
-    {"N = 0 with data", "", 0, 16, "header length 0"},
-    {"N > file", "{}", 3, 0, "header length 3, but the file has only 10 bytes"},
-    {"N = 2^63", "{}", (uint64_t)1 << 63, 0, "header length 9223372036854775808 is over"},
-    {"N = 2^64 - 1", "{}", UINT64_MAX - 1, 0, "is over the format's limit of 100000000"},
-    {"N = 2^64 - 8, wraps", "{}", UINT64_MAX - 7, 0, "is over the format's limit of 100000000"},
-    {"N = 100,000,001", "{}", 100000001, 0, "header length 100000001 is over"},
-    {"N = 100,000,000 > file", "{}", 100000000, 0, "but the file has only 10 bytes"},
-    {"not UTF-8", "{\"\xff\xfe\":1}", REAL, 0, "not valid JSON: unable to decode byte 0xff"},
-    {"overlong UTF-8", "{\"\xc0\xaf\":1}", REAL, 0, "not valid JSON: unable to decode"},
-    {"UTF-16 surrogate", "{\"\xed\xa0\x80\":1}", REAL, 0, "not valid JSON: unable to decode"},
-    {"not JSON", "hello, world", REAL, 0, "not valid JSON"},
-    {"JSON cut short", "{" A("F32", "[2]", "[0,8]"), REAL, 8, "not valid JSON"},
-    {"white space only", "        ", REAL, 0, "not valid JSON"},
-    {"JSON array", "[]", REAL, 0, "header is a JSON array"},
-    {"JSON number", "17", REAL, 0, "not valid JSON"},
-    {"text after the JSON", "{} {}", REAL, 0, "not valid JSON: end of file expected"},
-    {"NaN", "{\"a\":NaN}", REAL, 0, "not valid JSON"},
-    {"duplicate tensor", "{" A("U8", "[1]", "[0,1]") "," A("U8", "[1]", "[1,2]") "}", REAL, 2,
-     "duplicate object key near '\"a\"'"},
-    {"duplicate key in a tensor", "{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\"}}", REAL, 0,
-     "duplicate object key near '\"dtype\"'"},
-    {"tensor is a list", "{\"a\":[]}", REAL, 0, "tensor \"a\": is not described by an object"},
-    {"unknown dtype", "{" A("F31", "[2]", "[0,8]") "}", REAL, 8,
-     "tensor \"a\": unknown dtype \"F31\""},
-    {"dtype in lower case", "{" A("f32", "[2]", "[0,8]") "}", REAL, 8, "unknown dtype \"f32\""},
-    {"4-bit dtype", "{" A("F4", "[2]", "[0,1]") "}", REAL, 1, "unknown dtype \"F4\""},
-    {"dtype missing", "{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", REAL, 8,
-     "tensor \"a\": \"dtype\" is missing"},
-    {"dtype a number", "{\"a\":{\"dtype\":1,\"shape\":[],\"data_offsets\":[0,1]}}", REAL, 1,
-     "tensor \"a\": \"dtype\" is missing or not a string"},
-    {"shape missing", "{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,1]}}", REAL, 1,
-     "tensor \"a\": \"shape\" is missing"},
-    {"offsets missing", "{\"a\":{\"dtype\":\"U8\",\"shape\":[1]}}", REAL, 1,
-     "tensor \"a\": \"data_offsets\" is missing"},
-    {"unknown key", "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1],\"scale\":2}}",
-     REAL, 1, "tensor \"a\": unknown key \"scale\""},
-    {"one offset", "{" A("U8", "[1]", "[0]") "}", REAL, 1, "\"data_offsets\" is missing or not two"},
-    {"three offsets", "{" A("U8", "[1]", "[0,1,2]") "}", REAL, 1, "not two integers"},
-    {"negative offset", "{" A("U8", "[1]", "[-1,0]") "}", REAL, 1, "not two integers"},
-    {"fractional offset", "{" A("U8", "[1]", "[0,1.0]") "}", REAL, 1, "not two integers"},
-    {"negative dim", "{" A("U8", "[-1]", "[0,1]") "}", REAL, 1,
-     "tensor \"a\": shape[0] is not an integer of 0 or more"},
-    {"fractional dim", "{" A("U8", "[1,1.5]", "[0,1]") "}", REAL, 1, "tensor \"a\": shape[1] is not"},
-    {"1e30 dim", "{" A("U8", "[1e30]", "[0,1]") "}", REAL, 1, "tensor \"a\": shape[0] is not"},
-    {"2^64 dim", "{" A("U8", "[18446744073709551616]", "[0,1]") "}", REAL, 1, "too big integer"},
-    {"text dim", "{" A("U8", "[\"1\"]", "[0,1]") "}", REAL, 1, "tensor \"a\": shape[0] is not"},
-    {"[2^32, 2^32] wraps to 0", "{" A("U8", "[4294967296,4294967296]", "[0,0]") "}", REAL, 0,
-     "tensor \"a\": the size of its shape overflows"},
-    {"[2^62] x 4 bytes wraps to 0", "{" A("F32", "[4611686018427387904]", "[0,0]") "}", REAL, 0,
-     "tensor \"a\": the size of its shape overflows"},
-    {"rank 9", "{" A("U8", "[1,1,1,1,1,1,1,1,1]", "[0,1]") "}", REAL, 1, "tensor \"a\": rank 9"},
-    {"shape x dtype too small", "{" A("F32", "[2]", "[0,12]") "}", REAL, 12,
-     "tensor \"a\": data_offsets [0, 12] hold 12 bytes, shape and dtype F32 need 8"},
-    {"shape x dtype too large", "{" A("F32", "[4]", "[0,12]") "}", REAL, 12, "need 16"},
-    {"begin > end", "{" A("U8", "[1]", "[1,0]") "}", REAL, 1,
-     "tensor \"a\": data_offsets [1, 0] go backwards"},
-    {"begin > end by 2^63", "{" A("U8", "[1]", "[9223372036854775807,0]") "}", REAL, 1, "backwards"},
-    {"hole at the start", "{" A("U8", "[4]", "[4,8]") "}", REAL, 8,
-     "tensor \"a\" starts at byte 4 of the data, a hole of 4 bytes"},
-    {"hole", "{" A("U8", "[4]", "[0,4]") "," B("U8", "[4]", "[5,9]") "}", REAL, 9,
-     "tensor \"b\" starts at byte 5 of the data, a hole of 1 bytes"},
-    {"overlap", "{" A("U8", "[4]", "[0,4]") "," B("U8", "[4]", "[3,7]") "}", REAL, 7,
-     "tensor \"b\" starts at byte 3 of the data and overlaps \"a\""},
-    {"same range twice", "{" A("U8", "[4]", "[0,4]") "," B("U8", "[4]", "[0,4]") "}", REAL, 4,
-     "overlaps"},
-    {"zero-size tensor inside another",
-     "{" A("U8", "[4]", "[0,4]") "," B("U8", "[0]", "[2,2]") "}", REAL, 4, "tensor \"b\" starts at"},
-    {"zero-size tensor past the end", "{" A("U8", "[0]", "[8,8]") "}", REAL, 4,
-     "tensor \"a\" ends at byte 8 of the data, the file has only 4"},
-    {"end < file", "{" A("U8", "[4]", "[0,4]") "}", REAL, 5,
-     "last tensor \"a\" ends at byte 4 of the data, the file has 5"},
-    {"data without a tensor", "{}", REAL, 1, "ends at byte 0 of the data, the file has 1"},
-    {"truncated in the data", "{" A("U8", "[4]", "[0,4]") "," B("F32", "[8]", "[4,36]") "}", REAL,
-     20, "tensor \"b\" ends at byte 36 of the data, the file has only 20: truncated"},
-    {"__metadata__ a list", "{\"__metadata__\":[]}", REAL, 0, "__metadata__ is not an object"},
-    {"__metadata__ with a number", "{\"__metadata__\":{\"format\":1}}", REAL, 0,
-     "__metadata__: \"format\" is not a string"},
-    {"NUL in a name", "{\"a\\u0000b\":{}}", REAL, 0, "not valid JSON: NUL byte in object key"},
-    {"escape in a name", "{\"a\\u001b[31m\":{}}", REAL, 0,
-     "tensor \"a?[31m\": the name has a control character"},
-    {"C1 control in a name", "{\"a\xc2\x9b\":{}}", REAL, 0, "the name has a control character"},
-    {"raw line feed in a name", "{\"a\nb\":{}}", REAL, 0, "not valid JSON: unexpected newline"},
+    { "N = 0", "", 0, 0, "header length 0" },
+    { "N = 0 with data", "", 0, 16, "header length 0" },
+    { "N > file", "{}", 3, 0, "header length 3, but the file has only 10 bytes" },
+    { "N = 2^63", "{}", (uint64_t)1 << 63, 0, "header length 9223372036854775808 is over" },
+    { "N = 2^64 - 1", "{}", UINT64_MAX - 1, 0, "is over the format's limit of 100000000" },
+    { "N = 2^64 - 8, wraps", "{}", UINT64_MAX - 7, 0, "is over the format's limit of 100000000" },
+    { "N = 100,000,001", "{}", 100000001, 0, "header length 100000001 is over" },
+    { "N = 100,000,000 > file", "{}", 100000000, 0, "but the file has only 10 bytes" },
+    { "not UTF-8", "{\"\xff\xfe\":1}", REAL, 0, "not valid JSON: unable to decode byte 0xff" },
+    { "overlong UTF-8", "{\"\xc0\xaf\":1}", REAL, 0, "not valid JSON: unable to decode" },
+    { "UTF-16 surrogate", "{\"\xed\xa0\x80\":1}", REAL, 0, "not valid JSON: unable to decode" },
+    { "not JSON", "hello, world", REAL, 0, "not valid JSON" },
+    { "JSON cut short", "{" A("F32", "[2]", "[0,8]"), REAL, 8, "not valid JSON" },
+    { "white space only", "        ", REAL, 0, "not valid JSON" },
+    { "JSON array", "[]", REAL, 0, "header is a JSON array" },
+    { "JSON number", "17", REAL, 0, "not valid JSON" },
+    { "text after the JSON", "{} {}", REAL, 0, "not valid JSON: end of file expected" },
+    { "NaN", "{\"a\":NaN}", REAL, 0, "not valid JSON" },
+    { "duplicate tensor", "{" A("U8", "[1]", "[0,1]") "," A("U8", "[1]", "[1,2]") "}", REAL, 2,
+      "duplicate object key near '\"a\"'" },
+    { "duplicate key in a tensor", "{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\"}}", REAL, 0,
+      "duplicate object key near '\"dtype\"'" },
+    { "tensor is a list", "{\"a\":[]}", REAL, 0, "tensor \"a\": is not described by an object" },
+    { "unknown dtype", "{" A("F31", "[2]", "[0,8]") "}", REAL, 8,
+      "tensor \"a\": unknown dtype \"F31\"" },
+    { "dtype in lower case", "{" A("f32", "[2]", "[0,8]") "}", REAL, 8, "unknown dtype \"f32\"" },
+    { "4-bit dtype", "{" A("F4", "[2]", "[0,1]") "}", REAL, 1, "unknown dtype \"F4\"" },
+    { "dtype missing", "{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", REAL, 8,
+      "tensor \"a\": \"dtype\" is missing" },
+    { "dtype a number", "{\"a\":{\"dtype\":1,\"shape\":[],\"data_offsets\":[0,1]}}", REAL, 1,
+      "tensor \"a\": \"dtype\" is missing or not a string" },
+    { "shape missing", "{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,1]}}", REAL, 1,
+      "tensor \"a\": \"shape\" is missing" },
+    { "offsets missing", "{\"a\":{\"dtype\":\"U8\",\"shape\":[1]}}", REAL, 1,
+      "tensor \"a\": \"data_offsets\" is missing" },
+    { "unknown key", "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1],\"scale\":2}}",
+      REAL, 1, "tensor \"a\": unknown key \"scale\"" },
+    { "one offset", "{" A("U8", "[1]", "[0]") "}", REAL, 1,
+      "\"data_offsets\" is missing or not two" },
+    { "three offsets", "{" A("U8", "[1]", "[0,1,2]") "}", REAL, 1, "not two integers" },
+    { "negative offset", "{" A("U8", "[1]", "[-1,0]") "}", REAL, 1, "not two integers" },
+    { "fractional offset", "{" A("U8", "[1]", "[0,1.0]") "}", REAL, 1, "not two integers" },
+    { "negative dim", "{" A("U8", "[-1]", "[0,1]") "}", REAL, 1,
+      "tensor \"a\": shape[0] is not an integer of 0 or more" },
+    { "fractional dim", "{" A("U8", "[1,1.5]", "[0,1]") "}", REAL, 1,
+      "tensor \"a\": shape[1] is not" },
+    { "1e30 dim", "{" A("U8", "[1e30]", "[0,1]") "}", REAL, 1, "tensor \"a\": shape[0] is not" },
+    { "2^64 dim", "{" A("U8", "[18446744073709551616]", "[0,1]") "}", REAL, 1, "too big integer" },
+    { "text dim", "{" A("U8", "[\"1\"]", "[0,1]") "}", REAL, 1, "tensor \"a\": shape[0] is not" },
+    { "[2^32, 2^32] wraps to 0", "{" A("U8", "[4294967296,4294967296]", "[0,0]") "}", REAL, 0,
+      "tensor \"a\": the size of its shape overflows" },
+    { "[2^62] x 4 bytes wraps to 0", "{" A("F32", "[4611686018427387904]", "[0,0]") "}", REAL, 0,
+      "tensor \"a\": the size of its shape overflows" },
+    { "rank 9", "{" A("U8", "[1,1,1,1,1,1,1,1,1]", "[0,1]") "}", REAL, 1, "tensor \"a\": rank 9" },
+    { "shape x dtype too small", "{" A("F32", "[2]", "[0,12]") "}", REAL, 12,
+      "tensor \"a\": data_offsets [0, 12] hold 12 bytes, shape and dtype F32 need 8" },
+    { "shape x dtype too large", "{" A("F32", "[4]", "[0,12]") "}", REAL, 12, "need 16" },
+    { "begin > end", "{" A("U8", "[1]", "[1,0]") "}", REAL, 1,
+      "tensor \"a\": data_offsets [1, 0] go backwards" },
+    { "begin > end by 2^63", "{" A("U8", "[1]", "[9223372036854775807,0]") "}", REAL, 1,
+      "backwards" },
+    { "hole at the start", "{" A("U8", "[4]", "[4,8]") "}", REAL, 8,
+      "tensor \"a\" starts at byte 4 of the data, a hole of 4 bytes" },
+    { "hole", "{" A("U8", "[4]", "[0,4]") "," B("U8", "[4]", "[5,9]") "}", REAL, 9,
+      "tensor \"b\" starts at byte 5 of the data, a hole of 1 bytes" },
+    { "overlap", "{" A("U8", "[4]", "[0,4]") "," B("U8", "[4]", "[3,7]") "}", REAL, 7,
+      "tensor \"b\" starts at byte 3 of the data and overlaps \"a\"" },
+    { "same range twice", "{" A("U8", "[4]", "[0,4]") "," B("U8", "[4]", "[0,4]") "}", REAL, 4,
+      "overlaps" },
+    { "zero-size tensor inside another",
+      "{" A("U8", "[4]", "[0,4]") "," B("U8", "[0]", "[2,2]") "}", REAL, 4,
+      "tensor \"b\" starts at" },
+    { "zero-size tensor past the end", "{" A("U8", "[0]", "[8,8]") "}", REAL, 4,
+      "tensor \"a\" ends at byte 8 of the data, the file has only 4" },
+    { "end < file", "{" A("U8", "[4]", "[0,4]") "}", REAL, 5,
+      "last tensor \"a\" ends at byte 4 of the data, the file has 5" },
+    { "data without a tensor", "{}", REAL, 1, "ends at byte 0 of the data, the file has 1" },
+    { "truncated in the data", "{" A("U8", "[4]", "[0,4]") "," B("F32", "[8]", "[4,36]") "}", REAL,
+      20, "tensor \"b\" ends at byte 36 of the data, the file has only 20: truncated" },
+    { "__metadata__ a list", "{\"__metadata__\":[]}", REAL, 0, "__metadata__ is not an object" },
+    { "__metadata__ with a number", "{\"__metadata__\":{\"format\":1}}", REAL, 0,
+      "__metadata__: \"format\" is not a string" },
+    { "NUL in a name", "{\"a\\u0000b\":{}}", REAL, 0, "not valid JSON: NUL byte in object key" },
+    { "escape in a name", "{\"a\\u001b[31m\":{}}", REAL, 0,
+      "tensor \"a?[31m\": the name has a control character" },
+    { "C1 control in a name", "{\"a\xc2\x9b\":{}}", REAL, 0, "the name has a control character" },
+    { "raw line feed in a name", "{\"a\nb\":{}}", REAL, 0, "not valid JSON: unexpected newline" },
 };
 
 static void malformed_headers_are_named_errors(void **state)
@@ -155,21 +161,25 @@ static void malformed_headers_are_named_errors(void **state)
 }
 
 static const header_row legal[] = {
-    {"empty", "{}", REAL, 0, NULL},
-    {"trailing padding", "{}      ", REAL, 0, NULL},
-    {"leading padding", "  \t\r\n {} \n", REAL, 0, NULL},
-    {"rank 0", "{" A("F32", "[]", "[0,4]") "}", REAL, 4, NULL},
-    {"zero size", "{" A("F32", "[3,0,5]", "[0,0]") "}", REAL, 0, NULL},
-    {"zero size first", "{" A("F32", "[0,4611686018427387904]", "[0,0]") "}", REAL, 0, NULL},
-    {"zero sizes between", "{" A("U8", "[0]", "[2,2]") "," B("U8", "[2]", "[0,2]") "}", REAL, 2, NULL},
-    {"zero size at the next one's start",
-     "{" A("U8", "[2]", "[0,2]") "," B("U8", "[0]", "[0,0]") "}", REAL, 2, NULL},
-    {"rank 8", "{" A("U8", "[1,1,1,1,1,1,1,2]", "[0,2]") "}", REAL, 2, NULL},
-    {"header in another order", "{" A("U8", "[2]", "[1,3]") "," B("U8", "[1]", "[0,1]") "}", REAL, 3, NULL},
-    {"unaligned", "{" A("U8", "[1]", "[0,1]") "," B("F32", "[1]", "[1,5]") "}", REAL, 5, NULL},
-    {"metadata", "{\"__metadata__\":{\"format\":\"pt\",\"note\":\"a\\nb\"}}", REAL, 0, NULL},
-    {"keys in another order", "{\"a\":{\"data_offsets\":[0,1],\"shape\":[1],\"dtype\":\"BOOL\"}}", REAL, 1, NULL},
-    {"name with a brace and a quote", "{\"a\\\"{,,\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", REAL, 1, NULL},
+    { "empty", "{}", REAL, 0, NULL },
+    { "trailing padding", "{}      ", REAL, 0, NULL },
+    { "leading padding", "  \t\r\n {} \n", REAL, 0, NULL },
+    { "rank 0", "{" A("F32", "[]", "[0,4]") "}", REAL, 4, NULL },
+    { "zero size", "{" A("F32", "[3,0,5]", "[0,0]") "}", REAL, 0, NULL },
+    { "zero size first", "{" A("F32", "[0,4611686018427387904]", "[0,0]") "}", REAL, 0, NULL },
+    { "zero sizes between", "{" A("U8", "[0]", "[2,2]") "," B("U8", "[2]", "[0,2]") "}", REAL, 2,
+      NULL },
+    { "zero size at the next one's start",
+      "{" A("U8", "[2]", "[0,2]") "," B("U8", "[0]", "[0,0]") "}", REAL, 2, NULL },
+    { "rank 8", "{" A("U8", "[1,1,1,1,1,1,1,2]", "[0,2]") "}", REAL, 2, NULL },
+    { "header in another order", "{" A("U8", "[2]", "[1,3]") "," B("U8", "[1]", "[0,1]") "}", REAL,
+      3, NULL },
+    { "unaligned", "{" A("U8", "[1]", "[0,1]") "," B("F32", "[1]", "[1,5]") "}", REAL, 5, NULL },
+    { "metadata", "{\"__metadata__\":{\"format\":\"pt\",\"note\":\"a\\nb\"}}", REAL, 0, NULL },
+    { "keys in another order", "{\"a\":{\"data_offsets\":[0,1],\"shape\":[1],\"dtype\":\"BOOL\"}}",
+      REAL, 1, NULL },
+    { "name with a brace and a quote",
+      "{\"a\\\"{,,\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", REAL, 1, NULL },
 };
 
 static void legal_oddities_load(void **state)
@@ -223,9 +233,9 @@ static char *many_tensors(size_t count, size_t *bytes)
     char *header = malloc(count * 80 + 2);
     *bytes = 0;
     for (size_t i = 0; i < count; i++)
-        *bytes += (size_t)sprintf(header + *bytes,
-                                  "%c\"%zu\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[%zu,%zu]}",
-                                  i ? ',' : '{', i, i, i + 1);
+        *bytes += (size_t)sprintf(
+            header + *bytes, "%c\"%zu\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[%zu,%zu]}",
+            i ? ',' : '{', i, i, i + 1);
     header[(*bytes)++] = '}';
     return header;
 }
@@ -372,8 +382,12 @@ static void truncated_while_open(void **state)
 static void read_one(qs_dtype dtype, const void *bytes, size_t count, const float *wanted)
 {
     const char *path = temporary_path(folder, "values.safetensors");
-    const qs_tensor tensor = {.name = "x", .dtype = dtype, .rank = 1, .shape = {count}, .data = bytes,
-                              .size_bytes = count * qs_dtype_size_bytes(dtype)};
+    const qs_tensor tensor = { .name = "x",
+                               .dtype = dtype,
+                               .rank = 1,
+                               .shape = { count },
+                               .data = bytes,
+                               .size_bytes = count * qs_dtype_size_bytes(dtype) };
     qs_safetensors *file = NULL;
     float values[16];
     assert_int_equal(qs_safetensors_write(path, &tensor, 1, NULL), QS_OK);
@@ -385,13 +399,13 @@ static void read_one(qs_dtype dtype, const void *bytes, size_t count, const floa
     qs_safetensors_close(file);
 }
 
-#define READ(dtype, type, ...)                                                                    \
-    do {                                                                                          \
-        const type stored[] = {__VA_ARGS__};                                                      \
-        float wanted[sizeof stored / sizeof stored[0]];                                           \
-        for (size_t i = 0; i < sizeof stored / sizeof stored[0]; i++)                             \
-            wanted[i] = (float)stored[i];                                                         \
-        read_one(dtype, stored, sizeof stored / sizeof stored[0], wanted);                        \
+#define READ(dtype, type, ...)                                                                     \
+    do {                                                                                           \
+        const type stored[] = { __VA_ARGS__ };                                                     \
+        float wanted[sizeof stored / sizeof stored[0]];                                            \
+        for (size_t i = 0; i < sizeof stored / sizeof stored[0]; i++)                              \
+            wanted[i] = (float)stored[i];                                                          \
+        read_one(dtype, stored, sizeof stored / sizeof stored[0], wanted);                         \
     } while (0)
 
 static void every_type_as_floats(void **state)
@@ -407,10 +421,10 @@ static void every_type_as_floats(void **state)
     READ(QS_DTYPE_U32, uint32_t, 0, UINT32_MAX);
     READ(QS_DTYPE_U16, uint16_t, 0, UINT16_MAX);
     READ(QS_DTYPE_U8, uint8_t, 0, UINT8_MAX);
-    read_one(QS_DTYPE_F16, (const uint16_t[]){0x3c00, 0xc000, 0x0001, 0x7c00}, 4,
-             (const float[]){1, -2, 0x1p-24f, INFINITY});
-    read_one(QS_DTYPE_BF16, (const uint16_t[]){0x3f80, 0xc000, 0x7f80}, 3,
-             (const float[]){1, -2, INFINITY});
+    read_one(QS_DTYPE_F16, (const uint16_t[]){ 0x3c00, 0xc000, 0x0001, 0x7c00 }, 4,
+             (const float[]){ 1, -2, 0x1p-24f, INFINITY });
+    read_one(QS_DTYPE_BF16, (const uint16_t[]){ 0x3f80, 0xc000, 0x7f80 }, 3,
+             (const float[]){ 1, -2, INFINITY });
 }
 
 /* Longer than one piece of the reader, and not a multiple of it. */
@@ -426,18 +440,30 @@ static void long_tensors_as_floats(void **state)
         doubles[i] = i * 0.5;
     }
     const qs_tensor tensors[] = {
-        {.name = "byte", .dtype = QS_DTYPE_U8, .rank = 0, .data = "x", .size_bytes = 1},
-        {.name = "half", .dtype = QS_DTYPE_F16, .rank = 1, .shape = {COUNT}, .data = halves, .size_bytes = 2 * COUNT},
-        {.name = "double", .dtype = QS_DTYPE_F64, .rank = 1, .shape = {COUNT}, .data = doubles, .size_bytes = 8 * COUNT},
+        { .name = "byte", .dtype = QS_DTYPE_U8, .rank = 0, .data = "x", .size_bytes = 1 },
+        { .name = "half",
+          .dtype = QS_DTYPE_F16,
+          .rank = 1,
+          .shape = { COUNT },
+          .data = halves,
+          .size_bytes = 2 * COUNT },
+        { .name = "double",
+          .dtype = QS_DTYPE_F64,
+          .rank = 1,
+          .shape = { COUNT },
+          .data = doubles,
+          .size_bytes = 8 * COUNT },
     };
     const char *path = temporary_path(folder, "long.safetensors");
     qs_safetensors *file = NULL;
     assert_int_equal(qs_safetensors_write(path, tensors, 3, NULL), QS_OK);
     assert_int_equal(qs_safetensors_open(path, &file), QS_OK);
-    assert_int_equal(qs_safetensors_read_floats(file, qs_safetensors_find(file, "half"), values), QS_OK);
+    assert_int_equal(qs_safetensors_read_floats(file, qs_safetensors_find(file, "half"), values),
+                     QS_OK);
     for (int i = 0; i < COUNT; i++)
         assert_true(values[i] == float_from_half(halves[i]));
-    assert_int_equal(qs_safetensors_read_floats(file, qs_safetensors_find(file, "double"), values), QS_OK);
+    assert_int_equal(qs_safetensors_read_floats(file, qs_safetensors_find(file, "double"), values),
+                     QS_OK);
     for (int i = 0; i < COUNT; i++)
         assert_true(values[i] == (float)doubles[i]);
     assert_memory_equal(qs_safetensors_find(file, "double")->data, doubles, 8 * COUNT);
@@ -450,10 +476,12 @@ static void long_tensors_as_floats(void **state)
 static void types_that_are_not_numbers(void **state)
 {
     (void)state;
-    static const qs_dtype dtypes[] = {QS_DTYPE_BOOL, QS_DTYPE_F8_E4M3, QS_DTYPE_F8_E5M2};
+    static const qs_dtype dtypes[] = { QS_DTYPE_BOOL, QS_DTYPE_F8_E4M3, QS_DTYPE_F8_E5M2 };
     for (size_t i = 0; i < 3; i++) {
         const char *path = temporary_path(folder, "made.safetensors");
-        const qs_tensor tensor = {.name = "flag", .dtype = dtypes[i], .data = "x", .size_bytes = 1};
+        const qs_tensor tensor = {
+            .name = "flag", .dtype = dtypes[i], .data = "x", .size_bytes = 1
+        };
         qs_safetensors *file = NULL;
         float value;
         assert_int_equal(qs_safetensors_write(path, &tensor, 1, NULL), QS_OK);
@@ -470,12 +498,17 @@ static void types_that_are_not_numbers(void **state)
 static void what_was_written_comes_back(void **state)
 {
     (void)state;
-    const float weights[6] = {1, 2, 3, 4, 5, 6};
-    const char *const metadata[] = {"format", "pt", "quote", "\"\\\n\t\xc3\xa9", NULL};
+    const float weights[6] = { 1, 2, 3, 4, 5, 6 };
+    const char *const metadata[] = { "format", "pt", "quote", "\"\\\n\t\xc3\xa9", NULL };
     const qs_tensor tensors[] = {
-        {.name = "b", .dtype = QS_DTYPE_F32, .rank = 2, .shape = {2, 3}, .data = weights, .size_bytes = 24},
-        {.name = "a", .dtype = QS_DTYPE_F32, .rank = 0, .data = weights, .size_bytes = 4},
-        {.name = "none", .dtype = QS_DTYPE_F16, .rank = 3, .shape = {1, 0, 2}},
+        { .name = "b",
+          .dtype = QS_DTYPE_F32,
+          .rank = 2,
+          .shape = { 2, 3 },
+          .data = weights,
+          .size_bytes = 24 },
+        { .name = "a", .dtype = QS_DTYPE_F32, .rank = 0, .data = weights, .size_bytes = 4 },
+        { .name = "none", .dtype = QS_DTYPE_F16, .rank = 3, .shape = { 1, 0, 2 } },
     };
     const char *path = temporary_path(folder, "back.safetensors");
     qs_safetensors *file = NULL;
@@ -507,7 +540,7 @@ static void wrong_tensors_are_not_written(void **state)
 {
     (void)state;
     const float value = 1;
-    const qs_tensor good = {.name = "a", .dtype = QS_DTYPE_F32, .data = &value, .size_bytes = 4};
+    const qs_tensor good = { .name = "a", .dtype = QS_DTYPE_F32, .data = &value, .size_bytes = 4 };
     const char *path = temporary_path(folder, "never.safetensors");
     qs_tensor bad[8];
     for (int i = 0; i < 8; i++)
@@ -523,7 +556,7 @@ static void wrong_tensors_are_not_written(void **state)
     for (int i = 0; i < 8; i++)
         if (qs_safetensors_write(path, &bad[i], 1, NULL) != QS_ERROR_USAGE)
             fail_msg("bad[%d] was written", i);
-    const qs_tensor twice[] = {good, good};
+    const qs_tensor twice[] = { good, good };
     assert_int_equal(qs_safetensors_write(path, twice, 2, NULL), QS_ERROR_USAGE);
     assert_int_equal(qs_safetensors_write(path, NULL, 1, NULL), QS_ERROR_USAGE);
     assert_int_not_equal(access(path, F_OK), 0);
@@ -539,7 +572,12 @@ static void a_failed_write_leaves_nothing(void **state)
 {
     (void)state;
     static const unsigned char data[65536];
-    const qs_tensor tensor = {.name = "a", .dtype = QS_DTYPE_U8, .rank = 1, .shape = {sizeof data}, .data = data, .size_bytes = sizeof data};
+    const qs_tensor tensor = { .name = "a",
+                               .dtype = QS_DTYPE_U8,
+                               .rank = 1,
+                               .shape = { sizeof data },
+                               .data = data,
+                               .size_bytes = sizeof data };
     char *own = temporary_create();
     const char *path = temporary_path(own, "x.safetensors");
 
@@ -559,7 +597,8 @@ static void a_failed_write_leaves_nothing(void **state)
     assert_int_equal(mkdir(path, 0700), 0); /* the rename fails */
     assert_int_equal(qs_safetensors_write(path, &tensor, 1, NULL), QS_ERROR_WRITE);
     assert_int_equal(nftw(own, count_entries, 8, FTW_PHYS), 0);
-    assert_int_equal(qs_safetensors_write(temporary_path(own, "no/x"), &tensor, 1, NULL), QS_ERROR_WRITE);
+    assert_int_equal(qs_safetensors_write(temporary_path(own, "no/x"), &tensor, 1, NULL),
+                     QS_ERROR_WRITE);
     temporary_remove(own);
 }
 
@@ -567,7 +606,7 @@ static void an_old_file_is_replaced(void **state)
 {
     (void)state;
     const char *path = temporary_path(folder, "replaced.safetensors");
-    const qs_tensor tensor = {.name = "new", .dtype = QS_DTYPE_U8, .data = "x", .size_bytes = 1};
+    const qs_tensor tensor = { .name = "new", .dtype = QS_DTYPE_U8, .data = "x", .size_bytes = 1 };
     qs_safetensors *file = NULL;
     temporary_write(path, "old", 3);
     const mode_t mask = umask(022);

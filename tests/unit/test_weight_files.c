@@ -10,10 +10,10 @@ static char *folder;
 
 static void write_shard(const char *name, const char *first, const char *second, float value)
 {
-    const float values[2] = {value, value + 1};
+    const float values[2] = { value, value + 1 };
     const qs_tensor tensors[2] = {
-        {.name = first, .dtype = QS_DTYPE_F32, .data = &values[0], .size_bytes = 4},
-        {.name = second, .dtype = QS_DTYPE_F32, .data = &values[1], .size_bytes = 4},
+        { .name = first, .dtype = QS_DTYPE_F32, .data = &values[0], .size_bytes = 4 },
+        { .name = second, .dtype = QS_DTYPE_F32, .data = &values[1], .size_bytes = 4 },
     };
     assert_int_equal(
         qs_safetensors_write(temporary_path(folder, name), tensors, second ? 2 : 1, NULL), QS_OK);
@@ -82,8 +82,8 @@ static void shards(void **state)
     weight_files *files = NULL;
     write_shard(SHARD1, "d", "b", 1);
     write_shard(SHARD2, "c", "a", 3);
-    write_text(INDEX, "{\"metadata\":{\"total_size\":16},\"weight_map\":{\"a\":\"" SHARD2 "\",\"b\":\"" SHARD1
-                      "\",\"c\":\"" SHARD2 "\",\"d\":\"" SHARD1 "\"}}");
+    write_text(INDEX, "{\"metadata\":{\"total_size\":16},\"weight_map\":{\"a\":\"" SHARD2
+                      "\",\"b\":\"" SHARD1 "\",\"c\":\"" SHARD2 "\",\"d\":\"" SHARD1 "\"}}");
     assert_int_equal(weight_files_open(folder, &files), QS_OK);
     assert_int_equal(weight_files_count(files), 4);
     for (size_t i = 0; i < 4; i++)
@@ -99,24 +99,33 @@ static void damaged_shards(void **state)
     static const struct {
         const char *index, *fragment;
     } rows[] = {
-        {"", "index.json: not valid JSON"},
-        {"[]", "index.json: is a JSON array"},
-        {"{}", "key \"weight_map\" is missing"},
-        {"{\"weight_map\":{}}", "key \"weight_map\" is missing or not an object of names"},
-        {"{\"weight_map\":[]}", "key \"weight_map\" is missing or not"},
-        {"{\"weight_map\":{\"a\":7}}", "tensor \"a\" is in \"(not a string)\""},
-        {"{\"weight_map\":{\"a\":\"../x.safetensors\"}}", "tensor \"a\" is in \"../x.safetensors\", which is not the name"},
-        {"{\"weight_map\":{\"a\":\"/etc/x.safetensors\"}}", "\"/etc/x.safetensors\", which is not the name"},
-        {"{\"weight_map\":{\"a\":\"..\\\\x.safetensors\"}}", "which is not the name"},
-        {"{\"weight_map\":{\"a\":\".safetensors\"}}", "which is not the name"},
-        {"{\"weight_map\":{\"a\":\"x.bin\"}}", "\"x.bin\", which is not the name"},
-        {"{\"weight_map\":{\"a\":\"x\\u001b[2J.safetensors\"}}", "\"x?[2J.safetensors\", which is not the name"},
-        {"{\"weight_map\":{\"a\":\"absent.safetensors\"}}", "absent.safetensors: cannot open: No such file"},
-        {"{\"weight_map\":{\"a\":\"broken.safetensors\"}}", "broken.safetensors: 3 bytes are too few"},
-        {"{\"weight_map\":{\"a\":\"" SHARD1 "\",\"q\":\"" SHARD1 "\"}}", "tensor \"q\" is not in " SHARD1},
-        {"{\"weight_map\":{\"a\":\"" SHARD1 "\"}}", "tensor \"b\" is in " SHARD1 ", weight_map says it is in no shard"},
-        {"{\"weight_map\":{\"a\":\"" SHARD1 "\",\"b\":\"" SHARD2 "\"}}", "tensor \"b\" is in " SHARD1 ", weight_map says it is in " SHARD2},
-        {"{\"weight_map\":{\"a\":\"" SHARD1 "\",\"a\":\"" SHARD1 "\"}}", "duplicate object key near '\"a\"'"},
+        { "", "index.json: not valid JSON" },
+        { "[]", "index.json: is a JSON array" },
+        { "{}", "key \"weight_map\" is missing" },
+        { "{\"weight_map\":{}}", "key \"weight_map\" is missing or not an object of names" },
+        { "{\"weight_map\":[]}", "key \"weight_map\" is missing or not" },
+        { "{\"weight_map\":{\"a\":7}}", "tensor \"a\" is in \"(not a string)\"" },
+        { "{\"weight_map\":{\"a\":\"../x.safetensors\"}}",
+          "tensor \"a\" is in \"../x.safetensors\", which is not the name" },
+        { "{\"weight_map\":{\"a\":\"/etc/x.safetensors\"}}",
+          "\"/etc/x.safetensors\", which is not the name" },
+        { "{\"weight_map\":{\"a\":\"..\\\\x.safetensors\"}}", "which is not the name" },
+        { "{\"weight_map\":{\"a\":\".safetensors\"}}", "which is not the name" },
+        { "{\"weight_map\":{\"a\":\"x.bin\"}}", "\"x.bin\", which is not the name" },
+        { "{\"weight_map\":{\"a\":\"x\\u001b[2J.safetensors\"}}",
+          "\"x?[2J.safetensors\", which is not the name" },
+        { "{\"weight_map\":{\"a\":\"absent.safetensors\"}}",
+          "absent.safetensors: cannot open: No such file" },
+        { "{\"weight_map\":{\"a\":\"broken.safetensors\"}}",
+          "broken.safetensors: 3 bytes are too few" },
+        { "{\"weight_map\":{\"a\":\"" SHARD1 "\",\"q\":\"" SHARD1 "\"}}",
+          "tensor \"q\" is not in " SHARD1 },
+        { "{\"weight_map\":{\"a\":\"" SHARD1 "\"}}",
+          "tensor \"b\" is in " SHARD1 ", weight_map says it is in no shard" },
+        { "{\"weight_map\":{\"a\":\"" SHARD1 "\",\"b\":\"" SHARD2 "\"}}",
+          "tensor \"b\" is in " SHARD1 ", weight_map says it is in " SHARD2 },
+        { "{\"weight_map\":{\"a\":\"" SHARD1 "\",\"a\":\"" SHARD1 "\"}}",
+          "duplicate object key near '\"a\"'" },
     };
     write_shard(SHARD1, "a", "b", 1);
     write_shard(SHARD2, "b", NULL, 3);
@@ -160,11 +169,8 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(one_file),
-        IN_FOLDER(the_fp16_variant_alone),
-        IN_FOLDER(shards),
-        IN_FOLDER(damaged_shards),
-        IN_FOLDER(folders_without_safetensors),
+        IN_FOLDER(one_file),       IN_FOLDER(the_fp16_variant_alone),      IN_FOLDER(shards),
+        IN_FOLDER(damaged_shards), IN_FOLDER(folders_without_safetensors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

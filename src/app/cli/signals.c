@@ -9,12 +9,12 @@ static volatile sig_atomic_t noted, deferred;
 
 static void on_signal(int number)
 {
+    if (noted)
+        _exit(128 + noted); /* the second one, or the time is up (SIGALRM) */
     if (!deferred)
         _exit(128 + number);
-    if (noted)
-        _exit(128 + noted); /* the second one, or the time is up */
     noted = number;
-    setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_usec = 800000}, NULL);
+    setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_usec = 500000}, NULL);
 }
 
 static sigset_t stop_signals(void)
