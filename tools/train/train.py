@@ -27,6 +27,7 @@ from model import PlainAttention, SegmentUNet, count_flops, count_parameters
 
 STEPS = torch.tensor([1, 2, 3, 4, 5, 6, 8, 12, 16])
 STEP_SHARES = torch.tensor([0.26, 0.18, 0.06, 0.18, 0.05, 0.05, 0.12, 0.05, 0.05])
+LAYOUT = torch.channels_last
 CHECKPOINT_S, GRID_S, LOG_STEPS = 180, 420, 50
 
 
@@ -44,6 +45,7 @@ def parse():
     p.add_argument("--compile", action="store_true", help="torch.compile; minutes of start, then faster")
     p.add_argument("--label-dropout", type=float, default=0.1)
     p.add_argument("--diffusion-rows", type=float, default=0.2, help="share of a batch in phase b")
+    p.add_argument("--teacher", choices=["data", "frozen"], default="frozen", help="phase b: training or distillation")
     p.add_argument("--guidance", type=float, default=0.0, help="the teacher's, baked in: xhat + g (xhat - xhat_any)")
     p.add_argument("--huber", type=float, default=1e-2)
     return p.parse_args()
@@ -56,7 +58,7 @@ class Run:
         torch.manual_seed(0)
         self.rank = rank
         self.args, self.any = args, len(data.NAMES) - 1
-        self.net = SegmentUNet.create(len(data.NAMES))
+        self.net = SegmentUNet.create(len(data.NAMES)).to(memory_format=LAYOUT)
         for layer in self.net.modules():
             if isinstance(layer, Attention):
                 layer.set_processor(PlainAttention())
@@ -74,8 +76,7 @@ class Run:
         torch.manual_seed(2 * self.step + rank)  # the workers' networks are equal, their draws are not
         self.sprites = data.Sprites(args.data, seed=torch.initial_seed())
         self.mark = time.time()
-        wrap = torch.compile if args.compile else lambda net: net
-        self.fast = {net: wrap(net) for net in (self.net, self.average, self.teacher) if net}
+        self.fast = torch.compile(self.net) if args.compile else self.net
 
     def load(self):
         state = torch.load(self.path)
@@ -113,8 +114,10 @@ class Run:
     def predict(self, net, z, t, tau, labels):
         """v, float32, from bfloat16 arithmetic; t and tau float64 [n]."""
         scale = S.TIMESTEP_SCALE
+        # A compiled network costs minutes per kind of call: only the one that learns is worth it.
+        net = self.fast if net is self.net and torch.is_grad_enabled() else net
         with torch.autocast("cpu", torch.bfloat16):
-            v = self.fast[net](z, (scale * t).float(), (scale * (t - tau)).float(), labels)
+            v = net(z.contiguous(memory_format=LAYOUT), (scale * t).float(), (scale * (t - tau)).float(), labels)
         return v.float()
 
     def diffusion_loss(self, x, labels):
@@ -132,9 +135,10 @@ class Run:
         return S.predict_x(z, v, t).clamp(-1, 1)
 
     def consistency_loss(self, x, labels):
-        """Distillation with the closed-form target; a share of rows has t = tau, the (guided) diffusion itself.
+        """Consistency with the closed-form target; a share of rows has t = tau: the diffusion itself.
 
-        Weight 1/sigma_t on the x error, so the loss is the norm of the error in v.
+        x_teacher is the picture (consistency training) or the frozen model's answer (distillation). Weight 1/sigma_t
+        on the x error, so the loss is the norm of the error in v.
         """
         n = len(x)
         student = STEPS[torch.multinomial(STEP_SHARES, n, replacement=True)]
@@ -145,7 +149,7 @@ class Run:
         tau, s = torch.where(rows, t, tau), torch.where(rows, t, s)
         z, _ = S.add_noise(x, torch.randn_like(x), t)
         with torch.no_grad():
-            x_teacher = self.teacher_x(z, t, labels)
+            x_teacher = x if self.args.teacher == "data" else self.teacher_x(z, t, labels)
             z_s = torch.where(S.column(rows, z).bool(), z, S.ddim(x_teacher, z, t, s))
             x_ref = S.predict_x(z_s, self.predict(self.net, z_s, s, tau, labels), s).clamp(-1, 1)
             w = S.target_weight(t, s, tau)
