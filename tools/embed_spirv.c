@@ -4,8 +4,8 @@
  *     embed_spirv shader_table.h shader_table.c NAME.spv ...
  *
  * A shader's name is its file's name. What the host must know about a shader is read from its
- * SPIR-V and not written down a second time: how many storage buffers it binds, and which device
- * features it needs. A capability that no row below knows is an error here, because a device
+ * SPIR-V and not written down a second time: which buffers it binds how, and which device features
+ * it needs. A capability that no row below knows is an error here, because a device
  * would otherwise be given a shader it never promised to run.
  */
 #include <inttypes.h>
@@ -20,7 +20,14 @@ enum {
     SPIRV_MAGIC = 0x07230203,
     SPIRV_HEADER_WORDS = 5,
     OP_CAPABILITY = 17,
+    OP_TYPE_FLOAT = 22,
+    OP_TYPE_IMAGE = 25,
+    OP_TYPE_POINTER = 32,
+    OP_VARIABLE = 59,
     OP_DECORATE = 71,
+    STORAGE_CLASS_UNIFORM_CONSTANT = 0,
+    STORAGE_CLASS_STORAGE_BUFFER = 12,
+    DIM_BUFFER = 5,
     DECORATION_BINDING = 33,
     DECORATION_DESCRIPTOR_SET = 34,
     BINDINGS_MAX = 12, /* GPU_BINDINGS_MAX in gpu/gpu.h */
@@ -29,6 +36,7 @@ enum {
 enum { /* the capabilities that src/gpu checks or always has */
     CAPABILITY_SHADER = 1,
     CAPABILITY_FLOAT16 = 9,
+    CAPABILITY_SAMPLED_BUFFER = 46,
     CAPABILITY_GROUP_NON_UNIFORM = 61, /* to 68, in VkSubgroupFeatureFlagBits' order */
     CAPABILITY_GROUP_NON_UNIFORM_QUAD = 68,
     CAPABILITY_STORAGE_BUFFER_16BIT = 4433,
@@ -42,6 +50,7 @@ struct shader {
     uint32_t *words;
     size_t word_count;
     uint32_t bindings; /* bit i: binding i of set 0 */
+    uint32_t texel_f32, texel_f16; /* those that are texel buffers */
     uint32_t subgroup_operations;
     bool f16, cooperative_matrix;
 };
@@ -94,10 +103,44 @@ static void note_capability(struct shader *shader, uint32_t capability)
     else if (capability >= CAPABILITY_GROUP_NON_UNIFORM &&
              capability <= CAPABILITY_GROUP_NON_UNIFORM_QUAD)
         shader->subgroup_operations |= 1u << (capability - CAPABILITY_GROUP_NON_UNIFORM);
-    else if (capability != CAPABILITY_SHADER && capability != CAPABILITY_VULKAN_MEMORY_MODEL)
+    else if (capability != CAPABILITY_SHADER && capability != CAPABILITY_SAMPLED_BUFFER &&
+             capability != CAPABILITY_VULKAN_MEMORY_MODEL)
         die(shader->path,
             "uses SPIR-V capability %" PRIu32 ", for which src/gpu checks and enables no feature",
             capability);
+}
+
+/* The instruction that defines `id`, if it is `opcode`, whose result is word `at`; or NULL. */
+static const uint32_t *find(const struct shader *shader, uint32_t opcode, uint32_t at, uint32_t id)
+{
+    size_t i = SPIRV_HEADER_WORDS;
+    while (i < shader->word_count) {
+        const uint32_t *instruction = shader->words + i;
+        const uint32_t length = instruction[0] >> 16;
+        if (length == 0 || length > shader->word_count - i)
+            break;
+        if ((instruction[0] & 0xffffu) == opcode && length > at && instruction[at] == id)
+            return instruction;
+        i += length;
+    }
+    return NULL;
+}
+
+/* A textureBuffer is a texel buffer of floats, a utextureBuffer one of halves (lib/types.glsl). */
+static void note_buffer_kind(struct shader *shader, uint32_t binding, uint32_t id)
+{
+    const uint32_t *variable = find(shader, OP_VARIABLE, 2, id);
+    if (variable && variable[3] == STORAGE_CLASS_STORAGE_BUFFER)
+        return;
+    const bool constant = variable && variable[3] == STORAGE_CLASS_UNIFORM_CONSTANT;
+    const uint32_t *pointer = constant ? find(shader, OP_TYPE_POINTER, 1, variable[1]) : NULL;
+    const uint32_t *image = pointer ? find(shader, OP_TYPE_IMAGE, 1, pointer[3]) : NULL;
+    if (!image || image[3] != DIM_BUFFER)
+        die(shader->path, "binding %" PRIu32 " is neither a storage nor a texel buffer", binding);
+    if (find(shader, OP_TYPE_FLOAT, 1, image[2]))
+        shader->texel_f32 |= 1u << binding;
+    else
+        shader->texel_f16 |= 1u << binding;
 }
 
 static void note_decoration(struct shader *shader, const uint32_t *operands)
@@ -110,6 +153,7 @@ static void note_decoration(struct shader *shader, const uint32_t *operands)
         die(shader->path, "binding %" PRIu32 " is past the last, %d", operands[2],
             BINDINGS_MAX - 1);
     shader->bindings |= 1u << operands[2];
+    note_buffer_kind(shader, operands[2], operands[0]);
 }
 
 static void parse(struct shader *shader)
@@ -178,7 +222,9 @@ static void write_header(const char *path, const struct shader *shaders, size_t 
           "    const char *name;\n"
           "    const uint32_t *code;\n"
           "    size_t code_bytes;\n"
-          "    uint32_t binding_count;       /* storage buffers 0 .. n-1 of set 0 */\n"
+          "    uint32_t binding_count;       /* buffers 0 .. n-1 of set 0: storage, but */\n"
+          "    uint32_t texel_f32;           /* these bits are texel buffers, RGBA32F */\n"
+          "    uint32_t texel_f16;           /* and these hold four halves each, as RG32UI */\n"
           "    uint32_t subgroup_operations; /* VkSubgroupFeatureFlags it uses */\n"
           "    bool f16, cooperative_matrix; /* device features it uses */\n"
           "};\n\n"
@@ -208,9 +254,12 @@ static void write_table(const char *path, const struct shader *shaders, size_t c
     fputs("\nconst struct shader_entry shader_table[SHADER_COUNT] = {\n", file);
     for (size_t i = 0; i < count; i++) {
         const struct shader *s = &shaders[i];
-        fprintf(file, "    {\"%s\", code_%s, sizeof code_%s, %" PRIu32 ", 0x%" PRIx32 ", %s, %s},\n",
-                s->name, s->name, s->name, binding_count(s), s->subgroup_operations,
-                s->f16 ? "true" : "false", s->cooperative_matrix ? "true" : "false");
+        fprintf(file,
+                "    {\"%s\", code_%s, sizeof code_%s, %" PRIu32 ", 0x%" PRIx32 ", 0x%" PRIx32
+                ", 0x%" PRIx32 ", %s, %s},\n",
+                s->name, s->name, s->name, binding_count(s), s->texel_f32, s->texel_f16,
+                s->subgroup_operations, s->f16 ? "true" : "false",
+                s->cooperative_matrix ? "true" : "false");
     }
     fputs("};\n", file);
     finish(file, path);

@@ -2,8 +2,8 @@
 #ifndef QS_SIN_COS_GLSL
 #define QS_SIN_COS_GLSL
 
-// x = (sin, cos). Cody and Waite: pi / 2 is split into three numbers of so few bits that turns * part
-// is exact. The polynomials are those of Cephes' sinf and cosf for |r| <= pi / 4.
+// (sin x, cos x). Cody and Waite: pi / 2 is split into three numbers of so few bits that
+// turns * part is exact. The polynomials are those of Cephes' sinf and cosf for |r| <= pi / 4.
 vec2 sin_cos(float x)
 {
     precise const float turns = round(x * 0.636619772);

@@ -23,4 +23,22 @@ vec4 to_storage(vec4 v) { return v; }
 #define load4(buffer_name, i) from_storage(buffer_name[i])
 #define store4(buffer_name, i, value) buffer_name[i] = to_storage(value)
 
+// INPUT4(0, X, x) declares such a buffer at binding 0, to be read with fetch4. With TEXEL it is a
+// uniform texel buffer: a software device loops over the lanes of load4, not over those of a texel
+// fetch, which is twice as fast. Halves are read as two words here, too: RG32UI with unpackHalf2x16
+// is no slower than RGBA16F, and a shader's SPIR-V says which format it wants.
+#if TEXEL && STORAGE_F16
+#define INPUT4(slot, block, buffer_name) \
+    layout(set = 0, binding = slot) uniform utextureBuffer buffer_name
+#define fetch4(buffer_name, i) from_storage(texelFetch(buffer_name, int(i)).xy)
+#elif TEXEL
+#define INPUT4(slot, block, buffer_name) \
+    layout(set = 0, binding = slot) uniform textureBuffer buffer_name
+#define fetch4(buffer_name, i) texelFetch(buffer_name, int(i))
+#else
+#define INPUT4(slot, block, buffer_name) \
+    layout(set = 0, binding = slot, std430) readonly buffer block { S4 buffer_name[]; }
+#define fetch4(buffer_name, i) load4(buffer_name, i)
+#endif
+
 #endif

@@ -7,9 +7,9 @@
 // A lane has ROWS queries, LANES apart, and goes through the keys KEYS at a time. One workgroup:
 // LANES * ROWS queries of one head (y) of one image (z).
 //
-// SHUFFLE, for software devices: a workgroup is exactly one subgroup of LANES = KEYS. Each lane loads
-// one key's vector, the dear instruction there, and constant shuffles hand it round (one instruction
-// each). Without it all lanes read the same address, and no subgroup size is assumed.
+// SHUFFLE, for software devices: a workgroup is exactly one subgroup of LANES = KEYS. Each lane
+// loads one key's vector, the dear instruction there, and constant shuffles hand it round (one
+// instruction each). Without it all lanes read the same address, and no subgroup size is assumed.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -26,7 +26,7 @@ layout(constant_id = 2) const uint KEYS = 4;
 layout(constant_id = 3) const uint QUADS = 16;
 layout(local_size_x_id = 0) in;
 
-layout(set = 0, binding = 0, std430) readonly buffer QKV { S4 qkv[]; };
+INPUT4(0, QKV, qkv);
 layout(set = 0, binding = 1, std430) writeonly buffer Y { S4 y[]; };
 layout(push_constant) uniform Push { AttentionArgs args; };
 
@@ -36,12 +36,13 @@ vec4 query[ROWS * QUADS]; // times scale
 vec4 sum[ROWS * QUADS];   // of weight * v, relative to 2^highest
 float highest[ROWS], total[ROWS];
 
-// The keys key .. key + KEYS - 1 (the last one again past the end), at one vector of their channels.
+// The keys key .. key + KEYS - 1 (past the end the last one again), one vector of their channels.
 #if SHUFFLE
 vec4 held;
 void fetch(uint base, uint key)
 {
-    held = load4(qkv, base + min(key + gl_SubgroupInvocationID, args.tokens - 1) * args.qkv.stride);
+    const uint own = min(key + gl_SubgroupInvocationID, args.tokens - 1);
+    held = fetch4(qkv, base + own * args.qkv.stride);
 }
 vec4 fetched(uint j) { return subgroupShuffle(held, j); }
 #else
@@ -49,7 +50,7 @@ vec4 held[KEYS];
 void fetch(uint base, uint key)
 {
     [[unroll]] for (uint j = 0; j < KEYS; ++j)
-        held[j] = load4(qkv, base + min(key + j, args.tokens - 1) * args.qkv.stride);
+        held[j] = fetch4(qkv, base + min(key + j, args.tokens - 1) * args.qkv.stride);
 }
 vec4 fetched(uint j) { return held[j]; }
 #endif
@@ -109,7 +110,7 @@ void main()
     [[unroll]] for (uint r = 0; r < ROWS; ++r) {
         const uint from = queries + min(first + r * LANES, args.tokens - 1) * args.qkv.stride;
         [[unroll]] for (uint quad = 0; quad < QUADS; ++quad) {
-            query[r * QUADS + quad] = load4(qkv, from + quad) * args.scale;
+            query[r * QUADS + quad] = fetch4(qkv, from + quad) * args.scale;
             sum[r * QUADS + quad] = vec4(0.0);
         }
         highest[r] = LOWEST;

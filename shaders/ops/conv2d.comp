@@ -13,7 +13,6 @@
 // exactly one subgroup of LANES, each lane loads another part of the weights once, and constant
 // shuffles (one instruction there, subgroupBroadcast is a loop) hand them round. Without it every
 // lane reads the same weight, which hardware does in one go, and no subgroup size is assumed.
-// TEXEL: x and weight are uniform texel buffers (RGBA32F or RGBA16F); twice as fast on lavapipe.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -36,15 +35,8 @@ layout(constant_id = 7) const uint ACTIVATION = ACTIVATION_NONE;
 layout(constant_id = 8) const bool INPUT_SILU = false; // for op_linear
 layout(local_size_x_id = 0) in;
 
-#if TEXEL // read through the texture units' loads: the view's format is the storage type
-layout(set = 0, binding = 0) uniform textureBuffer x;
-layout(set = 0, binding = 1) uniform textureBuffer weight;
-#define fetch4(buffer_name, i) texelFetch(buffer_name, int(i))
-#else
-layout(set = 0, binding = 0, std430) readonly buffer X { S4 x[]; };
-layout(set = 0, binding = 1, std430) readonly buffer Weight { S4 weight[]; };
-#define fetch4(buffer_name, i) load4(buffer_name, i)
-#endif
+INPUT4(0, X, x);
+INPUT4(1, Weight, weight);
 layout(set = 0, binding = 2, std430) readonly buffer Bias { vec4 bias[]; };
 layout(set = 0, binding = 3, std430) readonly buffer Embedding { S4 embedding[]; };
 layout(set = 0, binding = 4, std430) readonly buffer Residual { S4 residual[]; };

@@ -35,7 +35,8 @@ void main()
         if (FUNCTION == COPY)
             y[to] = stored;
         else if (FUNCTION == ADD)
-            store4(y, to, from_storage(stored) + load4(b, args.b.offset + pixel * args.b.stride + quad));
+            store4(y, to, from_storage(stored) +
+                              load4(b, args.b.offset + pixel * args.b.stride + quad));
         else
             store4(y, to, silu(from_storage(stored)));
     }

@@ -18,7 +18,7 @@ layout(constant_id = 3) const bool HAS_SCALE_SHIFT = false;
 layout(constant_id = 4) const uint ACTIVATION = ACTIVATION_NONE;
 layout(local_size_x_id = 0, local_size_y_id = 1) in;
 
-layout(set = 0, binding = 0, std430) readonly buffer X { S4 x[]; };
+INPUT4(0, X, x);
 layout(set = 0, binding = 1, std430) readonly buffer Stats { vec4 stats[]; };
 layout(set = 0, binding = 2, std430) readonly buffer Gamma { vec4 gamma[]; };
 layout(set = 0, binding = 3, std430) readonly buffer Beta { vec4 beta[]; };
@@ -56,7 +56,7 @@ void main()
     uint pixel = gl_WorkGroupID.y * LANES_Y * PER_LANE + gl_LocalInvocationID.y;
     for (uint i = 0; i < PER_LANE && pixel < args.pixels; ++i, pixel += LANES_Y) {
         const uint p = image * args.pixels + pixel;
-        const vec4 value = load4(x, args.x.offset + p * args.x.stride + quad) - center;
+        const vec4 value = fetch4(x, args.x.offset + p * args.x.stride + quad) - center;
         store4(y, args.y.offset + p * args.y.stride + quad,
                activate(ACTIVATION, value * product + sum));
     }

@@ -9,8 +9,8 @@
 // the result right when that first value is far from the others.
 //
 // One workgroup: block_groups groups of one image over chunk_pixels pixels. A lane has vectors of
-// four channels (x) and every LANES_Y-th pixel (y), then the lanes of y are merged per channel, then
-// the channels per group. The order is fixed: the same input gives the same bits.
+// four channels (x) and every LANES_Y-th pixel (y), then the lanes of y are merged per channel,
+// then the channels per group. The order is fixed: the same input gives the same bits.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "lib/types.glsl"
@@ -22,24 +22,19 @@ layout(constant_id = 2) const uint ENTRIES = 64; // block_quads * LANES_Y at lea
 layout(constant_id = 3) const bool FINISH = true;
 layout(local_size_x_id = 0, local_size_y_id = 1) in;
 
-layout(set = 0, binding = 0, std430) readonly buffer X { S4 x[]; };
+INPUT4(0, X, x);
 layout(set = 0, binding = 1, std430) writeonly buffer Stats { vec4 stats[]; };
 layout(push_constant) uniform Push { GroupNormStatsArgs args; };
 
 shared vec4 means[ENTRIES];   // entry quad * LANES_Y + y; after merging, y = 0 is the quad's
 shared vec4 squares[ENTRIES];
 
-// The first value of the group of each of the quad's channels.
-vec4 shift_of(uint image, uint quad)
+// The group's first value in the image.
+float shift_of(uint image, uint group)
 {
-    vec4 shift;
-    for (uint i = 0; i < 4; ++i) {
-        const uint group = min((4 * quad + i) / args.group_channels, args.groups - 1);
-        const uint channel = group * args.group_channels;
-        const vec4 first = load4(x, args.x.offset + image * args.pixels * args.x.stride + channel / 4);
-        shift[i] = first[channel % 4];
-    }
-    return shift;
+    const uint channel = group * args.group_channels;
+    const uint first_pixel = args.x.offset + image * args.pixels * args.x.stride;
+    return fetch4(x, first_pixel + channel / 4)[channel % 4];
 }
 
 // How many of the chunk's pixels the lane y has.
@@ -50,13 +45,15 @@ uint lane_pixels(uint pixels, uint y)
 
 void accumulate(uint image, uint quad, uint first_pixel, uint pixels, uint entry)
 {
-    const vec4 shift = shift_of(image, quad);
+    vec4 shift;
+    for (uint i = 0; i < 4; ++i)
+        shift[i] = shift_of(image, min((4 * quad + i) / args.group_channels, args.groups - 1));
     const uint count = lane_pixels(pixels, gl_LocalInvocationID.y);
     const uint pixel = image * args.pixels + first_pixel + gl_LocalInvocationID.y;
     uint from = args.x.offset + pixel * args.x.stride + quad;
     vec4 mean = vec4(0.0), square = vec4(0.0);
     for (uint i = 0; i < count; ++i) {
-        const vec4 value = load4(x, from) - shift;
+        const vec4 value = fetch4(x, from) - shift;
         const vec4 before = value - mean;
         mean += before * (1.0 / float(i + 1));
         square += before * (value - mean);
@@ -121,9 +118,7 @@ void main()
         const vec2 merged = merge_channels(g, pixels);
         const float count = float(pixels) * float(args.group_channels);
         const float last = FINISH ? 1.0 / sqrt(merged.y / count + args.eps) : merged.y;
-        const uint channel = group * args.group_channels;
-        const vec4 first = load4(x, args.x.offset + image * args.pixels * args.x.stride + channel / 4);
         stats[(image * gl_NumWorkGroups.y + chunk) * args.groups + group] =
-            vec4(first[channel % 4], merged.x, last, 0.0);
+            vec4(shift_of(image, group), merged.x, last, 0.0);
     }
 }

@@ -29,15 +29,8 @@ layout(constant_id = 5) const bool HAS_RESIDUAL = false;
 layout(constant_id = 6) const uint ACTIVATION = ACTIVATION_NONE;
 layout(local_size_x_id = 0) in;
 
-#if TEXEL
-layout(set = 0, binding = 0) uniform textureBuffer x;
-layout(set = 0, binding = 1) uniform textureBuffer weight;
-#define fetch4(buffer_name, i) texelFetch(buffer_name, int(i))
-#else
-layout(set = 0, binding = 0, std430) readonly buffer X { S4 x[]; };
-layout(set = 0, binding = 1, std430) readonly buffer Weight { S4 weight[]; };
-#define fetch4(buffer_name, i) load4(buffer_name, i)
-#endif
+INPUT4(0, X, x);
+INPUT4(1, Weight, weight);
 layout(set = 0, binding = 2, std430) readonly buffer Bias { vec4 bias[]; };
 layout(set = 0, binding = 3, std430) readonly buffer Residual { S4 residual[]; };
 layout(set = 0, binding = 4, std430) writeonly buffer Y { S4 y[]; };

@@ -1,5 +1,5 @@
-// diffusers' get_timestep_embedding: y = [sin(time * f), cos(time * f)], or the cosines first; an odd
-// last channel is zero. relative: minus the embedding of time 0.
+// diffusers' get_timestep_embedding: y = [sin(time * f), cos(time * f)], or the cosines first; an
+// odd last channel is zero. relative: minus the embedding of time 0.
 //   time         [n] float
 //   frequencies  [channels / 2] float, from src/ops/embedding.c
 //   y            [n, 1, 1, channels]

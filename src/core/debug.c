@@ -11,9 +11,9 @@ static const struct {
     const char *word;
     size_t offset;
 } flags[] = {
-    {"validate", offsetof(debug_words, validate)}, {"sync", offsetof(debug_words, sync)},
-    {"labels", offsetof(debug_words, labels)},     {"time", offsetof(debug_words, time)},
-    {"check", offsetof(debug_words, check)},
+    { "validate", offsetof(debug_words, validate) }, { "sync", offsetof(debug_words, sync) },
+    { "labels", offsetof(debug_words, labels) },     { "time", offsetof(debug_words, time) },
+    { "check", offsetof(debug_words, check) },
 };
 
 static debug_words words;

@@ -13,11 +13,11 @@ qs_status qs_error(qs_status status, const char *format, ...) QS_PRINTF(2, 3);
 qs_status qs_error_prefix(qs_status status, const char *format, ...) QS_PRINTF(2, 3);
 
 /* In a function with `qs_status status = QS_OK;` and a label `fail:` (or `done:` for cleanup). */
-#define TRY(call)                                                                                 \
-    do {                                                                                          \
-        status = (call);                                                                          \
-        if (status != QS_OK)                                                                      \
-            goto fail;                                                                            \
+#define TRY(call)                                                                                  \
+    do {                                                                                           \
+        status = (call);                                                                           \
+        if (status != QS_OK)                                                                       \
+            goto fail;                                                                             \
     } while (0)
 
 #endif

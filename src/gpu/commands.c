@@ -12,6 +12,9 @@ struct gpu_commands {
     VkQueryPool queries;
     uint32_t timestamp_count;
     const gpu_pipeline *bound;
+    VkBufferView *views; /* of the texel buffers in the recording */
+    uint32_t view_count, view_capacity;
+    qs_status failed; /* while recording */
 };
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -70,6 +73,14 @@ fail:
     return status;
 }
 
+static void destroy_views(gpu_commands *commands)
+{
+    const qs_device *device = commands->device;
+    for (uint32_t i = 0; i < commands->view_count; i++)
+        device->vk.vkDestroyBufferView(device->handle, commands->views[i], NULL);
+    commands->view_count = 0;
+}
+
 void gpu_commands_destroy(qs_device *device, gpu_commands *commands)
 {
     if (!commands)
@@ -77,11 +88,13 @@ void gpu_commands_destroy(qs_device *device, gpu_commands *commands)
     if (commands->vk && device->state == GPU_ALIVE)
         gpu_wait_all(device);
     if (device->state != GPU_HUNG) {
+        destroy_views(commands);
         device->vk.vkDestroyQueryPool(device->handle, commands->queries, NULL);
         if (commands->vk)
             device->vk.vkFreeCommandBuffers(device->handle, device->command_pool, 1,
                                             &commands->vk);
     }
+    free(commands->views);
     free(commands->name);
     free(commands);
 }
@@ -127,7 +140,9 @@ qs_status gpu_record_begin(gpu_commands *commands)
     };
     TRY(gpu_wait_all(device)); /* an earlier recording may be in flight */
     VK(device, device->vk.vkBeginCommandBuffer(commands->vk, &info));
+    destroy_views(commands);
     commands->bound = NULL;
+    commands->failed = QS_OK;
     gpu_label_begin(device, commands->vk, commands->name);
     if (commands->queries)
         device->vk.vkCmdResetQueryPool(commands->vk, commands->queries, 0,
@@ -144,6 +159,7 @@ qs_status gpu_record_end(gpu_commands *commands)
     gpu_barrier_record(device, commands->vk, GPU_BARRIER_CLOSE);
     gpu_label_end(device, commands->vk);
     VK(device, device->vk.vkEndCommandBuffer(commands->vk));
+    status = commands->failed;
 fail:
     return status;
 }
@@ -155,13 +171,52 @@ static __attribute__((unused)) bool slice_fits(const gpu_slice *slice)
            slice->offset <= slice->buffer->size - slice->size;
 }
 
-static void push_descriptors(gpu_commands *commands, const gpu_dispatch *dispatch)
+static qs_status reserve_view(gpu_commands *commands)
+{
+    if (commands->view_count < commands->view_capacity)
+        return QS_OK;
+    const uint32_t capacity = commands->view_capacity ? 2 * commands->view_capacity : 64;
+    VkBufferView *views = realloc(commands->views, capacity * sizeof *views);
+    if (!views)
+        return qs_error(QS_ERROR_MEMORY, "%s: no memory for %u buffer views", commands->name,
+                        capacity);
+    commands->views = views;
+    commands->view_capacity = capacity;
+    return QS_OK;
+}
+
+/* A view is as old as the recording: the slice's buffer need not know of it. */
+static qs_status create_view(gpu_commands *commands, const gpu_slice *slice, VkFormat format,
+                             VkBufferView *view)
+{
+    qs_device *device = commands->device;
+    qs_status status = QS_OK;
+    assert(slice->size % (format == GPU_TEXEL_F16 ? 8 : 16) == 0);
+    const VkBufferViewCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
+        .buffer = slice->buffer->vk,
+        .format = format,
+        .offset = slice->offset,
+        .range = slice->size,
+    };
+    TRY(reserve_view(commands));
+    VK(device, device->vk.vkCreateBufferView(device->handle, &info, NULL, view));
+    commands->views[commands->view_count++] = *view;
+fail:
+    return status;
+}
+
+static qs_status push_descriptors(gpu_commands *commands, const gpu_dispatch *dispatch)
 {
     const qs_device *device = commands->device;
+    const struct shader_entry *shader = &shader_table[dispatch->pipeline->shader];
     VkDescriptorBufferInfo buffers[GPU_BINDINGS_MAX];
+    VkBufferView views[GPU_BINDINGS_MAX];
     VkWriteDescriptorSet writes[GPU_BINDINGS_MAX];
+    qs_status status = QS_OK;
     for (uint32_t i = 0; i < dispatch->binding_count; i++) {
         const gpu_slice *slice = &dispatch->bindings[i];
+        const bool f16 = shader->texel_f16 >> i & 1, texel = f16 || shader->texel_f32 >> i & 1;
         assert(slice_fits(slice) && slice->offset % GPU_ALIGNMENT == 0);
         assert(slice->size <= device->physical.limits.storage_range_bytes);
         buffers[i] = (VkDescriptorBufferInfo){
@@ -170,14 +225,20 @@ static void push_descriptors(gpu_commands *commands, const gpu_dispatch *dispatc
             .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
             .dstBinding = i,
             .descriptorCount = 1,
-            .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+            .descriptorType = texel ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER
+                                    : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
             .pBufferInfo = &buffers[i],
+            .pTexelBufferView = &views[i],
         };
+        if (texel)
+            TRY(create_view(commands, slice, f16 ? GPU_TEXEL_F16 : GPU_TEXEL_F32, &views[i]));
     }
     if (dispatch->binding_count > 0)
         device->vk.vkCmdPushDescriptorSetKHR(commands->vk, VK_PIPELINE_BIND_POINT_COMPUTE,
                                              dispatch->pipeline->layout, 0,
                                              dispatch->binding_count, writes);
+fail:
+    return status;
 }
 
 void gpu_record_dispatch(gpu_commands *commands, const gpu_dispatch *dispatch)
@@ -189,11 +250,15 @@ void gpu_record_dispatch(gpu_commands *commands, const gpu_dispatch *dispatch)
     for (int i = 0; i < 3; i++)
         assert(dispatch->groups[i] > 0 &&
                dispatch->groups[i] <= device->physical.limits.workgroup_count[i]);
+    const qs_status status = push_descriptors(commands, dispatch);
+    if (status != QS_OK) {
+        commands->failed = status;
+        return;
+    }
     gpu_label_begin(device, commands->vk, dispatch->label);
     if (commands->bound != pipeline)
         device->vk.vkCmdBindPipeline(commands->vk, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->vk);
     commands->bound = pipeline;
-    push_descriptors(commands, dispatch);
     if (dispatch->push_bytes > 0)
         device->vk.vkCmdPushConstants(commands->vk, pipeline->layout, VK_SHADER_STAGE_COMPUTE_BIT,
                                       0, dispatch->push_bytes, dispatch->push);

@@ -15,6 +15,7 @@
     X(vkEnumerateDeviceExtensionProperties)                                                       \
     X(vkEnumeratePhysicalDevices)                                                                 \
     X(vkGetPhysicalDeviceFeatures2)                                                               \
+    X(vkGetPhysicalDeviceFormatProperties)                                                        \
     X(vkGetPhysicalDeviceMemoryProperties2)                                                       \
     X(vkGetPhysicalDeviceProperties)                                                              \
     X(vkGetPhysicalDeviceProperties2)                                                             \

@@ -35,8 +35,9 @@ typedef struct gpu_slice { /* offset: a multiple of GPU_ALIGNMENT when bound to 
 
 enum { GPU_ALIGNMENT = 256 };
 
-/* usage: storage, transfer source and destination, always. QS_ERROR_MEMORY names what was asked
- * for (`name`), how much, and what the heap has. A zero-initialised buffer may be destroyed. */
+/* usage: storage, uniform texel, transfer source and destination, always. QS_ERROR_MEMORY names what
+ * was asked for (`name`), how much, and what the heap has. A zero-initialised buffer may be
+ * destroyed. */
 qs_status gpu_buffer_create(qs_device *device, gpu_memory memory, uint64_t size, const char *name,
                             gpu_buffer *buffer);
 void gpu_buffer_destroy(qs_device *device, gpu_buffer *buffer); /* waits for the device */
@@ -54,8 +55,9 @@ enum { GPU_CONSTANTS_MAX = 16, GPU_PUSH_BYTES_MAX = 128, GPU_BINDINGS_MAX = 12 }
 typedef struct gpu_pipeline gpu_pipeline;
 
 /* constants[i] is specialization constant_id i, 32 bits each. QS_ERROR_DEVICE if the shader needs
- * what the device lacks (f16, subgroup operations, that many buffers). The bindings are the storage buffers
- * 0 .. n-1 of set 0, n from the shader table, given by push descriptors. */
+ * what the device lacks (f16, subgroup operations, that many buffers). The bindings are the buffers
+ * 0 .. n-1 of set 0, given by push descriptors; the shader table knows which of them are texel
+ * buffers, and of what format. */
 qs_status gpu_pipeline_get(qs_device *device, enum shader_id shader, const uint32_t *constants,
                            uint32_t constant_count, const gpu_pipeline **pipeline);
 
@@ -68,7 +70,8 @@ typedef struct gpu_dispatch {
     const char *label; /* debug label */
     const void *push;
     uint32_t push_bytes;
-    const gpu_slice *bindings; /* [the pipeline's binding count] */
+    const gpu_slice *bindings; /* [the pipeline's binding count]; texel buffers: whole texels, at
+                                  most gpu_limits::texel_elements */
     uint32_t binding_count;
     uint32_t groups[3];
 } gpu_dispatch;
@@ -88,7 +91,7 @@ void gpu_record_copy(gpu_commands *commands, const gpu_slice *from, const gpu_sl
 void gpu_record_fill(gpu_commands *commands, const gpu_slice *to,
                      uint32_t value); /* to->size rounded up to 4 */
 void gpu_record_timestamp(gpu_commands *commands, uint32_t slot);
-/* Closes with a barrier to host reads. */
+/* Closes with a barrier to host reads. Returns what went wrong since gpu_record_begin, too. */
 qs_status gpu_record_end(gpu_commands *commands);
 
 /* ---- submission ---------------------------------------------------------------------------- */

@@ -95,11 +95,19 @@ struct gpu_pipeline {
     uint32_t constant_count, constants[GPU_CONSTANTS_MAX];
 };
 
+/* A vector of four elements, as a texel buffer holds it. */
+#define GPU_TEXEL_F32 VK_FORMAT_R32G32B32A32_SFLOAT
+#define GPU_TEXEL_F16 VK_FORMAT_R32G32_UINT /* of two words with two halves each */
+
+typedef struct gpu_layout {
+    VkDescriptorSetLayout set;
+    VkPipelineLayout vk;
+} gpu_layout;
+
 typedef struct gpu_pipelines {
     VkPipelineCache cache;
     size_t cache_loaded_bytes; /* the payload that came from the file */
-    VkDescriptorSetLayout set_layouts[GPU_BINDINGS_MAX + 1]; /* by binding count */
-    VkPipelineLayout layouts[GPU_BINDINGS_MAX + 1];
+    gpu_layout layouts[SHADER_COUNT];
     gpu_pipeline **slots; /* open addressing; slot_count is a power of two or 0 */
     size_t slot_count, used;
 } gpu_pipelines;

@@ -6,6 +6,7 @@
 
 typedef struct gpu_limits {
     uint64_t storage_range_bytes; /* maxStorageBufferRange */
+    uint64_t texel_elements; /* vectors of four in a uniform texel buffer; 0: no such buffers */
     uint64_t memory_bytes;        /* budget of the device-local heap (VK_EXT_memory_budget, else size) */
     uint32_t workgroup_count[3];
     uint32_t workgroup_size[3], workgroup_invocations;

@@ -148,6 +148,20 @@ static void read_features(const gpu_instance *instance, gpu_physical *physical)
         unusable(physical, "no timeline semaphores");
 }
 
+static void read_texels(const gpu_instance *instance, const VkPhysicalDeviceLimits *limits,
+                        gpu_physical *physical)
+{
+    const VkFormat formats[] = {GPU_TEXEL_F32, GPU_TEXEL_F16};
+    physical->limits.texel_elements = limits->maxTexelBufferElements;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        VkFormatProperties format;
+        instance->vk.vkGetPhysicalDeviceFormatProperties(physical->handle, formats[i], &format);
+        if (!(format.bufferFeatures & VK_FORMAT_FEATURE_UNIFORM_TEXEL_BUFFER_BIT) ||
+            limits->minTexelBufferOffsetAlignment > GPU_ALIGNMENT)
+            physical->limits.texel_elements = 0;
+    }
+}
+
 static void read_memory(const gpu_instance *instance, gpu_physical *physical)
 {
     VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {
@@ -215,6 +229,7 @@ qs_status gpu_physical_read(const gpu_instance *instance, VkPhysicalDevice handl
     TRY(read_extensions(instance, physical, &extensions));
     read_properties(instance, &extensions, physical);
     read_features(instance, physical);
+    read_texels(instance, &basics.limits, physical);
     read_memory(instance, physical);
     TRY(read_queues(instance, physical));
     if (extensions.cooperative_matrix)

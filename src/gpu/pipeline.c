@@ -7,40 +7,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- layouts: one per number of bindings -------------------------------------------------- */
+/* ---- layouts: one per shader -------------------------------------------------------------- */
 
-static qs_status create_layout(qs_device *device, uint32_t binding_count)
+static qs_status create_layout(qs_device *device, const struct shader_entry *shader,
+                               gpu_layout *layout)
 {
     qs_status status = QS_OK;
-    gpu_pipelines *pipelines = &device->pipelines;
+    const uint32_t texels = shader->texel_f32 | shader->texel_f16;
     VkDescriptorSetLayoutBinding bindings[GPU_BINDINGS_MAX];
-    for (uint32_t i = 0; i < binding_count; i++)
+    for (uint32_t i = 0; i < shader->binding_count; i++)
         bindings[i] = (VkDescriptorSetLayoutBinding){
             .binding = i,
-            .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+            .descriptorType = texels >> i & 1 ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER
+                                              : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
             .descriptorCount = 1,
             .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT,
         };
     const VkDescriptorSetLayoutCreateInfo set = {
         .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
         .flags = VK_DESCRIPTOR_SET_LAYOUT_CREATE_PUSH_DESCRIPTOR_BIT_KHR,
-        .bindingCount = binding_count,
+        .bindingCount = shader->binding_count,
         .pBindings = bindings,
     };
     const VkPushConstantRange push = {
         .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .offset = 0, .size = GPU_PUSH_BYTES_MAX};
-    VkDescriptorSetLayout *set_layout = &pipelines->set_layouts[binding_count];
-    if (!*set_layout)
-        VK(device, device->vk.vkCreateDescriptorSetLayout(device->handle, &set, NULL, set_layout));
-    const VkPipelineLayoutCreateInfo layout = {
+    if (!layout->set)
+        VK(device,
+           device->vk.vkCreateDescriptorSetLayout(device->handle, &set, NULL, &layout->set));
+    const VkPipelineLayoutCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
         .setLayoutCount = 1,
-        .pSetLayouts = set_layout,
+        .pSetLayouts = &layout->set,
         .pushConstantRangeCount = 1,
         .pPushConstantRanges = &push,
     };
-    VK(device, device->vk.vkCreatePipelineLayout(device->handle, &layout, NULL,
-                                                 &pipelines->layouts[binding_count]));
+    VK(device, device->vk.vkCreatePipelineLayout(device->handle, &info, NULL, &layout->vk));
 fail:
     return status;
 }
@@ -120,9 +121,10 @@ static qs_status create_pipeline(qs_device *device, const gpu_pipeline *key,
     *new = *key;
     new->binding_count = shader->binding_count;
     TRY(check_shader(device, shader));
-    if (!device->pipelines.layouts[shader->binding_count])
-        TRY(create_layout(device, shader->binding_count));
-    new->layout = device->pipelines.layouts[shader->binding_count];
+    gpu_layout *layout = &device->pipelines.layouts[key->shader];
+    if (!layout->vk)
+        TRY(create_layout(device, shader, layout));
+    new->layout = layout->vk;
     const uint64_t start = gpu_clock_ns();
     VK(device, device->vk.vkCreateShaderModule(device->handle, &info, NULL, &module));
     TRY(create_vk(device, new, module));
@@ -261,9 +263,9 @@ void gpu_pipelines_finish(qs_device *device)
     for (size_t i = 0; i < pipelines->slot_count; i++)
         destroy_pipeline(device, pipelines->slots[i]);
     free(pipelines->slots);
-    for (uint32_t i = 0; i <= GPU_BINDINGS_MAX; i++) {
-        device->vk.vkDestroyPipelineLayout(device->handle, pipelines->layouts[i], NULL);
-        device->vk.vkDestroyDescriptorSetLayout(device->handle, pipelines->set_layouts[i], NULL);
+    for (uint32_t i = 0; i < SHADER_COUNT; i++) {
+        device->vk.vkDestroyPipelineLayout(device->handle, pipelines->layouts[i].vk, NULL);
+        device->vk.vkDestroyDescriptorSetLayout(device->handle, pipelines->layouts[i].set, NULL);
     }
     device->vk.vkDestroyPipelineCache(device->handle, pipelines->cache, NULL);
     *pipelines = (gpu_pipelines){0};

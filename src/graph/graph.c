@@ -31,7 +31,8 @@ void graph_fail(graph *g, qs_status status)
 
 static void fail_memory(graph *g)
 {
-    graph_fail(g, qs_error(QS_ERROR_MEMORY, "no host memory for the graph of %u nodes", g->node_count));
+    graph_fail(
+        g, qs_error(QS_ERROR_MEMORY, "no host memory for the graph of %u nodes", g->node_count));
 }
 
 /* ---- names --------------------------------------------------------------------------------- */
@@ -101,13 +102,21 @@ static tensor_id add_shaped(graph *g, const char *name, tensor_kind kind, dtype 
     const uint32_t stride = flat ? c : ceil4(c);
     const double elements = (double)n * h * w * stride;
     if (elements == 0 || elements > 4294967295.0) {
-        graph_fail(g, qs_error(QS_ERROR_MODEL, "%s: a tensor of [%u, %u, %u, %u] cannot be addressed",
-                               name, n, h, w, c));
+        graph_fail(g,
+                   qs_error(QS_ERROR_MODEL, "%s: a tensor of [%u, %u, %u, %u] cannot be addressed",
+                            name, n, h, w, c));
         return 0;
     }
-    return add_tensor(g, &(tensor){
-        .name = name, .kind = kind, .type = type, .n = n, .h = h, .w = w, .c = c, .stride = stride,
-        .parent = NO_TENSOR, .bytes = (uint64_t)elements * dtype_bytes(type) });
+    return add_tensor(g, &(tensor){ .name = name,
+                                    .kind = kind,
+                                    .type = type,
+                                    .n = n,
+                                    .h = h,
+                                    .w = w,
+                                    .c = c,
+                                    .stride = stride,
+                                    .parent = NO_TENSOR,
+                                    .bytes = (uint64_t)elements * dtype_bytes(type) });
 }
 
 tensor_id graph_activation(graph *g, const char *name, dtype type, uint32_t n, uint32_t h,
@@ -141,11 +150,18 @@ tensor_id graph_weight(graph *g, const weight *source)
         if (!copy->keys[i])
             fail_memory(g);
     }
-    return add_tensor(g, &(tensor){
-        .name = copy->keys[0] ? copy->keys[0] : "", .kind = TENSOR_WEIGHT, .type = source->type,
-        .n = 1, .h = 1, .w = 1, .c = (uint32_t)(source->packed_bytes / dtype_bytes(source->type)),
-        .stride = (uint32_t)(source->packed_bytes / dtype_bytes(source->type)),
-        .parent = NO_TENSOR, .bytes = source->packed_bytes, .weight = copy });
+    return add_tensor(
+        g, &(tensor){ .name = copy->keys[0] ? copy->keys[0] : "",
+                      .kind = TENSOR_WEIGHT,
+                      .type = source->type,
+                      .n = 1,
+                      .h = 1,
+                      .w = 1,
+                      .c = (uint32_t)(source->packed_bytes / dtype_bytes(source->type)),
+                      .stride = (uint32_t)(source->packed_bytes / dtype_bytes(source->type)),
+                      .parent = NO_TENSOR,
+                      .bytes = source->packed_bytes,
+                      .weight = copy });
 }
 
 tensor_id graph_root(const graph *g, tensor_id id)
@@ -213,7 +229,11 @@ void graph_node(graph *g, const op *op, const char *name, const tensor_id *in, u
     if (g->status != QS_OK)
         return;
     node *added = &g->nodes[g->node_count++];
-    *added = (node){ .op = op, .name = full_name, .in_count = in_count, .out = out,
-                     .params = copy, .flops = flops };
+    *added = (node){ .op = op,
+                     .name = full_name,
+                     .in_count = in_count,
+                     .out = out,
+                     .params = copy,
+                     .flops = flops };
     memcpy(added->in, in, in_count * sizeof *in);
 }

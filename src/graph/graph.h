@@ -15,7 +15,7 @@
 #include "gpu/limits.h"
 
 typedef uint32_t tensor_id;
-enum { NO_TENSOR = UINT32_MAX };
+#define NO_TENSOR UINT32_MAX
 
 typedef enum tensor_kind {
     TENSOR_ACTIVATION, /* lives in the plan's arena */
@@ -74,8 +74,8 @@ enum { NODE_INPUTS_MAX = 8, GRAPH_SCOPES_MAX = 16 };
 
 typedef struct node {
     const op *op;
-    const char *name;               /* diffusers' name: "down_blocks.0.resnets.1.conv1" */
-    tensor_id in[NODE_INPUTS_MAX];  /* NO_TENSOR where an optional input is absent */
+    const char *name;              /* diffusers' name: "down_blocks.0.resnets.1.conv1" */
+    tensor_id in[NODE_INPUTS_MAX]; /* NO_TENSOR where an optional input is absent */
     uint32_t in_count;
     tensor_id out;
     const void *params; /* the op's own struct, copied into the graph's arena */

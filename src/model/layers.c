@@ -14,36 +14,61 @@ tensor_id layer_conv2d(graph *g, const char *name, tensor_id x, uint32_t out_cha
                        uint32_t kernel, tensor_id embedding, tensor_id residual)
 {
     const uint32_t pad = kernel / 2;
-    return op_conv2d(g, name, &(conv2d_params){
-        .x = x, .weight = key(g, name, "weight"), .bias = key(g, name, "bias"),
-        .embedding = embedding, .residual = residual, .out_channels = out_channels,
-        .kernel = kernel, .stride = 1,
-        .pad_top = pad, .pad_left = pad, .pad_bottom = pad, .pad_right = pad });
+    return op_conv2d(g, name,
+                     &(conv2d_params){ .x = x,
+                                       .weight = key(g, name, "weight"),
+                                       .bias = key(g, name, "bias"),
+                                       .embedding = embedding,
+                                       .residual = residual,
+                                       .out_channels = out_channels,
+                                       .kernel = kernel,
+                                       .stride = 1,
+                                       .pad_top = pad,
+                                       .pad_left = pad,
+                                       .pad_bottom = pad,
+                                       .pad_right = pad });
 }
 
 tensor_id layer_downsample(graph *g, tensor_id x, uint32_t padding)
 {
     const uint32_t behind = padding == 0 ? 1 : padding; /* F.pad(x, (0, 1, 0, 1)) */
-    return op_conv2d(g, "conv", &(conv2d_params){
-        .x = x, .weight = key(g, "conv", "weight"), .bias = key(g, "conv", "bias"),
-        .embedding = NO_TENSOR, .residual = NO_TENSOR,
-        .out_channels = graph_tensor(g, x)->c, .kernel = 3, .stride = 2,
-        .pad_top = padding, .pad_left = padding, .pad_bottom = behind, .pad_right = behind });
+    return op_conv2d(g, "conv",
+                     &(conv2d_params){ .x = x,
+                                       .weight = key(g, "conv", "weight"),
+                                       .bias = key(g, "conv", "bias"),
+                                       .embedding = NO_TENSOR,
+                                       .residual = NO_TENSOR,
+                                       .out_channels = graph_tensor(g, x)->c,
+                                       .kernel = 3,
+                                       .stride = 2,
+                                       .pad_top = padding,
+                                       .pad_left = padding,
+                                       .pad_bottom = behind,
+                                       .pad_right = behind });
 }
 
 tensor_id layer_linear(graph *g, const char *name, tensor_id x, uint32_t out_channels, bool bias,
                        activation activation)
 {
-    return op_linear(g, name, &(linear_params){
-        .x = x, .weights = { key(g, name, "weight") },
-        .biases = { bias ? key(g, name, "bias") : NULL }, .count = 1,
-        .residual = NO_TENSOR, .out_channels = out_channels, .activation = activation });
+    return op_linear(g, name,
+                     &(linear_params){ .x = x,
+                                       .weights = { key(g, name, "weight") },
+                                       .biases = { bias ? key(g, name, "bias") : NULL },
+                                       .count = 1,
+                                       .residual = NO_TENSOR,
+                                       .out_channels = out_channels,
+                                       .activation = activation });
 }
 
 tensor_id layer_group_norm(graph *g, const char *name, tensor_id x, uint32_t groups, float eps,
                            tensor_id scale_shift, activation activation)
 {
-    return op_group_norm(g, name, &(group_norm_params){
-        .x = x, .weight = key(g, name, "weight"), .bias = key(g, name, "bias"),
-        .scale_shift = scale_shift, .groups = groups, .eps = eps, .activation = activation });
+    return op_group_norm(g, name,
+                         &(group_norm_params){ .x = x,
+                                               .weight = key(g, name, "weight"),
+                                               .bias = key(g, name, "bias"),
+                                               .scale_shift = scale_shift,
+                                               .groups = groups,
+                                               .eps = eps,
+                                               .activation = activation });
 }

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-tensor_id model_build_network(graph *g, const model_config *config, uint32_t batch, tensor_id sample)
+tensor_id model_build_network(graph *g, const model_config *config, uint32_t batch,
+                              tensor_id sample)
 {
     unet_inputs in = { .sample = sample, .segment = NO_TENSOR, .labels = NO_TENSOR };
     in.time = graph_state(g, "time", DTYPE_F32, batch, 1, 1, 1);
@@ -20,15 +21,16 @@ tensor_id model_build_network(graph *g, const model_config *config, uint32_t bat
 /* Builds the network once, for no device in particular, and holds it against the files. */
 static qs_status check_weights(qs_model *model)
 {
-    const gpu_limits any_device = { .storage_range_bytes = UINT64_MAX, .subgroup_size = 32,
+    const gpu_limits any_device = { .storage_range_bytes = UINT64_MAX,
+                                    .subgroup_size = 32,
                                     .workgroup_invocations = 128,
                                     .workgroup_count = { 65535, 65535, 65535 } };
     const unet_config *c = &model->config.unet;
     qs_status status = QS_OK;
     graph g;
     graph_init(&g, &any_device, DTYPE_F32);
-    const tensor_id sample = graph_state(&g, "sample", DTYPE_F32, 1, c->sample_height,
-                                         c->sample_width, c->in_channels);
+    const tensor_id sample =
+        graph_state(&g, "sample", DTYPE_F32, 1, c->sample_height, c->sample_width, c->in_channels);
     model_build_network(&g, &model->config, 1, sample);
     TRY(graph_status(&g));
     TRY(weights_check(model->files, &g, &model->parameter_count));
@@ -88,7 +90,8 @@ qs_status model_store_acquire(qs_model *model, qs_device *device, weight_store *
             empty = s;
     }
     if (!empty)
-        return qs_error(QS_ERROR_USAGE, "a model can be on at most %d devices at a time", MODEL_STORES_MAX);
+        return qs_error(QS_ERROR_USAGE, "a model can be on at most %d devices at a time",
+                        MODEL_STORES_MAX);
     const qs_status status = weight_store_create(device, &empty->store);
     if (status != QS_OK)
         return status;
@@ -126,14 +129,17 @@ static const char *folder_name(const char *path, size_t *length)
 void qs_model_get_info(const qs_model *model, qs_model_info *info)
 {
     const model_config *c = &model->config;
-    *info = (qs_model_info){
-        .width = c->unet.sample_width, .height = c->unet.sample_height,
-        .channels = c->unet.out_channels, .has_alpha = c->unet.out_channels == 4,
-        .label_count = c->label_count, .default_label = c->default_label,
-        .has_segments = c->unet.segment_embedding,
-        .default_sampler = c->scheduler.class == SCHEDULER_CONSISTENCY ? QS_SAMPLER_CONSISTENCY
-                                                                       : QS_SAMPLER_MULTISTEP,
-        .parameter_count = model->parameter_count };
+    *info = (qs_model_info){ .width = c->unet.sample_width,
+                             .height = c->unet.sample_height,
+                             .channels = c->unet.out_channels,
+                             .has_alpha = c->unet.out_channels == 4,
+                             .label_count = c->label_count,
+                             .default_label = c->default_label,
+                             .has_segments = c->unet.segment_embedding,
+                             .default_sampler = c->scheduler.class == SCHEDULER_CONSISTENCY
+                                                    ? QS_SAMPLER_CONSISTENCY
+                                                    : QS_SAMPLER_MULTISTEP,
+                             .parameter_count = model->parameter_count };
     size_t length = 0;
     const char *name = folder_name(model->path, &length);
     snprintf(info->name, sizeof info->name, "%.*s", (int)length, name);

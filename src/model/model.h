@@ -25,6 +25,7 @@ qs_status model_store_acquire(qs_model *model, qs_device *device, weight_store *
 void model_store_release(qs_model *model, weight_store *store);
 
 /* The network with named states as its inputs: `time`, `segment`, `labels`. */
-tensor_id model_build_network(graph *g, const model_config *config, uint32_t batch, tensor_id sample);
+tensor_id model_build_network(graph *g, const model_config *config, uint32_t batch,
+                              tensor_id sample);
 
 #endif

@@ -21,10 +21,14 @@ typedef enum resample { RESAMPLE_NONE, RESAMPLE_UP, RESAMPLE_DOWN } resample;
 
 static tensor_id sinusoid(unet *u, const char *name, tensor_id time, bool relative)
 {
-    return op_time_embedding(u->g, name, &(time_embedding_params){
-        .time = time, .channels = u->config->block_out_channels[0],
-        .flip_sin_to_cos = u->config->flip_sin_to_cos, .freq_shift = u->config->freq_shift,
-        .max_period = 10000.0f, .relative = relative });
+    return op_time_embedding(
+        u->g, name,
+        &(time_embedding_params){ .time = time,
+                                  .channels = u->config->block_out_channels[0],
+                                  .flip_sin_to_cos = u->config->flip_sin_to_cos,
+                                  .freq_shift = u->config->freq_shift,
+                                  .max_period = 10000.0f,
+                                  .relative = relative });
 }
 
 static tensor_id mlp(unet *u, const char *scope, tensor_id x, bool bias)
@@ -46,7 +50,8 @@ static tensor_id embed(unet *u, const unet_inputs *in)
                                u->config->num_class_embeds);
     if (u->config->segment_embedding) {
         /* zero at segment 0, where the network is the diffusion model */
-        tensor_id s = mlp(u, "segment_embedding", sinusoid(u, "segment_proj", in->segment, true), false);
+        tensor_id s =
+            mlp(u, "segment_embedding", sinusoid(u, "segment_proj", in->segment, true), false);
         e = op_add(g, "segment_add", e, s);
     }
     return op_silu(g, "embedding_silu", e);
@@ -75,7 +80,8 @@ static tensor_id resnet(unet *u, tensor_id x, uint32_t out_channels, resample ho
     tensor_id h = layer_group_norm(g, "norm1", x, groups, c->norm_eps, NO_TENSOR, ACTIVATION_SILU);
     h = resample_by(u, how, "resample_hidden", h);
     x = resample_by(u, how, "resample_input", x);
-    const tensor_id temb = layer_linear(g, "time_emb_proj", u->embedding, projected, true, ACTIVATION_NONE);
+    const tensor_id temb =
+        layer_linear(g, "time_emb_proj", u->embedding, projected, true, ACTIVATION_NONE);
     h = layer_conv2d(g, "conv1", h, out_channels, 3, c->scale_shift ? NO_TENSOR : temb, NO_TENSOR);
     h = layer_group_norm(g, "norm2", h, groups, c->norm_eps, c->scale_shift ? temb : NO_TENSOR,
                          ACTIVATION_SILU);
@@ -95,17 +101,27 @@ static tensor_id attention(unet *u, tensor_id x, uint32_t norm_groups)
     if (norm_groups)
         h = layer_group_norm(g, "group_norm", x, norm_groups, u->config->norm_eps, NO_TENSOR,
                              ACTIVATION_NONE);
-    h = op_linear(g, "to_qkv", &(linear_params){
-        .x = h,
-        .weights = { graph_name(g, "to_q.weight"), graph_name(g, "to_k.weight"), graph_name(g, "to_v.weight") },
-        .biases = { graph_name(g, "to_q.bias"), graph_name(g, "to_k.bias"), graph_name(g, "to_v.bias") },
-        .count = 3, .residual = NO_TENSOR, .out_channels = channels });
-    h = op_attention(g, "attention", &(attention_params){
-        .qkv = h, .heads = channels / width, .scale = 1.0f / sqrtf((float)width) });
-    return op_linear(g, "to_out.0", &(linear_params){
-        .x = h, .weights = { graph_name(g, "to_out.0.weight") },
-        .biases = { graph_name(g, "to_out.0.bias") }, .count = 1,
-        .residual = x, .out_channels = channels });
+    h = op_linear(
+        g, "to_qkv",
+        &(linear_params){ .x = h,
+                          .weights = { graph_name(g, "to_q.weight"), graph_name(g, "to_k.weight"),
+                                       graph_name(g, "to_v.weight") },
+                          .biases = { graph_name(g, "to_q.bias"), graph_name(g, "to_k.bias"),
+                                      graph_name(g, "to_v.bias") },
+                          .count = 3,
+                          .residual = NO_TENSOR,
+                          .out_channels = channels });
+    h = op_attention(g, "attention",
+                     &(attention_params){ .qkv = h,
+                                          .heads = channels / width,
+                                          .scale = 1.0f / sqrtf((float)width) });
+    return op_linear(g, "to_out.0",
+                     &(linear_params){ .x = h,
+                                       .weights = { graph_name(g, "to_out.0.weight") },
+                                       .biases = { graph_name(g, "to_out.0.bias") },
+                                       .count = 1,
+                                       .residual = x,
+                                       .out_channels = channels });
 }
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
@@ -212,7 +228,8 @@ tensor_id unet_build(graph *g, const unet_config *c, const unet_inputs *in)
 {
     unet u = { .g = g, .config = c };
     u.embedding = embed(&u, in);
-    tensor_id x = layer_conv2d(g, "conv_in", in->sample, c->block_out_channels[0], 3, NO_TENSOR, NO_TENSOR);
+    tensor_id x =
+        layer_conv2d(g, "conv_in", in->sample, c->block_out_channels[0], 3, NO_TENSOR, NO_TENSOR);
     push_skip(&u, x);
     for (uint32_t i = 0; i < c->block_count; ++i)
         x = down_block(&u, i, x);
@@ -220,6 +237,7 @@ tensor_id unet_build(graph *g, const unet_config *c, const unet_inputs *in)
         x = mid_block(&u, x);
     for (uint32_t i = 0; i < c->block_count; ++i)
         x = up_block(&u, i, x);
-    x = layer_group_norm(g, "conv_norm_out", x, c->norm_num_groups, c->norm_eps, NO_TENSOR, ACTIVATION_SILU);
+    x = layer_group_norm(g, "conv_norm_out", x, c->norm_num_groups, c->norm_eps, NO_TENSOR,
+                         ACTIVATION_SILU);
     return layer_conv2d(g, "conv_out", x, c->out_channels, 3, NO_TENSOR, NO_TENSOR);
 }

@@ -24,34 +24,33 @@ static AttentionArgs args_for(const graph *g, const node *self)
 }
 
 /* Width a multiple of four: attention.comp. */
-static void choose_fast(const graph *g, op_dispatch *d, const AttentionArgs *args, uint32_t n)
+static void choose_fast(const graph *g, op_dispatch *d, const AttentionArgs *args, tensor_id qkv)
 {
     const gpu_limits *limits = g->limits;
     const uint32_t lanes = limits->cpu ? limits->subgroup_size : 64;
     /* Two queries a lane halve the loads, where they leave enough workgroups and registers. */
     const uint32_t rows = limits->cpu && args->tokens > lanes ? 2 : 1;
-    d->shader = limits->cpu
-        ? storage_shader(g, SHADER_attention_shuffle_f32, SHADER_attention_shuffle_f16)
-        : storage_shader(g, SHADER_attention_f32, SHADER_attention_f16);
+    d->shader = op_variant(g, &SHADER_VARIANTS(attention), qkv, qkv);
     op_constant(d, lanes);
     op_constant(d, rows);
     op_constant(d, limits->cpu ? lanes : 4);
     op_constant(d, args->width / 4);
-    op_groups(d, divide_up(args->tokens, lanes * rows), args->heads, n);
+    op_groups(d, divide_up(args->tokens, lanes * rows), args->heads, graph_tensor(g, qkv)->n);
 }
 
-static void choose_any(const graph *g, op_dispatch *d, const AttentionArgs *args, uint32_t n)
+static void choose_any(const graph *g, op_dispatch *d, const AttentionArgs *args, tensor_id qkv)
 {
     const uint32_t lanes = min_u32(64, g->limits->workgroup_invocations);
     d->shader = storage_shader(g, SHADER_attention_any_f32, SHADER_attention_any_f16);
     op_constant(d, lanes);
-    op_groups(d, divide_up(args->tokens, lanes), ceil4(args->heads * args->width) / 4, n);
+    op_groups(d, divide_up(args->tokens, lanes), ceil4(args->heads * args->width) / 4,
+              graph_tensor(g, qkv)->n);
 }
 
 static void dispatch_attention(const graph *g, const node *self, op_dispatch *d)
 {
     const AttentionArgs args = args_for(g, self);
-    (args.width % 4 == 0 ? choose_fast : choose_any)(g, d, &args, graph_tensor(g, self->out)->n);
+    (args.width % 4 == 0 ? choose_fast : choose_any)(g, d, &args, self->in[0]);
     op_bind(g, d, self->in[0], ACCESS_READ, NO_TENSOR);
     op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_set_push(d, &args, sizeof args);

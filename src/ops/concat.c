@@ -1,7 +1,7 @@
 #include "ops/elementwise.h"
 #include "ops/op_support.h"
 
-/* ---- both parts start at a multiple of four channels: slices, or copies into slices --------- */
+/* ---- both parts start at a multiple of four channels: slices, or copies into slices -------- */
 
 static void place(graph *g, const char *name, tensor_id part, tensor_id whole, uint32_t channel)
 {
@@ -18,7 +18,7 @@ static void place(graph *g, const char *name, tensor_id part, tensor_id whole, u
     elementwise_copy(g, copy_name, part, copy);
 }
 
-/* ---- otherwise: element by element ---------------------------------------------------------- */
+/* ---- otherwise: element by element --------------------------------------------------------- */
 
 static void dispatch_concat(const graph *g, const node *self, op_dispatch *d)
 {
@@ -47,8 +47,9 @@ tensor_id op_concat(graph *g, const char *name, tensor_id a, tensor_id b)
         return 0;
     const tensor s = *graph_tensor(g, a), t = *graph_tensor(g, b);
     if (s.n != t.n || s.h != t.h || s.w != t.w) {
-        graph_fail(g, qs_error(QS_ERROR_MODEL, "%s: cannot join [%u, %u, %u, %u] and [%u, %u, %u, %u]",
-                               graph_name(g, name), s.n, s.h, s.w, s.c, t.n, t.h, t.w, t.c));
+        graph_fail(g,
+                   qs_error(QS_ERROR_MODEL, "%s: cannot join [%u, %u, %u, %u] and [%u, %u, %u, %u]",
+                            graph_name(g, name), s.n, s.h, s.w, s.c, t.n, t.h, t.w, t.c));
         return 0;
     }
     const tensor_id whole = graph_activation(g, name, s.type, s.n, s.h, s.w, s.c + t.c);

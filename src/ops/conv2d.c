@@ -1,6 +1,6 @@
 #include "ops/conv2d.h"
 
-/* ---- weights --------------------------------------------------------------------------------- */
+/* ---- weights ------------------------------------------------------------------------------- */
 
 static void pack_weight(const weight *w, const float *values, dtype type, void *packed)
 {
@@ -33,7 +33,11 @@ static void pack_bias(const weight *w, const float *values, dtype type, void *pa
 tensor_id stacked_bias(graph *g, const char *const *keys, uint32_t key_count, uint32_t co)
 {
     weight w = {
-        .key_count = key_count, .rank = 1, .shape = { co }, .type = DTYPE_F32, .pack = pack_bias,
+        .key_count = key_count,
+        .rank = 1,
+        .shape = { co },
+        .type = DTYPE_F32,
+        .pack = pack_bias,
         .packed_bytes = bias_packed_bytes(key_count * co),
     };
     for (uint32_t i = 0; i < key_count; ++i)
@@ -41,11 +45,12 @@ tensor_id stacked_bias(graph *g, const char *const *keys, uint32_t key_count, ui
     return graph_weight(g, &w);
 }
 
-/* ---- dispatch -------------------------------------------------------------------------------- */
+/* ---- dispatch ------------------------------------------------------------------------------ */
 
 static conv2d_tile tile_for(const graph *g, const tensor *y)
 {
-    return conv2d_choose_tile(g->limits->cpu, g->limits->subgroup_size, y->n, image_pixels(y), y->c);
+    return conv2d_choose_tile(g->limits->cpu, g->limits->subgroup_size, y->n, image_pixels(y),
+                              y->c);
 }
 
 static View optional_view(const graph *g, tensor_id id)
@@ -61,13 +66,23 @@ static conv2d_args args_for(const graph *g, const node *self)
     const View embedding = optional_view(g, self->in[CONV2D_EMBEDDING]);
     const View residual = optional_view(g, self->in[CONV2D_RESIDUAL]);
     return (conv2d_args){
-        .h_in = x->h, .w_in = x->w, .h_out = y->h, .w_out = y->w,
-        .quads_in = divide_up(x->c, 4), .quads_out = divide_up(y->c, 4),
-        .step = p->stride, .pad_top = p->pad_top, .pad_left = p->pad_left,
-        .x_offset = xv.offset, .x_stride = xv.stride,
-        .y_offset = yv.offset, .y_stride = yv.stride,
-        .residual_offset = residual.offset, .residual_stride = residual.stride,
-        .embedding_offset = embedding.offset, .embedding_stride = embedding.stride,
+        .h_in = x->h,
+        .w_in = x->w,
+        .h_out = y->h,
+        .w_out = y->w,
+        .quads_in = divide_up(x->c, 4),
+        .quads_out = divide_up(y->c, 4),
+        .step = p->stride,
+        .pad_top = p->pad_top,
+        .pad_left = p->pad_left,
+        .x_offset = xv.offset,
+        .x_stride = xv.stride,
+        .y_offset = yv.offset,
+        .y_stride = yv.stride,
+        .residual_offset = residual.offset,
+        .residual_stride = residual.stride,
+        .embedding_offset = embedding.offset,
+        .embedding_stride = embedding.stride,
     };
 }
 
@@ -78,8 +93,7 @@ void conv2d_dispatch(const graph *g, const node *self, op_dispatch *d)
     const tensor_id x = self->in[CONV2D_X];
     const conv2d_tile tile = tile_for(g, y);
     const conv2d_args args = args_for(g, self);
-    d->shader = g->limits->cpu ? storage_shader(g, SHADER_conv2d_shuffle_f32, SHADER_conv2d_shuffle_f16)
-                               : storage_shader(g, SHADER_conv2d_f32, SHADER_conv2d_f16);
+    d->shader = op_variant(g, &SHADER_VARIANTS(conv2d), x, self->in[CONV2D_WEIGHT]);
     op_constant(d, tile.lanes);
     op_constant(d, tile.pixels);
     op_constant(d, tile.quads);
@@ -88,6 +102,7 @@ void conv2d_dispatch(const graph *g, const node *self, op_dispatch *d)
     op_constant(d, self->in[CONV2D_EMBEDDING] != NO_TENSOR);
     op_constant(d, self->in[CONV2D_RESIDUAL] != NO_TENSOR);
     op_constant(d, p->activation);
+    op_constant(d, p->silu_input);
     conv2d_groups(tile, y->n, image_pixels(y), y->c, d->groups);
     op_bind(g, d, x, ACCESS_READ, NO_TENSOR);
     op_bind(g, d, self->in[CONV2D_WEIGHT], ACCESS_READ, NO_TENSOR);
@@ -100,7 +115,7 @@ void conv2d_dispatch(const graph *g, const node *self, op_dispatch *d)
 
 static const op op_conv = { "conv2d", conv2d_dispatch };
 
-/* ---- shape ----------------------------------------------------------------------------------- */
+/* ---- shape --------------------------------------------------------------------------------- */
 
 bool conv2d_check_size(graph *g, const char *name, const tensor *x, const tensor *y)
 {
@@ -126,7 +141,8 @@ static bool check_shapes(graph *g, const char *name, const conv2d_params *p, uin
     if (p->embedding != NO_TENSOR) {
         const tensor *e = graph_tensor(g, p->embedding);
         if (e->n != x->n || all_pixels(e) != e->n || e->c != p->out_channels) {
-            graph_fail(g, qs_error(QS_ERROR_MODEL, "%s: the embedding is [%u, %u, %u, %u], not [%u, 1, 1, %u]",
+            graph_fail(g, qs_error(QS_ERROR_MODEL,
+                                   "%s: the embedding is [%u, %u, %u, %u], not [%u, 1, 1, %u]",
                                    full_name, e->n, e->h, e->w, e->c, x->n, p->out_channels));
             return false;
         }
@@ -134,7 +150,8 @@ static bool check_shapes(graph *g, const char *name, const conv2d_params *p, uin
     if (p->residual != NO_TENSOR) {
         const tensor *r = graph_tensor(g, p->residual);
         if (r->n != x->n || r->h != h || r->w != w || r->c != p->out_channels) {
-            graph_fail(g, qs_error(QS_ERROR_MODEL, "%s: the residual is [%u, %u, %u, %u], not [%u, %u, %u, %u]",
+            graph_fail(g, qs_error(QS_ERROR_MODEL,
+                                   "%s: the residual is [%u, %u, %u, %u], not [%u, %u, %u, %u]",
                                    full_name, r->n, r->h, r->w, r->c, x->n, h, w, p->out_channels));
             return false;
         }
@@ -148,8 +165,10 @@ tensor_id op_conv2d(graph *g, const char *name, const conv2d_params *params)
         return 0;
     const conv2d_params *p = params;
     const tensor x = *graph_tensor(g, p->x);
-    const uint32_t h = (x.h + p->pad_top + p->pad_bottom - p->kernel) / (p->stride ? p->stride : 1) + 1;
-    const uint32_t w = (x.w + p->pad_left + p->pad_right - p->kernel) / (p->stride ? p->stride : 1) + 1;
+    const uint32_t h =
+        (x.h + p->pad_top + p->pad_bottom - p->kernel) / (p->stride ? p->stride : 1) + 1;
+    const uint32_t w =
+        (x.w + p->pad_left + p->pad_right - p->kernel) / (p->stride ? p->stride : 1) + 1;
     if (!check_shapes(g, name, p, h, w))
         return 0;
     const tensor_id y = graph_activation(g, name, x.type, x.n, h, w, p->out_channels);
@@ -162,7 +181,13 @@ tensor_id op_conv2d(graph *g, const char *name, const conv2d_params *params)
         [CONV2D_EMBEDDING] = p->embedding,
         [CONV2D_RESIDUAL] = p->residual,
     };
-    const conv2d_node node = { p->kernel, p->stride, p->pad_top, p->pad_left, p->activation };
+    const conv2d_node node = {
+        .kernel = p->kernel,
+        .stride = p->stride,
+        .pad_top = p->pad_top,
+        .pad_left = p->pad_left,
+        .activation = p->activation,
+    };
     graph_node(g, &op_conv, name, in, CONV2D_INPUTS, y, &node, sizeof node,
                2.0 * element_count(graph_tensor(g, y)) * x.c * p->kernel * p->kernel);
     return y;

@@ -12,6 +12,7 @@ enum { CONV2D_X, CONV2D_WEIGHT, CONV2D_BIAS, CONV2D_EMBEDDING, CONV2D_RESIDUAL, 
 typedef struct conv2d_node { /* params of a node that conv2d_dispatch can run */
     uint32_t kernel, stride, pad_top, pad_left;
     activation activation;
+    bool silu_input;
 } conv2d_node;
 
 void conv2d_dispatch(const graph *g, const node *self, op_dispatch *d);

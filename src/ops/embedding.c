@@ -5,11 +5,12 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- time ------------------------------------------------------------------------------------ */
+/* ---- time ---------------------------------------------------------------------------------- */
 
-/* No file has the frequencies: a weight without keys. exp on the CPU in double, because the argument
- * of sine and cosine multiplies its error by a time of up to 1000; everything before exp is rounded
- * as PyTorch's float32 arithmetic rounds it. layout: half the channels, freq_shift, max_period. */
+/* No file has the frequencies: a weight without keys. exp on the CPU in double, because the
+ * argument of sine and cosine multiplies its error by a time of up to 1000; everything before exp
+ * is rounded as PyTorch's float32 arithmetic rounds it. layout: half the channels, freq_shift,
+ * max_period. */
 static void pack_frequencies(const weight *w, const float *values, dtype type, void *packed)
 {
     (void)values;
@@ -29,10 +30,14 @@ static void pack_frequencies(const weight *w, const float *values, dtype type, v
 static tensor_id frequencies(graph *g, const time_embedding_params *p)
 {
     const uint32_t count = p->channels / 2;
-    return graph_weight(g, &(weight){
-        .key_count = 0, .rank = 1, .shape = { count }, .type = DTYPE_F32,
-        .packed_bytes = (count ? ceil4(count) : 4) * sizeof(float), .pack = pack_frequencies,
-        .layout = { count, bits_from_float(p->freq_shift), bits_from_float(p->max_period) } });
+    return graph_weight(g, &(weight){ .key_count = 0,
+                                      .rank = 1,
+                                      .shape = { count },
+                                      .type = DTYPE_F32,
+                                      .packed_bytes = (count ? ceil4(count) : 4) * sizeof(float),
+                                      .pack = pack_frequencies,
+                                      .layout = { count, bits_from_float(p->freq_shift),
+                                                  bits_from_float(p->max_period) } });
 }
 
 enum { EMBEDDING_LANES = 64 };
@@ -48,7 +53,8 @@ static void dispatch_time(const graph *g, const node *self, op_dispatch *d)
     };
     d->shader = storage_shader(g, SHADER_time_embedding_f32, SHADER_time_embedding_f16);
     op_constant(d, EMBEDDING_LANES);
-    op_groups(d, divide_up(ceil4(p->channels) / 4, EMBEDDING_LANES), graph_tensor(g, self->out)->n, 1);
+    op_groups(d, divide_up(ceil4(p->channels) / 4, EMBEDDING_LANES), graph_tensor(g, self->out)->n,
+              1);
     op_bind(g, d, self->in[0], ACCESS_READ, NO_TENSOR);
     op_bind(g, d, self->in[1], ACCESS_READ, NO_TENSOR);
     op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
@@ -68,7 +74,7 @@ tensor_id op_time_embedding(graph *g, const char *name, const time_embedding_par
     return y;
 }
 
-/* ---- class ----------------------------------------------------------------------------------- */
+/* ---- class --------------------------------------------------------------------------------- */
 
 /* [count, c] -> rows of ceil4(c) in the storage type. */
 static void pack_table(const weight *w, const float *values, dtype type, void *packed)
@@ -113,14 +119,19 @@ tensor_id op_class_embedding(graph *g, const char *name, tensor_id x, tensor_id 
         return 0;
     const tensor t = *graph_tensor(g, x);
     if (all_pixels(&t) != t.n || graph_tensor(g, labels)->n != t.n) {
-        graph_fail(g, qs_error(QS_ERROR_OTHER, "%s: x is [%u, %u, %u, %u] with %u labels",
-                               graph_name(g, name), t.n, t.h, t.w, t.c,
-                               graph_tensor(g, labels)->n));
+        graph_fail(g,
+                   qs_error(QS_ERROR_OTHER, "%s: x is [%u, %u, %u, %u] with %u labels",
+                            graph_name(g, name), t.n, t.h, t.w, t.c, graph_tensor(g, labels)->n));
         return 0;
     }
-    const tensor_id rows = graph_weight(g, &(weight){
-        .keys = { table }, .key_count = 1, .rank = 2, .shape = { count, t.c }, .type = g->storage,
-        .packed_bytes = (size_t)count * ceil4(t.c) * dtype_bytes(g->storage), .pack = pack_table });
+    const tensor_id rows = graph_weight(
+        g, &(weight){ .keys = { table },
+                      .key_count = 1,
+                      .rank = 2,
+                      .shape = { count, t.c },
+                      .type = g->storage,
+                      .packed_bytes = (size_t)count * ceil4(t.c) * dtype_bytes(g->storage),
+                      .pack = pack_table });
     const tensor_id y = graph_activation(g, name, t.type, t.n, 1, 1, t.c);
     graph_node(g, &op_class, name, (tensor_id[]){ x, labels, rows }, 3, y, NULL, 0,
                element_count(&t));

@@ -1,8 +1,7 @@
 #include "ops/op_support.h"
 
-enum { /* inputs of the last node */
-    NORM_X, NORM_STATS, NORM_WEIGHT, NORM_BIAS, NORM_SCALE_SHIFT, NORM_INPUTS
-};
+/* inputs of the last node */
+enum { NORM_X, NORM_STATS, NORM_WEIGHT, NORM_BIAS, NORM_SCALE_SHIFT, NORM_INPUTS };
 
 typedef struct norm_params {
     uint32_t groups;
@@ -10,7 +9,7 @@ typedef struct norm_params {
     activation activation;
 } norm_params;
 
-/* ---- how the statistics are cut into workgroups ---------------------------------------------- */
+/* ---- how the statistics are cut into workgroups -------------------------------------------- */
 
 typedef struct stats_tile {
     uint32_t block_groups, block_quads; /* whole groups that are whole vectors of four, too */
@@ -71,7 +70,7 @@ static stats_tile choose_stats_tile(const gpu_limits *limits, const tensor *x, u
     return tile;
 }
 
-/* ---- dispatch rules -------------------------------------------------------------------------- */
+/* ---- dispatch rules ------------------------------------------------------------------------ */
 
 static void dispatch_stats(const graph *g, const node *self, op_dispatch *d)
 {
@@ -89,7 +88,7 @@ static void dispatch_stats(const graph *g, const node *self, op_dispatch *d)
         .chunk_pixels = tile.chunk_pixels,
         .eps = p->eps,
     };
-    d->shader = storage_shader(g, SHADER_group_norm_stats_f32, SHADER_group_norm_stats_f16);
+    d->shader = op_variant(g, &TEXEL_VARIANTS(group_norm_stats), self->in[0], self->in[0]);
     op_constant(d, tile.lanes_x);
     op_constant(d, tile.lanes_y);
     op_constant(d, tile.entries);
@@ -142,7 +141,7 @@ static void dispatch_norm(const graph *g, const node *self, op_dispatch *d)
     const uint32_t least = divide_up(args.pixels, lanes_y * 65535u);
     const uint32_t wanted = g->limits->cpu ? 32 : 4;
     const uint32_t per_lane = wanted > least ? wanted : least;
-    d->shader = storage_shader(g, SHADER_group_norm_f32, SHADER_group_norm_f16);
+    d->shader = op_variant(g, &TEXEL_VARIANTS(group_norm), self->in[NORM_X], self->in[NORM_X]);
     op_constant(d, lanes_x);
     op_constant(d, lanes_y);
     op_constant(d, per_lane);
@@ -162,7 +161,7 @@ static const op op_stats = { "group_norm_stats", dispatch_stats };
 static const op op_merge = { "group_norm_merge", dispatch_merge };
 static const op op_norm = { "group_norm", dispatch_norm };
 
-/* ---- shape rule ------------------------------------------------------------------------------ */
+/* ---- shape rule ---------------------------------------------------------------------------- */
 
 static bool check(graph *g, const char *name, const group_norm_params *p)
 {
@@ -174,8 +173,9 @@ static bool check(graph *g, const char *name, const group_norm_params *p)
         return false;
     }
     if (choose_stats_tile(g->limits, x, p->groups).block_quads > ENTRIES_MAX) {
-        graph_fail(g, qs_error(QS_ERROR_MODEL, "%s: groups of %u channels, at most 2044 are supported",
-                               full_name, x->c / p->groups));
+        graph_fail(g,
+                   qs_error(QS_ERROR_MODEL, "%s: groups of %u channels, at most 2044 are supported",
+                            full_name, x->c / p->groups));
         return false;
     }
     if (p->scale_shift != NO_TENSOR) {

@@ -1,6 +1,6 @@
 #include "ops/conv2d.h"
 
-/* Few rows: linear.comp. More: a 1x1 convolution, which has no SiLU on its input. */
+/* Few rows: linear.comp. More: a 1x1 convolution. */
 
 enum { LINEAR_X, LINEAR_WEIGHT, LINEAR_BIAS, LINEAR_RESIDUAL, LINEAR_INPUTS };
 
@@ -17,8 +17,12 @@ static void pack_weight(const weight *w, const float *values, dtype type, void *
 static tensor_id linear_weight(graph *g, const linear_params *p, uint32_t ci)
 {
     weight w = {
-        .key_count = p->count, .rank = 2, .shape = { p->out_channels, ci }, .type = g->storage,
-        .packed_bytes = linear_packed_bytes(p->count * p->out_channels, ci, g->storage == DTYPE_F16),
+        .key_count = p->count,
+        .rank = 2,
+        .shape = { p->out_channels, ci },
+        .type = g->storage,
+        .packed_bytes =
+            linear_packed_bytes(p->count * p->out_channels, ci, g->storage == DTYPE_F16),
         .pack = pack_weight,
     };
     for (uint32_t i = 0; i < p->count; ++i)
@@ -37,13 +41,18 @@ static void dispatch_linear(const graph *g, const node *self, op_dispatch *d)
     const View xv = op_view(g, self->in[LINEAR_X]), yv = op_view(g, self->out);
     const View rv = residual == NO_TENSOR ? (View){ 0, 0 } : op_view(g, residual);
     const linear_args args = {
-        .rows = rows, .quads_in = divide_up(x->c, 4), .quads_out = divide_up(y->c, 4),
-        .x_offset = xv.offset, .x_stride = xv.stride,
-        .y_offset = yv.offset, .y_stride = yv.stride,
-        .residual_offset = rv.offset, .residual_stride = rv.stride,
+        .rows = rows,
+        .quads_in = divide_up(x->c, 4),
+        .quads_out = divide_up(y->c, 4),
+        .x_offset = xv.offset,
+        .x_stride = xv.stride,
+        .y_offset = yv.offset,
+        .y_stride = yv.stride,
+        .residual_offset = rv.offset,
+        .residual_stride = rv.stride,
     };
-    d->shader = limits->cpu ? storage_shader(g, SHADER_linear_shuffle_f32, SHADER_linear_shuffle_f16)
-                            : storage_shader(g, SHADER_linear_f32, SHADER_linear_f16);
+    d->shader =
+        op_variant(g, &SHADER_VARIANTS(linear), self->in[LINEAR_X], self->in[LINEAR_WEIGHT]);
     op_constant(d, tile.lanes);
     op_constant(d, tile.rows);
     op_constant(d, tile.slices);
@@ -86,7 +95,12 @@ static void append_many_rows(graph *g, const char *name, const linear_params *p,
         [CONV2D_EMBEDDING] = NO_TENSOR,
         [CONV2D_RESIDUAL] = p->residual,
     };
-    const conv2d_node node = { .kernel = 1, .stride = 1, .activation = p->activation };
+    const conv2d_node node = {
+        .kernel = 1,
+        .stride = 1,
+        .activation = p->activation,
+        .silu_input = p->silu_input,
+    };
     graph_node(g, &op_many_rows, name, in, CONV2D_INPUTS, y, &node, sizeof node, flops);
 }
 
@@ -96,14 +110,15 @@ tensor_id op_linear(graph *g, const char *name, const linear_params *params)
     if (graph_status(g) != QS_OK)
         return 0;
     const tensor x = *graph_tensor(g, p->x);
-    const tensor_id y = graph_activation(g, name, x.type, x.n, x.h, x.w, p->count * p->out_channels);
+    const tensor_id y =
+        graph_activation(g, name, x.type, x.n, x.h, x.w, p->count * p->out_channels);
     if (graph_status(g) != QS_OK ||
         (p->residual != NO_TENSOR && !check_same_shape(g, name, p->residual, y)))
         return 0;
     const tensor_id bias =
         p->biases[0] ? stacked_bias(g, p->biases, p->count, p->out_channels) : NO_TENSOR;
     const double flops = 2 * element_count(graph_tensor(g, y)) * x.c;
-    if (p->silu_input || all_pixels(&x) <= LINEAR_ROWS_MAX)
+    if (all_pixels(&x) <= LINEAR_ROWS_MAX)
         append_few_rows(g, name, p, x.c, bias, y, flops);
     else if (conv2d_check_size(g, name, &x, graph_tensor(g, y)))
         append_many_rows(g, name, p, x.c, bias, y, flops);

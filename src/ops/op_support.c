@@ -3,6 +3,12 @@
 #include <assert.h>
 #include <string.h>
 
+_Static_assert(sizeof(ResampleArgs) <= OP_PUSH_BYTES_MAX, "push constants");
+_Static_assert(sizeof(ConcatArgs) <= OP_PUSH_BYTES_MAX, "push constants");
+_Static_assert(sizeof(GroupNormStatsArgs) <= OP_PUSH_BYTES_MAX, "push constants");
+_Static_assert(sizeof(GroupNormArgs) <= OP_PUSH_BYTES_MAX, "push constants");
+_Static_assert(sizeof(AttentionArgs) <= OP_PUSH_BYTES_MAX, "push constants");
+
 void op_bind(const graph *g, op_dispatch *d, tensor_id id, access access, tensor_id fallback)
 {
     assert(d->binding_count < OP_BINDINGS_MAX);
@@ -40,6 +46,20 @@ View op_view(const graph *g, tensor_id id)
     return (View){ .offset = t->offset / 4, .stride = t->stride / 4 };
 }
 
+static bool fits_texels(const graph *g, tensor_id id)
+{
+    const tensor *root = graph_tensor(g, graph_root(g, id));
+    return root->bytes / (root->type == DTYPE_F16 ? 8 : 16) <= g->limits->texel_elements;
+}
+
+uint32_t op_variant(const graph *g, const shader_variants *variants, tensor_id a, tensor_id b)
+{
+    const bool f16 = g->storage == DTYPE_F16;
+    if (!g->limits->cpu)
+        return variants->hardware[f16];
+    return fits_texels(g, a) && fits_texels(g, b) ? variants->texel[f16] : variants->shuffle[f16];
+}
+
 static void pack_vector(const weight *w, const float *values, dtype type, void *packed)
 {
     (void)type;
@@ -49,9 +69,13 @@ static void pack_vector(const weight *w, const float *values, dtype type, void *
 
 tensor_id weight_vector(graph *g, const char *key, uint32_t c)
 {
-    return graph_weight(g, &(weight){
-        .keys = { key }, .key_count = 1, .rank = 1, .shape = { c }, .type = DTYPE_F32,
-        .packed_bytes = ceil4(c) * sizeof(float), .pack = pack_vector });
+    return graph_weight(g, &(weight){ .keys = { key },
+                                      .key_count = 1,
+                                      .rank = 1,
+                                      .shape = { c },
+                                      .type = DTYPE_F32,
+                                      .packed_bytes = ceil4(c) * sizeof(float),
+                                      .pack = pack_vector });
 }
 
 uint32_t grid_lanes_x(uint32_t quads)

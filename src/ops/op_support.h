@@ -33,6 +33,25 @@ static inline uint32_t storage_shader(const graph *g, uint32_t f32, uint32_t f16
     return g->storage == DTYPE_F16 ? f16 : f32;
 }
 
+/* A shader of `shuffle_shaders` in shaders/meson.build: [storage is f16] */
+typedef struct shader_variants {
+    uint32_t hardware[2], shuffle[2], texel[2];
+} shader_variants;
+/* clang-format off */
+#define SHADER_VARIANTS(name)                                                                      \
+    (shader_variants){ { SHADER_##name##_f32, SHADER_##name##_f16 },                               \
+                       { SHADER_##name##_shuffle_f32, SHADER_##name##_shuffle_f16 },               \
+                       { SHADER_##name##_texel_f32, SHADER_##name##_texel_f16 } }
+/* and one of `texel_shaders` */
+#define TEXEL_VARIANTS(name)                                                                       \
+    (shader_variants){ { SHADER_##name##_f32, SHADER_##name##_f16 },                               \
+                       { SHADER_##name##_f32, SHADER_##name##_f16 },                               \
+                       { SHADER_##name##_texel_f32, SHADER_##name##_texel_f16 } }
+/* clang-format on */
+
+/* The variant for the device; a and b are what the shader reads as texel buffers, if they fit. */
+uint32_t op_variant(const graph *g, const shader_variants *variants, tensor_id a, tensor_id b);
+
 /* Where the shaders find a tensor, in vectors of four. */
 View op_view(const graph *g, tensor_id id);
 

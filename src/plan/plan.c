@@ -26,7 +26,8 @@ static uint32_t find_lifetimes(const plan *p, lifetime *lives)
     const graph *g = p->graph;
     for (tensor_id id = 0; id < g->tensor_count; ++id) {
         const uint64_t bytes = g->tensors[id].bytes;
-        lives[id] = (lifetime){ id, UINT32_MAX, 0, (bytes + SLICE_ALIGNMENT - 1) / SLICE_ALIGNMENT * SLICE_ALIGNMENT };
+        lives[id] = (lifetime){ id, UINT32_MAX, 0,
+                                (bytes + SLICE_ALIGNMENT - 1) / SLICE_ALIGNMENT * SLICE_ALIGNMENT };
     }
     for (uint32_t n = 0; n < g->node_count; ++n) {
         const op_dispatch *d = &p->dispatches[n];
@@ -92,8 +93,8 @@ static void place(plan *p, lifetime *lives, uint32_t count, bool keep_activation
 {
     qsort(lives, count, sizeof *lives, larger_first);
     for (uint32_t i = 0; i < count; ++i) {
-        const uint64_t offset = keep_activations ? p->activation_sum_bytes
-                                                 : lowest_free_offset(p, lives, i, &lives[i]);
+        const uint64_t offset =
+            keep_activations ? p->activation_sum_bytes : lowest_free_offset(p, lives, i, &lives[i]);
         p->offsets[lives[i].root] = offset;
         p->activation_sum_bytes += lives[i].bytes;
         if (offset + lives[i].bytes > p->arena_bytes)
@@ -113,7 +114,8 @@ uint32_t plan_node_ranges(const plan *p, uint32_t node, plan_range ranges[OP_BIN
         const tensor *t = graph_tensor(g, root);
         const bool write = d->bindings[b].access & ACCESS_WRITE;
         if (t->kind == TENSOR_ACTIVATION)
-            ranges[count++] = (plan_range){ 0, p->offsets[root], p->offsets[root] + t->bytes, write };
+            ranges[count++] =
+                (plan_range){ 0, p->offsets[root], p->offsets[root] + t->bytes, write };
         else if (t->kind == TENSOR_STATE)
             ranges[count++] = (plan_range){ 1 + root, 0, t->bytes, write };
     }
@@ -163,10 +165,12 @@ static qs_status lower(plan *p)
         g->nodes[n].op->dispatch(g, &g->nodes[n], d);
         for (uint32_t axis = 0; axis < 3; ++axis)
             if (d->groups[axis] == 0 || d->groups[axis] > g->limits->workgroup_count[axis])
-                return qs_error(QS_ERROR_DEVICE, "%s needs %u x %u x %u workgroups, this device has at most %u x %u x %u",
-                                g->nodes[n].name, d->groups[0], d->groups[1], d->groups[2],
-                                g->limits->workgroup_count[0], g->limits->workgroup_count[1],
-                                g->limits->workgroup_count[2]);
+                return qs_error(
+                    QS_ERROR_DEVICE,
+                    "%s needs %u x %u x %u workgroups, this device has at most %u x %u x %u",
+                    g->nodes[n].name, d->groups[0], d->groups[1], d->groups[2],
+                    g->limits->workgroup_count[0], g->limits->workgroup_count[1],
+                    g->limits->workgroup_count[2]);
     }
     return QS_OK;
 }

@@ -72,7 +72,7 @@ static void build_decode(qs_session *s, verb *v)
     op_decode(g, "decode", latent, frame, report, s->model->config.premultiplied_alpha);
 }
 
-/* ---- memory ----------------------------------------------------------------------------------- */
+/* ---- memory ----------------------------------------------------------------------------- */
 
 static uint64_t take(uint64_t *used, uint64_t bytes)
 {
@@ -99,11 +99,14 @@ static qs_status create_state(qs_session *s)
     };
     uint64_t used = 0;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; ++i)
-        *parts[i].slice = (gpu_slice){ &s->state_memory, take(&used, parts[i].bytes), parts[i].bytes };
-    const qs_status status = gpu_buffer_create(s->device, GPU_DEVICE, used, "state", &s->state_memory);
+        *parts[i].slice =
+            (gpu_slice){ &s->state_memory, take(&used, parts[i].bytes), parts[i].bytes };
+    const qs_status status =
+        gpu_buffer_create(s->device, GPU_DEVICE, used, "state", &s->state_memory);
     if (status != QS_OK)
         return status;
-    return gpu_buffer_create(s->device, GPU_READBACK, s->state.latent.size, "latent on the host", &s->latent_memory);
+    return gpu_buffer_create(s->device, GPU_READBACK, s->state.latent.size, "latent on the host",
+                             &s->latent_memory);
 }
 
 static qs_status create_slots(qs_session *s)
@@ -114,15 +117,18 @@ static qs_status create_slots(qs_session *s)
         const uint64_t bytes = (uint64_t)size.n * size.h * size.w * 4;
         s->frames[i].pixels = (gpu_slice){ &s->frame_memory, take(&used, bytes), bytes };
         const uint64_t report_bytes = (uint64_t)size.n * REPORT_WORDS * 4;
-        s->frames[i].report = (gpu_slice){ &s->frame_memory, take(&used, report_bytes), report_bytes };
+        s->frames[i].report =
+            (gpu_slice){ &s->frame_memory, take(&used, report_bytes), report_bytes };
     }
-    const qs_status status = gpu_buffer_create(s->device, GPU_READBACK, used, "frames", &s->frame_memory);
+    const qs_status status =
+        gpu_buffer_create(s->device, GPU_READBACK, used, "frames", &s->frame_memory);
     if (status != QS_OK)
         return status;
-    return gpu_buffer_create(s->device, GPU_UPLOAD, RECIPE_SLOTS * sizeof(Recipe), "recipes", &s->recipe_memory);
+    return gpu_buffer_create(s->device, GPU_UPLOAD, RECIPE_SLOTS * sizeof(Recipe), "recipes",
+                             &s->recipe_memory);
 }
 
-/* ---- planning and binding --------------------------------------------------------------------- */
+/* ---- planning and binding --------------------------------------------------------------- */
 
 qs_status verb_plan(verb *v, bool keep_activations)
 {
@@ -146,10 +152,14 @@ void session_bind(qs_session *s, verb *v, const gpu_buffer *arena, const frame_s
         const char *name;
         gpu_slice slice;
     } states[] = {
-        { "recipe", s->state.recipe }, { "cursor", s->state.cursor },
-        { "time", s->state.time },     { "segment", s->state.segment },
-        { "labels", s->state.labels }, { "latent", s->state.latent },
-        { "sample", s->state.sample }, { "frame", frame ? frame->pixels : (gpu_slice){ 0 } },
+        { "recipe", s->state.recipe },
+        { "cursor", s->state.cursor },
+        { "time", s->state.time },
+        { "segment", s->state.segment },
+        { "labels", s->state.labels },
+        { "latent", s->state.latent },
+        { "sample", s->state.sample },
+        { "frame", frame ? frame->pixels : (gpu_slice){ 0 } },
         { "report", frame ? frame->report : (gpu_slice){ 0 } },
     };
     for (size_t i = 0; i < sizeof states / sizeof *states; ++i) {
@@ -170,7 +180,7 @@ void verb_finish(verb *v)
     *v = (verb){ 0 };
 }
 
-/* ---- recording: once --------------------------------------------------------------------------- */
+/* ---- recording: once -------------------------------------------------------------------- */
 
 static qs_status record_begin(qs_session *s, uint32_t slot)
 {
@@ -178,7 +188,8 @@ static qs_status record_begin(qs_session *s, uint32_t slot)
     gpu_commands **commands = &s->begin_commands[slot];
     const uint64_t offset = slot * sizeof(Recipe);
     const gpu_slice recipe = { &s->recipe_memory, offset, sizeof(Recipe) };
-    const gpu_slice labels = { &s->recipe_memory, offset + offsetof(Recipe, labels), s->state.labels.size };
+    const gpu_slice labels = { &s->recipe_memory, offset + offsetof(Recipe, labels),
+                               s->state.labels.size };
     TRY(gpu_commands_create(s->device, "begin", 0, commands));
     TRY(gpu_record_begin(*commands));
     gpu_record_copy(*commands, &recipe, &s->state.recipe);
@@ -224,12 +235,14 @@ static qs_status record_all(qs_session *s)
     for (uint32_t i = 0; i < FRAME_SLOTS; ++i)
         TRY(record_verb(s, "decode", &s->decode[i], false, &s->frames[i].decode));
     TRY(session_record_copy(s, "read latent", &s->state.latent, &latent_on_host, &s->read_latent));
-    TRY(session_record_copy(s, "write latent", &latent_on_host, &s->state.latent, &s->write_latent));
+    TRY(session_record_copy(s, "write latent", &latent_on_host, &s->state.latent,
+                            &s->write_latent));
 fail:
     return status;
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------- */
+/* ---- the whole
+ * ----------------------------------------------------------------------------------- */
 
 static qs_status plan_verbs(qs_session *s)
 {
@@ -270,9 +283,12 @@ static qs_status check_memory(const qs_session *s)
 {
     const bool loaded = weight_store_bytes(s->weights) > 0;
     const uint64_t weights = loaded ? 0 : weight_bytes(&s->step.graph);
-    const uint64_t need = weights + arena_bytes(s), have = gpu_device_limits(s->device)->memory_bytes;
+    const uint64_t need = weights + arena_bytes(s),
+                   have = gpu_device_limits(s->device)->memory_bytes;
     if (need > have)
-        return qs_error(QS_ERROR_MEMORY, "the model needs %.1f MiB on the device (weights %.1f, activations %.1f), there are %.1f",
+        return qs_error(QS_ERROR_MEMORY,
+                        "the model needs %.1f MiB on the device (weights %.1f, activations %.1f), "
+                        "there are %.1f",
                         (double)need / 1048576, (double)weights / 1048576,
                         (double)arena_bytes(s) / 1048576, (double)have / 1048576);
     return QS_OK;
@@ -298,13 +314,16 @@ fail:
 static qs_status check_options(const qs_device *device, const qs_session_options *o)
 {
     if (o->batch > QS_BATCH_MAX)
-        return qs_error(QS_ERROR_USAGE, "a batch of %u: at most %u pictures at a time", o->batch, QS_BATCH_MAX);
+        return qs_error(QS_ERROR_USAGE, "a batch of %u: at most %u pictures at a time", o->batch,
+                        QS_BATCH_MAX);
     if (o->precision != QS_F32 && o->precision != QS_F16)
-        return qs_error(QS_ERROR_USAGE, "precision %d is neither QS_F32 nor QS_F16", (int)o->precision);
+        return qs_error(QS_ERROR_USAGE, "precision %d is neither QS_F32 nor QS_F16",
+                        (int)o->precision);
     if (o->precision == QS_F16 && !gpu_device_limits(device)->f16)
         return qs_error(QS_ERROR_DEVICE, "this device has no 16-bit floats: use float32");
     if (o->profile && !gpu_device_limits(device)->timestamps)
-        return qs_error(QS_ERROR_DEVICE, "this device has no timestamps: times per op are not to be had");
+        return qs_error(QS_ERROR_DEVICE,
+                        "this device has no timestamps: times per op are not to be had");
     return QS_OK;
 }
 
@@ -312,7 +331,8 @@ qs_status qs_session_create(qs_device *device, qs_model *model, const qs_session
                             qs_session **out)
 {
     if (!device || !model || !out)
-        return qs_error(QS_ERROR_USAGE, "qs_session_create: device, model and session must not be NULL");
+        return qs_error(QS_ERROR_USAGE,
+                        "qs_session_create: device, model and session must not be NULL");
     const qs_session_options defaults = { 0 };
     qs_status status = QS_OK;
     qs_session *s = calloc(1, sizeof *s);
@@ -358,9 +378,9 @@ void qs_session_destroy(qs_session *s)
     verb_finish(&s->forward);
     for (int i = 0; i < FRAME_SLOTS; ++i)
         verb_finish(&s->decode[i]);
-    gpu_buffer *buffers[] = { &s->arena, &s->state_memory, &s->recipe_memory, &s->frame_memory,
-                              &s->latent_memory, &s->forward_arena, &s->forward_upload, &s->forward_readback,
-                              &s->inspect_readback };
+    gpu_buffer *buffers[] = { &s->arena,          &s->state_memory,     &s->recipe_memory,
+                              &s->frame_memory,   &s->latent_memory,    &s->forward_arena,
+                              &s->forward_upload, &s->forward_readback, &s->inspect_readback };
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; ++i)
         gpu_buffer_destroy(s->device, buffers[i]);
     model_store_release(s->model, s->weights);
@@ -376,13 +396,13 @@ qs_status qs_model_check_sampler(const qs_model *model, qs_sampler sampler)
 
 void qs_session_get_memory(const qs_session *s, qs_session_memory *memory)
 {
-    *memory = (qs_session_memory){
-        .weights_bytes = weight_store_bytes(s->weights),
-        .arena_bytes = s->step.plan.arena_bytes,
-        .activation_sum_bytes = s->step.plan.activation_sum_bytes,
-        .live_max_bytes = s->step.plan.live_max_bytes,
-        .state_bytes = s->state_memory.size + s->recipe_memory.size + s->frame_memory.size + s->latent_memory.size,
-        .node_count = s->step.graph.node_count,
-        .barrier_count = s->step.plan.barrier_count,
-        .allocation_count = gpu_device_allocation_count(s->device) };
+    *memory = (qs_session_memory){ .weights_bytes = weight_store_bytes(s->weights),
+                                   .arena_bytes = s->step.plan.arena_bytes,
+                                   .activation_sum_bytes = s->step.plan.activation_sum_bytes,
+                                   .live_max_bytes = s->step.plan.live_max_bytes,
+                                   .state_bytes = s->state_memory.size + s->recipe_memory.size +
+                                                  s->frame_memory.size + s->latent_memory.size,
+                                   .node_count = s->step.graph.node_count,
+                                   .barrier_count = s->step.plan.barrier_count,
+                                   .allocation_count = gpu_device_allocation_count(s->device) };
 }

@@ -4,13 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the network alone ------------------------------------------------------------------------- */
+/* ---- the network alone ------------------------------------------------------------------ */
 
 static qs_status build_forward(qs_session *s)
 {
     verb *v = &s->forward;
     const unet_config *c = &s->model->config.unet;
-    graph_init(&v->graph, gpu_device_limits(s->device), s->options.precision == QS_F16 ? DTYPE_F16 : DTYPE_F32);
+    graph_init(&v->graph, gpu_device_limits(s->device),
+               s->options.precision == QS_F16 ? DTYPE_F16 : DTYPE_F32);
     const tensor_id sample = graph_state(&v->graph, "sample", v->graph.storage, s->options.batch,
                                          c->sample_height, c->sample_width, c->in_channels);
     model_build_network(&v->graph, &s->model->config, s->options.batch, sample);
@@ -23,7 +24,8 @@ static qs_status record_forward(qs_session *s)
     verb *v = &s->forward;
     const gpu_slice everything = { &s->forward_arena, 0, v->plan.arena_bytes };
     const gpu_slice on_host = { &s->forward_readback, 0, v->plan.arena_bytes };
-    const gpu_slice inputs[] = { s->state.sample, s->state.time, s->state.segment, s->state.labels };
+    const gpu_slice inputs[] = { s->state.sample, s->state.time, s->state.segment,
+                                 s->state.labels };
     TRY(gpu_commands_create(s->device, "forward", 0, &s->forward_commands));
     TRY(gpu_record_begin(s->forward_commands));
     uint64_t offset = 0;
@@ -47,12 +49,16 @@ static qs_status prepare_forward(qs_session *s)
     if (s->forward_commands)
         return QS_OK;
     qs_status status = QS_OK;
-    const uint64_t input_bytes = s->state.sample.size + s->state.time.size + s->state.segment.size + s->state.labels.size;
+    const uint64_t input_bytes =
+        s->state.sample.size + s->state.time.size + s->state.segment.size + s->state.labels.size;
     TRY(build_forward(s));
     TRY(session_load_weights(s, &s->forward));
-    TRY(gpu_buffer_create(s->device, GPU_DEVICE, s->forward.plan.arena_bytes, "forward activations", &s->forward_arena));
-    TRY(gpu_buffer_create(s->device, GPU_UPLOAD, input_bytes, "forward inputs", &s->forward_upload));
-    TRY(gpu_buffer_create(s->device, GPU_READBACK, s->forward.plan.arena_bytes, "forward outputs", &s->forward_readback));
+    TRY(gpu_buffer_create(s->device, GPU_DEVICE, s->forward.plan.arena_bytes, "forward activations",
+                          &s->forward_arena));
+    TRY(gpu_buffer_create(s->device, GPU_UPLOAD, input_bytes, "forward inputs",
+                          &s->forward_upload));
+    TRY(gpu_buffer_create(s->device, GPU_READBACK, s->forward.plan.arena_bytes, "forward outputs",
+                          &s->forward_readback));
     session_bind(s, &s->forward, &s->forward_arena, NULL);
     TRY(record_forward(s));
     return QS_OK;
@@ -79,7 +85,8 @@ static qs_status write_inputs(qs_session *s, const float *sample, const float *t
     for (uint32_t i = 0; i < n; ++i) {
         const int32_t label = labels ? labels[i] : -1;
         if (label < -1 || (label >= 0 && (uint32_t)label >= c->label_count))
-            return qs_error(QS_ERROR_USAGE, "label %d: this model has %u labels", (int)label, c->label_count);
+            return qs_error(QS_ERROR_USAGE, "label %d: this model has %u labels", (int)label,
+                            c->label_count);
         times[i] = timestep[i];
         segments[i] = segment ? segment[i] : 0.0f;
         ids[i] = label < 0 ? c->default_label : (uint32_t)label;
@@ -100,7 +107,9 @@ qs_status qs_session_forward(qs_session *s, const float *sample, const float *ti
                              const float *segment, const int32_t *labels, float *output)
 {
     if (!s || !sample || !timestep || !output)
-        return qs_error(QS_ERROR_USAGE, "qs_session_forward: session, sample, timestep and output must not be NULL");
+        return qs_error(
+            QS_ERROR_USAGE,
+            "qs_session_forward: session, sample, timestep and output must not be NULL");
     qs_status status = QS_OK;
     uint64_t ticket = 0;
     TRY(session_drain(s));
@@ -114,15 +123,20 @@ fail:
     return status;
 }
 
-qs_status qs_session_activation(qs_session *s, uint32_t index, qs_activation *activation, float *data)
+qs_status qs_session_activation(qs_session *s, uint32_t index, qs_activation *activation,
+                                float *data)
 {
     if (!s || !activation)
-        return qs_error(QS_ERROR_USAGE, "qs_session_activation: session and activation must not be NULL");
+        return qs_error(QS_ERROR_USAGE,
+                        "qs_session_activation: session and activation must not be NULL");
     if (!s->options.keep_activations || !s->forward_commands)
-        return qs_error(QS_ERROR_USAGE, "activations are kept by keep_activations, and read after qs_session_forward");
+        return qs_error(
+            QS_ERROR_USAGE,
+            "activations are kept by keep_activations, and read after qs_session_forward");
     const graph *g = &s->forward.graph;
     if (index >= g->node_count)
-        return qs_error(QS_ERROR_USAGE, "activation %u: the network has %u nodes", index, g->node_count);
+        return qs_error(QS_ERROR_USAGE, "activation %u: the network has %u nodes", index,
+                        g->node_count);
     const node *n = &g->nodes[index];
     const tensor *t = graph_tensor(g, n->out);
     *activation = (qs_activation){ .name = n->name, .n = t->n, .c = t->c, .h = t->h, .w = t->w };
@@ -131,7 +145,8 @@ qs_status qs_session_activation(qs_session *s, uint32_t index, qs_activation *ac
     return QS_OK;
 }
 
-/* ---- times ---------------------------------------------------------------------------------------- */
+/* ---- times
+ * ---------------------------------------------------------------------------------------- */
 
 static double bytes_moved(const graph *g, const node *n)
 {
@@ -164,15 +179,18 @@ qs_status qs_session_op_times(qs_session *s, qs_op_time *times, size_t *count)
     TRY(gpu_wait(s->device, s->step_ticket, UINT32_MAX));
     TRY(gpu_commands_timestamps(s->device, s->step_commands, ns));
     for (uint32_t i = 0; i < g->node_count && i < room; ++i)
-        times[i] = (qs_op_time){ .name = g->nodes[i].name, .op = g->nodes[i].op->name,
-                                 .ms = (ns[i + 1] - ns[i]) * 1e-6, .flops = g->nodes[i].flops,
+        times[i] = (qs_op_time){ .name = g->nodes[i].name,
+                                 .op = g->nodes[i].op->name,
+                                 .ms = (ns[i + 1] - ns[i]) * 1e-6,
+                                 .flops = g->nodes[i].flops,
                                  .bytes = bytes_moved(g, &g->nodes[i]) };
 fail:
     free(ns);
     return status;
 }
 
-/* ---- quickstep/vulkan.h ---------------------------------------------------------------------------- */
+/* ---- quickstep/vulkan.h
+ * ---------------------------------------------------------------------------- */
 
 void qs_session_get_frame_buffer(const qs_session *s, uint32_t slot, VkBuffer *buffer,
                                  VkDeviceSize *offset, VkDeviceSize *size)

@@ -21,7 +21,8 @@ static qs_status read_arena(qs_session *s)
     uint64_t ticket = 0;
     const gpu_slice from = { &s->arena, 0, s->step.plan.arena_bytes };
     if (!s->inspect_readback.vk)
-        TRY(gpu_buffer_create(s->device, GPU_READBACK, from.size, "inspected activations", &s->inspect_readback));
+        TRY(gpu_buffer_create(s->device, GPU_READBACK, from.size, "inspected activations",
+                              &s->inspect_readback));
     const gpu_slice to = { &s->inspect_readback, 0, from.size };
     if (!s->inspect_commands)
         TRY(session_record_copy(s, "inspect", &from, &to, &s->inspect_commands));
@@ -38,7 +39,8 @@ static float *read_output(const qs_session *s, const node *n, size_t *count)
     *count = (size_t)t->n * t->c * t->h * t->w;
     float *values = malloc(*count * sizeof *values);
     if (values)
-        layout_from_device((const char *)s->inspect_readback.mapped + s->step.plan.offsets[graph_root(g, n->out)],
+        layout_from_device((const char *)s->inspect_readback.mapped +
+                               s->step.plan.offsets[graph_root(g, n->out)],
                            t->type, t->stride, t->offset, t->n, t->c, t->h, t->w, values);
     return values;
 }
@@ -50,10 +52,14 @@ static qs_status dump(const qs_session *s, const node *n, const float *values, s
     snprintf(path, sizeof path, "%s/step-%04u", debug_get()->dump_dir, s->steps_submitted);
     mkdir(debug_get()->dump_dir, 0777);
     mkdir(path, 0777); /* what is missing shows when the file is written */
-    snprintf(path, sizeof path, "%s/step-%04u/%s.safetensors", debug_get()->dump_dir, s->steps_submitted, n->name);
-    const qs_tensor out = { .name = "output", .dtype = QS_DTYPE_F32, .rank = 4,
+    snprintf(path, sizeof path, "%s/step-%04u/%s.safetensors", debug_get()->dump_dir,
+             s->steps_submitted, n->name);
+    const qs_tensor out = { .name = "output",
+                            .dtype = QS_DTYPE_F32,
+                            .rank = 4,
                             .shape = { t->n, t->c, t->h, t->w },
-                            .data = values, .size_bytes = count * sizeof *values };
+                            .data = values,
+                            .size_bytes = count * sizeof *values };
     return qs_safetensors_write(path, &out, 1, NULL);
 }
 
@@ -81,7 +87,8 @@ qs_status session_inspect_step(qs_session *s)
             return qs_error(QS_ERROR_MEMORY, "no host memory to inspect %s", n->name);
         if (debug_get()->check && clean && !all_finite(values, count)) {
             clean = false;
-            log_line(QS_LOG_WARNING, "step %u: %s is the first op with NaN or Inf", s->steps_submitted, n->name);
+            log_line(QS_LOG_WARNING, "step %u: %s is the first op with NaN or Inf",
+                     s->steps_submitted, n->name);
         }
         status = debug_get()->dump_dir ? dump(s, n, values, count) : QS_OK;
         free(values);
@@ -103,7 +110,8 @@ qs_status session_log_times(qs_session *s)
     TRY(qs_session_op_times(s, times, &count));
     for (size_t i = 0; i < count; ++i)
         log_line(QS_LOG_INFO, "%8.3f ms %7.2f GFLOP/s  %-18s %s", times[i].ms,
-                 times[i].ms > 0 ? times[i].flops / times[i].ms * 1e-6 : 0, times[i].op, times[i].name);
+                 times[i].ms > 0 ? times[i].flops / times[i].ms * 1e-6 : 0, times[i].op,
+                 times[i].name);
 fail:
     free(times);
     return status;

@@ -22,8 +22,10 @@ void layout_to_device(const float *nchw, uint32_t n, uint32_t c, uint32_t h, uin
     for (size_t image = 0; image < n; ++image)
         for (size_t pixel = 0; pixel < plane; ++pixel)
             for (size_t channel = 0; channel < stride; ++channel) {
-                const float value = channel < c ? nchw[(image * c + channel) * plane + pixel] : 0.0f;
-                store_element(device, (image * plane + pixel) * stride + channel, type, value * scale);
+                const float value =
+                    channel < c ? nchw[(image * c + channel) * plane + pixel] : 0.0f;
+                store_element(device, (image * plane + pixel) * stride + channel, type,
+                              value * scale);
             }
 }
 

@@ -58,7 +58,7 @@ qs_status session_drain(qs_session *s)
     return status == QS_OK ? retire(s) : status;
 }
 
-/* ---- begin: recipe -> state, seed -> noise ------------------------------------------------------ */
+/* ---- begin: recipe -> state, seed -> noise ---------------------------------------------- */
 
 static qs_status check_recipe(const qs_session *s, const qs_recipe *r)
 {
@@ -67,7 +67,8 @@ static qs_status check_recipe(const qs_session *s, const qs_recipe *r)
         return qs_error(QS_ERROR_USAGE, "%u steps: at most %u", r->steps, QS_STEPS_MAX);
     for (uint32_t i = 0; r->labels && i < s->options.batch; ++i)
         if (r->labels[i] != -1 && (r->labels[i] < 0 || (uint32_t)r->labels[i] >= c->label_count))
-            return qs_error(QS_ERROR_USAGE, "label %d: this model has %u labels", (int)r->labels[i], c->label_count);
+            return qs_error(QS_ERROR_USAGE, "label %d: this model has %u labels", (int)r->labels[i],
+                            c->label_count);
     return sampler_check(&c->scheduler, c->unet.segment_embedding, r->sampler);
 }
 
@@ -122,7 +123,7 @@ fail:
     return status;
 }
 
-/* ---- advance: step, step, ..., decode ----------------------------------------------------------- */
+/* ---- advance: step, step, ..., decode --------------------------------------------------- */
 
 /* A slot that nobody shows and that is not the newest finished one. There is one: only one decode
  * is ever in flight, since a step lies between two of them and advance lets two verbs run. */
@@ -143,8 +144,12 @@ static qs_status submit_decode(qs_session *s)
     if (status != QS_OK)
         return status;
     f->begin_ms = s->begin_ms;
-    f->frame = (qs_frame){ .serial = s->serial, .width = c->sample_width, .height = c->sample_height,
-                           .count = s->options.batch, .slot = (uint32_t)slot, .steps = s->steps,
+    f->frame = (qs_frame){ .serial = s->serial,
+                           .width = c->sample_width,
+                           .height = c->sample_height,
+                           .count = s->options.batch,
+                           .slot = (uint32_t)slot,
+                           .steps = s->steps,
                            .seed = s->seed };
     s->decode_submitted = true;
     s->writing_slot = slot;
@@ -155,7 +160,8 @@ static qs_status submit_next(qs_session *s, bool *submitted)
 {
     *submitted = true;
     if (s->steps_submitted < s->steps) {
-        const qs_status status = session_submit(s, s->step_commands, s->steps_submitted++, &s->step_ticket);
+        const qs_status status =
+            session_submit(s, s->step_commands, s->steps_submitted++, &s->step_ticket);
         return status == QS_OK && session_inspects() ? session_inspect_step(s) : status;
     }
     if (!s->decode_submitted)
@@ -171,8 +177,12 @@ static void describe_progress(const qs_session *s, bool submitted, qs_progress *
         done = s->flights[0].serial == s->serial ? s->flights[0].steps_before : 0;
     const bool idle = s->serial == 0;
     const bool finished = s->decode_submitted && s->flight_count == 0;
-    *progress = (qs_progress){ .phase = idle ? QS_IDLE : finished ? QS_DONE : QS_RUNNING,
-                               .steps_done = done, .steps = s->steps, .submitted = submitted };
+    *progress = (qs_progress){ .phase = idle       ? QS_IDLE
+                                        : finished ? QS_DONE
+                                                   : QS_RUNNING,
+                               .steps_done = done,
+                               .steps = s->steps,
+                               .submitted = submitted };
 }
 
 qs_status qs_session_advance(qs_session *s, qs_progress *progress)
@@ -202,7 +212,8 @@ qs_status qs_session_wait(qs_session *s, uint32_t timeout_ms)
     return gpu_wait(s->device, s->flights[0].ticket, timeout_ms);
 }
 
-/* ---- frame --------------------------------------------------------------------------------------- */
+/* ---- frame
+ * --------------------------------------------------------------------------------------- */
 
 /* Two of 255 levels, in the latent's units: a picture that differs less from its first pixel
  * everywhere is one flat colour. */
@@ -211,18 +222,21 @@ static const float FLAT_DISTANCE = 2.0f * 2.0f / 255.0f;
 static const uint32_t *picture_report(const qs_session *s, const frame_slot *slot, uint32_t index)
 {
     const char *memory = s->frame_memory.mapped;
-    return (const uint32_t *)(const void *)(memory + slot->report.offset) + (size_t)index * REPORT_WORDS;
+    return (const uint32_t *)(const void *)(memory + slot->report.offset) +
+           (size_t)index * REPORT_WORDS;
 }
 
 static qs_status check_picture(const qs_frame *f, uint32_t index, const uint32_t *report)
 {
     const unsigned long long seed = f->seed + index;
     if (report[REPORT_BAD] > 0)
-        return qs_error(QS_ERROR_PICTURE, "picture %u of %u (seed %llu, %u steps) has %u NaN or Inf values",
+        return qs_error(QS_ERROR_PICTURE,
+                        "picture %u of %u (seed %llu, %u steps) has %u NaN or Inf values",
                         index + 1, f->count, seed, f->steps, report[REPORT_BAD]);
     if (float_from_bits(report[REPORT_DEVIATION]) < FLAT_DISTANCE)
-        return qs_error(QS_ERROR_PICTURE, "picture %u of %u (seed %llu, %u steps) is one flat colour",
-                        index + 1, f->count, seed, f->steps);
+        return qs_error(QS_ERROR_PICTURE,
+                        "picture %u of %u (seed %llu, %u steps) is one flat colour", index + 1,
+                        f->count, seed, f->steps);
     return QS_OK;
 }
 
@@ -271,7 +285,8 @@ qs_status qs_session_frame(qs_session *s, qs_frame *frame)
     return QS_OK;
 }
 
-/* ---- render: the whole picture, waiting ------------------------------------------------------------ */
+/* ---- render: the whole picture, waiting
+ * ------------------------------------------------------------ */
 
 static qs_status run_to_end(qs_session *s, qs_progress_fn callback, void *user)
 {
@@ -283,7 +298,8 @@ static qs_status run_to_end(qs_session *s, qs_progress_fn callback, void *user)
         if (callback && progress.steps_done != reported) {
             reported = progress.steps_done;
             if (!callback(user, reported, progress.steps))
-                return qs_error(QS_CANCELLED, "cancelled after %u of %u steps", reported, progress.steps);
+                return qs_error(QS_CANCELLED, "cancelled after %u of %u steps", reported,
+                                progress.steps);
         }
         if (!progress.submitted)
             TRY(qs_session_wait(s, UINT32_MAX));
@@ -299,7 +315,8 @@ static qs_status read_sample(qs_session *s, float *sample)
     uint64_t ticket = 0;
     TRY(session_submit(s, s->read_latent, s->steps, &ticket));
     TRY(session_drain(s));
-    const size_t count = (size_t)s->options.batch * c->in_channels * c->sample_height * c->sample_width;
+    const size_t count =
+        (size_t)s->options.batch * c->in_channels * c->sample_height * c->sample_width;
     layout_from_device(s->latent_memory.mapped, DTYPE_F32, ceil4(c->in_channels), 0,
                        s->options.batch, c->in_channels, c->sample_height, c->sample_width, sample);
     for (size_t i = 0; i < count; ++i)

@@ -91,7 +91,8 @@ qs_status session_drain(qs_session *s); /* waits for everything in flight */
 
 /* inspect.c */
 bool session_inspects(void);
-qs_status session_inspect_step(qs_session *s); /* waits for the step, then looks at its activations */
+qs_status
+session_inspect_step(qs_session *s); /* waits for the step, then looks at its activations */
 qs_status session_log_times(qs_session *s);
 
 /* layout.c: [n, c, h, w] floats of the API <-> [n, h, w, stride] of the device */

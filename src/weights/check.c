@@ -23,7 +23,8 @@ static void describe_shape(char *text, size_t room, uint32_t rank, const uint64_
 {
     size_t used = (size_t)snprintf(text, room, "[");
     for (uint32_t i = 0; i < rank && used < room; ++i)
-        used += (size_t)snprintf(text + used, room - used, "%s%llu", i ? "," : "", (unsigned long long)shape[i]);
+        used += (size_t)snprintf(text + used, room - used, "%s%llu", i ? "," : "",
+                                 (unsigned long long)shape[i]);
     if (used < room)
         snprintf(text + used, room - used, "]");
 }
@@ -49,7 +50,8 @@ static qs_status check_shape(const weight_files *files, const weight *w, const q
     char is[128], says[128];
     describe_shape(is, sizeof is, t->rank, t->shape);
     describe_shape(says, sizeof says, w->rank, wanted);
-    return qs_error(QS_ERROR_MODEL, "%s: %s is %s, config.json says %s", weight_files_dir(files), t->name, is, says);
+    return qs_error(QS_ERROR_MODEL, "%s: %s is %s, config.json says %s", weight_files_dir(files),
+                    t->name, is, says);
 }
 
 static int by_name(const void *a, const void *b)
@@ -88,7 +90,8 @@ static qs_status check_extra(const weight_files *files, const graph *g, uint64_t
     free(keys);
     if (extra.count)
         return qs_error(QS_ERROR_MODEL, "%s: %u tensors that config.json has no place for: %s%s",
-                        weight_files_dir(files), extra.count, extra.names, extra.count > NAMED_MAX ? ", ..." : "");
+                        weight_files_dir(files), extra.count, extra.names,
+                        extra.count > NAMED_MAX ? ", ..." : "");
     return QS_OK;
 }
 

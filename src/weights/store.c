@@ -88,7 +88,8 @@ static qs_status upload(weight_store *store, const weight_files *files, const we
     float *values = malloc(w->key_count * elements * sizeof *values);
     void *packed = calloc(1, w->packed_bytes);
     if (!values || !packed)
-        TRY(qs_error(QS_ERROR_MEMORY, "%s: no host memory to pack %zu elements", w->keys[0], elements));
+        TRY(qs_error(QS_ERROR_MEMORY, "%s: no host memory to pack %zu elements", w->keys[0],
+                     elements));
     for (uint32_t k = 0; k < w->key_count; ++k) {
         const qs_tensor *t = weight_files_find(files, w->keys[k]);
         TRY(weight_files_read_floats(files, t, values + k * elements));
@@ -131,7 +132,8 @@ static qs_status add_block(weight_store *store, const graph *g, tensor_id from)
         bytes += aligned(t->bytes);
     }
     if (store->block_count == BLOCKS_MAX)
-        return qs_error(QS_ERROR_MEMORY, "the weights need more than %d blocks of 256 MiB", BLOCKS_MAX);
+        return qs_error(QS_ERROR_MEMORY, "the weights need more than %d blocks of 256 MiB",
+                        BLOCKS_MAX);
     char name[32];
     snprintf(name, sizeof name, "weights %u", store->block_count);
     const qs_status status = gpu_buffer_create(store->device, GPU_DEVICE, bytes, name,

@@ -3,6 +3,7 @@
  *     helper pixels FILE.png           decode with libpng and with stb_image; one line: size, hash
  *     helper noise FILE N C H W NAN    write "noise" [N, C, H, W], pseudo-random; NaN first if NAN=1
  *     helper input FILE N C H W        write "sample", "timestep" (I64), "class_labels" (I64)
+ *     helper differ A.png B.png        the largest difference of two bytes
  *     helper values FILE TENSOR        shape, smallest and largest value, number of distinct bytes
  */
 #include <quickstep/safetensors.h>
@@ -46,6 +47,27 @@ static int pixels(const char *path)
     free(a);
     stbi_image_free(b);
     return same ? 0 : 1;
+}
+
+static int differ(char **paths)
+{
+    uint8_t *pixels[2];
+    int width[2], height[2], channels, largest = 0;
+    for (int i = 0; i < 2; i++) {
+        pixels[i] = stbi_load(paths[i], &width[i], &height[i], &channels, 4);
+        if (!pixels[i])
+            return fprintf(stderr, "%s: %s\n", paths[i], stbi_failure_reason()), 1;
+    }
+    if (width[0] != width[1] || height[0] != height[1])
+        return fprintf(stderr, "not of one size\n"), 1;
+    for (int i = 0; i < width[0] * height[0] * 4; i++) {
+        const int difference = abs(pixels[0][i] - pixels[1][i]);
+        largest = difference > largest ? difference : largest;
+    }
+    printf("%d\n", largest);
+    stbi_image_free(pixels[0]);
+    stbi_image_free(pixels[1]);
+    return 0;
 }
 
 /* Irwin-Hall: the sum of twelve uniforms has unit variance. */
@@ -118,6 +140,8 @@ int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "pixels") == 0)
         return pixels(argv[2]);
+    if (argc == 4 && strcmp(argv[1], "differ") == 0)
+        return differ(argv + 2);
     if (argc == 8 && strcmp(argv[1], "noise") == 0)
         return write_input(argv + 2, true);
     if (argc == 7 && strcmp(argv[1], "input") == 0)

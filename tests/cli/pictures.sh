@@ -83,8 +83,8 @@ sample --steps 1 --seed 3 --count 3 --batch 2 -o 'n %02d.png'
 [ "$status" -eq 0 ] && [ -s 'n 00.png' ] && [ -s 'n 02.png' ] && [ ! -e 'n 03.png' ]
 report $? '%02d: a file each, numbered from 0'
 sample --steps 1 --seed 5 -o single.png
-"$helper" pixels single.png >a.txt && "$helper" pixels 'n 02.png' >b.txt && cmp -s a.txt b.txt
-report $? 'picture 2 of seed 3 is picture 0 of seed 5, in any batch'
+difference=$("$helper" differ single.png 'n 02.png' 2>err) && [ "$difference" -le 1 ]
+report $? 'picture 2 of seed 3 is picture 0 of seed 5, in any batch (to one 255th)'
 
 sample --steps 2 --seed 7 --count 2 -o two.safetensors
 "$helper" values two.safetensors sample >values.txt 2>err &&

@@ -121,7 +121,7 @@ mkdir "$odd"
 sample --steps 2 --seed 7 -o "$odd/a.png"
 [ "$status" -eq 0 ] && cmp -s one.png "$odd/a.png"
 report $? 'a path with spaces that is not UTF-8'
-if command -v script >/dev/null; then
+if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then # there are pseudo-terminals
     command_line="$(printf '%q ' "$quickstep" sample --model "$model" --steps 3 -o a.png)"
     TERM=xterm script -qec "$command_line" /dev/null >out </dev/null
     grep -q 'step 3 of 3' out && ! grep -q "$(printf '\033')" out

@@ -77,11 +77,12 @@ static int32_t *read_labels(const char *name, size_t *count, uint32_t *n)
 static qs_session *make_session(uint32_t batch, qs_precision precision)
 {
     qs_session *session = NULL;
-    ok(qs_session_create(device, model, &(qs_session_options){ .batch = batch, .precision = precision }, &session));
+    ok(qs_session_create(
+        device, model, &(qs_session_options){ .batch = batch, .precision = precision }, &session));
     return session;
 }
 
-/* ---- the network once ------------------------------------------------------------------------- */
+/* ---- the network once ------------------------------------------------------------------- */
 
 static double relative_error(const float *a, const float *b, size_t count)
 {
@@ -106,7 +107,8 @@ static void check_forward(qs_precision precision, double limit)
     qs_session *session = make_session(n, precision);
     ok(qs_session_forward(session, sample, timestep, segment, labels, output));
     const double error = relative_error(output, expected, count);
-    fprintf(stderr, "# forward %s: relative L2 %.2e, limit %.0e\n", precision == QS_F16 ? "f16" : "f32", error, limit);
+    fprintf(stderr, "# forward %s: relative L2 %.2e, limit %.0e\n",
+            precision == QS_F16 ? "f16" : "f32", error, limit);
     assert_true(error <= limit);
     qs_session_destroy(session);
     free(timestep);
@@ -130,7 +132,7 @@ static void forward_f16(void **state)
     check_forward(QS_F16, 1e-2);
 }
 
-/* ---- whole pictures ----------------------------------------------------------------------------- */
+/* ---- whole pictures --------------------------------------------------------------------- */
 
 /* Largest difference in units of 1/255 of the pixel range [-1, 1]. */
 static double largest_255(const float *a, const float *b, size_t count)
@@ -149,7 +151,8 @@ static double psnr(const float *a, const float *b, size_t count)
     return 10 * log10((double)count / fmax(sum, 1e-20));
 }
 
-static void render(qs_precision precision, uint32_t steps, qs_sampler sampler, double *largest, double *similarity)
+static void render(qs_precision precision, uint32_t steps, qs_sampler sampler, double *largest,
+                   double *similarity)
 {
     char name[32];
     size_t count, small;
@@ -160,7 +163,9 @@ static void render(qs_precision precision, uint32_t steps, qs_sampler sampler, d
     float *expected = read_golden(name, &count, &n);
     float *sample = calloc(count, sizeof *sample);
     qs_session *session = make_session(n, precision);
-    const qs_recipe recipe = { .steps = steps, .sampler = sampler, .noise = noise, .labels = labels };
+    const qs_recipe recipe = {
+        .steps = steps, .sampler = sampler, .noise = noise, .labels = labels
+    };
     ok(qs_session_render(session, &recipe, NULL, NULL, NULL, sample));
     *largest = largest_255(sample, expected, count);
     *similarity = psnr(sample, expected, count);
@@ -205,8 +210,8 @@ static void diffusion_limit_f32(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(forward_f32),  cmocka_unit_test(forward_f16),
-        cmocka_unit_test(pictures_f32), cmocka_unit_test(pictures_f16),
+        cmocka_unit_test(forward_f32),         cmocka_unit_test(forward_f16),
+        cmocka_unit_test(pictures_f32),        cmocka_unit_test(pictures_f16),
         cmocka_unit_test(diffusion_limit_f32),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);

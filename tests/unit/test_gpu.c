@@ -79,8 +79,9 @@ static void scene_finish(struct scene *scene, qs_device *on)
     free(scene->data);
 }
 
-static void record_copy_shader(qs_device *on, gpu_commands *commands, const gpu_buffer *from,
-                               const gpu_buffer *to, uint32_t scale, uint32_t offset)
+static void record_copy(qs_device *on, gpu_commands *commands, enum shader_id shader,
+                        const gpu_buffer *from, const gpu_buffer *to, uint32_t scale,
+                        uint32_t offset)
 {
     const uint32_t count = (uint32_t)(from->size / 4), constants[] = {LOCAL_SIZE, scale};
     const struct {
@@ -88,7 +89,7 @@ static void record_copy_shader(qs_device *on, gpu_commands *commands, const gpu_
     } push = {count, offset};
     const gpu_slice bindings[COPY_BUFFERS] = {whole(from), whole(to)};
     const gpu_pipeline *pipeline;
-    assert_ok(gpu_pipeline_get(on, SHADER_test_copy, constants, 2, &pipeline));
+    assert_ok(gpu_pipeline_get(on, shader, constants, 2, &pipeline));
     const gpu_dispatch dispatch = {
         .pipeline = pipeline,
         .label = "copy",
@@ -99,6 +100,12 @@ static void record_copy_shader(qs_device *on, gpu_commands *commands, const gpu_
         .groups = {(count + LOCAL_SIZE - 1) / LOCAL_SIZE, 1, 1},
     };
     gpu_record_dispatch(commands, &dispatch);
+}
+
+static void record_copy_shader(qs_device *on, gpu_commands *commands, const gpu_buffer *from,
+                               const gpu_buffer *to, uint32_t scale, uint32_t offset)
+{
+    record_copy(on, commands, SHADER_test_copy, from, to, scale, offset);
 }
 
 static void record_scene(struct scene *scene, qs_device *on, uint32_t timestamps)
@@ -142,6 +149,29 @@ static void test_round_trip(void **state)
         check_scene(&scene);
         scene_finish(&scene, device);
     }
+}
+
+/* Texel buffers; recording again drops the views of the first recording. */
+static void test_texel_buffers(void **state)
+{
+    (void)state;
+    struct scene scene;
+    uint64_t ticket;
+    scene_init(&scene, device, 1002);
+    assert_ok(gpu_commands_create(device, "texels", 0, &scene.commands));
+    for (int i = 0; i < 2; i++) {
+        assert_ok(gpu_record_begin(scene.commands));
+        for (int times = 0; times < 100; times++) { /* more views than fit at first */
+            record_copy(device, scene.commands, SHADER_test_copy_texel, &scene.x, &scene.y, 3, 5);
+            gpu_record_barrier(scene.commands);
+        }
+        record_copy(device, scene.commands, SHADER_test_copy_texel, &scene.y, &scene.back, 1, 0);
+        assert_ok(gpu_record_end(scene.commands));
+        assert_ok(gpu_submit(device, scene.commands, &ticket));
+        assert_ok(gpu_wait(device, ticket, UINT32_MAX));
+        check_scene(&scene);
+    }
+    scene_finish(&scene, device);
 }
 
 static void test_replay_in_flight(void **state)
@@ -236,18 +266,21 @@ static void test_pipelines_are_kept(void **state)
 static void test_missing_barrier_is_found(void **state)
 {
     (void)state;
-    qs_device *other;
-    struct scene scene;
-    assert_ok(qs_device_create(NULL, &other));
-    scene_init(&scene, other, 1000);
-    assert_ok(gpu_commands_create(other, "broken", 0, &scene.commands));
-    assert_ok(gpu_record_begin(scene.commands));
-    record_copy_shader(other, scene.commands, &scene.x, &scene.y, 1, 0);
-    record_copy_shader(other, scene.commands, &scene.y, &scene.x, 1, 0);
-    assert_ok(gpu_record_end(scene.commands));
-    assert_true(qs_device_validation_messages(other) > 0);
-    scene_finish(&scene, other);
-    qs_device_destroy(other);
+    const enum shader_id readers[] = {SHADER_test_copy, SHADER_test_copy_texel};
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
+        qs_device *other;
+        struct scene scene;
+        assert_ok(qs_device_create(NULL, &other));
+        scene_init(&scene, other, 1000);
+        assert_ok(gpu_commands_create(other, "broken", 0, &scene.commands));
+        assert_ok(gpu_record_begin(scene.commands));
+        record_copy_shader(other, scene.commands, &scene.x, &scene.y, 1, 0);
+        record_copy(other, scene.commands, readers[i], &scene.y, &scene.back, 1, 0);
+        assert_ok(gpu_record_end(scene.commands));
+        assert_true(qs_device_validation_messages(other) > 0);
+        scene_finish(&scene, other);
+        qs_device_destroy(other);
+    }
 }
 
 /* Different devices are independent: no lock, no shared table. cmocka's checks are not for other
@@ -668,6 +701,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(make_device),
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_texel_buffers),
         cmocka_unit_test(test_replay_in_flight),
         cmocka_unit_test(test_large_upload),
         cmocka_unit_test(test_submit_flushes_uploads),

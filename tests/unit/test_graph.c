@@ -61,7 +61,7 @@ static void slices_share_their_parent(void **state)
     assert_int_equal(graph_root(&g, b), whole);
     assert_int_equal(graph_tensor(&g, b)->offset, 8);
     assert_int_equal(graph_tensor(&g, b)->stride, 16);
-    assert_false(graph_can_slice(&g, a, whole, 0));  /* a slice already */
+    assert_false(graph_can_slice(&g, a, whole, 0)); /* a slice already */
     assert_false(graph_can_slice(&g, whole, c, 0)); /* somebody's parent */
     graph_finish(&g);
 }
@@ -94,8 +94,10 @@ static void states_are_found_by_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_follow_the_scope),    cmocka_unit_test(strides_are_multiples_of_four),
-        cmocka_unit_test(slices_share_their_parent), cmocka_unit_test(the_first_failure_stays),
+        cmocka_unit_test(names_follow_the_scope),
+        cmocka_unit_test(strides_are_multiples_of_four),
+        cmocka_unit_test(slices_share_their_parent),
+        cmocka_unit_test(the_first_failure_stays),
         cmocka_unit_test(states_are_found_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

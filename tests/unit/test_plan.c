@@ -25,7 +25,7 @@ static void mix_dispatch(const graph *g, const node *n, op_dispatch *d)
 
 static const op mix = { "mix", mix_dispatch };
 
-/* ---- random graphs ---------------------------------------------------------------------------- */
+/* ---- random graphs ---------------------------------------------------------------------- */
 
 static uint32_t random_state;
 
@@ -71,7 +71,8 @@ static void build_random(graph *g, uint32_t seed, uint32_t node_count, uint32_t 
     free(made);
 }
 
-/* ---- judge 1: bytes ------------------------------------------------------------------------------ */
+/* ---- judge 1: bytes
+ * ------------------------------------------------------------------------------ */
 
 /* Every read must find the bytes that the last writer of that tensor left. */
 static void check_bytes(const plan *p)
@@ -100,7 +101,8 @@ static void check_bytes(const plan *p)
     free(memory);
 }
 
-/* ---- judge 2: hazards ----------------------------------------------------------------------------- */
+/* ---- judge 2: hazards
+ * ----------------------------------------------------------------------------- */
 
 /* The first pair of nodes that conflict with no barrier between them; false if there is none. */
 static bool find_hazard(const plan *p, const bool *barriers, uint32_t *first, uint32_t *second)

@@ -1,8 +1,8 @@
 /*
  * Preloaded into quickstep-view: makes vkAcquireNextImageKHR or vkQueuePresentKHR fail the way
- * displays do. FAULTS="acquire RESULT FIRST COUNT" or "present ...": calls FIRST .. FIRST+COUNT-1
- * (from 1) return the VkResult RESULT. A failing acquire takes no image; a failing present, like
- * a real one, presents all the same, so that its semaphores stay right.
+ * displays do. FAULTS="acquire RESULT FIRST LAST; present RESULT FIRST LAST; ...": the calls FIRST
+ * to LAST of that function (from 1) return the VkResult RESULT. A failing acquire takes no image;
+ * a failing present, like a real one, has waited for its semaphore.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -10,23 +10,31 @@
 #include <string.h>
 #include <vulkan/vulkan.h>
 
+#define PRELOADED __attribute__((visibility("default"))) /* the build hides symbols otherwise */
+
 /* The result that this call is to have, VK_SUCCESS: the real one. */
 static VkResult fault(const char *function, int call)
 {
     const char *plan = getenv("FAULTS");
-    char name[16];
-    int result = 0, first = 0, count = 0;
-    if (!plan || sscanf(plan, "%15s %d %d %d", name, &result, &first, &count) != 4)
-        return VK_SUCCESS;
-    const int fails = strcmp(name, function) == 0 && call >= first && call < first + count;
-    if (fails)
-        fprintf(stderr, "fault: %s call %d returns %d\n", function, call, result);
-    return fails ? (VkResult)result : VK_SUCCESS;
+    while (plan && *plan) {
+        char name[16];
+        int result, first, last;
+        if (sscanf(plan, " %15s %d %d %d", name, &result, &first, &last) == 4 &&
+            strcmp(name, function) == 0 && call >= first && call <= last) {
+            fprintf(stderr, "fault: %s call %d returns %d\n", function, call, result);
+            return (VkResult)result;
+        }
+        plan = strchr(plan, ';');
+        plan = plan ? plan + 1 : NULL;
+    }
+    return VK_SUCCESS;
 }
 
-VKAPI_ATTR VkResult VKAPI_CALL vkAcquireNextImageKHR(VkDevice device, VkSwapchainKHR swapchain,
-                                                     uint64_t timeout, VkSemaphore semaphore,
-                                                     VkFence fence, uint32_t *image)
+PRELOADED VKAPI_ATTR VkResult VKAPI_CALL vkAcquireNextImageKHR(VkDevice device,
+                                                               VkSwapchainKHR swapchain,
+                                                               uint64_t timeout,
+                                                               VkSemaphore semaphore, VkFence fence,
+                                                               uint32_t *image)
 {
     static PFN_vkAcquireNextImageKHR real;
     static int calls;
@@ -39,7 +47,8 @@ VKAPI_ATTR VkResult VKAPI_CALL vkAcquireNextImageKHR(VkDevice device, VkSwapchai
     return result == VK_SUCCESS && wanted != VK_SUCCESS ? wanted : result;
 }
 
-VKAPI_ATTR VkResult VKAPI_CALL vkQueuePresentKHR(VkQueue queue, const VkPresentInfoKHR *info)
+PRELOADED VKAPI_ATTR VkResult VKAPI_CALL vkQueuePresentKHR(VkQueue queue,
+                                                           const VkPresentInfoKHR *info)
 {
     static PFN_vkQueuePresentKHR real;
     static int calls;

@@ -5,7 +5,7 @@
 # is touched where everything is there, wherever it came from.
 #     command:NAME  on the PATH        module:NAME  known to pkg-config
 #     header:NAME   found by cc        header++:NAME  found by c++
-#     file:PATH     exists (a shell pattern)
+#     file:PATH     exists; patterns with | between     driver:vulkan  a Vulkan driver
 
 build_needs='
 command:gcc                gcc
@@ -22,8 +22,9 @@ module:libpng              libpng-dev
 module:popt                libpopt-dev
 command:g++                g++
 module:glfw3               libglfw3-dev
-header++:imgui/imgui.h       libimgui-dev
-file:/*/share/vulkan/icd.d/*.json  mesa-vulkan-drivers
+header++:imgui/imgui.h     libimgui-dev
+driver:vulkan              mesa-vulkan-drivers
+file:/usr/share/fonts/*/*/*.ttf|/usr/share/fonts/*/*.ttf  fonts-dejavu-core
 '
 
 test_needs='
@@ -33,21 +34,25 @@ header:stb/stb_image.h     libstb-dev
 command:Xvfb               xvfb
 command:xauth              xauth
 command:xdotool            xdotool
+command:import             imagemagick
 '
 
-# A driver's description may also lie in /etc or be named in the environment.
+# has_file "PATTERN|PATTERN...": does one of them exist?
 has_file() {
-    case $1 in
-    */icd.d/*)
-        [ -n "${VK_DRIVER_FILES-}${VK_ICD_FILENAMES-}" ] && return 0
-        set -- /usr/share/vulkan/icd.d/*.json /usr/local/share/vulkan/icd.d/*.json \
-            /etc/vulkan/icd.d/*.json
-        ;;
-    esac
+    old_ifs=$IFS
+    IFS='|'
+    # shellcheck disable=SC2086  # split at | and expanded
+    set -- $1
+    IFS=$old_ifs
     for file do
         [ -e "$file" ] && return 0
     done
     return 1
+}
+
+has_driver() {
+    [ -n "${VK_DRIVER_FILES-}${VK_ICD_FILENAMES-}" ] ||
+        has_file '/usr/share/vulkan/icd.d/*.json|/usr/local/share/vulkan/icd.d/*.json|/etc/vulkan/icd.d/*.json'
 }
 
 is_there() {
@@ -57,6 +62,7 @@ is_there() {
     header:*) printf '#include <%s>\n' "${1#*:}" | cc -E -x c - >/dev/null 2>&1 ;;
     header++:*) printf '#include <%s>\n' "${1#*:}" | c++ -E -x c++ - >/dev/null 2>&1 ;;
     file:*) has_file "${1#*:}" ;;
+    driver:*) has_driver ;;
     esac
 }
 

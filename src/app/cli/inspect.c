@@ -1,9 +1,7 @@
 /* quickstep inspect: what a model is, and what it takes on a device. */
 #include "commands.h"
 #include "engine.h"
-#include "tensors.h"
 
-#include <dirent.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,19 +67,28 @@ static void print_memory(const cli_engine *engine)
     printf("memory      %u allocations\n", m.allocation_count);
 }
 
-/* A session that keeps every activation knows their names and shapes. */
+/* The activations' names and shapes are known after an evaluation that kept them. */
 static qs_status print_nodes(cli_engine *engine)
 {
+    const uint32_t batch = engine->options.batch;
+    const size_t count =
+        (size_t)batch * engine->info.channels * engine->info.height * engine->info.width;
+    const float timestep[QS_BATCH_MAX] = {0};
     qs_session_options kept = engine->options;
     kept.keep_activations = true;
-    const qs_status status = cli_engine_start(engine, kept);
-    if (status != QS_OK)
-        return status;
+    qs_status status = QS_OK;
+    float *sample = calloc(2 * count, sizeof *sample); /* and the output */
+    if (!sample)
+        return app_error(QS_ERROR_MEMORY, "no memory");
+    TRY(cli_engine_start(engine, kept));
+    QS(qs_session_forward(engine->session, sample, timestep, NULL, NULL, sample + count));
     qs_activation node;
-    printf("nodes       (batch, channels, height, width)\n");
+    printf("nodes       [batch, channels, height, width]\n");
     for (uint32_t i = 0; qs_session_activation(engine->session, i, &node, NULL) == QS_OK; i++)
         printf("  %4u  [%u, %u, %u, %u]  %s\n", i, node.n, node.c, node.h, node.w, node.name);
-    return QS_OK;
+fail:
+    free(sample);
+    return status;
 }
 
 static qs_status run_inspect(const char *argument)

@@ -202,7 +202,7 @@ qs_status cli_number(const char *option, const char *text, uint64_t min, uint64_
 qs_status cli_count(const char *option, const char *text, uint32_t min, uint32_t max,
                     uint32_t *number)
 {
-    uint64_t value;
+    uint64_t value = 0;
     if (!text)
         return QS_OK;
     const qs_status status = cli_number(option, text, min, max, &value);

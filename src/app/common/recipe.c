@@ -125,7 +125,7 @@ static qs_status read_steps(const json_t *root, app_recipe *recipe)
         snprintf(recipe->steps, sizeof recipe->steps, "%s", text);
         return QS_OK;
     }
-    json_int_t steps;
+    json_int_t steps = 0;
     const qs_status status = read_number(root, "steps", 1, QS_STEPS_MAX, 0, &steps);
     if (status == QS_OK)
         snprintf(recipe->steps, sizeof recipe->steps, "%" JSON_INTEGER_FORMAT, steps);
@@ -150,7 +150,7 @@ static qs_status check_words(const app_recipe *recipe)
 qs_status app_recipe_from_json(const char *json, app_recipe *recipe)
 {
     qs_status status = QS_OK;
-    json_int_t seed, count, scale;
+    json_int_t seed = 0, count = 0, scale = 0;
     json_error_t error;
     *recipe = (app_recipe){0};
     json_t *root = json_loads(json, JSON_REJECT_DUPLICATES, &error);

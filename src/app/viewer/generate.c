@@ -14,7 +14,7 @@ enum { UNSEEN_MAX = 2 }; /* a third recipe in flight would make qs_session_begin
 
 void generate_init(generator *g, qs_device *device, qs_model *model)
 {
-    *g = (generator){.device = device, .model = model};
+    *g = (generator){ .device = device, .model = model };
 }
 
 static void end_session(generator *g, viewer_readings *readings)
@@ -27,7 +27,7 @@ static void end_session(generator *g, viewer_readings *readings)
     g->arrival_count = 0;
     if (!readings)
         return;
-    readings->progress = (qs_progress){0};
+    readings->progress = (qs_progress){ 0 };
     readings->frame.pixels = NULL; /* the picture itself stays on the screen */
     readings->ops = NULL;
     readings->op_count = 0;
@@ -37,7 +37,7 @@ void generate_finish(generator *g)
 {
     end_session(g, NULL);
     free(g->ops);
-    *g = (generator){0};
+    *g = (generator){ 0 };
 }
 
 bool generate_needs_session(const generator *g, const viewer_controls *controls)
@@ -147,7 +147,7 @@ qs_status generate_advance(generator *g, viewer_controls *controls, viewer_readi
 {
     qs_status status = QS_OK;
     *news = *new_frame = false;
-    qs_progress progress = {0};
+    qs_progress progress = { 0 };
     QS(qs_session_advance(g->session, &progress));
     const qs_progress before = readings->progress;
     readings->progress = progress;
@@ -171,11 +171,10 @@ qs_status generate_advance(generator *g, viewer_controls *controls, viewer_readi
     }
 
     const bool done = g->begun && progress.phase == QS_DONE;
-    if (controls->animate && done && !controls->seed_locked &&
-        same_picture(controls, &g->asked))
+    if (controls->animate && done && !controls->seed_locked && same_picture(controls, &g->asked))
         controls->seed = (controls->seed + controls->batch) % INT64_MAX;
-    const bool wanted = !g->begun || !same_picture(controls, &g->asked) ||
-                        (controls->animate && done);
+    const bool wanted =
+        !g->begun || !same_picture(controls, &g->asked) || (controls->animate && done);
     if (wanted && g->unseen < UNSEEN_MAX) {
         TRY(begin(g, controls, readings));
         QS(qs_session_advance(g->session, &readings->progress));
@@ -212,7 +211,7 @@ qs_status generate_save(generator *g, const viewer_readings *readings, int solo,
     qs_status status = QS_OK;
     const qs_frame *frame = &readings->frame;
     char *json = NULL;
-    app_image image = {0};
+    app_image image = { 0 };
     if (!frame->serial || !frame->pixels || frame->check != QS_OK)
         return app_error(QS_ERROR_USAGE, "there is no good picture to save");
     const uint32_t first = solo >= 0 ? (uint32_t)solo : 0;

@@ -7,7 +7,7 @@
 #include <sys/random.h>
 
 enum {
-    SETTLE = 3,     /* Dear ImGui needs a few layouts after an event until everything has reacted */
+    SETTLE = 3, /* Dear ImGui needs a few layouts after an event until everything has reacted */
     BUSY_WAIT_MS = 4, /* the longest that the mouse waits while pictures are made */
 };
 static const double ASLEEP_S = 30, MINIMISED_S = 0.5, BLINK_S = 0.4, SOON_S = 0.002;
@@ -106,7 +106,7 @@ static void take_keys(loop *l)
         l->controls.notch = (uint32_t)notch;
     if (w->key_pause)
         l->controls.animate = !l->controls.animate;
-    take_requests(l, &(viewer_requests){.new_seed = w->key_new_seed, .save = w->key_save});
+    take_requests(l, &(viewer_requests){ .new_seed = w->key_new_seed, .save = w->key_save });
     w->key_step = 0;
     w->key_pause = w->key_new_seed = w->key_save = false;
 }
@@ -154,17 +154,20 @@ static qs_status generate(loop *l)
     TRY(generate_advance(&l->generator, &l->controls, &l->readings, &news, &new_frame));
     if (new_frame) {
         l->untaken = true;
+        if (l->readings.frame_number == 1)
+            window_set_icon(&l->window, &l->readings.frame);
         report_picture(l);
     }
-    if (news && l->redraw == 0)
-        l->redraw = 1;
+    const int needed = new_frame ? 2 : news ? 1 : 0; /* a tooltip needs two layouts to appear */
+    if (l->redraw < needed)
+        l->redraw = needed;
 fail:
     return status;
 }
 
 static void build_ui(loop *l)
 {
-    viewer_requests requests = {0};
+    viewer_requests requests = { 0 };
     const viewer_controls before = l->controls;
     l->readings.note = glfwGetTime() < l->note_until ? l->note : "";
     l->layout = ui_build(&l->readings, &l->controls, &requests);
@@ -214,7 +217,7 @@ static qs_status change_scale(loop *l)
     l->window.scale_changed = false;
     l->layout = NULL;
     l->redraw = SETTLE;
-    return ui_init(&l->window, &l->vulkan, l->present.pass, window_scale(&l->window));
+    return ui_init(&l->window, &l->present, window_scale(&l->window));
 }
 
 /* How long the loop may sleep until an event. */

@@ -12,7 +12,7 @@
 
 typedef struct viewer_options {
     char *model, *device, *seed, *batch, *precision, *label, *sampler, *size;
-    int steps, play, version, report;
+    int steps, play, help, version, report;
     double exit_after;
 } viewer_options;
 
@@ -31,29 +31,32 @@ static bool parse_number(const char *text, uint64_t most, uint64_t *value)
 static qs_status parse_options(int argc, const char **argv, viewer_options *options, bool *leave)
 {
     const struct poptOption table[] = {
-        {"model", 'm', POPT_ARG_STRING, &options->model, 0,
-         "The model: a folder, or the name of one that came with the program (default: sprites)",
-         "DIR"},
-        {"device", 'd', POPT_ARG_STRING, &options->device, 0,
-         "The device: its number, UUID or a part of its name, see 'quickstep devices'", "DEVICE"},
-        {"steps", 'n', POPT_ARG_INT, &options->steps, 0, "1 to 16, or 32 or 64: the diffusion limit",
-         "N"},
-        {"seed", 's', POPT_ARG_STRING, &options->seed, 0, "The first seed (default: 1)", "S"},
-        {"batch", 'b', POPT_ARG_STRING, &options->batch, 0, "Pictures at a time: 1, 4, 9 or 16",
-         "B"},
-        {"label", 'l', POPT_ARG_STRING, &options->label, 0, "The label, by name or number", "L"},
-        {"sampler", '\0', POPT_ARG_STRING, &options->sampler, 0,
-         "multistep, ddim, addim or consistency (default: the model's)", "NAME"},
-        {"precision", 'p', POPT_ARG_STRING, &options->precision, 0,
-         "How numbers are stored on the device: f32 (default) or f16", "f32|f16"},
-        {"play", '\0', POPT_ARG_NONE, &options->play, 0, "Start with playing", NULL},
-        {"version", '\0', POPT_ARG_NONE, &options->version, 0, "Print the version", NULL},
+        { "model", 'm', POPT_ARG_STRING, &options->model, 0,
+          "The model: a folder, or the name of one that came with the program (default: sprites)",
+          "DIR" },
+        { "device", 'd', POPT_ARG_STRING, &options->device, 0,
+          "The device: its number, UUID or a part of its name, see 'quickstep devices'", "DEVICE" },
+        { "steps", 'n', POPT_ARG_INT, &options->steps, 0,
+          "1 to 16, or 32 or 64: the diffusion limit", "N" },
+        { "seed", 's', POPT_ARG_STRING, &options->seed, 0, "The first seed (default: 1)", "S" },
+        { "batch", 'b', POPT_ARG_STRING, &options->batch, 0, "Pictures at a time: 1, 4, 9 or 16",
+          "B" },
+        { "label", 'l', POPT_ARG_STRING, &options->label, 0, "The label, by name or number", "L" },
+        { "sampler", '\0', POPT_ARG_STRING, &options->sampler, 0,
+          "multistep, ddim, addim or consistency (default: the model's)", "NAME" },
+        { "precision", 'p', POPT_ARG_STRING, &options->precision, 0,
+          "How numbers are stored on the device: f32 (default) or f16", "f32|f16" },
+        { "play", '\0', POPT_ARG_NONE, &options->play, 0, "Start with playing", NULL },
+        { "help", 'h', POPT_ARG_NONE, &options->help, 0, "Show this help", NULL },
+        { "version", '\0', POPT_ARG_NONE, &options->version, 0, "Print the version", NULL },
         /* for tests: tests/viewer/README.md */
-        {"exit-after", '\0', POPT_ARG_DOUBLE | POPT_ARGFLAG_DOC_HIDDEN, &options->exit_after, 0,
-         NULL, NULL},
-        {"size", '\0', POPT_ARG_STRING | POPT_ARGFLAG_DOC_HIDDEN, &options->size, 0, NULL, NULL},
-        {"report", '\0', POPT_ARG_NONE | POPT_ARGFLAG_DOC_HIDDEN, &options->report, 0, NULL, NULL},
-        POPT_AUTOHELP POPT_TABLEEND};
+        { "exit-after", '\0', POPT_ARG_DOUBLE | POPT_ARGFLAG_DOC_HIDDEN, &options->exit_after, 0,
+          NULL, NULL },
+        { "size", '\0', POPT_ARG_STRING | POPT_ARGFLAG_DOC_HIDDEN, &options->size, 0, NULL, NULL },
+        { "report", '\0', POPT_ARG_NONE | POPT_ARGFLAG_DOC_HIDDEN, &options->report, 0, NULL,
+          NULL },
+        POPT_TABLEEND
+    };
     qs_status status = QS_OK;
     poptContext context = poptGetContext("quickstep-view", argc, argv, table, 0);
     const int end = poptGetNextOpt(context);
@@ -63,9 +66,11 @@ static qs_status parse_options(int argc, const char **argv, viewer_options *opti
     else if (poptPeekArg(context))
         status = app_error(QS_ERROR_USAGE, "'%s' is not an option; see quickstep-view --help",
                            poptPeekArg(context));
-    if (status == QS_OK && options->version)
+    if (status == QS_OK && options->help)
+        poptPrintHelp(context, stdout, 0);
+    else if (status == QS_OK && options->version)
         printf("quickstep-view %s\n", qs_version());
-    *leave = options->version;
+    *leave = options->help || options->version;
     poptFreeContext(context);
     return status;
 }
@@ -86,8 +91,9 @@ static qs_status find_label(const qs_model *model, const qs_model_info *info, co
         }
     }
     if (!parse_number(text, info->label_count - 1, &number))
-        return app_error(QS_ERROR_USAGE, "--label: the model %s has no label '%s'; 'quickstep "
-                                         "inspect' lists them",
+        return app_error(QS_ERROR_USAGE,
+                         "--label: the model %s has no label '%s'; 'quickstep "
+                         "inspect' lists them",
                          info->name, text);
     *label = (int32_t)number;
     return QS_OK;
@@ -124,8 +130,7 @@ static qs_status fill_controls(const viewer_options *options, const qs_model *mo
     controls->batch = (uint32_t)batch;
     if (options->precision && strcmp(options->precision, "f32") != 0 &&
         strcmp(options->precision, "f16") != 0)
-        return app_error(QS_ERROR_USAGE, "--precision is f32 or f16, not '%s'",
-                         options->precision);
+        return app_error(QS_ERROR_USAGE, "--precision is f32 or f16, not '%s'", options->precision);
     controls->precision =
         options->precision && strcmp(options->precision, "f16") == 0 ? QS_F16 : QS_F32;
     if (options->sampler) {
@@ -185,7 +190,7 @@ static qs_status open_window(const viewer_options *options, loop *l)
     TRY(window_open(&l->window, title, width, height));
     TRY(present_init(&l->present, &l->vulkan, l->window.handle));
     TRY(picture_init(&l->picture, &l->vulkan, l->present.pass));
-    TRY(ui_init(&l->window, &l->vulkan, l->present.pass, window_scale(&l->window)));
+    TRY(ui_init(&l->window, &l->present, window_scale(&l->window)));
 fail:
     return status;
 }
@@ -215,7 +220,7 @@ static qs_status view(const viewer_options *options)
     qs_status status = QS_OK;
     qs_model *model = NULL;
     qs_device *device = NULL;
-    l.options = (loop_options){.exit_after = options->exit_after, .report = options->report};
+    l.options = (loop_options){ .exit_after = options->exit_after, .report = options->report };
     TRY(window_system_init());
     TRY(open_model(options->model, &model));
     TRY(open_device(options->device, &device));
@@ -237,7 +242,7 @@ fail:
 
 int main(int argc, char **argv)
 {
-    static viewer_options options = {.steps = 4};
+    static viewer_options options = { .steps = 4 };
     app_log_to_stderr("quickstep-view", QS_LOG_WARNING);
     bool leave = false;
     qs_status status = parse_options(argc, (const char **)argv, &options, &leave);

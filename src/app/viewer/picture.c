@@ -18,19 +18,18 @@ static qs_status create_layouts(picture *p)
 {
     qs_status status = QS_OK;
     const VkDevice device = p->vulkan.device;
-    VK(vkCreateDescriptorSetLayout(
-        device,
-        &(VkDescriptorSetLayoutCreateInfo){
-            .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
-            .bindingCount = 1,
-            .pBindings =
-                &(VkDescriptorSetLayoutBinding){
-                    .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-                    .descriptorCount = 1,
-                    .stageFlags = VK_SHADER_STAGE_FRAGMENT_BIT,
-                },
-        },
-        NULL, &p->set_layout));
+    VK(vkCreateDescriptorSetLayout(device,
+                                   &(VkDescriptorSetLayoutCreateInfo){
+                                       .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
+                                       .bindingCount = 1,
+                                       .pBindings =
+                                           &(VkDescriptorSetLayoutBinding){
+                                               .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+                                               .descriptorCount = 1,
+                                               .stageFlags = VK_SHADER_STAGE_FRAGMENT_BIT,
+                                           },
+                                   },
+                                   NULL, &p->set_layout));
     VK(vkCreatePipelineLayout(
         device,
         &(VkPipelineLayoutCreateInfo){
@@ -45,15 +44,15 @@ static qs_status create_layouts(picture *p)
                 },
         },
         NULL, &p->layout));
-    VK(vkCreateDescriptorPool(device,
-                              &(VkDescriptorPoolCreateInfo){
-                                  .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
-                                  .maxSets = 1,
-                                  .poolSizeCount = 1,
-                                  .pPoolSizes = &(VkDescriptorPoolSize){
-                                      VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 1},
-                              },
-                              NULL, &p->sets));
+    VK(vkCreateDescriptorPool(
+        device,
+        &(VkDescriptorPoolCreateInfo){
+            .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
+            .maxSets = 1,
+            .poolSizeCount = 1,
+            .pPoolSizes = &(VkDescriptorPoolSize){ VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 1 },
+        },
+        NULL, &p->sets));
     VK(vkAllocateDescriptorSets(device,
                                 &(VkDescriptorSetAllocateInfo){
                                     .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
@@ -102,7 +101,7 @@ static qs_status create_pipeline(picture *p, VkRenderPass pass)
             .pName = "main",
         },
     };
-    const VkDynamicState dynamic[] = {VK_DYNAMIC_STATE_VIEWPORT, VK_DYNAMIC_STATE_SCISSOR};
+    const VkDynamicState dynamic[] = { VK_DYNAMIC_STATE_VIEWPORT, VK_DYNAMIC_STATE_SCISSOR };
     VK(vkCreateGraphicsPipelines(
         device, VK_NULL_HANDLE, 1,
         &(VkGraphicsPipelineCreateInfo){
@@ -111,7 +110,7 @@ static qs_status create_pipeline(picture *p, VkRenderPass pass)
             .pStages = stages,
             .pVertexInputState =
                 &(VkPipelineVertexInputStateCreateInfo){
-                    .sType = VK_STRUCTURE_TYPE_PIPELINE_VERTEX_INPUT_STATE_CREATE_INFO},
+                    .sType = VK_STRUCTURE_TYPE_PIPELINE_VERTEX_INPUT_STATE_CREATE_INFO },
             .pInputAssemblyState =
                 &(VkPipelineInputAssemblyStateCreateInfo){
                     .sType = VK_STRUCTURE_TYPE_PIPELINE_INPUT_ASSEMBLY_STATE_CREATE_INFO,
@@ -137,7 +136,7 @@ static qs_status create_pipeline(picture *p, VkRenderPass pass)
                 &(VkPipelineColorBlendStateCreateInfo){
                     .sType = VK_STRUCTURE_TYPE_PIPELINE_COLOR_BLEND_STATE_CREATE_INFO,
                     .attachmentCount = 1,
-                    .pAttachments = &(VkPipelineColorBlendAttachmentState){.colorWriteMask = 0xf},
+                    .pAttachments = &(VkPipelineColorBlendAttachmentState){ .colorWriteMask = 0xf },
                 },
             .pDynamicState =
                 &(VkPipelineDynamicStateCreateInfo){
@@ -157,7 +156,7 @@ fail:
 
 qs_status picture_init(picture *p, const qs_vulkan_device *vulkan, VkRenderPass pass)
 {
-    *p = (picture){.vulkan = *vulkan};
+    *p = (picture){ .vulkan = *vulkan };
     qs_status status = QS_OK;
     TRY(create_layouts(p));
     TRY(create_pipeline(p, pass));
@@ -169,7 +168,7 @@ static void destroy_buffer(picture *p)
 {
     vkDestroyBuffer(p->vulkan.device, p->pixels.buffer, NULL);
     vkFreeMemory(p->vulkan.device, p->pixels.memory, NULL);
-    p->pixels = (picture_buffer){0};
+    p->pixels = (picture_buffer){ 0 };
     p->count = 0;
 }
 
@@ -182,7 +181,7 @@ void picture_finish(picture *p)
     vkDestroyDescriptorPool(p->vulkan.device, p->sets, NULL);
     vkDestroyPipelineLayout(p->vulkan.device, p->layout, NULL);
     vkDestroyDescriptorSetLayout(p->vulkan.device, p->set_layout, NULL);
-    *p = (picture){0};
+    *p = (picture){ 0 };
 }
 
 static uint32_t find_memory(VkPhysicalDevice device, uint32_t allowed)
@@ -204,24 +203,24 @@ static qs_status create_buffer(picture *p, VkDeviceSize size_bytes)
 {
     qs_status status = QS_OK;
     const VkDevice device = p->vulkan.device;
-    VK(vkCreateBuffer(device,
-                      &(VkBufferCreateInfo){
-                          .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
-                          .size = size_bytes,
-                          .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT |
-                                   VK_BUFFER_USAGE_TRANSFER_DST_BIT,
-                      },
-                      NULL, &p->pixels.buffer));
+    VK(vkCreateBuffer(
+        device,
+        &(VkBufferCreateInfo){
+            .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+            .size = size_bytes,
+            .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+        },
+        NULL, &p->pixels.buffer));
     VkMemoryRequirements needs;
     vkGetBufferMemoryRequirements(device, p->pixels.buffer, &needs);
-    VK(vkAllocateMemory(device,
-                        &(VkMemoryAllocateInfo){
-                            .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
-                            .allocationSize = needs.size,
-                            .memoryTypeIndex =
-                                find_memory(p->vulkan.physical_device, needs.memoryTypeBits),
-                        },
-                        NULL, &p->pixels.memory));
+    VK(vkAllocateMemory(
+        device,
+        &(VkMemoryAllocateInfo){
+            .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+            .allocationSize = needs.size,
+            .memoryTypeIndex = find_memory(p->vulkan.physical_device, needs.memoryTypeBits),
+        },
+        NULL, &p->pixels.memory));
     VK(vkBindBufferMemory(device, p->pixels.buffer, p->pixels.memory, 0));
     p->pixels.size_bytes = size_bytes;
     vkUpdateDescriptorSets(
@@ -231,7 +230,7 @@ static qs_status create_buffer(picture *p, VkDeviceSize size_bytes)
             .dstSet = p->set,
             .descriptorCount = 1,
             .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-            .pBufferInfo = &(VkDescriptorBufferInfo){p->pixels.buffer, 0, size_bytes},
+            .pBufferInfo = &(VkDescriptorBufferInfo){ p->pixels.buffer, 0, size_bytes },
         },
         0, NULL);
 fail:
@@ -263,12 +262,11 @@ qs_status picture_take(picture *p, VkCommandBuffer commands, const qs_session *s
         destroy_buffer(p);
         TRY(create_buffer(p, size_bytes));
     }
-    barrier(commands,
-            VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_FRAGMENT_SHADER_BIT,
+    barrier(commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_FRAGMENT_SHADER_BIT,
             VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT,
             VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT);
     vkCmdCopyBuffer(commands, source, p->pixels.buffer, 1,
-                    &(VkBufferCopy){.srcOffset = offset, .size = size_bytes});
+                    &(VkBufferCopy){ .srcOffset = offset, .size = size_bytes });
     /* to the fragment shader; and whoever writes the slot next waits for the copy */
     barrier(commands, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT,
             VK_PIPELINE_STAGE_FRAGMENT_SHADER_BIT | VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
@@ -280,8 +278,8 @@ fail:
     return status;
 }
 
-picture_grid picture_place(const viewer_rect *room, uint32_t width, uint32_t height,
-                           uint32_t count, int solo, float gap)
+picture_grid picture_place(const viewer_rect *room, uint32_t width, uint32_t height, uint32_t count,
+                           int solo, float gap)
 {
     const bool one = solo >= 0 && (uint32_t)solo < count;
     picture_grid grid = {
@@ -296,8 +294,8 @@ picture_grid picture_place(const viewer_rect *room, uint32_t width, uint32_t hei
         return grid;
     const float room_x = room->width - gap * (float)(grid.columns - 1);
     const float room_y = room->height - gap * (float)(grid.rows - 1);
-    float scale = fminf(room_x / (float)(width * grid.columns),
-                        room_y / (float)(height * grid.rows));
+    float scale =
+        fminf(room_x / (float)(width * grid.columns), room_y / (float)(height * grid.rows));
     if (scale >= 2.0f)
         scale = floorf(scale); /* whole: all of a picture's pixels are equally large */
     grid.cell_w = fmaxf(1.0f, floorf(scale * (float)width));
@@ -311,22 +309,36 @@ picture_grid picture_place(const viewer_rect *room, uint32_t width, uint32_t hei
     return grid;
 }
 
+int picture_cell_at(const picture_grid *grid, float x, float y)
+{
+    if (x < grid->x || y < grid->y || grid->cell_w < 1.0f)
+        return -1;
+    const uint32_t column = (uint32_t)((x - grid->x) / grid->pitch_x);
+    const uint32_t row = (uint32_t)((y - grid->y) / grid->pitch_y);
+    const bool between = x - grid->x - (float)column * grid->pitch_x >= grid->cell_w ||
+                         y - grid->y - (float)row * grid->pitch_y >= grid->cell_h;
+    if (column >= grid->columns || row >= grid->rows || between)
+        return -1;
+    const uint32_t cell = row * grid->columns + column;
+    return cell < grid->count ? (int)cell : -1;
+}
+
 void picture_draw(const picture *p, VkCommandBuffer commands, VkExtent2D extent,
                   const picture_grid *grid, float checker_px, float brightness)
 {
     if (p->count == 0 || grid->first + grid->count > p->count || grid->cell_w < 1.0f)
         return;
     const picture_args args = {
-        .to_clip = {2.0f / (float)extent.width, 2.0f / (float)extent.height},
-        .origin = {grid->x, grid->y},
-        .cell = {grid->cell_w, grid->cell_h},
-        .pitch = {grid->pitch_x, grid->pitch_y},
-        .size = {p->width, p->height},
+        .to_clip = { 2.0f / (float)extent.width, 2.0f / (float)extent.height },
+        .origin = { grid->x, grid->y },
+        .cell = { grid->cell_w, grid->cell_h },
+        .pitch = { grid->pitch_x, grid->pitch_y },
+        .size = { p->width, p->height },
         .columns = grid->columns,
         .first_picture = grid->first,
         .checker = checker_px,
-        .checker_light = 0.215f,
-        .checker_dark = 0.175f,
+        .checker_light = 0.315f,
+        .checker_dark = 0.270f,
         .brightness = brightness,
     };
     vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, p->pipeline);
@@ -336,9 +348,9 @@ void picture_draw(const picture *p, VkCommandBuffer commands, VkExtent2D extent,
                        VK_SHADER_STAGE_VERTEX_BIT | VK_SHADER_STAGE_FRAGMENT_BIT, 0, sizeof args,
                        &args);
     vkCmdSetViewport(commands, 0, 1,
-                     &(VkViewport){.width = (float)extent.width,
-                                   .height = (float)extent.height,
-                                   .maxDepth = 1.0f});
-    vkCmdSetScissor(commands, 0, 1, &(VkRect2D){.extent = extent});
+                     &(VkViewport){ .width = (float)extent.width,
+                                    .height = (float)extent.height,
+                                    .maxDepth = 1.0f });
+    vkCmdSetScissor(commands, 0, 1, &(VkRect2D){ .extent = extent });
     vkCmdDraw(commands, 6, grid->count, 0, grid->first);
 }

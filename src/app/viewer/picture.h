@@ -40,8 +40,11 @@ void picture_finish(picture *p); /* the queue is idle */
 
 /* Whole multiples of the picture's size where the room allows it. solo: the one picture that is
  * shown, or -1 for all. gap in pixels. */
-picture_grid picture_place(const viewer_rect *room, uint32_t width, uint32_t height,
-                           uint32_t count, int solo, float gap);
+picture_grid picture_place(const viewer_rect *room, uint32_t width, uint32_t height, uint32_t count,
+                           int solo, float gap);
+
+/* The cell of the grid at a place on the screen, -1 if there is none. */
+int picture_cell_at(const picture_grid *grid, float x, float y);
 
 /* Outside a render pass: copies the session's frame; the commands also make later compute work
  * wait for the copy, so the slot may be handed back to the session once they are submitted. */

@@ -14,9 +14,9 @@ qs_status present_vulkan_error(VkResult result, const char *call)
         return app_error(QS_ERROR_DEVICE_LOST, "%.*s: the device was lost", length, call);
     case VK_ERROR_OUT_OF_HOST_MEMORY:
     case VK_ERROR_OUT_OF_DEVICE_MEMORY:
-        return app_error(QS_ERROR_MEMORY, "%.*s: out of memory (VkResult %d)", length, call, result);
-    default:
-        return app_error(QS_ERROR_OTHER, "%.*s: VkResult %d", length, call, result);
+        return app_error(QS_ERROR_MEMORY, "%.*s: out of memory (VkResult %d)", length, call,
+                         result);
+    default: return app_error(QS_ERROR_OTHER, "%.*s: VkResult %d", length, call, result);
     }
 }
 
@@ -62,41 +62,40 @@ fail:
 static qs_status create_pass(present *p)
 {
     qs_status status = QS_OK;
-    const VkAttachmentReference color = {.layout = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL};
-    VK(vkCreateRenderPass(
-        p->vulkan.device,
-        &(VkRenderPassCreateInfo){
-            .sType = VK_STRUCTURE_TYPE_RENDER_PASS_CREATE_INFO,
-            .attachmentCount = 1,
-            .pAttachments =
-                &(VkAttachmentDescription){
-                    .format = p->format.format,
-                    .samples = VK_SAMPLE_COUNT_1_BIT,
-                    .loadOp = VK_ATTACHMENT_LOAD_OP_CLEAR,
-                    .storeOp = VK_ATTACHMENT_STORE_OP_STORE,
-                    .stencilLoadOp = VK_ATTACHMENT_LOAD_OP_DONT_CARE,
-                    .stencilStoreOp = VK_ATTACHMENT_STORE_OP_DONT_CARE,
-                    .initialLayout = VK_IMAGE_LAYOUT_UNDEFINED,
-                    .finalLayout = VK_IMAGE_LAYOUT_PRESENT_SRC_KHR,
-                },
-            .subpassCount = 1,
-            .pSubpasses =
-                &(VkSubpassDescription){
-                    .pipelineBindPoint = VK_PIPELINE_BIND_POINT_GRAPHICS,
-                    .colorAttachmentCount = 1,
-                    .pColorAttachments = &color,
-                },
-            /* the layout change waits for the acquire's semaphore */
-            .dependencyCount = 1,
-            .pDependencies =
-                &(VkSubpassDependency){
-                    .srcSubpass = VK_SUBPASS_EXTERNAL,
-                    .srcStageMask = VK_PIPELINE_STAGE_COLOR_ATTACHMENT_OUTPUT_BIT,
-                    .dstStageMask = VK_PIPELINE_STAGE_COLOR_ATTACHMENT_OUTPUT_BIT,
-                    .dstAccessMask = VK_ACCESS_COLOR_ATTACHMENT_WRITE_BIT,
-                },
-        },
-        NULL, &p->pass));
+    const VkAttachmentReference color = { .layout = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL };
+    VK(vkCreateRenderPass(p->vulkan.device,
+                          &(VkRenderPassCreateInfo){
+                              .sType = VK_STRUCTURE_TYPE_RENDER_PASS_CREATE_INFO,
+                              .attachmentCount = 1,
+                              .pAttachments =
+                                  &(VkAttachmentDescription){
+                                      .format = p->format.format,
+                                      .samples = VK_SAMPLE_COUNT_1_BIT,
+                                      .loadOp = VK_ATTACHMENT_LOAD_OP_CLEAR,
+                                      .storeOp = VK_ATTACHMENT_STORE_OP_STORE,
+                                      .stencilLoadOp = VK_ATTACHMENT_LOAD_OP_DONT_CARE,
+                                      .stencilStoreOp = VK_ATTACHMENT_STORE_OP_DONT_CARE,
+                                      .initialLayout = VK_IMAGE_LAYOUT_UNDEFINED,
+                                      .finalLayout = VK_IMAGE_LAYOUT_PRESENT_SRC_KHR,
+                                  },
+                              .subpassCount = 1,
+                              .pSubpasses =
+                                  &(VkSubpassDescription){
+                                      .pipelineBindPoint = VK_PIPELINE_BIND_POINT_GRAPHICS,
+                                      .colorAttachmentCount = 1,
+                                      .pColorAttachments = &color,
+                                  },
+                              /* the layout change waits for the acquire's semaphore */
+                              .dependencyCount = 1,
+                              .pDependencies =
+                                  &(VkSubpassDependency){
+                                      .srcSubpass = VK_SUBPASS_EXTERNAL,
+                                      .srcStageMask = VK_PIPELINE_STAGE_COLOR_ATTACHMENT_OUTPUT_BIT,
+                                      .dstStageMask = VK_PIPELINE_STAGE_COLOR_ATTACHMENT_OUTPUT_BIT,
+                                      .dstAccessMask = VK_ACCESS_COLOR_ATTACHMENT_WRITE_BIT,
+                                  },
+                          },
+                          NULL, &p->pass));
 fail:
     return status;
 }
@@ -123,7 +122,7 @@ static qs_status create_frames(present *p)
                                     },
                                     &frame->commands));
         VK(vkCreateSemaphore(
-            device, &(VkSemaphoreCreateInfo){.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO},
+            device, &(VkSemaphoreCreateInfo){ .sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO },
             NULL, &frame->acquired));
         VK(vkCreateFence(device,
                          &(VkFenceCreateInfo){
@@ -138,7 +137,7 @@ fail:
 
 qs_status present_init(present *p, const qs_vulkan_device *vulkan, GLFWwindow *handle)
 {
-    *p = (present){.vulkan = *vulkan, .window = handle};
+    *p = (present){ .vulkan = *vulkan, .window = handle };
     qs_status status = QS_OK;
     TRY(create_surface(p));
     TRY(choose_format(p));
@@ -158,7 +157,7 @@ static void destroy_images(present *p)
     }
     memset(p->images, 0, sizeof p->images);
     p->image_count = 0;
-    p->extent = (VkExtent2D){0, 0};
+    p->extent = (VkExtent2D){ 0, 0 };
 }
 
 void present_finish(present *p)
@@ -175,7 +174,7 @@ void present_finish(present *p)
     vkDestroyCommandPool(p->vulkan.device, p->pool, NULL);
     vkDestroyRenderPass(p->vulkan.device, p->pass, NULL);
     vkDestroySurfaceKHR(p->vulkan.instance, p->surface, NULL);
-    *p = (present){0};
+    *p = (present){ 0 };
 }
 
 static qs_status create_image(present *p, present_image *image)
@@ -187,9 +186,9 @@ static qs_status create_image(present *p, present_image *image)
                              .image = image->image,
                              .viewType = VK_IMAGE_VIEW_TYPE_2D,
                              .format = p->format.format,
-                             .subresourceRange = {.aspectMask = VK_IMAGE_ASPECT_COLOR_BIT,
-                                                  .levelCount = 1,
-                                                  .layerCount = 1},
+                             .subresourceRange = { .aspectMask = VK_IMAGE_ASPECT_COLOR_BIT,
+                                                   .levelCount = 1,
+                                                   .layerCount = 1 },
                          },
                          NULL, &image->view));
     VK(vkCreateFramebuffer(p->vulkan.device,
@@ -203,9 +202,10 @@ static qs_status create_image(present *p, present_image *image)
                                .layers = 1,
                            },
                            NULL, &image->framebuffer));
-    VK(vkCreateSemaphore(p->vulkan.device,
-                         &(VkSemaphoreCreateInfo){.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO},
-                         NULL, &image->drawn));
+    VK(vkCreateSemaphore(
+        p->vulkan.device,
+        &(VkSemaphoreCreateInfo){ .sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO }, NULL,
+        &image->drawn));
 fail:
     return status;
 }
@@ -223,7 +223,7 @@ static VkExtent2D choose_extent(const present *p, const VkSurfaceCapabilitiesKHR
     int width = 0, height = 0; /* Wayland: the swapchain decides */
     glfwGetFramebufferSize(p->window, &width, &height);
     if (width <= 0 || height <= 0)
-        return (VkExtent2D){0, 0};
+        return (VkExtent2D){ 0, 0 };
     return (VkExtent2D){
         clamp((uint32_t)width, can->minImageExtent.width, can->maxImageExtent.width),
         clamp((uint32_t)height, can->minImageExtent.height, can->maxImageExtent.height),
@@ -337,27 +337,24 @@ static qs_status look_at(present *p, VkResult result, const char *call, bool *us
     switch (result) {
     case VK_SUCCESS:
     case VK_NOT_READY:
-    case VK_TIMEOUT:
-        return QS_OK;
+    case VK_TIMEOUT: return QS_OK;
     case VK_SUBOPTIMAL_KHR: /* some drivers say so for ever: one attempt to do better per size */
         p->stale = p->stale || !p->renewed;
         p->renewed = true;
         return QS_OK;
-    case VK_ERROR_OUT_OF_DATE_KHR:
-        return count_failure(p);
+    case VK_ERROR_OUT_OF_DATE_KHR: return count_failure(p);
     case VK_ERROR_SURFACE_LOST_KHR:
         TRY(count_failure(p));
         TRY(recreate(p, true));
     fail:
         return status;
-    default:
-        return present_vulkan_error(result, call);
+    default: return present_vulkan_error(result, call);
     }
 }
 
 qs_status present_begin(present *p, present_target *target)
 {
-    *target = (present_target){.frame_index = p->frame_index};
+    *target = (present_target){ .frame_index = p->frame_index };
     qs_status status = QS_OK;
     const present_frame *frame = &p->frames[p->frame_index];
     const VkResult fence = vkGetFenceStatus(p->vulkan.device, frame->finished);
@@ -384,7 +381,7 @@ fail:
 
 void present_begin_pass(present *p, const present_target *target, const float background[4])
 {
-    VkClearValue clear = {0};
+    VkClearValue clear = { 0 };
     memcpy(clear.color.float32, background, sizeof clear.color.float32);
     vkCmdBeginRenderPass(target->commands,
                          &(VkRenderPassBeginInfo){
@@ -406,20 +403,19 @@ qs_status present_end(present *p, const present_target *target)
     vkCmdEndRenderPass(target->commands);
     VK(vkEndCommandBuffer(target->commands));
     VK(vkResetFences(p->vulkan.device, 1, &frame->finished));
-    VK(vkQueueSubmit(
-        p->vulkan.queue, 1,
-        &(VkSubmitInfo){
-            .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
-            .waitSemaphoreCount = 1,
-            .pWaitSemaphores = &frame->acquired,
-            .pWaitDstStageMask =
-                &(VkPipelineStageFlags){VK_PIPELINE_STAGE_COLOR_ATTACHMENT_OUTPUT_BIT},
-            .commandBufferCount = 1,
-            .pCommandBuffers = &target->commands,
-            .signalSemaphoreCount = 1,
-            .pSignalSemaphores = &drawn,
-        },
-        frame->finished));
+    VK(vkQueueSubmit(p->vulkan.queue, 1,
+                     &(VkSubmitInfo){
+                         .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+                         .waitSemaphoreCount = 1,
+                         .pWaitSemaphores = &frame->acquired,
+                         .pWaitDstStageMask = &(
+                             VkPipelineStageFlags){ VK_PIPELINE_STAGE_COLOR_ATTACHMENT_OUTPUT_BIT },
+                         .commandBufferCount = 1,
+                         .pCommandBuffers = &target->commands,
+                         .signalSemaphoreCount = 1,
+                         .pSignalSemaphores = &drawn,
+                     },
+                     frame->finished));
     p->frame_index = (p->frame_index + 1) % PRESENT_FRAMES;
     bool shown = false;
     TRY(look_at(p,
@@ -436,5 +432,41 @@ qs_status present_end(present *p, const present_target *target)
     if (shown)
         p->failures = 0;
 fail:
+    return status;
+}
+
+qs_status present_once_begin(present *p, VkCommandBuffer *commands)
+{
+    qs_status status = QS_OK;
+    VK(vkAllocateCommandBuffers(p->vulkan.device,
+                                &(VkCommandBufferAllocateInfo){
+                                    .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                    .commandPool = p->pool,
+                                    .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                    .commandBufferCount = 1,
+                                },
+                                commands));
+    VK(vkBeginCommandBuffer(*commands, &(VkCommandBufferBeginInfo){
+                                           .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
+                                           .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT,
+                                       }));
+fail:
+    return status;
+}
+
+qs_status present_once_end(present *p, VkCommandBuffer commands)
+{
+    qs_status status = QS_OK;
+    VK(vkEndCommandBuffer(commands));
+    VK(vkQueueSubmit(p->vulkan.queue, 1,
+                     &(VkSubmitInfo){
+                         .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+                         .commandBufferCount = 1,
+                         .pCommandBuffers = &commands,
+                     },
+                     VK_NULL_HANDLE));
+    VK(vkQueueWaitIdle(p->vulkan.queue));
+fail:
+    vkFreeCommandBuffers(p->vulkan.device, p->pool, 1, &commands);
     return status;
 }

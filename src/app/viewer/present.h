@@ -61,16 +61,20 @@ void present_begin_pass(present *p, const present_target *target, const float ba
 /* Ends the pass and the commands, submits and presents. */
 qs_status present_end(present *p, const present_target *target);
 
+/* Commands that run once, before the first frame: end submits them and waits. */
+qs_status present_once_begin(present *p, VkCommandBuffer *commands);
+qs_status present_once_end(present *p, VkCommandBuffer commands);
+
 /* One error per Vulkan failure, with the call's name. */
 qs_status present_vulkan_error(VkResult result, const char *call);
 
-#define VK(call)                                                                                  \
-    do {                                                                                          \
-        const VkResult vk_result = (call);                                                        \
-        if (vk_result != VK_SUCCESS) {                                                            \
-            status = present_vulkan_error(vk_result, #call);                                      \
-            goto fail;                                                                            \
-        }                                                                                         \
+#define VK(call)                                                                                   \
+    do {                                                                                           \
+        const VkResult vk_result = (call);                                                         \
+        if (vk_result != VK_SUCCESS) {                                                             \
+            status = present_vulkan_error(vk_result, #call);                                       \
+            goto fail;                                                                             \
+        }                                                                                          \
     } while (0)
 
 #endif

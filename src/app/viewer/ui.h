@@ -23,11 +23,14 @@ typedef struct ui_layout {
 } ui_layout;
 
 /* Chains itself behind the window's callbacks. scale: pixels per 1/96 inch. */
-qs_status ui_init(const window *w, const qs_vulkan_device *vulkan, VkRenderPass pass, float scale);
+qs_status ui_init(const window *w, present *p, float scale);
 void ui_finish(void); /* the queue is idle */
 
 /* A text field has the keyboard. */
 bool ui_wants_keys(void);
+
+/* Escape was pressed: true if that only closes an open list. */
+bool ui_escape(void);
 
 /* Handles the input since the last call and lays everything out. Cheap, and apart from drawing, so
  * that the mouse is followed while the device is busy. The result is valid until the next call. */

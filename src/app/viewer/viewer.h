@@ -31,12 +31,12 @@ typedef struct viewer_requests {
 typedef struct viewer_readings {
     qs_model_info model;
     qs_device_info device;
-    const qs_model *labels;       /* for qs_model_label_name */
+    const qs_model *labels; /* for qs_model_label_name */
     bool sampler_allowed[QS_SAMPLER_CONSISTENCY + 1];
     qs_sampler diffusion_sampler; /* of the last two notches; QS_SAMPLER_DEFAULT: there is none */
 
-    qs_frame frame; /* the picture on the screen; serial 0: none yet; pixels NULL:
-                       its session is gone */
+    qs_frame frame;        /* the picture on the screen; serial 0: none yet; pixels NULL:
+                              its session is gone */
     uint32_t frame_number; /* counts the pictures that were shown, over all sessions */
     qs_sampler frame_sampler;
     qs_progress progress;

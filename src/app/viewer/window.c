@@ -17,7 +17,8 @@ qs_status window_system_init(void)
         return app_error(QS_ERROR_DEVICE,
                          "there is no display to open a window on (DISPLAY is %s%s%s); "
                          "`quickstep sample` works without one",
-                         getenv("DISPLAY") ? "\"" : "not ", getenv("DISPLAY") ? getenv("DISPLAY") : "set",
+                         getenv("DISPLAY") ? "\"" : "not ",
+                         getenv("DISPLAY") ? getenv("DISPLAY") : "set",
                          getenv("DISPLAY") ? "\"" : "");
     if (!glfwVulkanSupported()) {
         glfwTerminate();
@@ -53,27 +54,18 @@ static void on_key(GLFWwindow *handle, int key, int scancode, int action, int mo
         ui_wants_keys())
         return;
     switch (key) { /* the first two repeat while the key is held */
-    case GLFW_KEY_LEFT:
-        w->key_step = -1;
-        return;
-    case GLFW_KEY_RIGHT:
-        w->key_step = 1;
-        return;
+    case GLFW_KEY_LEFT: w->key_step = -1; return;
+    case GLFW_KEY_RIGHT: w->key_step = 1; return;
     }
     if (action != GLFW_PRESS)
         return;
     switch (key) {
-    case GLFW_KEY_SPACE:
-        w->key_pause = true;
-        break;
-    case GLFW_KEY_S:
-        w->key_save = true;
-        break;
-    case GLFW_KEY_R:
-        w->key_new_seed = true;
-        break;
+    case GLFW_KEY_SPACE: w->key_pause = true; break;
+    case GLFW_KEY_S: w->key_save = true; break;
+    case GLFW_KEY_R: w->key_new_seed = true; break;
     case GLFW_KEY_ESCAPE:
-        glfwSetWindowShouldClose(handle, GLFW_TRUE);
+        if (!ui_escape())
+            glfwSetWindowShouldClose(handle, GLFW_TRUE);
         break;
     }
 }
@@ -121,7 +113,7 @@ static void on_refresh(GLFWwindow *handle)
 
 qs_status window_open(window *w, const char *title, int width, int height)
 {
-    *w = (window){.event = true};
+    *w = (window){ .event = true };
     glfwWindowHint(GLFW_CLIENT_API, GLFW_NO_API);
     glfwWindowHint(GLFW_SCALE_TO_MONITOR, width == 0);
     w->handle = glfwCreateWindow(width ? width : 1120, height ? height : 780, title, NULL, NULL);
@@ -147,7 +139,7 @@ void window_close(window *w)
 {
     if (w->handle)
         glfwDestroyWindow(w->handle);
-    *w = (window){0};
+    *w = (window){ 0 };
 }
 
 void window_poll(window *w, double seconds)
@@ -177,4 +169,11 @@ float window_scale(const window *w)
     float x = 1, y = 1;
     glfwGetWindowContentScale(w->handle, &x, &y);
     return x > 0.5f && x < 8.0f ? x : 1.0f;
+}
+
+void window_set_icon(const window *w, const qs_frame *frame)
+{
+    GLFWimage icon = { (int)frame->width, (int)frame->height, (unsigned char *)frame->pixels };
+    if (frame->check == QS_OK && frame->width <= 256 && frame->height <= 256)
+        glfwSetWindowIcon(w->handle, 1, &icon);
 }

@@ -1,0 +1,98 @@
+#include "viewer/readout.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *readout_count(uint64_t value, char text[READOUT_SIZE])
+{
+    const double number = (double)value;
+    if (number >= 1e9)
+        snprintf(text, READOUT_SIZE, "%.2f G", number / 1e9);
+    else if (number >= 1e6)
+        snprintf(text, READOUT_SIZE, "%.2f M", number / 1e6);
+    else if (number >= 1e3)
+        snprintf(text, READOUT_SIZE, "%.0f k", number / 1e3);
+    else
+        snprintf(text, READOUT_SIZE, "%.0f", number);
+    return text;
+}
+
+const char *readout_number(double value, char text[READOUT_SIZE])
+{
+    if (value <= 0)
+        return strcpy(text, "-");
+    snprintf(text, READOUT_SIZE, "%.*f", value < 10 ? 2 : value < 100 ? 1 : 0, fmin(value, 1e9));
+    return text;
+}
+
+const char *readout_sampler(qs_sampler sampler)
+{
+    switch (sampler) {
+    case QS_SAMPLER_MULTISTEP: return "multistep consistency";
+    case QS_SAMPLER_DDIM: return "DDIM";
+    case QS_SAMPLER_ADDIM: return "adjusted DDIM";
+    case QS_SAMPLER_CONSISTENCY: return "consistency model";
+    default: return qs_sampler_name(sampler);
+    }
+}
+
+float readout_notch_place(uint32_t notch)
+{
+    const float gap = 0.9f; /* before the diffusion limit */
+    return ((float)notch + (notch >= NOTCH_DIFFUSION ? gap : 0)) / ((float)NOTCH_COUNT - 1 + gap);
+}
+
+uint32_t readout_notch_at(float place)
+{
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < NOTCH_COUNT; i++)
+        if (fabsf(readout_notch_place(i) - place) < fabsf(readout_notch_place(best) - place))
+            best = i;
+    return best;
+}
+
+size_t readout_kinds(const qs_op_time *ops, size_t count, readout_kind kinds[READOUT_KINDS_MAX])
+{
+    size_t kind_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t k = 0;
+        while (k < kind_count && strcmp(kinds[k].op, ops[i].op) != 0)
+            k++;
+        if (k == READOUT_KINDS_MAX)
+            continue;
+        if (k == kind_count)
+            kinds[kind_count++] = (readout_kind){ .op = ops[i].op };
+        kinds[k].ms += ops[i].ms;
+    }
+    for (size_t i = 1; i < kind_count; i++) { /* insertion: there are few */
+        const readout_kind kind = kinds[i];
+        size_t place = i;
+        for (; place > 0 && kinds[place - 1].ms < kind.ms; place--)
+            kinds[place] = kinds[place - 1];
+        kinds[place] = kind;
+    }
+    return kind_count;
+}
+
+size_t readout_longest(const qs_op_time *ops, size_t count, size_t *places, size_t most)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t place = kept < most ? kept++ : most;
+        for (; place > 0 && ops[places[place - 1]].ms < ops[i].ms; place--)
+            if (place < most)
+                places[place] = places[place - 1];
+        if (place < most)
+            places[place] = i;
+    }
+    return kept;
+}
+
+double readout_total_ms(const qs_op_time *ops, size_t count)
+{
+    double total_ms = 0;
+    for (size_t i = 0; i < count; i++)
+        total_ms += ops[i].ms;
+    return total_ms;
+}

@@ -1,0 +1,31 @@
+/* Numbers and names as a person reads them; what the user interface shows, without drawing it. */
+#ifndef VIEWER_READOUT_H
+#define VIEWER_READOUT_H
+
+#include "viewer/viewer.h"
+
+enum { READOUT_SIZE = 16, READOUT_KINDS_MAX = 16 };
+
+/* "6.21 M". Returns text. */
+const char *readout_count(uint64_t value, char text[READOUT_SIZE]);
+/* Three digits, whatever the size: "41.7"; "-" for 0, not known. Returns text. */
+const char *readout_number(double value, char text[READOUT_SIZE]);
+const char *readout_sampler(qs_sampler sampler); /* "multistep consistency" */
+
+/* Where a notch is along the slider, 0 .. 1, and the notch nearest to a place. */
+float readout_notch_place(uint32_t notch);
+uint32_t readout_notch_at(float place);
+
+/* What the ops of one kind took together. */
+typedef struct readout_kind {
+    const char *op; /* "conv2d" */
+    double ms;
+} readout_kind;
+
+/* The kinds of op, the one that took most first; returns how many. */
+size_t readout_kinds(const qs_op_time *ops, size_t count, readout_kind kinds[READOUT_KINDS_MAX]);
+/* The places in `ops` of the longest ones, longest first; returns how many, at most `most`. */
+size_t readout_longest(const qs_op_time *ops, size_t count, size_t *places, size_t most);
+double readout_total_ms(const qs_op_time *ops, size_t count);
+
+#endif

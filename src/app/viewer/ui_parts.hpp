@@ -1,0 +1,67 @@
+// What the three C++ files of the user interface share. Only they see Dear ImGui (1.86 or newer,
+// C++); ui.h is what the rest of the viewer sees.
+#ifndef VIEWER_UI_PARTS_HPP
+#define VIEWER_UI_PARTS_HPP
+
+#include <imgui.h>
+
+#include <algorithm>
+#include <cinttypes>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+
+extern "C" { // the viewer's own headers are C
+#include "viewer/readout.h"
+#include "viewer/ui.h"
+}
+
+namespace viewer_ui
+{
+
+// Sizes are in 1/96 inch; `ui.u` turns them into Dear ImGui's units.
+constexpr float MARGIN = 22;
+
+// Colours are 0xRRGGBB.
+constexpr ImU32 rgb(uint32_t hex, uint32_t alpha = 255)
+{
+    return IM_COL32(hex >> 16 & 255, hex >> 8 & 255, hex & 255, alpha);
+}
+constexpr uint32_t BACKGROUND = 0x131519, BAR = 0x181b20, PANEL = 0x1b1e24;
+constexpr uint32_t FIELD = 0x272b33, FIELD_HOVER = 0x31363f, LINE = 0x2c313a;
+constexpr uint32_t TEXT = 0xe4e7ec, DIM = 0x8b93a1, FAINT = 0x5b6371, BAD = 0xe5686d;
+constexpr uint32_t ACCENT = 0x6cb2eb, ACCENT_DARK = 0x2d4f6c, ON_ACCENT = 0x10151b;
+
+struct state {
+    VkDevice device;
+    VkDescriptorPool pool;
+    bool drawing; // Dear ImGui's Vulkan side is there
+    ImFont *text, *small, *large, *huge;
+    float u;             // Dear ImGui's units per 1/96 inch
+    int solo;            // the picture shown alone, -1: all
+    uint32_t solo_count; // of the batch it was chosen in
+    bool escape;         // close the list that is open
+    ui_layout layout;
+};
+extern state ui;
+
+// The widget of this name is at `low` to `high`; report_item: the last one made.
+void report(const char *name, ImVec2 low, ImVec2 high);
+void report_item(const char *name);
+
+// align 0: starts at x, 0.5: centred, 1: ends there.
+void draw_text(ImDrawList *list, ImFont *font, ImVec2 at, uint32_t hex, const char *text,
+               float align = 0);
+// A line of text as a widget.
+void text_line(ImFont *font, uint32_t hex, const char *format, ...) IM_FMTARGS(3);
+void tooltip(const char *text); // of the last widget
+
+void build_panel(const viewer_readings &readings, viewer_controls &controls,
+                 viewer_requests &requests, ImVec2 at, ImVec2 size);
+void build_steps(const viewer_readings &readings, viewer_controls &controls, ImVec2 at,
+                 ImVec2 size);
+void build_picture(const viewer_readings &readings, ImVec2 at, ImVec2 size);
+
+} // namespace viewer_ui
+
+#endif

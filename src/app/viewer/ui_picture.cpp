@@ -1,0 +1,88 @@
+// What is laid over the picture: the place of it, the seed under the mouse, what went wrong.
+
+#include "viewer/ui_parts.hpp"
+
+using namespace viewer_ui;
+
+namespace
+{
+
+void banner(ImVec2 at, ImVec2 size, uint32_t hex, const char *text)
+{
+    ImDrawList *list = ImGui::GetForegroundDrawList();
+    const ImVec2 need = ui.text->CalcTextSizeA(ui.text->FontSize * ImGui::GetIO().FontGlobalScale,
+                                               FLT_MAX, 0, text);
+    const ImVec2 middle(at.x + size.x / 2, at.y + size.y / 2);
+    const ImVec2 pad(16 * ui.u, 9 * ui.u);
+    list->AddRectFilled(ImVec2(middle.x - need.x / 2 - pad.x, middle.y - need.y / 2 - pad.y),
+                        ImVec2(middle.x + need.x / 2 + pad.x, middle.y + need.y / 2 + pad.y),
+                        rgb(PANEL, 235), 8 * ui.u);
+    draw_text(list, ui.text, ImVec2(middle.x, middle.y - need.y / 2), hex, text, 0.5f);
+}
+
+// What the picture under the mouse was drawn from; a click shows it alone, or all again.
+void picture_hover(const viewer_readings &readings, const picture_grid &grid)
+{
+    const ImGuiIO &io = ImGui::GetIO();
+    const ImVec2 s = io.DisplayFramebufferScale;
+    if (io.WantCaptureMouse || !ImGui::IsMousePosValid())
+        return;
+    const int cell = picture_cell_at(&grid, io.MousePos.x * s.x, io.MousePos.y * s.y);
+    if (cell < 0)
+        return;
+    const qs_frame &frame = readings.frame;
+    const uint32_t index = grid.first + (uint32_t)cell;
+    ImGui::BeginTooltip();
+    ImGui::Text("seed %" PRIu64, frame.seed + index);
+    text_line(ui.small, DIM, "%u step%s, %s", frame.steps, frame.steps == 1 ? "" : "s",
+              readout_sampler(readings.frame_sampler));
+    if (frame.count > 1)
+        text_line(ui.small, DIM, grid.count > 1 ? "click: this one alone" : "click: all of them");
+    ImGui::EndTooltip();
+    if (frame.count == 1)
+        return;
+    const float x = grid.x + (float)((uint32_t)cell % grid.columns) * grid.pitch_x;
+    const float y = grid.y + (float)((uint32_t)cell / grid.columns) * grid.pitch_y;
+    ImGui::GetBackgroundDrawList()->AddRect(
+        ImVec2(x / s.x - 2, y / s.y - 2),
+        ImVec2((x + grid.cell_w) / s.x + 2, (y + grid.cell_h) / s.y + 2), rgb(ACCENT), 2 * ui.u, 0,
+        2 * ui.u);
+    if (ImGui::IsMouseClicked(0)) {
+        ui.solo = grid.count > 1 ? (int)index : -1;
+        ui.layout.animating = true; // the next frame has the new grid
+    }
+}
+
+} // namespace
+
+void viewer_ui::build_picture(const viewer_readings &readings, ImVec2 at, ImVec2 size)
+{
+    const qs_frame &frame = readings.frame;
+    const ImVec2 s = ImGui::GetIO().DisplayFramebufferScale;
+    const float margin = std::min(MARGIN * ui.u, std::min(size.x, size.y) / 8);
+    const viewer_rect room = { (at.x + margin) * s.x, (at.y + margin) * s.y,
+                               std::max(1.0f, (size.x - 2 * margin) * s.x),
+                               std::max(1.0f, (size.y - 2 * margin) * s.y) };
+    if (ui.solo_count != frame.count)
+        ui.solo = -1;
+    ui.solo_count = frame.count;
+    picture_grid &grid = ui.layout.grid;
+    grid = picture_place(&room, frame.width, frame.height, frame.count, ui.solo,
+                         floorf(8 * ui.u * s.x));
+    ui.layout.checker_px = std::max(1.0f, floorf(8 * ui.u * s.x));
+    ui.layout.brightness = readings.preparing ? 0.45f : 1.0f;
+    report("picture", at, ImVec2(at.x + size.x, at.y + size.y));
+    char text[96];
+    const ImVec2 strip(size.x, 64 * ui.u);
+    if (readings.preparing) {
+        banner(at, size, TEXT, "preparing the model \xe2\x80\xa6");
+    } else if (frame.serial && frame.check != QS_OK) {
+        snprintf(text, sizeof text,
+                 frame.bad_count ? "this picture is broken: %u values are not numbers"
+                                 : "this picture is broken: it is flat",
+                 frame.bad_count);
+        banner(at, strip, BAD, text);
+    }
+    if (frame.serial && !readings.preparing)
+        picture_hover(readings, grid);
+}

@@ -1,0 +1,121 @@
+// The step slider and its bar below the picture.
+
+#include "viewer/ui_parts.hpp"
+
+using namespace viewer_ui;
+
+namespace
+{
+
+void slider_marks(ImDrawList *list, const viewer_controls &controls, ImVec2 at, float width,
+                  int hovered)
+{
+    const bool tight = width < 420 * ui.u;
+    for (uint32_t i = 0; i < NOTCH_COUNT; i++) {
+        const float x = at.x + readout_notch_place(i) * width;
+        const bool chosen = i == controls.notch;
+        char text[24];
+        if (!chosen)
+            list->AddCircleFilled(ImVec2(x, at.y), 2.5f * ui.u,
+                                  rgb((int)i == hovered    ? TEXT
+                                      : i < controls.notch ? ACCENT
+                                                           : FAINT));
+        snprintf(text, sizeof text, "%u", notch_steps(i));
+        const bool every = !tight || chosen || i % 5 == 0 || i >= NOTCH_DIFFUSION;
+        if (every)
+            draw_text(list, ui.small, ImVec2(x, at.y + 15 * ui.u),
+                      chosen || (int)i == hovered ? TEXT : DIM, text, 0.5f);
+        snprintf(text, sizeof text, "notch.%u", notch_steps(i));
+        report(text, ImVec2(x - 6 * ui.u, at.y - 10 * ui.u),
+               ImVec2(x + 6 * ui.u, at.y + 10 * ui.u));
+    }
+}
+
+void slider_track(ImDrawList *list, const viewer_readings &readings,
+                  const viewer_controls &controls, ImVec2 at, float width)
+{
+    const float knob = at.x + readout_notch_place(controls.notch) * width;
+    const float half = 2.5f * ui.u, end = at.x + width;
+    // a gap before the diffusion limit: another way of drawing
+    const float few_end = at.x + (readout_notch_place(NOTCH_DIFFUSION - 1) + 0.028f) * width;
+    const float limit = at.x + (readout_notch_place(NOTCH_DIFFUSION) - 0.028f) * width;
+    list->AddRectFilled(ImVec2(at.x, at.y - half), ImVec2(few_end, at.y + half), rgb(FIELD), half);
+    list->AddRectFilled(ImVec2(limit, at.y - half), ImVec2(end, at.y + half), rgb(FIELD), half);
+    list->AddRectFilled(ImVec2(at.x, at.y - half), ImVec2(knob, at.y + half), rgb(ACCENT_DARK),
+                        half);
+    // how far the picture is, where that takes long enough to be watched; otherwise it would
+    // flicker
+    const qs_progress &progress = readings.progress;
+    const bool slow = readings.step_ms * progress.steps > 400;
+    const float done = slow && progress.phase == QS_RUNNING
+                           ? (float)progress.steps_done / (float)progress.steps
+                           : 1.0f;
+    list->AddRectFilled(ImVec2(at.x, at.y - half), ImVec2(at.x + (knob - at.x) * done, at.y + half),
+                        rgb(ACCENT), half);
+}
+
+void slider(const viewer_readings &readings, viewer_controls &controls, ImVec2 at, float width)
+{
+    const float reach = 18 * ui.u;
+    ImGui::SetCursorScreenPos(ImVec2(at.x - reach, at.y - reach));
+    ImGui::InvisibleButton("##steps", ImVec2(width + 2 * reach, reach + 30 * ui.u));
+    report_item("slider");
+    const float place = (ImGui::GetIO().MousePos.x - at.x) / width;
+    const bool hovered = ImGui::IsItemHovered(), active = ImGui::IsItemActive();
+    if (active)
+        controls.notch = readout_notch_at(place);
+    const float wheel = ImGui::GetIO().MouseWheel;
+    if (hovered && wheel != 0)
+        controls.notch =
+            (uint32_t)std::clamp((int)controls.notch + (wheel > 0 ? 1 : -1), 0, NOTCH_COUNT - 1);
+    ImDrawList *list = ImGui::GetWindowDrawList();
+    slider_track(list, readings, controls, at, width);
+    slider_marks(list, controls, at, width, hovered && !active ? (int)readout_notch_at(place) : -1);
+    const ImVec2 knob(at.x + readout_notch_place(controls.notch) * width, at.y);
+    if (hovered || active)
+        list->AddCircleFilled(knob, 15 * ui.u, rgb(ACCENT, 46), 32);
+    list->AddCircleFilled(knob, 9.5f * ui.u, rgb(ACCENT), 32);
+    list->AddCircleFilled(knob, 3.5f * ui.u, rgb(BAR), 24);
+}
+
+} // namespace
+
+void viewer_ui::build_steps(const viewer_readings &readings, viewer_controls &controls, ImVec2 at,
+                            ImVec2 size)
+{
+    ImGui::SetNextWindowPos(at);
+    ImGui::SetNextWindowSize(size);
+    ImGui::PushStyleColor(ImGuiCol_WindowBg, rgb(BAR));
+    ImGui::Begin("steps", nullptr,
+                 ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove |
+                     ImGuiWindowFlags_NoScrollWithMouse | ImGuiWindowFlags_NoSavedSettings);
+    ImDrawList *list = ImGui::GetWindowDrawList();
+    const float u = ui.u, left = at.x + MARGIN * u, readout = 96 * u;
+    const uint32_t steps = notch_steps(controls.notch);
+    char text[64];
+    snprintf(text, sizeof text, "%u", steps);
+    draw_text(list, ui.huge, ImVec2(left, at.y + 10 * u), TEXT, text);
+    draw_text(list, ui.small, ImVec2(left + 2 * u, at.y + 56 * u), DIM,
+              steps == 1 ? "step" : "steps");
+    report("readout", ImVec2(left, at.y + 8 * u), ImVec2(left + readout - 20 * u, at.y + 74 * u));
+    const ImVec2 track(left + readout, at.y + 46 * u);
+    const float width = std::max(40 * u, size.x - readout - 2 * MARGIN * u - 14 * u);
+    slider(readings, controls, track, width);
+    const float middle = track.x + (readout_notch_place(16) + readout_notch_place(17)) / 2 * width;
+    if (readings.diffusion_sampler != QS_SAMPLER_DEFAULT)
+        draw_text(list, ui.small, ImVec2(middle, track.y - 34 * u), DIM, "diffusion", 0.5f);
+    draw_text(list, ui.small, ImVec2(track.x, track.y - 34 * u), DIM,
+              readout_sampler(notch_sampler(&readings, controls.notch, controls.sampler)));
+    const float bottom = at.y + size.y - 24 * u;
+    const char *keys = "space  play/pause     \xe2\x86\x90 \xe2\x86\x92  steps     R  new seed     "
+                       "S  save     Esc  leave";
+    const bool note = readings.note[0] != 0;
+    draw_text(list, ui.small, ImVec2(left, bottom),
+              !note                    ? FAINT
+              : readings.note_is_error ? BAD
+                                       : ACCENT,
+              note ? readings.note : keys);
+    report("note", ImVec2(left, bottom), ImVec2(at.x + size.x - MARGIN * u, bottom + 16 * u));
+    ImGui::End();
+    ImGui::PopStyleColor();
+}
