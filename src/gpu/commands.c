@@ -39,7 +39,7 @@ static qs_status create_queries(qs_device *device, gpu_commands *commands)
     const VkQueryPoolCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
         .queryType = VK_QUERY_TYPE_TIMESTAMP,
-        .queryCount = commands->timestamp_count,
+        .queryCount = 2 * commands->timestamp_count, /* see gpu_record_timestamp */
     };
     if (!device->physical.limits.timestamps)
         TRY(qs_error(QS_ERROR_DEVICE, "%s: %s has no timestamps on its compute queue",
@@ -146,7 +146,7 @@ qs_status gpu_record_begin(gpu_commands *commands)
     gpu_label_begin(device, commands->vk, commands->name);
     if (commands->queries)
         device->vk.vkCmdResetQueryPool(commands->vk, commands->queries, 0,
-                                       commands->timestamp_count);
+                                       2 * commands->timestamp_count);
     gpu_barrier_record(device, commands->vk, GPU_BARRIER_OPEN);
 fail:
     return status;
@@ -286,8 +286,12 @@ void gpu_record_fill(gpu_commands *commands, const gpu_slice *to, uint32_t value
 void gpu_record_timestamp(gpu_commands *commands, uint32_t slot)
 {
     assert(slot < commands->timestamp_count);
-    commands->device->vk.vkCmdWriteTimestamp(
-        commands->vk, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, commands->queries, slot);
+    /* Written twice: once a queue has drawn something, llvmpipe takes a timestamp only when the next
+     * command comes, and the op before would be charged with this one's work. */
+    for (uint32_t copy = 0; copy < 2; ++copy)
+        commands->device->vk.vkCmdWriteTimestamp(
+            commands->vk, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, commands->queries,
+            copy * commands->timestamp_count + slot);
 }
 
 /* ---- after recording ---------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
-/* qs_bench_ops: single ops on fixed shapes. Several runs of the op are recorded one after another, so
- * that what a submission costs is shared; the medians are over submissions. */
+/* qs_bench_ops: single ops on fixed shapes. Several runs of the op are recorded one after another,
+ * so that what a submission costs is shared; the medians are over submissions. */
 #include "selftest/lower.h"
 
 #include "core/half.h"
@@ -19,17 +19,40 @@ typedef struct bench_shape {
 
 static const bench_shape shapes[] = {
     /* what is known of other programs */
-    { CONV3, 128, 32 }, { CONV3, 256, 16 }, { CONV3, 192, 64 }, { CONV3, 384, 32 }, { CONV3, 512, 8 },
-    { CONV1, 128, 32 }, { CONV1, 256, 16 }, { CONV1, 512, 8 }, { CONV1, 1024, 32 },
-    { NORM_SILU, 128, 32 }, { NORM_SILU, 256, 16 }, { NORM_SILU, 192, 64 }, { NORM_SILU, 384, 32 },
+    { CONV3, 128, 32 },
+    { CONV3, 256, 16 },
+    { CONV3, 192, 64 },
+    { CONV3, 384, 32 },
+    { CONV3, 512, 8 },
+    { CONV1, 128, 32 },
+    { CONV1, 256, 16 },
+    { CONV1, 512, 8 },
+    { CONV1, 1024, 32 },
+    { NORM_SILU, 128, 32 },
+    { NORM_SILU, 256, 16 },
+    { NORM_SILU, 192, 64 },
+    { NORM_SILU, 384, 32 },
     { NORM_SILU, 512, 8 },
-    { ATTENTION, 4, 16 }, { ATTENTION, 8, 16 }, { ATTENTION, 4, 32 }, { ATTENTION, 8, 32 },
+    { ATTENTION, 4, 16 },
+    { ATTENTION, 8, 16 },
+    { ATTENTION, 4, 32 },
+    { ATTENTION, 8, 32 },
     /* small UNets */
-    { CONV3, 32, 32 }, { CONV3, 64, 32 }, { CONV3, 96, 32 }, { CONV3, 64, 16 }, { CONV3, 128, 16 },
-    { CONV3, 96, 8 }, { CONV3, 128, 8 },
-    { NORM_SILU, 32, 32 }, { NORM_SILU, 64, 32 }, { NORM_SILU, 64, 16 }, { NORM_SILU, 128, 16 },
+    { CONV3, 32, 32 },
+    { CONV3, 64, 32 },
+    { CONV3, 96, 32 },
+    { CONV3, 64, 16 },
+    { CONV3, 128, 16 },
+    { CONV3, 96, 8 },
+    { CONV3, 128, 8 },
+    { NORM_SILU, 32, 32 },
+    { NORM_SILU, 64, 32 },
+    { NORM_SILU, 64, 16 },
+    { NORM_SILU, 128, 16 },
     { NORM_SILU, 128, 8 },
-    { ATTENTION, 1, 16 }, { ATTENTION, 2, 16 }, { ATTENTION, 2, 8 },
+    { ATTENTION, 1, 16 },
+    { ATTENTION, 2, 16 },
+    { ATTENTION, 2, 8 },
 };
 
 typedef struct bench {
@@ -41,7 +64,7 @@ typedef struct bench {
     gpu_commands *commands;
 } bench;
 
-/* ---- the op ------------------------------------------------------------------------------------- */
+/* ---- the op -------------------------------------------------------------------------------- */
 
 static void build(bench *b, const bench_shape *s, dtype storage)
 {
@@ -49,29 +72,45 @@ static void build(bench *b, const bench_shape *s, dtype storage)
     const char *type = storage == DTYPE_F16 ? "f16" : "f32";
     const uint32_t c = s->c;
     if (s->kind == ATTENTION) {
-        snprintf(b->name, sizeof b->name, "attention %s %u x 64 @ %u tokens", type, c, s->size * s->size);
+        snprintf(b->name, sizeof b->name, "attention %s %u x 64 @ %u tokens", type, c,
+                 s->size * s->size);
         const tensor_id x = graph_activation(g, "x", storage, 1, s->size, s->size, 3 * 64 * c);
         op_attention(g, "op", &(attention_params){ x, c, 0.125f });
         return;
     }
     const tensor_id x = graph_activation(g, "x", storage, 1, s->size, s->size, c);
     if (s->kind == NORM_SILU) {
-        snprintf(b->name, sizeof b->name, "group_norm silu %s %u @ %ux%u", type, c, s->size, s->size);
-        op_group_norm(g, "op", &(group_norm_params){
-            .x = x, .weight = "w", .bias = "b", .scale_shift = NO_TENSOR, .groups = 32, .eps = 1e-5f,
-            .activation = ACTIVATION_SILU });
+        snprintf(b->name, sizeof b->name, "group_norm silu %s %u @ %ux%u", type, c, s->size,
+                 s->size);
+        op_group_norm(g, "op",
+                      &(group_norm_params){ .x = x,
+                                            .weight = "w",
+                                            .bias = "b",
+                                            .scale_shift = NO_TENSOR,
+                                            .groups = 32,
+                                            .eps = 1e-5f,
+                                            .activation = ACTIVATION_SILU });
         return;
     }
     const uint32_t kernel = s->kind == CONV3 ? 3 : 1, pad = kernel / 2;
-    snprintf(b->name, sizeof b->name, "conv2d %ux%u %s %u -> %u @ %ux%u", kernel, kernel, type, c, c,
-             s->size, s->size);
-    op_conv2d(g, "op", &(conv2d_params){
-        .x = x, .weight = "w", .bias = "b", .embedding = NO_TENSOR, .residual = NO_TENSOR,
-        .out_channels = c, .kernel = kernel, .stride = 1, .pad_top = pad, .pad_left = pad,
-        .pad_bottom = pad, .pad_right = pad });
+    snprintf(b->name, sizeof b->name, "conv2d %ux%u %s %u -> %u @ %ux%u", kernel, kernel, type, c,
+             c, s->size, s->size);
+    op_conv2d(g, "op",
+              &(conv2d_params){ .x = x,
+                                .weight = "w",
+                                .bias = "b",
+                                .embedding = NO_TENSOR,
+                                .residual = NO_TENSOR,
+                                .out_channels = c,
+                                .kernel = kernel,
+                                .stride = 1,
+                                .pad_top = pad,
+                                .pad_left = pad,
+                                .pad_bottom = pad,
+                                .pad_right = pad });
 }
 
-/* ---- memory -------------------------------------------------------------------------------------- */
+/* ---- memory -------------------------------------------------------------------------------- */
 
 /* Small numbers of both signs: neither zeros nor NaN, which may be faster or slower. */
 static qs_status fill(const bench *b, const tensor *t, uint64_t offset)
@@ -84,8 +123,8 @@ static qs_status fill(const bench *b, const tensor *t, uint64_t offset)
         random = random * 1664525u + 1013904223u;
         const float value = ((float)(random >> 8) * 0x1p-23f - 1.0f) * 0.1f;
         const uint16_t half = half_from_float(value);
-        memcpy(bytes + i * dtype_bytes(t->type), t->type == DTYPE_F16 ? (const void *)&half : &value,
-               dtype_bytes(t->type));
+        memcpy(bytes + i * dtype_bytes(t->type),
+               t->type == DTYPE_F16 ? (const void *)&half : &value, dtype_bytes(t->type));
     }
     const qs_status status =
         gpu_upload(b->device, &(gpu_slice){ &b->buffer, offset, t->bytes }, bytes);
@@ -125,7 +164,7 @@ static double bytes_moved(const graph *g)
     return bytes;
 }
 
-/* ---- time ----------------------------------------------------------------------------------------- */
+/* ---- time ---------------------------------------------------------------------------------- */
 
 static double now_ms(void)
 {
@@ -142,7 +181,7 @@ static qs_status record(bench *b, uint32_t times)
     TRY(gpu_commands_create(b->device, b->name, 2, &b->commands));
     TRY(gpu_record_begin(b->commands));
     gpu_record_timestamp(b->commands, 0);
-    TRY(lower_record(b->device, &b->graph, &b->buffer, b->offsets, times, b->commands));
+    TRY(lower_record(b->device, &b->graph, &b->buffer, b->offsets, 0, times, b->commands));
     gpu_record_timestamp(b->commands, 1);
     TRY(gpu_record_end(b->commands));
 fail:
@@ -208,10 +247,11 @@ static qs_status bench_one(qs_device *device, const bench_shape *shape, dtype st
     for (uint32_t i = 0; i < b.graph.node_count; ++i)
         flops += b.graph.nodes[i].flops;
     const double median = samples[repeats / 2];
-    report(user, &(qs_bench_result){
-        .name = b.name, .median_ms = median,
-        .p95_ms = samples[(uint32_t)(0.95 * (repeats - 1) + 0.5)],
-        .gflops = flops / (median * 1e6), .gbytes_per_s = bytes_moved(&b.graph) / (median * 1e6) });
+    report(user, &(qs_bench_result){ .name = b.name,
+                                     .median_ms = median,
+                                     .p95_ms = samples[(uint32_t)(0.95 * (repeats - 1) + 0.5)],
+                                     .gflops = flops / (median * 1e6),
+                                     .gbytes_per_s = bytes_moved(&b.graph) / (median * 1e6) });
 fail:
     gpu_commands_destroy(device, b.commands);
     gpu_buffer_destroy(device, &b.buffer);

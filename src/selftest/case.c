@@ -39,7 +39,8 @@ bool test_begin(test *t, selftest *suite, dtype storage, const char *format, ...
     if (suite->filter && !strstr(t->name, suite->filter))
         return false;
     if (storage == DTYPE_F16 && !test_device_limits(suite)->f16) {
-        suite_report(suite, &(qs_selftest_result){ .name = t->name, .passed = true,
+        suite_report(suite, &(qs_selftest_result){ .name = t->name,
+                                                   .passed = true,
                                                    .message = "skipped: the device has no f16" });
         return false;
     }
@@ -57,7 +58,7 @@ void *test_alloc(test *t, size_t count, size_t size)
     return memory;
 }
 
-/* ---- inputs ------------------------------------------------------------------------------------ */
+/* ---- inputs -------------------------------------------------------------------------------- */
 
 static uint32_t some_lanes(test *t)
 {
@@ -167,13 +168,14 @@ const double *test_weight(test *t, const char *key, size_t count, double mean, d
     return exact;
 }
 
-/* ---- expectations ------------------------------------------------------------------------------ */
+/* ---- expectations -------------------------------------------------------------------------- */
 
 reference reference_make(test *t, uint32_t n, uint32_t h, uint32_t w, uint32_t c)
 {
     const size_t count = (size_t)n * h * w * c;
-    return (reference){ n, h, w, c, test_alloc(t, count, sizeof(double)),
-                        test_alloc(t, count, sizeof(double)) };
+    return (reference){
+        n, h, w, c, test_alloc(t, count, sizeof(double)), test_alloc(t, count, sizeof(double))
+    };
 }
 
 reference reference_like(test *t, tensor_id id)

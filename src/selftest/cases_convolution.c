@@ -23,9 +23,10 @@ typedef struct conv_case {
 static void run_conv(selftest *suite, dtype storage, const conv_case *p, const char *kind)
 {
     test t;
-    if (!test_begin(&t, suite, storage, "conv2d %s [%u, %u, %u, %u] -> %u %ux%u s%u pad %u%u%u%u%s%s%s%s%s",
-                    test_storage_name(storage), p->n, p->h, p->w, p->ci, p->co, p->kernel, p->kernel,
-                    p->stride, p->pad_top, p->pad_left, p->pad_bottom, p->pad_right,
+    if (!test_begin(&t, suite, storage,
+                    "conv2d %s [%u, %u, %u, %u] -> %u %ux%u s%u pad %u%u%u%u%s%s%s%s%s",
+                    test_storage_name(storage), p->n, p->h, p->w, p->ci, p->co, p->kernel,
+                    p->kernel, p->stride, p->pad_top, p->pad_left, p->pad_bottom, p->pad_right,
                     p->bias ? " bias" : "", p->embedding ? " embedding" : "",
                     p->residual ? " residual" : "", p->silu ? " silu" : "", kind))
         return;
@@ -36,14 +37,26 @@ static void run_conv(selftest *suite, dtype storage, const conv_case *p, const c
     convolution conv = {
         .weight = test_weight(&t, "w", (size_t)p->co * terms, 0, 1 / sqrt(terms)),
         .bias = p->bias ? test_weight(&t, "b", p->co, 0, 1) : NULL,
-        .kernel = p->kernel, .stride = p->stride, .pad_top = p->pad_top, .pad_left = p->pad_left,
+        .kernel = p->kernel,
+        .stride = p->stride,
+        .pad_top = p->pad_top,
+        .pad_left = p->pad_left,
         .silu = p->silu,
     };
     conv2d_params params = {
-        .x = x, .weight = "w", .bias = p->bias ? "b" : NULL, .embedding = NO_TENSOR,
-        .residual = NO_TENSOR, .out_channels = p->co, .kernel = p->kernel, .stride = p->stride,
-        .pad_top = p->pad_top, .pad_left = p->pad_left, .pad_bottom = p->pad_bottom,
-        .pad_right = p->pad_right, .activation = p->silu ? ACTIVATION_SILU : ACTIVATION_NONE,
+        .x = x,
+        .weight = "w",
+        .bias = p->bias ? "b" : NULL,
+        .embedding = NO_TENSOR,
+        .residual = NO_TENSOR,
+        .out_channels = p->co,
+        .kernel = p->kernel,
+        .stride = p->stride,
+        .pad_top = p->pad_top,
+        .pad_left = p->pad_left,
+        .pad_bottom = p->pad_bottom,
+        .pad_right = p->pad_right,
+        .activation = p->silu ? ACTIVATION_SILU : ACTIVATION_NONE,
     };
     if (p->embedding) {
         params.embedding = test_activation(&t, "embedding", p->n, 1, 1, p->co);
@@ -72,12 +85,21 @@ static void case_conv(selftest *suite, dtype storage, uint32_t seed)
     const uint32_t kernel = kernels[dice_below(&d, 4)], stride = dice_below(&d, 4) == 0 ? 2 : 1;
     const uint32_t pad = kernel / 2, small = dice_below(&d, 2) ? 18 : 35;
     conv_case p = {
-        .n = 1 + dice_below(&d, 2), .h = dice_size(&d, small), .w = dice_size(&d, small),
-        .ci = dice_size(&d, small == 18 ? 140 : 40), .co = dice_size(&d, small == 18 ? 140 : 40),
-        .kernel = kernel, .stride = stride,
-        .pad_top = pad, .pad_left = pad, .pad_bottom = pad, .pad_right = pad,
-        .bias = dice_below(&d, 4) != 0, .embedding = dice_below(&d, 3) == 0,
-        .residual = dice_below(&d, 3) == 0, .silu = dice_below(&d, 4) == 0,
+        .n = 1 + dice_below(&d, 2),
+        .h = dice_size(&d, small),
+        .w = dice_size(&d, small),
+        .ci = dice_size(&d, small == 18 ? 140 : 40),
+        .co = dice_size(&d, small == 18 ? 140 : 40),
+        .kernel = kernel,
+        .stride = stride,
+        .pad_top = pad,
+        .pad_left = pad,
+        .pad_bottom = pad,
+        .pad_right = pad,
+        .bias = dice_below(&d, 4) != 0,
+        .embedding = dice_below(&d, 3) == 0,
+        .residual = dice_below(&d, 3) == 0,
+        .silu = dice_below(&d, 4) == 0,
     };
     if (stride == 2 && kernel == 3 && p.h > 1 && p.w > 1 && dice_below(&d, 2))
         p.pad_top = p.pad_left = 0; /* diffusers' Downsample2D with padding 0 */
@@ -86,11 +108,11 @@ static void case_conv(selftest *suite, dtype storage, uint32_t seed)
     run_conv(suite, storage, &p, kind);
 }
 
-/* ---- linear ------------------------------------------------------------------------------------- */
+/* ---- linear -------------------------------------------------------------------------------- */
 
 /* The stacked weights of a linear op as one [count * co, ci] matrix for the reference. */
-static const double *stacked(test *t, const char *const *keys, uint32_t count, size_t each, double mean,
-                             double sigma)
+static const double *stacked(test *t, const char *const *keys, uint32_t count, size_t each,
+                             double mean, double sigma)
 {
     double *all = test_alloc(t, count * each, sizeof *all);
     for (uint32_t i = 0; i < count; ++i) {
@@ -103,7 +125,8 @@ static const double *stacked(test *t, const char *const *keys, uint32_t count, s
 
 static void case_linear(selftest *suite, dtype storage, uint32_t seed)
 {
-    static const char *const weights[] = { "q.w", "k.w", "v.w" }, *const biases[] = { "q.b", "k.b", "v.b" };
+    static const char *const weights[] = { "q.w", "k.w", "v.w" }, *const biases[] = { "q.b", "k.b",
+                                                                                      "v.b" };
     dice d = { seed };
     const bool few = dice_below(&d, 2); /* rows: the other shader */
     const uint32_t n = 1 + dice_below(&d, 3), h = few ? 1 + dice_below(&d, 5) : dice_size(&d, 65);
@@ -113,11 +136,15 @@ static void case_linear(selftest *suite, dtype storage, uint32_t seed)
     const bool silu = dice_below(&d, 4) == 0, silu_input = dice_below(&d, 3) == 0;
     test t;
     if (!test_begin(&t, suite, storage, "linear %s [%u, %u, %u, %u] -> %u x %u%s%s%s%s seed %u",
-                    test_storage_name(storage), n, h, w, ci, count, co, silu_input ? " silu-input" : "",
-                    bias ? " bias" : "", residual ? " residual" : "", silu ? " silu" : "", seed))
+                    test_storage_name(storage), n, h, w, ci, count, co,
+                    silu_input ? " silu-input" : "", bias ? " bias" : "",
+                    residual ? " residual" : "", silu ? " silu" : "", seed))
         return;
     linear_params params = {
-        .count = count, .residual = NO_TENSOR, .out_channels = co, .silu_input = silu_input,
+        .count = count,
+        .residual = NO_TENSOR,
+        .out_channels = co,
+        .silu_input = silu_input,
         .activation = silu ? ACTIVATION_SILU : ACTIVATION_NONE,
     };
     for (uint32_t i = 0; i < count; ++i) {
@@ -149,12 +176,49 @@ void cases_convolution(selftest *suite)
             case_conv(suite, storage, seed);
             case_linear(suite, storage, seed);
         }
-        run_conv(suite, storage, &(conv_case){ .n = 1, .h = 16, .w = 16, .ci = 64, .co = 64, .kernel = 3,
-            .stride = 1, .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1, .bias = true,
-            .embedding = true, .residual = true, .repeats = 100 }, " 100 times");
-        run_conv(suite, storage, &(conv_case){ .n = 2, .h = 8, .w = 8, .ci = 512, .co = 33, .kernel = 3,
-            .stride = 1, .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 }, "");
-        run_conv(suite, storage, &(conv_case){ .n = 1, .h = 12, .w = 9, .ci = 5, .co = 6, .kernel = 5,
-            .stride = 2, .pad_top = 2, .pad_left = 1, .pad_bottom = 3, .pad_right = 0, .bias = true }, "");
+        run_conv(suite, storage,
+                 &(conv_case){ .n = 1,
+                               .h = 16,
+                               .w = 16,
+                               .ci = 64,
+                               .co = 64,
+                               .kernel = 3,
+                               .stride = 1,
+                               .pad_top = 1,
+                               .pad_left = 1,
+                               .pad_bottom = 1,
+                               .pad_right = 1,
+                               .bias = true,
+                               .embedding = true,
+                               .residual = true,
+                               .repeats = 100 },
+                 " 100 times");
+        run_conv(suite, storage,
+                 &(conv_case){ .n = 2,
+                               .h = 8,
+                               .w = 8,
+                               .ci = 512,
+                               .co = 33,
+                               .kernel = 3,
+                               .stride = 1,
+                               .pad_top = 1,
+                               .pad_left = 1,
+                               .pad_bottom = 1,
+                               .pad_right = 1 },
+                 "");
+        run_conv(suite, storage,
+                 &(conv_case){ .n = 1,
+                               .h = 12,
+                               .w = 9,
+                               .ci = 5,
+                               .co = 6,
+                               .kernel = 5,
+                               .stride = 2,
+                               .pad_top = 2,
+                               .pad_left = 1,
+                               .pad_bottom = 3,
+                               .pad_right = 0,
+                               .bias = true },
+                 "");
     }
 }

@@ -23,10 +23,15 @@ static void expect_norm(test *t, tensor_id x, tensor_id scale_shift, const norm_
         .eps = 1e-5,
         .silu = p->silu,
     };
-    const tensor_id y = op_group_norm(&t->graph, "norm", &(group_norm_params){
-        .x = x, .weight = "norm.weight", .bias = "norm.bias", .scale_shift = scale_shift,
-        .groups = p->groups, .eps = 1e-5f,
-        .activation = p->silu ? ACTIVATION_SILU : ACTIVATION_NONE });
+    const tensor_id y = op_group_norm(
+        &t->graph, "norm",
+        &(group_norm_params){ .x = x,
+                              .weight = "norm.weight",
+                              .bias = "norm.bias",
+                              .scale_shift = scale_shift,
+                              .groups = p->groups,
+                              .eps = 1e-5f,
+                              .activation = p->silu ? ACTIVATION_SILU : ACTIVATION_NONE });
     test_slice_output(t, y);
     reference expected = reference_like(t, y);
     reference_group_norm(&expected, test_reference(t, x), &norm);
@@ -57,17 +62,22 @@ static void case_random(selftest *suite, dtype storage, uint32_t seed)
     dice d = { seed };
     const uint32_t groups = dice_size(&d, 33), per_group = dice_size(&d, groups > 8 ? 12 : 48);
     const norm_case p = {
-        .n = 1 + dice_below(&d, 3), .h = dice_size(&d, 33), .w = 1 + dice_size(&d, 20),
-        .c = groups * per_group, .groups = groups,
-        .scale_shift = dice_below(&d, 2), .silu = dice_below(&d, 2),
-        .mean = 4 * dice_uniform(&d) - 2, .sigma = 1,
+        .n = 1 + dice_below(&d, 3),
+        .h = dice_size(&d, 33),
+        .w = 1 + dice_size(&d, 20),
+        .c = groups * per_group,
+        .groups = groups,
+        .scale_shift = dice_below(&d, 2),
+        .silu = dice_below(&d, 2),
+        .mean = 4 * dice_uniform(&d) - 2,
+        .sigma = 1,
     };
     char kind[32];
     snprintf(kind, sizeof kind, " seed %u", seed);
     run_case(suite, storage, &p, kind);
 }
 
-/* ---- O6: many values, far from zero ------------------------------------------------------------ */
+/* ---- O6: many values, far from zero -------------------------------------------------------- */
 
 /* Without weight and bias in the way: the mean of the result is 0 and its deviation 1. */
 static void check_moments(test *t, char *message, size_t size)
@@ -104,9 +114,13 @@ static void case_large(selftest *suite, dtype storage, uint32_t size, double sig
     double *zero = (double *)test_weight(&t, "zero", 4, 0, 0);
     const normalization norm = { .weight = one, .bias = zero, .groups = 1, .eps = 1e-12 };
     tensor_id *y = test_alloc(&t, 1, sizeof *y);
-    *y = op_group_norm(&t.graph, "norm", &(group_norm_params){
-        .x = x, .weight = "one", .bias = "zero", .scale_shift = NO_TENSOR, .groups = 1,
-        .eps = 1e-12f });
+    *y = op_group_norm(&t.graph, "norm",
+                       &(group_norm_params){ .x = x,
+                                             .weight = "one",
+                                             .bias = "zero",
+                                             .scale_shift = NO_TENSOR,
+                                             .groups = 1,
+                                             .eps = 1e-12f });
     reference expected = reference_like(&t, *y);
     reference_group_norm(&expected, test_reference(&t, x), &norm);
     test_limits limits = test_limit(&t, 1e-9, 3e-7, 8);
@@ -131,13 +145,25 @@ void cases_group_norm(selftest *suite)
         }
         case_large(suite, storage, 64, 1, true);
         /* where eps decides: hardly any deviation, and none */
-        run_case(suite, storage, &(norm_case){ .n = 1, .h = 7, .w = 5, .c = 40, .groups = 8,
-            .sigma = 2e-3 }, " deviation 0.002");
-        run_case(suite, storage, &(norm_case){ .n = 1, .h = 7, .w = 5, .c = 40, .groups = 8,
-            .mean = 1, .sigma = 0 }, " constant");
-        run_case(suite, storage, &(norm_case){ .n = 2, .h = 16, .w = 16, .c = 96, .groups = 32,
-            .scale_shift = true, .silu = true, .sigma = 1, .repeats = 100 }, " 100 times");
-        run_case(suite, storage, &(norm_case){ .n = 1, .h = 2, .w = 3, .c = 1280, .groups = 1,
-            .sigma = 1 }, "");
+        run_case(suite, storage,
+                 &(norm_case){ .n = 1, .h = 7, .w = 5, .c = 40, .groups = 8, .sigma = 2e-3 },
+                 " deviation 0.002");
+        run_case(
+            suite, storage,
+            &(norm_case){ .n = 1, .h = 7, .w = 5, .c = 40, .groups = 8, .mean = 1, .sigma = 0 },
+            " constant");
+        run_case(suite, storage,
+                 &(norm_case){ .n = 2,
+                               .h = 16,
+                               .w = 16,
+                               .c = 96,
+                               .groups = 32,
+                               .scale_shift = true,
+                               .silu = true,
+                               .sigma = 1,
+                               .repeats = 100 },
+                 " 100 times");
+        run_case(suite, storage,
+                 &(norm_case){ .n = 1, .h = 2, .w = 3, .c = 1280, .groups = 1, .sigma = 1 }, "");
     }
 }

@@ -67,8 +67,8 @@ static void case_silu(selftest *suite, dtype storage, uint32_t seed)
 static void case_silu_extremes(selftest *suite, dtype storage)
 {
     const double top = storage == DTYPE_F16 ? 65504 : 1e38;
-    const double values[] = { 0, -0.0, 88, -88, 89, -89, 104, -104, top, -top, INFINITY, -INFINITY,
-                              NAN, 1e-40, -1e-40, 1e-45 };
+    const double values[] = { 0,   -0.0, 88,       -88,       89,  -89,   104,    -104,
+                              top, -top, INFINITY, -INFINITY, NAN, 1e-40, -1e-40, 1e-45 };
     const uint32_t count = sizeof values / sizeof *values;
     test t;
     if (!test_begin(&t, suite, storage, "silu %s at +-88, +-inf, NaN, subnormal",

@@ -18,8 +18,10 @@ uint32_t dice_below(dice *d, uint32_t end)
 
 uint32_t dice_size(dice *d, uint32_t max)
 {
-    static const uint32_t nasty[] = { 1, 2, 3, 4, 5, 7, 8, 9, 13, 15, 16, 17, 31, 32, 33, 37,
-                                      61, 63, 64, 65, 67, 127, 128, 129, 131, 255, 256, 257 };
+    static const uint32_t nasty[] = {
+        1,  2,  3,  4,  5,  7,  8,  9,   13,  15,  16,  17,  31,  32,
+        33, 37, 61, 63, 64, 65, 67, 127, 128, 129, 131, 255, 256, 257
+    };
     if (dice_below(d, 3) == 0)
         return 1 + dice_below(d, max);
     uint32_t count = 0;

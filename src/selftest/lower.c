@@ -26,13 +26,14 @@ op_dispatch lower_dispatch(const graph *g, const node *node)
 
 static qs_status record_node(qs_device *device, const graph *g, const node *node,
                              const gpu_buffer *buffer, const uint64_t *offsets,
-                             gpu_commands *commands)
+                             uint64_t extra_bytes, gpu_commands *commands)
 {
     const op_dispatch d = lower_dispatch(g, node);
     gpu_slice slices[OP_BINDINGS_MAX];
     for (uint32_t i = 0; i < d.binding_count; ++i) {
         const tensor_id root = graph_root(g, d.bindings[i].tensor);
-        slices[i] = (gpu_slice){ buffer, offsets[root], graph_tensor(g, root)->bytes };
+        slices[i] =
+            (gpu_slice){ buffer, offsets[root], graph_tensor(g, root)->bytes + extra_bytes };
     }
     gpu_dispatch dispatch = {
         .label = node->name,
@@ -52,12 +53,13 @@ static qs_status record_node(qs_device *device, const graph *g, const node *node
 }
 
 qs_status lower_record(qs_device *device, const graph *g, const gpu_buffer *buffer,
-                       const uint64_t *offsets, uint32_t times, gpu_commands *commands)
+                       const uint64_t *offsets, uint64_t extra_bytes, uint32_t times,
+                       gpu_commands *commands)
 {
     for (uint32_t time = 0; time < times; ++time)
         for (uint32_t i = 0; i < g->node_count; ++i) {
             const qs_status status =
-                record_node(device, g, &g->nodes[i], buffer, offsets, commands);
+                record_node(device, g, &g->nodes[i], buffer, offsets, extra_bytes, commands);
             if (status != QS_OK)
                 return status;
         }

@@ -4,10 +4,10 @@
 #include <math.h>
 
 /* for (each element of r): n, y, x, c and its index i */
-#define EACH(r)                                                                                   \
-    for (uint32_t n = 0; n < (r)->n; ++n)                                                         \
-        for (uint32_t y = 0; y < (r)->h; ++y)                                                     \
-            for (uint32_t x = 0; x < (r)->w; ++x)                                                 \
+#define EACH(r)                                                                                    \
+    for (uint32_t n = 0; n < (r)->n; ++n)                                                          \
+        for (uint32_t y = 0; y < (r)->h; ++y)                                                      \
+            for (uint32_t x = 0; x < (r)->w; ++x)                                                  \
                 for (uint32_t c = 0; c < (r)->c; ++c)
 
 static double at(const reference *r, uint32_t n, uint32_t y, uint32_t x, uint32_t c)
@@ -27,12 +27,13 @@ double reference_silu_of(double x)
     return x / (1 + exp(-x));
 }
 
-/* ---- convolution --------------------------------------------------------------------------------- */
+/* ---- convolution --------------------------------------------------------------------------- */
 
 void reference_convolution(reference *out, const reference *in, const convolution *conv)
 {
     const uint32_t k = conv->kernel;
-    EACH(out) {
+    EACH(out)
+    {
         double sum = 0, magnitude = 0;
         for (uint32_t ky = 0; ky < k; ++ky)
             for (uint32_t kx = 0; kx < k; ++kx) {
@@ -62,7 +63,7 @@ void reference_convolution(reference *out, const reference *in, const convolutio
     }
 }
 
-/* ---- group norm ---------------------------------------------------------------------------------- */
+/* ---- group norm ---------------------------------------------------------------------------- */
 
 void reference_group_norm(reference *out, const reference *in, const normalization *norm)
 {
@@ -91,14 +92,15 @@ void reference_group_norm(reference *out, const reference *in, const normalizati
                         /* every value of a group takes part in its mean: one deviation each */
                         const double magnitude =
                             (fabs(scaled) + fabs(norm->weight[c]) + fabs(norm->bias[c])) *
-                                fabs(scale) + fabs(shift);
+                                fabs(scale) +
+                            fabs(shift);
                         set(out, n, y, x, c, norm->silu ? reference_silu_of(value) : value,
                             1.1 * magnitude);
                     }
         }
 }
 
-/* ---- attention ------------------------------------------------------------------------------------ */
+/* ---- attention ----------------------------------------------------------------------------- */
 
 void reference_attention(reference *out, const reference *qkv, uint32_t heads, double scale)
 {
@@ -143,7 +145,7 @@ void reference_attention(reference *out, const reference *qkv, uint32_t heads, d
             }
 }
 
-/* ---- movement -------------------------------------------------------------------------------------- */
+/* ---- movement ------------------------------------------------------------------------------ */
 
 void reference_add(reference *out, const reference *a, const reference *b)
 {
@@ -169,7 +171,8 @@ void reference_upsample(reference *out, const reference *in)
 
 void reference_avg_pool(reference *out, const reference *in)
 {
-    EACH(out) {
+    EACH(out)
+    {
         double sum = 0, magnitude = 0;
         for (uint32_t dy = 0; dy < 2; ++dy)
             for (uint32_t dx = 0; dx < 2; ++dx) {
@@ -185,7 +188,7 @@ void reference_concat(reference *out, const reference *a, const reference *b)
     EACH(out) set(out, n, y, x, c, c < a->c ? at(a, n, y, x, c) : at(b, n, y, x, c - a->c), 0);
 }
 
-/* ---- time embedding ------------------------------------------------------------------------------- */
+/* ---- time embedding ------------------------------------------------------------------------ */
 
 /* diffusers/models/embeddings.py, get_timestep_embedding: float32 arithmetic up to the argument of
  * sine and cosine, like PyTorch's, because a time of 1000 multiplies the frequency's rounding. */
@@ -193,7 +196,8 @@ void reference_time_embedding(reference *out, const reference *time, const time_
 {
     const uint32_t half = p->channels / 2;
     const float rate = (float)-log(p->max_period);
-    EACH(out) {
+    EACH(out)
+    {
         if (c >= 2 * half)
             continue; /* zero */
         const float exponent = rate * (float)(c % half) / (float)(half - (double)p->freq_shift);

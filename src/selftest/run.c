@@ -30,7 +30,7 @@ static void fail(outcome *o, const char *format, ...)
     va_end(args);
 }
 
-/* ---- where an element is ------------------------------------------------------------------------ */
+/* ---- where an element is ------------------------------------------------------------------- */
 
 static uint32_t lane_count(const tensor *s) /* of a pixel, with its pad lanes */
 {
@@ -84,7 +84,7 @@ double test_result(const test *t, tensor_id id, uint32_t n, uint32_t y, uint32_t
                       s->type);
 }
 
-/* ---- before the run ------------------------------------------------------------------------------ */
+/* ---- before the run ------------------------------------------------------------------------ */
 
 static void fill_nan(uint8_t *at, uint64_t bytes, dtype type)
 {
@@ -169,7 +169,7 @@ static void mark_writable(const test *t, uint8_t *writable, uint64_t size)
     }
 }
 
-/* ---- after the run ------------------------------------------------------------------------------- */
+/* ---- after the run ------------------------------------------------------------------------- */
 
 static void check_untouched(const test *t, uint64_t size, outcome *o)
 {
@@ -229,7 +229,9 @@ static void compare(const test *t, tensor_id id, outcome *o)
             squares += wanted * wanted;
             const double limit = tolerance(limits, s->type, expected->magnitude[i]);
             if (limits->exact ? value != wanted : !(fabs(error) <= limit))
-                fail(o, "\"%s\": channel %u of pixel %zu is %.9g, should be %.9g (off by %.3g, limit %.3g)",
+                fail(o,
+                     "\"%s\": channel %u of pixel %zu is %.9g, should be %.9g (off by %.3g, limit "
+                     "%.3g)",
                      s->name, lane, pixel, value, wanted, error, limits->exact ? 0 : limit);
         }
     const double nmse = squares > 0 ? errors / squares : errors;
@@ -238,10 +240,11 @@ static void compare(const test *t, tensor_id id, outcome *o)
         o->limit = limits->nmse;
     }
     if (!limits->exact && !(nmse <= limits->nmse))
-        fail(o, "\"%s\": normalised mean square error %.3g, limit %.3g", s->name, nmse, limits->nmse);
+        fail(o, "\"%s\": normalised mean square error %.3g, limit %.3g", s->name, nmse,
+             limits->nmse);
 }
 
-/* ---- a case ---------------------------------------------------------------------------------------- */
+/* ---- a case -------------------------------------------------------------------------------- */
 
 static qs_status submit_and_wait(qs_device *device, const gpu_commands *commands)
 {
@@ -283,7 +286,8 @@ static qs_status run(test *t, outcome *o)
 
     TRY(gpu_commands_create(suite->device, t->name, 0, &commands));
     TRY(gpu_record_begin(commands));
-    TRY(lower_record(suite->device, &t->graph, &suite->buffer, t->offsets, 1, commands));
+    TRY(lower_record(suite->device, &t->graph, &suite->buffer, t->offsets, SENTINEL_BYTES, 1,
+                     commands));
     TRY(gpu_record_end(commands));
     TRY(submit_and_wait(suite->device, commands));
     if (t->repeats > 1)
@@ -316,8 +320,11 @@ void test_end(test *t)
     const uint64_t more = qs_device_validation_messages(suite->device) - messages;
     if (more > 0)
         fail(&o, "%llu validation messages", (unsigned long long)more);
-    suite_report(suite, &(qs_selftest_result){ .name = t->name, .passed = o.passed, .error = o.error,
-                                               .limit = o.limit, .message = o.message });
+    suite_report(suite, &(qs_selftest_result){ .name = t->name,
+                                               .passed = o.passed,
+                                               .error = o.error,
+                                               .limit = o.limit,
+                                               .message = o.message });
     graph_finish(&t->graph);
     arena_finish(&t->arena);
 }

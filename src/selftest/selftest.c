@@ -25,7 +25,7 @@ qs_status suite_reserve(selftest *suite, uint64_t size)
     return gpu_buffer_create(suite->device, GPU_READBACK, size, "self-test", &suite->buffer);
 }
 
-/* The ops that have other shaders or other tiles for software devices; those for hardware run on
+/* The ops that have several shaders, or other tiles for software devices. Those for hardware run on
  * software, too, and are tested there. */
 static void kernel_cases(selftest *suite)
 {
@@ -39,14 +39,22 @@ qs_status qs_selftest(qs_device *device, const char *filter, qs_selftest_fn repo
     if (!device)
         return qs_error(QS_ERROR_USAGE, "qs_selftest: the device is NULL");
     selftest suite = {
-        .device = device, .filter = filter, .report = report, .user = user,
-        .limits = *gpu_device_limits(device), .variant = "",
+        .device = device,
+        .filter = filter,
+        .report = report,
+        .user = user,
+        .limits = *gpu_device_limits(device),
+        .variant = "",
     };
     cases_movement(&suite);
     cases_embedding(&suite);
     cases_sampling(&suite);
     kernel_cases(&suite);
     if (suite.limits.cpu) {
+        suite.limits.texel_elements = 0;
+        suite.variant = ", no texel buffers"; /* only tensors too large for them */
+        cases_attention(&suite);
+        cases_convolution(&suite);
         suite.limits.cpu = false;
         suite.variant = ", hardware variant";
         kernel_cases(&suite);

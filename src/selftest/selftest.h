@@ -1,8 +1,8 @@
 /*
  * The self-test: every op on the device against a double-precision reference on the CPU.
  *
- * A case is one function. It draws a shape from a seed, names itself, makes its inputs, calls the op
- * as a model would, computes what must come out, and hands over:
+ * A case is one function. It draws a shape from a seed, names itself, makes its inputs, calls the
+ * op as a model would, computes what must come out, and hands over:
  *
  *     static void case_silu(selftest *suite, dtype storage, uint32_t seed)
  *     {
@@ -34,18 +34,18 @@
 
 typedef struct selftest selftest;
 
-/* ---- random numbers: the same for the same seed everywhere ----------------------------------- */
+/* ---- random numbers: the same for the same seed everywhere --------------------------------- */
 
 typedef struct dice {
     uint64_t state;
 } dice;
 
-uint32_t dice_below(dice *d, uint32_t end);            /* 0 .. end - 1 */
-uint32_t dice_size(dice *d, uint32_t max);             /* 1 .. max, often 1, a prime or 2^n +- 1 */
-double dice_uniform(dice *d);                          /* [0, 1) */
+uint32_t dice_below(dice *d, uint32_t end); /* 0 .. end - 1 */
+uint32_t dice_size(dice *d, uint32_t max);  /* 1 .. max, often 1, a prime or 2^n +- 1 */
+double dice_uniform(dice *d);               /* [0, 1) */
 double dice_normal(dice *d);
 
-/* ---- references ------------------------------------------------------------------------------- */
+/* ---- references ---------------------------------------------------------------------------- */
 
 /* A dense tensor [n, h, w, c] in double. magnitude: for every value the sum of the absolute values
  * that were added up to make it, which is what rounding errors grow with. */
@@ -65,7 +65,7 @@ static inline size_t reference_index(const reference *r, uint32_t n, uint32_t y,
     return (((size_t)n * r->h + y) * r->w + x) * r->c + c;
 }
 
-/* ---- a case ------------------------------------------------------------------------------------ */
+/* ---- a case -------------------------------------------------------------------------------- */
 
 /* What a result may differ by. nmse: the mean square error over the mean square of the reference.
  * Each value: |error| <= absolute + factor * 2^-24 * magnitude, and one rounding to float16 where
@@ -99,14 +99,14 @@ typedef struct test {
     } weights[TEST_WEIGHTS_MAX];
     uint32_t weight_count;
     uint32_t repeats; /* run so often, all results bit-identical; 0 means once */
-    /* more that must hold of the results, after all else passed: "" or what is wrong; may be NULL */
+    /* more that must hold of the results, after all else passed; message: "" or what is wrong */
     void (*check)(struct test *t, char *message, size_t message_size);
     const void *check_data;
     uint64_t *offsets; /* of roots in the buffer, for test_result */
 } test;
 
-/* False: not wanted (the filter), or not possible on this device (reported). Otherwise test_end must
- * follow. */
+/* False: not wanted (the filter), or not possible on this device (reported). Otherwise test_end
+ * must follow. */
 bool test_begin(test *t, selftest *suite, dtype storage, const char *format, ...) QS_PRINTF(4, 5);
 void test_end(test *t);
 
@@ -114,11 +114,13 @@ const char *test_storage_name(dtype storage); /* "f32" */
 const gpu_limits *test_device_limits(const selftest *suite);
 
 /* Inputs. An activation is, by the dice, a slice of a wider tensor whose other channels are NaN. */
-tensor_id test_activation(test *t, const char *name, uint32_t n, uint32_t h, uint32_t w, uint32_t c);
+tensor_id test_activation(test *t, const char *name, uint32_t n, uint32_t h, uint32_t w,
+                          uint32_t c);
 tensor_id test_state(test *t, const char *name, dtype type, uint32_t n, uint32_t h, uint32_t w,
                      uint32_t c);
 void test_fill_normal(test *t, tensor_id id, double mean, double sigma);
-void test_fill(test *t, tensor_id id, const double *values); /* dense, rounded to the tensor's type */
+/* dense, rounded to the tensor's type */
+void test_fill(test *t, tensor_id id, const double *values);
 void test_fill_u32(test *t, tensor_id id, const uint32_t *values);
 
 /* A state's bytes as they are (a struct); its values stay out of references. */
@@ -145,7 +147,7 @@ const void *test_result_bytes(const test *t, tensor_id id);
 
 void *test_alloc(test *t, size_t count, size_t size); /* zeroed, freed by test_end; never NULL */
 
-/* ---- the cases, one list per subject ----------------------------------------------------------- */
+/* ---- the cases, one list per subject ------------------------------------------------------- */
 
 void cases_convolution(selftest *suite);
 void cases_group_norm(selftest *suite);

@@ -10,8 +10,8 @@ struct selftest {
     qs_selftest_fn report;
     void *user;
     uint32_t failed;
-    gpu_limits limits;    /* what the ops choose their variants by */
-    const char *variant;  /* "", or what the names end in: the limits are not the device's */
+    gpu_limits limits;   /* what the ops choose their variants by */
+    const char *variant; /* "", or what the names end in: the limits are not the device's */
     gpu_buffer buffer;   /* mapped; grows to the largest case */
     uint8_t *initial;    /* [buffer.size] what the buffer held before the run, */
     uint8_t *writable;   /* 1 where some dispatch may write */

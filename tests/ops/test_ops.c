@@ -13,8 +13,8 @@ static unsigned count;
 static void report(void *user, const qs_selftest_result *result)
 {
     (void)user;
-    printf("%s %u - %s (nmse %.2g of %.2g)\n", result->passed ? "ok" : "not ok", ++count, result->name,
-           result->error, result->limit);
+    printf("%s %u - %s (nmse %.2g of %.2g)\n", result->passed ? "ok" : "not ok", ++count,
+           result->name, result->error, result->limit);
     if (result->message && result->message[0])
         printf("# %s\n", result->message);
     fflush(stdout);
