@@ -26,7 +26,7 @@ import schedule as S
 from model import PlainAttention, SegmentUNet, count_flops, count_parameters
 
 STEPS = torch.tensor([1, 2, 3, 4, 5, 6, 8, 12, 16])
-STEP_SHARES = torch.tensor([0.26, 0.18, 0.06, 0.18, 0.05, 0.05, 0.12, 0.05, 0.05])
+STEP_SHARES = torch.tensor([0.18, 0.18, 0.06, 0.24, 0.05, 0.05, 0.16, 0.04, 0.04])
 LAYOUT = torch.channels_last
 CHECKPOINT_S, GRID_S, LOG_STEPS = 180, 420, 50
 
@@ -45,8 +45,9 @@ def parse():
     p.add_argument("--compile", action="store_true", help="torch.compile; minutes of start, then faster")
     p.add_argument("--label-dropout", type=float, default=0.1)
     p.add_argument("--diffusion-rows", type=float, default=0.2, help="share of a batch in phase b")
-    p.add_argument("--teacher", choices=["data", "frozen"], default="frozen", help="phase b: training or distillation")
-    p.add_argument("--guidance", type=float, default=0.0, help="the teacher's, baked in: xhat + g (xhat - xhat_any)")
+    p.add_argument("--teacher", choices=["data", "frozen", "average"], default="average", help="see teacher_x")
+    p.add_argument("--teacher-steps", type=float, nargs=2, default=[32, 512], help="its grid at first and at last")
+    p.add_argument("--guidance", type=float, default=0.0, help="baked in by phase b, see guide")
     p.add_argument("--huber", type=float, default=1e-2)
     return p.parse_args()
 
@@ -65,7 +66,7 @@ class Run:
         self.step, self.images, self.seconds = 0, 0, 0.0
         if args.phase == "b":
             self.net.load_state_dict(torch.load(args.out / "a.pt")["average"])
-        self.teacher = copy.deepcopy(self.net).eval().requires_grad_(False) if args.phase == "b" else None
+        self.frozen = copy.deepcopy(self.net).eval().requires_grad_(False) if args.phase == "b" else None
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
         self.lr = args.lr or (1e-3 if args.phase == "a" else 3e-4)
         decay = 0.01 if args.phase == "a" else 0.0
@@ -127,34 +128,51 @@ class Run:
         z, v = S.add_noise(x, torch.randn_like(x), t)
         return (self.predict(self.net, z, t, t, labels) - v).square().mean()
 
-    def teacher_x(self, z, t, labels):
-        """The frozen diffusion model's xhat, guided where the label is known; clipped to the pictures' range."""
-        v, g = self.predict(self.teacher, z, t, t, labels), self.args.guidance
-        if g > 0:
-            v = v + g * (v - self.predict(self.teacher, z, t, t, torch.full_like(labels, self.any)))
-        return S.predict_x(z, v, t).clamp(-1, 1)
+    def guide(self, x, z, t, labels):
+        """x + g (xhat - xhat_any) by the frozen model of phase a: bakes guidance into what the student learns."""
+        g, n = self.args.guidance, len(x)
+        if g == 0 or n == 0:
+            return x
+        both = torch.cat([labels, torch.full_like(labels, self.any)])
+        v, v_any = self.predict(self.frozen, z.repeat(2, 1, 1, 1), t.repeat(2), t.repeat(2), both).split(n)
+        return (x + g * (S.predict_x(z, v, t) - S.predict_x(z, v_any, t))).clamp(-1, 1)
+
+    def teacher_x(self, x, z, t, labels):
+        """x_teacher of the consistency rows: the picture (training), or an answer for it (distillation).
+
+        The average learns guided diffusion from the diffusion rows, so as a teacher it improves and needs no guide.
+        """
+        if self.args.teacher == "average":
+            return S.predict_x(z, self.predict(self.average, z, t, t, labels), t).clamp(-1, 1)
+        if self.args.teacher == "frozen":
+            x = S.predict_x(z, self.predict(self.frozen, z, t, t, labels), t)
+        return self.guide(x, z, t, labels)
+
+    def draw_rows(self, n):
+        """t, s, tau [n] float64 of phase b; the first rows are diffusion: t = s = tau, stratified. Also their count."""
+        count = round(n * self.args.diffusion_rows)
+        student = STEPS[torch.multinomial(STEP_SHARES, n - count, replacement=True)]
+        t, s, tau = S.draw_times(student, S.teacher_steps(self.progress() / 0.6, *self.args.teacher_steps))
+        plain = ((torch.arange(count) + torch.rand(count, dtype=torch.float64)) / max(count, 1)).clamp(min=1e-3)
+        return *(torch.cat([plain, k]) for k in (t, s, tau)), count
 
     def consistency_loss(self, x, labels):
-        """Consistency with the closed-form target; a share of rows has t = tau: the diffusion itself.
+        """Consistency with the closed-form target, and diffusion in the first rows.
 
-        x_teacher is the picture (consistency training) or the frozen model's answer (distillation). Weight 1/sigma_t
-        on the x error, so the loss is the norm of the error in v.
+        Weight 1/sigma_t on the x error, so the loss is the norm of the error in v.
         """
-        n = len(x)
-        student = STEPS[torch.multinomial(STEP_SHARES, n, replacement=True)]
-        t, s, tau = S.draw_times(student, S.teacher_steps(self.progress() / 0.6))
-        rows = torch.rand(n) < self.args.diffusion_rows
-        uniform = torch.rand(n, dtype=torch.float64).clamp(min=1e-3)
-        t = torch.where(rows, uniform, t)
-        tau, s = torch.where(rows, t, tau), torch.where(rows, t, s)
+        order = torch.randperm(len(x))
+        x, labels = x[order], labels[order]
+        t, s, tau, count = self.draw_rows(len(x))
         z, _ = S.add_noise(x, torch.randn_like(x), t)
         with torch.no_grad():
-            x_teacher = x if self.args.teacher == "data" else self.teacher_x(z, t, labels)
-            z_s = torch.where(S.column(rows, z).bool(), z, S.ddim(x_teacher, z, t, s))
-            x_ref = S.predict_x(z_s, self.predict(self.net, z_s, s, tau, labels), s).clamp(-1, 1)
-            w = S.target_weight(t, s, tau)
-            w = S.column(torch.where(rows | (s == tau), torch.zeros_like(w), w), z)
-            target = w * x_ref + (1 - w) * x_teacher
+            plain = self.guide(x[:count], z[:count], t[:count], labels[:count])
+            c = slice(count, None)
+            teacher = self.teacher_x(x[c], z[c], t[c], labels[c])
+            z_s = S.ddim(teacher, z[c], t[c], s[c])
+            ref = S.predict_x(z_s, self.predict(self.net, z_s, s[c], tau[c], labels[c]), s[c]).clamp(-1, 1)
+            w = S.column(S.target_weight(t[c], s[c], tau[c]), z)
+            target = torch.cat([plain, w * ref + (1 - w) * teacher])
         x_hat = S.predict_x(z, self.predict(self.net, z, t, tau, labels), t)
         _, sigma = S.alpha_sigma(t)
         return S.huber((x_hat - target) / S.column(sigma, z), self.args.huber).mean()
