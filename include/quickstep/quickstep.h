@@ -5,13 +5,14 @@
  *     qs_model    a diffusers folder on disk
  *     qs_session  one model on one device at one batch size and precision: makes pictures
  *
- * A picture is four verbs, each one recorded command buffer: encode (label -> condition), begin
- * (seed -> noise), step (one network evaluation, N times), decode (latent -> RGBA8 frame).
+ * A picture is four verbs, recorded once: encode (label -> condition) and begin (seed -> noise) in
+ * one command buffer, step (one network evaluation, N times), decode (latent -> RGBA8 frame).
  * Nothing is re-recorded and the CPU does not wait when steps, seed or label change.
  *
  * Threads: an object is used from one thread at a time; different devices are independent.
  * Errors: every function that can fail returns qs_status; qs_last_error() has the message with
- * names and numbers. A failed call leaves its out-parameters untouched or NULL.
+ * names and numbers. A failed call leaves its out-parameters untouched or NULL. NULL where an
+ * object or a result is needed is QS_ERROR_USAGE; a function without a status then does nothing.
  * Every destroy function takes NULL.
  */
 #ifndef QUICKSTEP_QUICKSTEP_H
@@ -189,7 +190,7 @@ typedef struct qs_recipe {
 } qs_recipe;
 
 typedef enum qs_phase {
-    QS_IDLE,    /* nothing was begun */
+    QS_IDLE,    /* nothing was begun, or what was begun failed or was cancelled */
     QS_RUNNING, /* verbs are in flight or still to be submitted */
     QS_DONE,    /* the picture is finished: qs_session_frame has it */
 } qs_phase;
@@ -212,16 +213,21 @@ typedef struct qs_frame {
     float min_value, max_value;  /* of the final floats, before clipping */
     uint32_t steps;              /* its recipe: steps, */
     uint64_t seed;               /* first seed */
-    double latency_ms;           /* from begin to the frame's completion, wall clock */
+    double latency_ms;           /* from qs_session_begin to the qs_session_frame that took it */
 } qs_frame;
 
+/* Plans and records everything, and loads the weights unless another session of this model has
+ * them on this device already (a model can be on 8 devices). options: NULL for one picture in
+ * float32. QS_ERROR_USAGE: batch or precision; QS_ERROR_DEVICE: no 16-bit floats, no timestamps for
+ * profile; QS_ERROR_MODEL: a weight file changed; QS_ERROR_MEMORY. Device and model outlive it. */
 QS_API qs_status qs_session_create(qs_device *device, qs_model *model,
                                    const qs_session_options *options, qs_session **session);
 QS_API void qs_session_destroy(qs_session *session);
 
 /* Starts a picture: writes the recipe into state buffers and submits encode and begin. A picture
  * in progress is dropped between steps. The recipe is copied. Does not wait, except with
- * recipe->noise or while three earlier recipes are still in flight. */
+ * recipe->noise or while three earlier recipes are still in flight. QS_ERROR_USAGE: steps, a label
+ * or the sampler; the picture in progress then goes on. */
 QS_API qs_status qs_session_begin(qs_session *session, const qs_recipe *recipe);
 
 /* Submits the picture's next verb if fewer than two are in flight; never waits. progress may be
@@ -234,18 +240,20 @@ QS_API qs_status qs_session_wait(qs_session *session, uint32_t timeout_ms);
 /* The newest finished frame (serial 0 if there is none yet); never waits. */
 QS_API qs_status qs_session_frame(qs_session *session, qs_frame *frame);
 
-/* Called on the calling thread after every step; false cancels. */
+/* Called on the calling thread when a step has finished, on a fast device several; false
+ * cancels, and the picture is dropped. */
 typedef bool (*qs_progress_fn)(void *user, uint32_t steps_done, uint32_t steps);
 
 /* begin, advance until done, read back. sample, if not NULL, receives the final float pictures
- * [batch, c, h, w] in [-1, 1], unquantised (caller's, batch * c * h * w floats; alpha as the model has it).
+ * [batch, c, h, w] in [-1, 1], unquantised (the caller's; alpha as the model has it).
  * QS_ERROR_PICTURE if the picture failed its check (frame and sample are still filled). */
 QS_API qs_status qs_session_render(qs_session *session, const qs_recipe *recipe,
                                    qs_progress_fn progress, void *user, qs_frame *frame,
                                    float *sample);
 
 /* The network once: sample [batch, c, h, w], timestep [batch], segment [batch] or NULL (zeros),
- * labels [batch] or NULL (default), output [batch, c_out, h, w]. Nothing is scaled or clipped. */
+ * labels [batch] (-1: the default) or NULL (the default for all), output [batch, c, h, w]. Nothing
+ * is scaled or clipped. Waits; a picture in progress goes on afterwards as if nothing had been. */
 QS_API qs_status qs_session_forward(qs_session *session, const float *sample,
                                     const float *timestep, const float *segment,
                                     const int32_t *labels, float *output);
@@ -260,7 +268,7 @@ typedef struct qs_op_time {
 } qs_op_time;
 
 /* *count: in, the room in `times`; out, the number of ops. times may be NULL.
- * QS_ERROR_USAGE without options.profile. */
+ * QS_ERROR_USAGE without options.profile, or with times before the first step. */
 QS_API qs_status qs_session_op_times(qs_session *session, qs_op_time *times, size_t *count);
 
 typedef struct qs_session_memory {
@@ -268,7 +276,7 @@ typedef struct qs_session_memory {
     uint64_t arena_bytes;          /* the planned arena of activations */
     uint64_t activation_sum_bytes; /* all activations side by side */
     uint64_t live_max_bytes;       /* the largest set alive at one time: the lower bound */
-    uint64_t state_bytes;          /* state buffers, frames, staging */
+    uint64_t state_bytes;          /* state buffers, frames, recipe slots */
     uint32_t node_count, barrier_count, allocation_count;
 } qs_session_memory;
 
@@ -289,7 +297,7 @@ QS_API qs_status qs_session_activation(qs_session *session, uint32_t index,
 /* Self-test: every op against a double-precision reference, on this device                     */
 
 typedef struct qs_selftest_result {
-    const char *name;   /* "conv2d f16 [1, 7, 5, 33] -> 130 3x3 s2 seed 17", repeats it as a filter */
+    const char *name; /* "conv2d f16 [1, 7, 5, 33] -> 130 3x3 s2 seed 17"; a filter, too */
     bool passed;
     double error, limit; /* normalised mean square error, and what it may be */
     const char *message; /* "" or what went wrong */
@@ -298,11 +306,11 @@ typedef struct qs_selftest_result {
 typedef void (*qs_selftest_fn)(void *user, const qs_selftest_result *result);
 
 /* filter: run only the cases whose name contains it, NULL for all. QS_OK when every case passed,
- * QS_ERROR_OTHER when one failed. */
+ * QS_ERROR_OTHER when one failed. report may be NULL. */
 QS_API qs_status qs_selftest(qs_device *device, const char *filter, qs_selftest_fn report,
                              void *user);
 
-/* Speed of single ops on fixed shapes: medians of `repeats` runs after a warm-up. */
+/* Speed of single ops on fixed shapes: medians of `repeats` (1 or more) runs after a warm-up. */
 typedef struct qs_bench_result {
     const char *name; /* "conv2d 3x3 f32 128 -> 128 @ 32x32" */
     double median_ms, p95_ms, gflops, gbytes_per_s;

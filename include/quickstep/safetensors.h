@@ -42,12 +42,14 @@ QS_API size_t qs_dtype_size_bytes(qs_dtype dtype);
 QS_API qs_status qs_safetensors_open(const char *path, qs_safetensors **file);
 QS_API void qs_safetensors_close(qs_safetensors *file);
 QS_API size_t qs_safetensors_count(const qs_safetensors *file);
-QS_API const qs_tensor *qs_safetensors_at(const qs_safetensors *file, size_t index); /* by position */
-QS_API const qs_tensor *qs_safetensors_find(const qs_safetensors *file, const char *name); /* or NULL */
-QS_API const char *qs_safetensors_metadata(const qs_safetensors *file, const char *key);   /* or NULL */
+/* By position in the file, by name, and a value of the metadata; NULL if there is none. */
+QS_API const qs_tensor *qs_safetensors_at(const qs_safetensors *file, size_t index);
+QS_API const qs_tensor *qs_safetensors_find(const qs_safetensors *file, const char *name);
+QS_API const char *qs_safetensors_metadata(const qs_safetensors *file, const char *key);
 
 /* F32, F16, BF16, F64 -> float; the integers are converted too. QS_ERROR_MODEL for other types or
- * if the file has shrunk since it was opened. values: room for the product of the shape. */
+ * if the file has shrunk since it was opened, QS_ERROR_USAGE for another file's tensor. values:
+ * room for the product of the shape. */
 QS_API qs_status qs_safetensors_read_floats(const qs_safetensors *file, const qs_tensor *tensor,
                                             float *values);
 

@@ -1,96 +1,111 @@
-/* The push constants of the network's ops: compiled by C and by GLSL (4-byte members only). */
+/* The push constants of all shaders, for C and GLSL. */
 #ifndef QS_SHADERS_ARGS_H
 #define QS_SHADERS_ARGS_H
 
-#ifdef __STDC_VERSION__
-#include <stdint.h>
-#ifndef QS_UINT
-#define QS_UINT uint32_t
-#endif
-typedef struct View View;
-typedef struct ElementwiseArgs ElementwiseArgs;
-typedef struct ResampleArgs ResampleArgs;
-typedef struct ConcatArgs ConcatArgs;
-typedef struct GroupNormStatsArgs GroupNormStatsArgs;
-typedef struct GroupNormMergeArgs GroupNormMergeArgs;
-typedef struct GroupNormArgs GroupNormArgs;
-typedef struct AttentionArgs AttentionArgs;
-typedef struct TimeEmbeddingArgs TimeEmbeddingArgs;
-typedef struct ClassEmbeddingArgs ClassEmbeddingArgs;
-#else
-#ifndef QS_UINT
-#define QS_UINT uint
-#endif
-#endif
+#include "lib/c_glsl.h"
 
 /* Where a tensor lies in the buffer that is bound, in vectors of four elements: quad q of pixel p
  * is the vector offset + p * stride + q. */
-struct View {
-    QS_UINT offset, stride;
+SHARED_STRUCT(tensor_view) {
+    uint32_t offset, stride;
+};
+
+/* ---- network: shaders/ops -------------------------------------------------------------------- */
+
+SHARED_STRUCT(conv2d_args) {
+    uint32_t h_in, w_in, h_out, w_out;
+    uint32_t quads_in, quads_out;     /* ceil(ci / 4), ceil(co / 4) */
+    uint32_t step, pad_top, pad_left; /* step: the convolution's stride */
+    tensor_view x, y, residual;
+    tensor_view embedding; /* its pixels are images */
+};
+
+SHARED_STRUCT(linear_args) {
+    uint32_t rows;
+    uint32_t quads_in, quads_out;
+    tensor_view x, y, residual;
 };
 
 /* The same pixels and channels on both sides. */
-struct ElementwiseArgs {
-    View a, b, y;
-    QS_UINT pixels, quads;
+SHARED_STRUCT(elementwise_args) {
+    tensor_view a, b, y;
+    uint32_t pixels, quads;
 };
 
 /* upsample_nearest: pixels and width are the input's; avg_pool: the output's, and the heights and
  * widths are those of both. */
-struct ResampleArgs {
-    View x, y;
-    QS_UINT pixels, quads;
-    QS_UINT width, height; /* of the pixels that are counted */
-    QS_UINT input_width, input_height;
+SHARED_STRUCT(resample_args) {
+    tensor_view x, y;
+    uint32_t pixels, quads;
+    uint32_t width, height; /* of the pixels that are counted */
+    uint32_t input_width, input_height;
 };
 
-struct ConcatArgs {
-    View a, b, y;
-    QS_UINT pixels;
-    QS_UINT a_channels, b_channels;
+SHARED_STRUCT(concat_args) {
+    tensor_view a, b, y;
+    uint32_t pixels;
+    uint32_t a_channels, b_channels;
 };
 
 /* One workgroup: `block_groups` groups (`block_quads` vectors of a pixel) of one image over
  * `chunk_pixels` pixels. */
-struct GroupNormStatsArgs {
-    View x;
-    QS_UINT pixels, quads; /* of one image */
-    QS_UINT groups, group_channels;
-    QS_UINT block_groups, block_quads;
-    QS_UINT chunk_pixels;
+SHARED_STRUCT(group_norm_stats_args) {
+    tensor_view x;
+    uint32_t pixels, quads; /* of one image */
+    uint32_t groups, group_channels;
+    uint32_t block_groups, block_quads;
+    uint32_t chunk_pixels;
     float eps;
 };
 
 #define GROUP_NORM_CHUNKS_MAX 64
 
-struct GroupNormMergeArgs {
-    QS_UINT pixels, groups, group_channels; /* of one image */
-    QS_UINT chunks, chunk_pixels;
+SHARED_STRUCT(group_norm_merge_args) {
+    uint32_t pixels, groups, group_channels; /* of one image */
+    uint32_t chunks, chunk_pixels;
     float eps;
 };
 
-struct GroupNormArgs {
-    View x, y;
-    View scale_shift; /* [n, 1, 1, 2 * channels] */
-    QS_UINT pixels, quads; /* of one image */
-    QS_UINT channels, groups, group_channels;
+SHARED_STRUCT(group_norm_args) {
+    tensor_view x, y;
+    tensor_view scale_shift; /* [n, 1, 1, 2 * channels] */
+    uint32_t pixels, quads;  /* of one image */
+    uint32_t channels, groups, group_channels;
 };
 
-struct AttentionArgs {
-    View qkv, y;
-    QS_UINT tokens, heads, width; /* of one image; channels of one head */
-    float scale;                  /* times log2(e): the softmax works with powers of two */
+SHARED_STRUCT(attention_args) {
+    tensor_view qkv, y;
+    uint32_t tokens, heads, width; /* of one image; channels of one head */
+    float scale;                   /* times log2(e): the softmax works with powers of two */
 };
 
-struct TimeEmbeddingArgs {
-    View y;
-    QS_UINT channels;
-    QS_UINT cosine_first, relative; /* booleans */
+SHARED_STRUCT(time_embedding_args) {
+    tensor_view y;
+    uint32_t channels;
+    uint32_t cosine_first, relative; /* booleans */
 };
 
-struct ClassEmbeddingArgs {
-    View x, y;
-    QS_UINT quads, count; /* of a row; rows of the table */
+SHARED_STRUCT(class_embedding_args) {
+    tensor_view x, y;
+    uint32_t quads, count; /* of a row; rows of the table */
+};
+
+/* ---- sampling: shaders/sample ---------------------------------------------------------------- */
+
+#define SAMPLING_WORKGROUP 64
+
+/* Of begin, step_input, sampler_reduce, sampler_row. A quad is four channels of one pixel. */
+SHARED_STRUCT(sampling_args) {
+    uint32_t pixels;   /* h * w */
+    uint32_t channels; /* c */
+    uint32_t quads;    /* of a pixel: ceil(c / 4); the latent has no others */
+    tensor_view other; /* the sample, or the model's output */
+    uint32_t chunks;   /* of a picture: partial sums of |e|^2, a multiple of 4 */
+};
+
+SHARED_STRUCT(decode_args) {
+    uint32_t pixels, channels, pictures;
+    uint32_t premultiplied; /* boolean: colours are multiplied with alpha, divide it out */
 };
 
 #endif

@@ -1,21 +1,14 @@
-/* What the sampler's shaders read: compiled by C and by GLSL (std430, 4-byte members only). */
+/* What the sampler's shaders read and what decode reports, for C and GLSL. */
 #ifndef QS_SHADERS_RECIPE_H
 #define QS_SHADERS_RECIPE_H
 
-#ifdef __STDC_VERSION__
-#include <stdint.h>
-#define QS_UINT uint32_t
-typedef struct SamplerRow SamplerRow;
-typedef struct Recipe Recipe;
-#else
-#define QS_UINT uint
-#endif
+#include "lib/c_glsl.h"
 
 #define RECIPE_BATCH_MAX 64
 #define RECIPE_STEPS_MAX 1024
 
 /*
- * One step of a sampler (the row x of the table in ARCHITECTURE.md):
+ * One step of a sampler (a row of the table in ARCHITECTURE.md):
  *
  *   m  = model(input_scale * x, timestep, segment)
  *   x0 = clip(x0_sample * x + x0_model * m)              to [-clip, clip] if clip > 0
@@ -23,23 +16,28 @@ typedef struct Recipe Recipe;
  *   g  = sqrt(sigma^2 + variance * d / |e|^2) - sigma    if variance > 0 (adjusted DDIM), else 0
  *   x  = next_x0 * x0 + next_sample * x + next_model * m + g * e + next_noise * noise(seed, draw)
  */
-struct SamplerRow {
+SHARED_STRUCT(sampler_row) {
     float input_scale, timestep, segment, clip;
     float x0_sample, x0_model, noise_sample, noise_x0;
     float next_x0, next_sample, next_model, next_noise;
     float sigma, variance;
-    QS_UINT draw; /* the Philox counter's third word: 1 + step */
-    QS_UINT reserved;
+    uint32_t draw; /* the Philox counter's third word: 1 + step */
 };
 
-struct Recipe {
-    QS_UINT steps;
+SHARED_STRUCT(sampler_recipe) {
+    uint32_t steps;
     float initial_scale; /* latent = initial_scale * noise(seed, draw 0) */
-    QS_UINT reserved0, reserved1;
-    QS_UINT seed_low[RECIPE_BATCH_MAX];
-    QS_UINT seed_high[RECIPE_BATCH_MAX];
-    QS_UINT labels[RECIPE_BATCH_MAX];
-    SamplerRow rows[RECIPE_STEPS_MAX];
+    uint32_t seed_low[RECIPE_BATCH_MAX];
+    uint32_t seed_high[RECIPE_BATCH_MAX];
+    uint32_t labels[RECIPE_BATCH_MAX];
+    sampler_row rows[RECIPE_STEPS_MAX];
 };
+
+/* The words of a picture's report. */
+#define REPORT_BAD 0u       /* how many values are NaN or Inf */
+#define REPORT_MIN 1u       /* of the other values, as ordered() of decode.comp */
+#define REPORT_MAX 2u
+#define REPORT_DEVIATION 3u /* bits of the largest distance from the first pixel; 0: one colour */
+#define REPORT_WORDS 4u
 
 #endif

@@ -1,12 +1,12 @@
 // What sampler_reduce and sampler_row share: the row's prediction (formulas in lib/recipe.h).
 // Needs the buffers `recipe` and `cursor`, and lib/finite.glsl.
 
-SamplerRow current_row()
+sampler_row current_row()
 {
     return recipe.rows[min(cursor, uint(RECIPE_STEPS_MAX - 1))];
 }
 
-vec4 predict_x0(SamplerRow row, vec4 x, vec4 m)
+vec4 predict_x0(sampler_row row, vec4 x, vec4 m)
 {
     const vec4 x0 = row.x0_sample * x + row.x0_model * m;
     if (row.clip <= 0.0)
@@ -14,7 +14,7 @@ vec4 predict_x0(SamplerRow row, vec4 x, vec4 m)
     return mix(clamp(x0, -row.clip, row.clip), x0, is_bad(x0)); // decode must see a NaN
 }
 
-vec4 predict_noise(SamplerRow row, vec4 x, vec4 x0)
+vec4 predict_noise(sampler_row row, vec4 x, vec4 x0)
 {
     return row.noise_sample * x + row.noise_x0 * x0;
 }

@@ -28,7 +28,7 @@ layout(local_size_x_id = 0) in;
 
 INPUT4(0, QKV, qkv);
 layout(set = 0, binding = 1, std430) writeonly buffer Y { S4 y[]; };
-layout(push_constant) uniform Push { AttentionArgs args; };
+layout(push_constant) uniform Push { attention_args args; };
 
 const float LOWEST = -3.402823e38;
 

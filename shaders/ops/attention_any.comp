@@ -13,7 +13,7 @@ layout(local_size_x_id = 0) in;
 
 layout(set = 0, binding = 0, std430) readonly buffer QKV { S4 qkv[]; };
 layout(set = 0, binding = 1, std430) writeonly buffer Y { S4 y[]; };
-layout(push_constant) uniform Push { AttentionArgs args; };
+layout(push_constant) uniform Push { attention_args args; };
 
 float element(uint pixel, uint channel)
 {

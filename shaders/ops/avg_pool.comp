@@ -14,7 +14,7 @@ layout(local_size_x_id = 0, local_size_y_id = 1) in;
 
 layout(set = 0, binding = 0, std430) readonly buffer X { S4 x[]; };
 layout(set = 0, binding = 1, std430) writeonly buffer Y { S4 y[]; };
-layout(push_constant) uniform Push { ResampleArgs args; };
+layout(push_constant) uniform Push { resample_args args; };
 
 void main()
 {

@@ -14,7 +14,7 @@ layout(set = 0, binding = 0, std430) readonly buffer X { S4 x[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Labels { uint labels[]; };
 layout(set = 0, binding = 2, std430) readonly buffer Table { S4 table[]; };
 layout(set = 0, binding = 3, std430) writeonly buffer Y { S4 y[]; };
-layout(push_constant) uniform Push { ClassEmbeddingArgs args; };
+layout(push_constant) uniform Push { class_embedding_args args; };
 
 void main()
 {

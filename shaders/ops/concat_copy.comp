@@ -15,7 +15,7 @@ layout(local_size_x_id = 0, local_size_y_id = 1) in;
 layout(set = 0, binding = 0, std430) readonly buffer A { S4 a[]; };
 layout(set = 0, binding = 1, std430) readonly buffer B { S4 b[]; };
 layout(set = 0, binding = 2, std430) writeonly buffer Y { S4 y[]; };
-layout(push_constant) uniform Push { ConcatArgs args; };
+layout(push_constant) uniform Push { concat_args args; };
 
 float element(uint pixel, uint channel)
 {

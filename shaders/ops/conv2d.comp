@@ -21,7 +21,7 @@
 #extension GL_KHR_shader_subgroup_shuffle : require
 #endif
 #include "lib/activation.glsl"
-#include "lib/conv2d_args.h"
+#include "lib/args.h"
 #include "lib/types.glsl"
 
 layout(constant_id = 0) const uint LANES = 8;
@@ -32,7 +32,6 @@ layout(constant_id = 4) const bool HAS_BIAS = true;
 layout(constant_id = 5) const bool HAS_EMBEDDING = false;
 layout(constant_id = 6) const bool HAS_RESIDUAL = false;
 layout(constant_id = 7) const uint ACTIVATION = ACTIVATION_NONE;
-layout(constant_id = 8) const bool INPUT_SILU = false; // for op_linear
 layout(local_size_x_id = 0) in;
 
 INPUT4(0, X, x);
@@ -110,7 +109,7 @@ vec4 first_sum(uint channel)
         value = bias[last];
     if (HAS_EMBEDDING)
         value += load4(embedding,
-            args.embedding_offset + gl_WorkGroupID.z * args.embedding_stride + last);
+            args.embedding.offset + gl_WorkGroupID.z * args.embedding.stride + last);
     return value;
 }
 
@@ -118,8 +117,8 @@ void finish(uint pixel, uint channel, vec4 value)
 {
     const uint row = gl_WorkGroupID.z * args.h_out * args.w_out + pixel;
     if (HAS_RESIDUAL)
-        value += load4(residual, args.residual_offset + row * args.residual_stride + channel);
-    store4(y, args.y_offset + row * args.y_stride + channel, activate(ACTIVATION, value));
+        value += load4(residual, args.residual.offset + row * args.residual.stride + channel);
+    store4(y, args.y.offset + row * args.y.stride + channel, activate(ACTIVATION, value));
 }
 
 void main()
@@ -144,13 +143,13 @@ void main()
             const ivec2 yx = corner[p] + ivec2(tap / KERNEL, tap % KERNEL);
             inside[p] = uint(yx.x) < args.h_in && uint(yx.y) < args.w_in;
             const uint row = (gl_WorkGroupID.z * args.h_in + yx.x) * args.w_in + yx.y;
-            at[p] = args.x_offset + (inside[p] ? row * args.x_stride : 0);
+            at[p] = args.x.offset + (inside[p] ? row * args.x.stride : 0);
         }
         for (uint quad = 0; quad < args.quads_in; quad++) {
             vec4 value[PIXELS];
             [[unroll]] for (uint p = 0; p < PIXELS; p++) {
                 const vec4 loaded = fetch4(x, at[p] + quad);
-                value[p] = inside[p] ? (INPUT_SILU ? silu(loaded) : loaded) : vec4(0);
+                value[p] = inside[p] ? loaded : vec4(0);
             }
             multiply(block, value);
             block += BLOCK;

@@ -19,7 +19,7 @@ const uint COPY = 0, ADD = 1, SILU = 2;
 layout(set = 0, binding = 0, std430) readonly buffer A { S4 a[]; };
 layout(set = 0, binding = 1, std430) readonly buffer B { S4 b[]; }; // ADD
 layout(set = 0, binding = 2, std430) writeonly buffer Y { S4 y[]; };
-layout(push_constant) uniform Push { ElementwiseArgs args; };
+layout(push_constant) uniform Push { elementwise_args args; };
 
 void main()
 {

@@ -24,7 +24,7 @@ layout(set = 0, binding = 2, std430) readonly buffer Gamma { vec4 gamma[]; };
 layout(set = 0, binding = 3, std430) readonly buffer Beta { vec4 beta[]; };
 layout(set = 0, binding = 4, std430) readonly buffer ScaleShift { S4 scale_shift[]; };
 layout(set = 0, binding = 5, std430) writeonly buffer Y { S4 y[]; };
-layout(push_constant) uniform Push { GroupNormArgs args; };
+layout(push_constant) uniform Push { group_norm_args args; };
 
 float scale_shift_at(uint image, uint channel)
 {

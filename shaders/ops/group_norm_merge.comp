@@ -12,7 +12,7 @@ layout(local_size_x_id = 0) in;
 
 layout(set = 0, binding = 0, std430) readonly buffer ChunkStats { vec4 chunk_stats[]; };
 layout(set = 0, binding = 1, std430) writeonly buffer Stats { vec4 stats[]; };
-layout(push_constant) uniform Push { GroupNormMergeArgs args; };
+layout(push_constant) uniform Push { group_norm_merge_args args; };
 
 shared vec4 fetched[GROUP_NORM_CHUNKS_MAX];
 

@@ -24,7 +24,7 @@ layout(local_size_x_id = 0, local_size_y_id = 1) in;
 
 INPUT4(0, X, x);
 layout(set = 0, binding = 1, std430) writeonly buffer Stats { vec4 stats[]; };
-layout(push_constant) uniform Push { GroupNormStatsArgs args; };
+layout(push_constant) uniform Push { group_norm_stats_args args; };
 
 shared vec4 means[ENTRIES];   // entry quad * LANES_Y + y; after merging, y = 0 is the quad's
 shared vec4 squares[ENTRIES];

@@ -1,4 +1,4 @@
-// y = activation(f(x) * W^T + bias + residual) for few rows, f = SiLU if INPUT_SILU.
+// y = activation(x * W^T + bias + residual) for few rows.
 //
 //   x [rows, ci]   weight [ceil4(ci), ceil4(co)], packed by linear_pack   bias [co], float
 //   residual and y [rows, co]
@@ -7,8 +7,8 @@
 // neighbouring quads, whose sums over the input channels are cut into SLICES parts, rows y * ROWS
 // .. . SLICES > 1 is for hardware, which has lanes to fill; with 1 there is no barrier in here.
 //
-// SHUFFLE: see conv2d.comp. A workgroup is one subgroup of LANES, each lane loads (and activates)
-// another quad of x. It needs SLICES = 1.
+// SHUFFLE: see conv2d.comp. A workgroup is one subgroup of LANES, each lane loads another quad of
+// x. It needs SLICES = 1.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -17,16 +17,15 @@
 #extension GL_KHR_shader_subgroup_shuffle : require
 #endif
 #include "lib/activation.glsl"
-#include "lib/conv2d_args.h"
+#include "lib/args.h"
 #include "lib/types.glsl"
 
 layout(constant_id = 0) const uint LANES = 8;
 layout(constant_id = 1) const uint ROWS = 1;
 layout(constant_id = 2) const uint SLICES = 1;
-layout(constant_id = 3) const bool INPUT_SILU = false;
-layout(constant_id = 4) const bool HAS_BIAS = true;
-layout(constant_id = 5) const bool HAS_RESIDUAL = false;
-layout(constant_id = 6) const uint ACTIVATION = ACTIVATION_NONE;
+layout(constant_id = 3) const bool HAS_BIAS = true;
+layout(constant_id = 4) const bool HAS_RESIDUAL = false;
+layout(constant_id = 5) const uint ACTIVATION = ACTIVATION_NONE;
 layout(local_size_x_id = 0) in;
 
 INPUT4(0, X, x);
@@ -42,9 +41,7 @@ vec4 sums[ROWS];
 vec4 load_x(uint r, uint quad)
 {
     const uint row = min(gl_WorkGroupID.y * ROWS + r, args.rows - 1);
-    const uint i = args.x_offset + row * args.x_stride + min(quad, args.quads_in - 1);
-    const vec4 value = fetch4(x, i);
-    return INPUT_SILU ? silu(value) : value;
+    return fetch4(x, args.x.offset + row * args.x.stride + min(quad, args.quads_in - 1));
 }
 
 // sums += input channels 4 quad .. 4 quad + 3 into output channels 4 channel .. 4 channel + 3
@@ -106,8 +103,8 @@ void finish(uint row, uint channel, vec4 value)
     if (HAS_BIAS)
         value += bias[channel];
     if (HAS_RESIDUAL)
-        value += load4(residual, args.residual_offset + row * args.residual_stride + channel);
-    store4(y, args.y_offset + row * args.y_stride + channel, activate(ACTIVATION, value));
+        value += load4(residual, args.residual.offset + row * args.residual.stride + channel);
+    store4(y, args.y.offset + row * args.y.stride + channel, activate(ACTIVATION, value));
 }
 
 void main()

@@ -16,7 +16,7 @@ layout(local_size_x_id = 0) in;
 layout(set = 0, binding = 0, std430) readonly buffer Time { float time[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Frequencies { float frequencies[]; };
 layout(set = 0, binding = 2, std430) writeonly buffer Y { S4 y[]; };
-layout(push_constant) uniform Push { TimeEmbeddingArgs args; };
+layout(push_constant) uniform Push { time_embedding_args args; };
 
 void main()
 {

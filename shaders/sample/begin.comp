@@ -1,21 +1,22 @@
 // latent = initial_scale * noise(seed of the picture, draw 0); cursor = 0.
-//   recipe   struct Recipe
+//   recipe   struct sampler_recipe
 //   cursor   uint: written
 //   latent   [n, h, w, c] f32: written, pad lanes 0
 // An invocation makes one quad of channels; x counts a picture's quads, y its pictures.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "lib/philox.h"
-#include "lib/sampling_args.h"
+#include "lib/args.h"
+#include "lib/recipe.h"
 #include "lib/noise.glsl"
 
 layout(local_size_x = SAMPLING_WORKGROUP) in;
 
-layout(set = 0, binding = 0, std430) readonly buffer RecipeBuffer { Recipe recipe; };
+layout(set = 0, binding = 0, std430) readonly buffer RecipeBuffer { sampler_recipe recipe; };
 layout(set = 0, binding = 1, std430) writeonly buffer Cursor { uint cursor; };
 layout(set = 0, binding = 2, std430) writeonly buffer Latent { vec4 latent[]; };
 
-layout(push_constant) uniform Args { SamplingArgs args; };
+layout(push_constant) uniform Args { sampling_args args; };
 
 void main()
 {

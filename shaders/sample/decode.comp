@@ -1,12 +1,13 @@
 // The finished latent as RGBA8 with straight alpha, and a report on it.
 //   latent   [n, h, w, 1 | 3 | 4] f32, [-1, 1] is black to white (clear to opaque)
 //   frame    [n, h, w] uint: R in the lowest byte; packed, without pad lanes
-//   report   uint[4] (in sampler/state.h): how many values are NaN or Inf, min, max, deviation
+//   report   [n, REPORT_WORDS] uint (lib/recipe.h), after decode_clear
 // An invocation makes one pixel; x counts a picture's pixels, y its pictures. A pixel with a NaN
 // or Inf is clear black; the report is what keeps such a picture from being shown.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "lib/sampling_args.h"
+#include "lib/args.h"
+#include "lib/recipe.h"
 #include "lib/finite.glsl"
 
 layout(local_size_x = SAMPLING_WORKGROUP) in;
@@ -15,7 +16,7 @@ layout(set = 0, binding = 0, std430) readonly buffer Latent { vec4 latent[]; };
 layout(set = 0, binding = 1, std430) writeonly buffer Frame { uint frame[]; };
 layout(set = 0, binding = 2, std430) buffer Report { uint report[]; };
 
-layout(push_constant) uniform Args { DecodeArgs args; };
+layout(push_constant) uniform Args { decode_args args; };
 
 // Of this workgroup: then one atomic per workgroup and word, not one per pixel. Integers only, so
 // that the order does not matter.
@@ -43,6 +44,12 @@ void note(vec4 x, vec4 first)
     }
 }
 
+uvec4 to_bytes(vec4 v)
+{
+    precise const vec4 rounded = v * 255.0 + 0.5; // not contracted: the same byte on every device
+    return uvec4(rounded);
+}
+
 uint packed_colour(vec4 x)
 {
     if (any(is_bad(x)))
@@ -52,10 +59,9 @@ uint packed_colour(vec4 x)
         v = v.xxxx;
     if (args.channels < 4u)
         v.w = 1.0;
-    if (args.premultiplied != 0u)
-        v.xyz = v.w * 255.0 >= 0.5 ? min(v.xyz / v.w, 1.0) : vec3(0.0);
-    precise vec4 rounded = v * 255.0 + 0.5; // not contracted: the same byte on every device
-    const uvec4 byte = uvec4(rounded);
+    if (args.premultiplied != 0u) // clear is what rounds to a clear byte
+        v.xyz = to_bytes(v).w > 0u ? min(v.xyz / v.w, 1.0) : vec3(0.0);
+    const uvec4 byte = to_bytes(v);
     return byte.x | byte.y << 8 | byte.z << 16 | byte.w << 24;
 }
 
@@ -77,10 +83,10 @@ void main()
     }
     barrier();
     if (gl_LocalInvocationIndex == 0u) {
-        const uint at = picture * args.report_stride;
-        atomicAdd(report[at], bad_count);
-        atomicMin(report[at + 1u], lowest);
-        atomicMax(report[at + 2u], highest);
-        atomicMax(report[at + 3u], deviation);
+        const uint at = picture * REPORT_WORDS;
+        atomicAdd(report[at + REPORT_BAD], bad_count);
+        atomicMin(report[at + REPORT_MIN], lowest);
+        atomicMax(report[at + REPORT_MAX], highest);
+        atomicMax(report[at + REPORT_DEVIATION], deviation);
     }
 }

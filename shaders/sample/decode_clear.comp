@@ -1,16 +1,16 @@
 // The empty report before decode, one workgroup for all: no bad values, min above max, flat.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "lib/sampling_args.h"
+#include "lib/args.h"
 
 layout(local_size_x = SAMPLING_WORKGROUP) in;
 
 layout(set = 0, binding = 0, std430) writeonly buffer Report { uvec4 report[]; };
 
-layout(push_constant) uniform Args { DecodeArgs args; };
+layout(push_constant) uniform Args { decode_args args; };
 
 void main()
 {
-    for (uint i = gl_LocalInvocationIndex; i < args.reports; i += SAMPLING_WORKGROUP)
+    for (uint i = gl_LocalInvocationIndex; i < args.pictures; i += SAMPLING_WORKGROUP)
         report[i] = uvec4(0u, 0xffffffffu, 0u, 0u);
 }

@@ -7,25 +7,26 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "lib/philox.h"
-#include "lib/sampling_args.h"
+#include "lib/args.h"
+#include "lib/recipe.h"
 #include "lib/types.glsl"
 #include "lib/finite.glsl"
 #include "lib/noise.glsl"
 
 layout(local_size_x = SAMPLING_WORKGROUP) in;
 
-layout(set = 0, binding = 0, std430) readonly buffer RecipeBuffer { Recipe recipe; };
+layout(set = 0, binding = 0, std430) readonly buffer RecipeBuffer { sampler_recipe recipe; };
 layout(set = 0, binding = 1, std430) readonly buffer Cursor { uint cursor; };
 layout(set = 0, binding = 2, std430) buffer Latent { vec4 latent[]; };
 layout(set = 0, binding = 3, std430) readonly buffer Model { S4 model[]; };
 layout(set = 0, binding = 4, std430) readonly buffer Partials { float partials[]; };
 
-layout(push_constant) uniform Args { SamplingArgs args; };
+layout(push_constant) uniform Args { sampling_args args; };
 
 #include "lib/sampler_row.glsl"
 
 // g of the row: how much more of the predicted noise adjusted DDIM keeps.
-float adjustment(SamplerRow row, uint picture)
+float adjustment(sampler_row row, uint picture)
 {
     float squares = 0.0;
     for (uint chunk = 0u; chunk < args.chunks; ++chunk)
@@ -44,9 +45,10 @@ void main()
         return;
     const uint pixel = index / args.quads, quad = index % args.quads;
     const uint at = picture * args.pixels * args.quads + index;
-    const uint model_at = (picture * args.pixels + pixel) * args.stride + args.offset + quad;
+    const uint model_at =
+        args.other.offset + (picture * args.pixels + pixel) * args.other.stride + quad;
 
-    const SamplerRow row = current_row();
+    const sampler_row row = current_row();
     const vec4 x = latent[at], m = load4(model, model_at);
     const vec4 x0 = predict_x0(row, x, m);
     vec4 next = row.next_x0 * x0 + row.next_sample * x + row.next_model * m;

@@ -2,6 +2,8 @@
 #ifndef QS_CORE_HALF_H
 #define QS_CORE_HALF_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -52,6 +54,20 @@ static inline uint16_t half_from_float(float f)
     }
     const uint32_t odd = (magnitude >> 13) & 1u;
     return (uint16_t)(sign | ((magnitude - 0x38000000u + 0xfffu + odd) >> 13));
+}
+
+/* Element i of an array of halves (f16) or of floats. */
+static inline void store_float(void *elements, size_t i, bool f16, float value)
+{
+    if (f16)
+        ((uint16_t *)elements)[i] = half_from_float(value);
+    else
+        ((float *)elements)[i] = value;
+}
+
+static inline float load_float(const void *elements, size_t i, bool f16)
+{
+    return f16 ? float_from_half(((const uint16_t *)elements)[i]) : ((const float *)elements)[i];
 }
 
 #endif

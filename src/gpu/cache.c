@@ -157,8 +157,8 @@ void gpu_cache_save(const gpu_physical *physical, const char *path, const void *
         return;
     make_folders(temporary);
     const int file = mkostemp(temporary, O_CLOEXEC);
-    bool written = file >= 0 && write_all(file, &header, sizeof header) &&
-                   write_all(file, data, size);
+    bool written =
+        file >= 0 && write_all(file, &header, sizeof header) && write_all(file, data, size);
     if (file >= 0)
         written = close(file) == 0 && written;
     if (written) /* whole or not at all, also with two programs at once */

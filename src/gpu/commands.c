@@ -57,7 +57,7 @@ qs_status gpu_commands_create(qs_device *device, const char *name, uint32_t time
     gpu_commands *new = calloc(1, sizeof *new);
     if (!new)
         return qs_error(QS_ERROR_MEMORY, "%s: no memory for a command buffer", name);
-    *new = (gpu_commands){.device = device, .timestamp_count = timestamp_count};
+    *new = (gpu_commands){ .device = device, .timestamp_count = timestamp_count };
     TRY(gpu_check_alive(device));
     new->name = strdup(name);
     if (!new->name)
@@ -91,8 +91,7 @@ void gpu_commands_destroy(qs_device *device, gpu_commands *commands)
         destroy_views(commands);
         device->vk.vkDestroyQueryPool(device->handle, commands->queries, NULL);
         if (commands->vk)
-            device->vk.vkFreeCommandBuffers(device->handle, device->command_pool, 1,
-                                            &commands->vk);
+            device->vk.vkFreeCommandBuffers(device->handle, device->command_pool, 1, &commands->vk);
     }
     free(commands->views);
     free(commands->name);
@@ -219,14 +218,15 @@ static qs_status push_descriptors(gpu_commands *commands, const gpu_dispatch *di
         const bool f16 = shader->texel_f16 >> i & 1, texel = f16 || shader->texel_f32 >> i & 1;
         assert(slice_fits(slice) && slice->offset % GPU_ALIGNMENT == 0);
         assert(slice->size <= device->physical.limits.storage_range_bytes);
-        buffers[i] = (VkDescriptorBufferInfo){
-            .buffer = slice->buffer->vk, .offset = slice->offset, .range = slice->size};
+        buffers[i] = (VkDescriptorBufferInfo){ .buffer = slice->buffer->vk,
+                                               .offset = slice->offset,
+                                               .range = slice->size };
         writes[i] = (VkWriteDescriptorSet){
             .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
             .dstBinding = i,
             .descriptorCount = 1,
-            .descriptorType = texel ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER
-                                    : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+            .descriptorType =
+                texel ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
             .pBufferInfo = &buffers[i],
             .pTexelBufferView = &views[i],
         };
@@ -235,8 +235,8 @@ static qs_status push_descriptors(gpu_commands *commands, const gpu_dispatch *di
     }
     if (dispatch->binding_count > 0)
         device->vk.vkCmdPushDescriptorSetKHR(commands->vk, VK_PIPELINE_BIND_POINT_COMPUTE,
-                                             dispatch->pipeline->layout, 0,
-                                             dispatch->binding_count, writes);
+                                             dispatch->pipeline->layout, 0, dispatch->binding_count,
+                                             writes);
 fail:
     return status;
 }
@@ -270,8 +270,9 @@ void gpu_record_dispatch(gpu_commands *commands, const gpu_dispatch *dispatch)
 void gpu_record_copy(gpu_commands *commands, const gpu_slice *from, const gpu_slice *to)
 {
     assert(from->size == to->size && slice_fits(from) && slice_fits(to));
-    const VkBufferCopy region = {
-        .srcOffset = from->offset, .dstOffset = to->offset, .size = from->size};
+    const VkBufferCopy region = { .srcOffset = from->offset,
+                                  .dstOffset = to->offset,
+                                  .size = from->size };
     commands->device->vk.vkCmdCopyBuffer(commands->vk, from->buffer->vk, to->buffer->vk, 1,
                                          &region);
 }
@@ -286,12 +287,12 @@ void gpu_record_fill(gpu_commands *commands, const gpu_slice *to, uint32_t value
 void gpu_record_timestamp(gpu_commands *commands, uint32_t slot)
 {
     assert(slot < commands->timestamp_count);
-    /* Written twice: once a queue has drawn something, llvmpipe takes a timestamp only when the next
-     * command comes, and the op before would be charged with this one's work. */
+    /* Written twice: once a queue has drawn something, llvmpipe takes a timestamp only when the
+     * next command comes, and the op before would be charged with this one's work. */
     for (uint32_t copy = 0; copy < 2; ++copy)
-        commands->device->vk.vkCmdWriteTimestamp(
-            commands->vk, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, commands->queries,
-            copy * commands->timestamp_count + slot);
+        commands->device->vk.vkCmdWriteTimestamp(commands->vk, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT,
+                                                 commands->queries,
+                                                 copy * commands->timestamp_count + slot);
 }
 
 /* ---- after recording ---------------------------------------------------------------------- */

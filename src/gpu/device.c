@@ -90,8 +90,8 @@ static qs_status create_objects(qs_device *device)
         .sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
         .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE,
     };
-    const VkSemaphoreCreateInfo semaphore = {
-        .sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO, .pNext = &type};
+    const VkSemaphoreCreateInfo semaphore = { .sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO,
+                                              .pNext = &type };
     VK(device, device->vk.vkCreateCommandPool(device->handle, &pool, NULL, &device->command_pool));
     VK(device, device->vk.vkCreateSemaphore(device->handle, &semaphore, NULL, &device->timeline));
     GPU_NAME(device, VK_OBJECT_TYPE_SEMAPHORE, device->timeline, "timeline");
@@ -159,8 +159,10 @@ static void keep_hung(qs_device *device)
     device->next_hung = hung;
     hung = device;
     pthread_mutex_unlock(&mutex);
-    log_line(QS_LOG_WARNING, "%s stopped answering: its memory is not given back before the "
-                             "program ends", device->physical.info.name);
+    log_line(QS_LOG_WARNING,
+             "%s stopped answering: its memory is not given back before the "
+             "program ends",
+             device->physical.info.name);
 }
 
 void qs_device_destroy(qs_device *device)

@@ -9,24 +9,24 @@
 
 #include <volk.h>
 
-#define GPU_INSTANCE_FUNCTIONS(X)                                                                 \
-    X(vkCreateDevice)                                                                             \
-    X(vkDestroyInstance)                                                                          \
-    X(vkEnumerateDeviceExtensionProperties)                                                       \
-    X(vkEnumeratePhysicalDevices)                                                                 \
-    X(vkGetPhysicalDeviceFeatures2)                                                               \
-    X(vkGetPhysicalDeviceFormatProperties)                                                        \
-    X(vkGetPhysicalDeviceMemoryProperties2)                                                       \
-    X(vkGetPhysicalDeviceProperties)                                                              \
-    X(vkGetPhysicalDeviceProperties2)                                                             \
+#define GPU_INSTANCE_FUNCTIONS(X)                                                                  \
+    X(vkCreateDevice)                                                                              \
+    X(vkDestroyInstance)                                                                           \
+    X(vkEnumerateDeviceExtensionProperties)                                                        \
+    X(vkEnumeratePhysicalDevices)                                                                  \
+    X(vkGetPhysicalDeviceFeatures2)                                                                \
+    X(vkGetPhysicalDeviceFormatProperties)                                                         \
+    X(vkGetPhysicalDeviceMemoryProperties2)                                                        \
+    X(vkGetPhysicalDeviceProperties)                                                               \
+    X(vkGetPhysicalDeviceProperties2)                                                              \
     X(vkGetPhysicalDeviceQueueFamilyProperties)
 
 /* NULL unless VK_EXT_debug_utils is enabled. */
-#define GPU_DEBUG_FUNCTIONS(X)                                                                    \
-    X(vkCmdBeginDebugUtilsLabelEXT)                                                               \
-    X(vkCmdEndDebugUtilsLabelEXT)                                                                 \
-    X(vkCreateDebugUtilsMessengerEXT)                                                             \
-    X(vkDestroyDebugUtilsMessengerEXT)                                                            \
+#define GPU_DEBUG_FUNCTIONS(X)                                                                     \
+    X(vkCmdBeginDebugUtilsLabelEXT)                                                                \
+    X(vkCmdEndDebugUtilsLabelEXT)                                                                  \
+    X(vkCreateDebugUtilsMessengerEXT)                                                              \
+    X(vkDestroyDebugUtilsMessengerEXT)                                                             \
     X(vkSetDebugUtilsObjectNameEXT)
 
 struct gpu_instance_functions {

@@ -23,7 +23,7 @@ typedef struct gpu_buffer {
     VkBuffer vk;
     VkDeviceMemory memory;
     uint64_t size;
-    void *mapped; /* GPU_UPLOAD and GPU_READBACK */
+    void *mapped;  /* GPU_UPLOAD and GPU_READBACK */
     uint32_t heap; /* src/gpu's own: where it lies, and its real size */
     uint64_t allocated;
 } gpu_buffer;
@@ -33,10 +33,8 @@ typedef struct gpu_slice { /* offset: a multiple of GPU_ALIGNMENT when bound to 
     uint64_t offset, size;
 } gpu_slice;
 
-enum { GPU_ALIGNMENT = 256 };
-
-/* usage: storage, uniform texel, transfer source and destination, always. QS_ERROR_MEMORY names what
- * was asked for (`name`), how much, and what the heap has. A zero-initialised buffer may be
+/* usage: storage, uniform texel, transfer source and destination, always. QS_ERROR_MEMORY names
+ * what was asked for (`name`), how much, and what the heap has. A zero-initialised buffer may be
  * destroyed. */
 qs_status gpu_buffer_create(qs_device *device, gpu_memory memory, uint64_t size, const char *name,
                             gpu_buffer *buffer);

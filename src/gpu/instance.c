@@ -68,6 +68,8 @@ static qs_status wish_window_system(struct wishes *wishes, const char *const *ex
                         EXTENSIONS_MAX / 2);
     for (uint32_t i = 0; i < count; i++) {
         bool exists;
+        if (!extensions[i])
+            return qs_error(QS_ERROR_USAGE, "qs_device_create: an instance extension is NULL");
         const qs_status status = extension_exists(NULL, extensions[i], &exists);
         if (status != QS_OK)
             return status;
@@ -85,8 +87,10 @@ static qs_status wish_validation(struct wishes *wishes)
     bool exists;
     TRY(layer_exists(validation_layer, &exists));
     if (!exists)
-        TRY(qs_error(QS_ERROR_DEVICE, "QUICKSTEP_DEBUG=validate needs %s, which is not installed "
-                                      "(Debian: vulkan-validationlayers)", validation_layer));
+        TRY(qs_error(QS_ERROR_DEVICE,
+                     "QUICKSTEP_DEBUG=validate needs %s, which is not installed "
+                     "(Debian: vulkan-validationlayers)",
+                     validation_layer));
     wishes->validate = true;
     if (!debug_get()->sync)
         return QS_OK;
@@ -122,9 +126,10 @@ fail:
 
 static qs_status create(gpu_instance *instance, const struct wishes *wishes)
 {
-    const char *const layers[] = {validation_layer};
+    const char *const layers[] = { validation_layer };
     const VkValidationFeatureEnableEXT sync[] = {
-        VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT};
+        VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT
+    };
     const VkValidationFeaturesEXT features = {
         .sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
         .enabledValidationFeatureCount = 1,
@@ -168,13 +173,12 @@ qs_status gpu_instance_init(gpu_instance *instance, const char *const *extension
                             uint32_t extension_count, bool debug)
 {
     qs_status status = QS_OK;
-    struct wishes wishes = {0};
+    struct wishes wishes = { 0 };
     TRY(gpu_loader_open());
     TRY(wish_window_system(&wishes, extensions, extension_count));
     if (debug)
         TRY(wish_debugging(instance, &wishes));
-    TRY(extension_exists(NULL, VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME,
-                         &wishes.portability));
+    TRY(extension_exists(NULL, VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME, &wishes.portability));
     if (wishes.portability)
         wish(&wishes, VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME);
     TRY(create(instance, &wishes));

@@ -17,13 +17,13 @@
 qs_status gpu_error(qs_device *device, VkResult result, const char *call);
 
 /* Like TRY, for a call that returns VkResult. */
-#define VK(device, call)                                                                          \
-    do {                                                                                          \
-        const VkResult result_ = (call);                                                          \
-        if (result_ != VK_SUCCESS) {                                                              \
-            status = gpu_error(device, result_, #call);                                           \
-            goto fail;                                                                            \
-        }                                                                                         \
+#define VK(device, call)                                                                           \
+    do {                                                                                           \
+        const VkResult result_ = (call);                                                           \
+        if (result_ != VK_SUCCESS) {                                                               \
+            status = gpu_error(device, result_, #call);                                            \
+            goto fail;                                                                             \
+        }                                                                                          \
     } while (0)
 
 /* ---- instance ---------------------------------------------------------------------------- */
@@ -32,8 +32,8 @@ typedef struct gpu_instance {
     VkInstance handle;
     struct gpu_instance_functions vk;
     VkDebugUtilsMessengerEXT messenger;
-    bool debug_utils;                  /* names and labels are wanted and possible */
-    atomic_uint_fast64_t messages;     /* of the validation layer */
+    bool debug_utils;              /* names and labels are wanted and possible */
+    atomic_uint_fast64_t messages; /* of the validation layer */
 } gpu_instance;
 
 /* debug: obey QUICKSTEP_DEBUG. A zero-initialised instance may be finished. */
@@ -156,7 +156,6 @@ qs_status gpu_check_alive(const qs_device *device);
 
 /* ---- submission, recording ---------------------------------------------------------------- */
 
-uint64_t gpu_clock_ns(void);
 qs_status gpu_submit_commands(qs_device *device, VkCommandBuffer commands, uint64_t *ticket);
 /* Everything that was submitted, uploads included. Objects may be destroyed afterwards, unless
  * the device hangs. */

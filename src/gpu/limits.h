@@ -4,13 +4,20 @@
 
 #include <quickstep/quickstep.h>
 
+/* Of every slice that a shader binds, and the largest that Vulkan lets a device ask for. */
+enum { GPU_ALIGNMENT = 256 };
+
+static inline uint64_t gpu_align(uint64_t bytes)
+{
+    return (bytes + GPU_ALIGNMENT - 1) / GPU_ALIGNMENT * GPU_ALIGNMENT;
+}
+
 typedef struct gpu_limits {
     uint64_t storage_range_bytes; /* maxStorageBufferRange */
     uint64_t texel_elements; /* vectors of four in a uniform texel buffer; 0: no such buffers */
-    uint64_t memory_bytes;        /* budget of the device-local heap (VK_EXT_memory_budget, else size) */
+    uint64_t memory_bytes;   /* budget of the device-local heap (VK_EXT_memory_budget, else size) */
     uint32_t workgroup_count[3];
-    uint32_t workgroup_size[3], workgroup_invocations;
-    uint32_t shared_bytes;
+    uint32_t workgroup_invocations;
     uint32_t subgroup_size; /* the default one */
     bool cpu;               /* a software device: other tile sizes pay */
     bool f16;               /* 16-bit storage and shaderFloat16 */

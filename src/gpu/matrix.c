@@ -27,8 +27,8 @@ typedef VkResult(VKAPI_PTR *get_properties_fn)(VkPhysicalDevice device, uint32_t
 
 static const char *component_name(uint32_t type)
 {
-    static const char *const names[] = {"f16", "f32", "f64", "i8",  "i16", "i32",
-                                        "i64", "u8",  "u16", "u32", "u64"};
+    static const char *const names[] = { "f16", "f32", "f64", "i8",  "i16", "i32",
+                                         "i64", "u8",  "u16", "u32", "u64" };
     if (type < sizeof names / sizeof *names)
         return names[type];
     switch (type) {
@@ -45,7 +45,7 @@ static void add_shape(qs_device_info *info, const matrix_properties *p)
     if (p->scope != SCOPE_SUBGROUP || info->matrix_shape_count == room)
         return;
     qs_matrix_shape *shape = &info->matrix_shapes[info->matrix_shape_count++];
-    *shape = (qs_matrix_shape){.m = p->m, .n = p->n, .k = p->k};
+    *shape = (qs_matrix_shape){ .m = p->m, .n = p->n, .k = p->k };
     snprintf(shape->types, sizeof shape->types, "%s x %s -> %s", component_name(p->a),
              component_name(p->b), component_name(p->result));
 }

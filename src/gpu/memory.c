@@ -9,10 +9,11 @@ enum { HOST = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHE
 static const struct wish {
     VkMemoryPropertyFlags required, preferred, avoided;
 } wishes[] = {
-    [GPU_DEVICE] = {VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, 0, VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT},
-    [GPU_UPLOAD] = {HOST, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, VK_MEMORY_PROPERTY_HOST_CACHED_BIT},
-    [GPU_READBACK] = {HOST, VK_MEMORY_PROPERTY_HOST_CACHED_BIT,
-                      VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT},
+    [GPU_DEVICE] = { VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, 0, VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT },
+    [GPU_UPLOAD] = { HOST, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT,
+                     VK_MEMORY_PROPERTY_HOST_CACHED_BIT },
+    [GPU_READBACK] = { HOST, VK_MEMORY_PROPERTY_HOST_CACHED_BIT,
+                       VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT },
 };
 
 /* Types with other properties (protected, lazily allocated, AMD's uncached) have rules of their
@@ -34,7 +35,8 @@ static double mib(uint64_t bytes)
 static void read_heaps(const qs_device *device, struct heaps *heaps)
 {
     VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT
+    };
     VkPhysicalDeviceMemoryProperties2 all = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
         .pNext = device->physical.memory_budget ? &budget : NULL,
@@ -122,8 +124,7 @@ static qs_status allocate(qs_device *device, gpu_memory memory, const VkMemoryRe
                         device->physical.info.name);
     for (uint32_t type = best; type != UINT32_MAX;
          type = best_type(&heaps, &wishes[memory], bits)) {
-        const qs_status status =
-            allocate_type(device, &heaps, type, needs->size, name, buffer);
+        const qs_status status = allocate_type(device, &heaps, type, needs->size, name, buffer);
         if (status != QS_ERROR_MEMORY)
             return status;
         bits &= ~(1u << type);
@@ -154,15 +155,14 @@ qs_status gpu_buffer_create(qs_device *device, gpu_memory memory, uint64_t size,
     assert(size > 0);
     qs_status status = QS_OK;
     VkMemoryRequirements needs;
-    *buffer = (gpu_buffer){.size = size};
+    *buffer = (gpu_buffer){ .size = size };
     TRY(gpu_check_alive(device));
     const uint64_t most = device->physical.allocation_max;
     if (size > UINT64_MAX - GPU_ALIGNMENT || size > most)
         TRY(qs_error(QS_ERROR_MEMORY,
                      "%s: %.1f MiB needed, the maxMemoryAllocationSize of %s is %.1f MiB", name,
                      mib(size), device->physical.info.name, mib(most)));
-    const uint64_t rounded = (size + GPU_ALIGNMENT - 1) / GPU_ALIGNMENT * GPU_ALIGNMENT;
-    TRY(create_handle(device, rounded, name, buffer));
+    TRY(create_handle(device, gpu_align(size), name, buffer));
     device->vk.vkGetBufferMemoryRequirements(device->handle, buffer->vk, &needs);
     TRY(allocate(device, memory, &needs, name, buffer));
     VK(device, device->vk.vkBindBufferMemory(device->handle, buffer->vk, buffer->memory, 0));
@@ -189,5 +189,5 @@ void gpu_buffer_destroy(qs_device *device, gpu_buffer *buffer)
         device->heap_allocated[buffer->heap] -= buffer->allocated;
         device->allocation_count--;
     }
-    *buffer = (gpu_buffer){0};
+    *buffer = (gpu_buffer){ 0 };
 }

@@ -47,23 +47,23 @@ static qs_status read_extensions(const gpu_instance *instance, gpu_physical *phy
         const char *name;
         bool *found;
     } wanted[] = {
-        {VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME, &found->push_descriptor},
-        {VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, &found->subgroup_size_control},
-        {GPU_MATRIX_EXTENSION_NAME, &found->cooperative_matrix},
-        {VK_EXT_MEMORY_BUDGET_EXTENSION_NAME, &physical->memory_budget},
-        {VK_KHR_SWAPCHAIN_EXTENSION_NAME, &physical->swapchain},
-        {"VK_KHR_portability_subset", &physical->portability_subset},
+        { VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME, &found->push_descriptor },
+        { VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, &found->subgroup_size_control },
+        { GPU_MATRIX_EXTENSION_NAME, &found->cooperative_matrix },
+        { VK_EXT_MEMORY_BUDGET_EXTENSION_NAME, &physical->memory_budget },
+        { VK_KHR_SWAPCHAIN_EXTENSION_NAME, &physical->swapchain },
+        { "VK_KHR_portability_subset", &physical->portability_subset },
     };
     qs_status status = QS_OK;
     VkExtensionProperties *list = NULL;
     uint32_t count = 0;
-    VK(NULL, instance->vk.vkEnumerateDeviceExtensionProperties(physical->handle, NULL, &count,
-                                                               NULL));
+    VK(NULL,
+       instance->vk.vkEnumerateDeviceExtensionProperties(physical->handle, NULL, &count, NULL));
     list = calloc(count + 1, sizeof *list);
     if (!list)
         TRY(qs_error(QS_ERROR_MEMORY, "no memory for %u device extensions", count));
-    VK(NULL, instance->vk.vkEnumerateDeviceExtensionProperties(physical->handle, NULL, &count,
-                                                               list));
+    VK(NULL,
+       instance->vk.vkEnumerateDeviceExtensionProperties(physical->handle, NULL, &count, list));
     for (uint32_t i = 0; i < count; i++)
         for (size_t w = 0; w < sizeof wanted / sizeof *wanted; w++)
             if (strcmp(list[i].extensionName, wanted[w].name) == 0)
@@ -77,12 +77,9 @@ static void copy_limits(const VkPhysicalDeviceLimits *from, gpu_physical *physic
 {
     gpu_limits *to = &physical->limits;
     to->storage_range_bytes = from->maxStorageBufferRange;
-    to->shared_bytes = from->maxComputeSharedMemorySize;
     to->workgroup_invocations = from->maxComputeWorkGroupInvocations;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         to->workgroup_count[i] = from->maxComputeWorkGroupCount[i];
-        to->workgroup_size[i] = from->maxComputeWorkGroupSize[i];
-    }
     physical->timestamp_period = from->timestampPeriod;
     physical->storage_buffers_max = from->maxPerStageDescriptorStorageBuffers;
 }
@@ -105,15 +102,17 @@ static void read_properties(const gpu_instance *instance, const struct extension
                             gpu_physical *physical)
 {
     VkPhysicalDeviceSubgroupSizeControlPropertiesEXT sizes = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES_EXT};
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES_EXT
+    };
     VkPhysicalDeviceVulkan12Properties v12 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES,
         .pNext = extensions->subgroup_size_control ? &sizes : NULL,
     };
     VkPhysicalDeviceVulkan11Properties v11 = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES, .pNext = &v12};
-    VkPhysicalDeviceProperties2 all = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &v11};
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES, .pNext = &v12
+    };
+    VkPhysicalDeviceProperties2 all = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+                                        .pNext = &v11 };
     instance->vk.vkGetPhysicalDeviceProperties2(physical->handle, &all);
 
     qs_device_info *info = &physical->info;
@@ -134,11 +133,13 @@ static void read_properties(const gpu_instance *instance, const struct extension
 static void read_features(const gpu_instance *instance, gpu_physical *physical)
 {
     VkPhysicalDeviceVulkan12Features v12 = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES
+    };
     VkPhysicalDeviceVulkan11Features v11 = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES, .pNext = &v12};
-    VkPhysicalDeviceFeatures2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
-                                     .pNext = &v11};
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES, .pNext = &v12
+    };
+    VkPhysicalDeviceFeatures2 all = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
+                                      .pNext = &v11 };
     instance->vk.vkGetPhysicalDeviceFeatures2(physical->handle, &all);
     qs_device_info *info = &physical->info;
     info->f16_storage = v11.storageBuffer16BitAccess;
@@ -151,7 +152,7 @@ static void read_features(const gpu_instance *instance, gpu_physical *physical)
 static void read_texels(const gpu_instance *instance, const VkPhysicalDeviceLimits *limits,
                         gpu_physical *physical)
 {
-    const VkFormat formats[] = {GPU_TEXEL_F32, GPU_TEXEL_F16};
+    const VkFormat formats[] = { GPU_TEXEL_F32, GPU_TEXEL_F16 };
     physical->limits.texel_elements = limits->maxTexelBufferElements;
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         VkFormatProperties format;
@@ -165,7 +166,8 @@ static void read_texels(const gpu_instance *instance, const VkPhysicalDeviceLimi
 static void read_memory(const gpu_instance *instance, gpu_physical *physical)
 {
     VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT
+    };
     VkPhysicalDeviceMemoryProperties2 all = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
         .pNext = physical->memory_budget ? &budget : NULL,
@@ -218,8 +220,8 @@ qs_status gpu_physical_read(const gpu_instance *instance, VkPhysicalDevice handl
 {
     qs_status status = QS_OK;
     VkPhysicalDeviceProperties basics;
-    struct extensions extensions = {0};
-    *physical = (gpu_physical){.handle = handle, .info.usable = true};
+    struct extensions extensions = { 0 };
+    *physical = (gpu_physical){ .handle = handle, .info.usable = true };
     instance->vk.vkGetPhysicalDeviceProperties(handle, &basics);
     read_basics(&basics, physical);
     if (basics.apiVersion < VK_API_VERSION_1_2) { /* nothing below may be asked of it */

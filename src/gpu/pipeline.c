@@ -1,6 +1,7 @@
 /* Pipelines: made when first asked for, found again by shader and constants. */
 #include "gpu/internal.h"
 
+#include "core/clock.h"
 #include "core/log.h"
 
 #include <assert.h>
@@ -29,8 +30,9 @@ static qs_status create_layout(qs_device *device, const struct shader_entry *sha
         .bindingCount = shader->binding_count,
         .pBindings = bindings,
     };
-    const VkPushConstantRange push = {
-        .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .offset = 0, .size = GPU_PUSH_BYTES_MAX};
+    const VkPushConstantRange push = { .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT,
+                                       .offset = 0,
+                                       .size = GPU_PUSH_BYTES_MAX };
     if (!layout->set)
         VK(device,
            device->vk.vkCreateDescriptorSetLayout(device->handle, &set, NULL, &layout->set));
@@ -63,8 +65,7 @@ static qs_status check_shader(const qs_device *device, const struct shader_entry
                         missing, physical->info.name);
     if (shader->binding_count > physical->storage_buffers_max)
         return qs_error(QS_ERROR_DEVICE, "shader %s binds %u buffers, %s allows %u", shader->name,
-                        shader->binding_count, physical->info.name,
-                        physical->storage_buffers_max);
+                        shader->binding_count, physical->info.name, physical->storage_buffers_max);
     return QS_OK;
 }
 
@@ -73,8 +74,9 @@ static qs_status create_vk(qs_device *device, gpu_pipeline *pipeline, VkShaderMo
     qs_status status = QS_OK;
     VkSpecializationMapEntry entries[GPU_CONSTANTS_MAX];
     for (uint32_t i = 0; i < pipeline->constant_count; i++)
-        entries[i] = (VkSpecializationMapEntry){
-            .constantID = i, .offset = i * 4, .size = sizeof(uint32_t)};
+        entries[i] = (VkSpecializationMapEntry){ .constantID = i,
+                                                 .offset = i * 4,
+                                                 .size = sizeof(uint32_t) };
     const VkSpecializationInfo constants = {
         .mapEntryCount = pipeline->constant_count,
         .pMapEntries = entries,
@@ -83,11 +85,11 @@ static qs_status create_vk(qs_device *device, gpu_pipeline *pipeline, VkShaderMo
     };
     const VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                  .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-                  .module = module,
-                  .pName = "main",
-                  .pSpecializationInfo = &constants},
+        .stage = { .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+                   .module = module,
+                   .pName = "main",
+                   .pSpecializationInfo = &constants },
         .layout = pipeline->layout,
     };
     VK(device, device->vk.vkCreateComputePipelines(device->handle, device->pipelines.cache, 1,
@@ -125,12 +127,12 @@ static qs_status create_pipeline(qs_device *device, const gpu_pipeline *key,
     if (!layout->vk)
         TRY(create_layout(device, shader, layout));
     new->layout = layout->vk;
-    const uint64_t start = gpu_clock_ns();
+    const uint64_t start = clock_ns();
     VK(device, device->vk.vkCreateShaderModule(device->handle, &info, NULL, &module));
     TRY(create_vk(device, new, module));
     GPU_NAME(device, VK_OBJECT_TYPE_PIPELINE, new->vk, shader->name);
     log_line(QS_LOG_DEBUG, "pipeline %s: %.1f ms", shader->name,
-             (double)(gpu_clock_ns() - start) * 1e-6);
+             (double)(clock_ns() - start) * 1e-6);
     *pipeline = new;
     new = NULL;
 fail:
@@ -153,8 +155,7 @@ static uint64_t hash_key(const gpu_pipeline *key)
 
 static bool same_key(const gpu_pipeline *a, const gpu_pipeline *b)
 {
-    return a->hash == b->hash && a->shader == b->shader &&
-           a->constant_count == b->constant_count &&
+    return a->hash == b->hash && a->shader == b->shader && a->constant_count == b->constant_count &&
            memcmp(a->constants, b->constants, a->constant_count * sizeof *a->constants) == 0;
 }
 
@@ -191,7 +192,7 @@ qs_status gpu_pipeline_get(qs_device *device, enum shader_id shader, const uint3
     assert((unsigned)shader < SHADER_COUNT && constant_count <= GPU_CONSTANTS_MAX);
     qs_status status = QS_OK;
     gpu_pipelines *pipelines = &device->pipelines;
-    gpu_pipeline key = {.shader = shader, .constant_count = constant_count};
+    gpu_pipeline key = { .shader = shader, .constant_count = constant_count };
     if (constant_count > 0)
         memcpy(key.constants, constants, constant_count * sizeof *constants);
     key.hash = hash_key(&key);
@@ -216,8 +217,7 @@ static VkResult create_cache(qs_device *device, const void *data, size_t size)
         .initialDataSize = size,
         .pInitialData = data,
     };
-    return device->vk.vkCreatePipelineCache(device->handle, &info, NULL,
-                                            &device->pipelines.cache);
+    return device->vk.vkCreatePipelineCache(device->handle, &info, NULL, &device->pipelines.cache);
 }
 
 qs_status gpu_pipelines_init(qs_device *device)
@@ -248,8 +248,7 @@ static void save_cache(qs_device *device)
         size <= device->pipelines.cache_loaded_bytes)
         goto done;
     data = malloc(size);
-    if (data &&
-        device->vk.vkGetPipelineCacheData(device->handle, cache, &size, data) == VK_SUCCESS)
+    if (data && device->vk.vkGetPipelineCacheData(device->handle, cache, &size, data) == VK_SUCCESS)
         gpu_cache_save(&device->physical, path, data, size);
 done:
     free(data);
@@ -268,5 +267,5 @@ void gpu_pipelines_finish(qs_device *device)
         device->vk.vkDestroyDescriptorSetLayout(device->handle, pipelines->layouts[i].set, NULL);
     }
     device->vk.vkDestroyPipelineCache(device->handle, pipelines->cache, NULL);
-    *pipelines = (gpu_pipelines){0};
+    *pipelines = (gpu_pipelines){ 0 };
 }

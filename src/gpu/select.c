@@ -58,7 +58,7 @@ qs_status qs_device_list(qs_device_info *infos, size_t *count)
     if (!count)
         return qs_error(QS_ERROR_USAGE, "qs_device_list: count is NULL");
     qs_status status = QS_OK;
-    gpu_instance instance = {0};
+    gpu_instance instance = { 0 };
     gpu_physical *list = NULL;
     size_t found;
     TRY(gpu_instance_init(&instance, NULL, 0, false));
@@ -90,8 +90,8 @@ static void describe(const gpu_physical *list, size_t count, char *text, size_t 
         for (size_t b = 0; b < sizeof info->uuid; b++)
             snprintf(uuid + 2 * b, 3, "%02x", info->uuid[b]);
         snprintf(line, sizeof line, "%s%zu: %s (%s, %s%s%s)", i ? "; " : "", i, info->name,
-                 gpu_device_type_name(info->type), uuid, info->usable ? "" : ", unusable: ",
-                 info->unusable_reason);
+                 gpu_device_type_name(info->type), uuid,
+                 info->usable ? "" : ", unusable: ", info->unusable_reason);
         append(text, size, line);
     }
 }

@@ -16,9 +16,8 @@ static qs_status create_ring(qs_device *device)
     for (uint32_t i = 0; i < STAGING_CHUNK_COUNT; i++)
         if (!staging->chunks[i].commands)
             TRY(gpu_command_buffer_create(device, &staging->chunks[i].commands));
-    TRY(gpu_buffer_create(device, GPU_UPLOAD,
-                          (uint64_t)STAGING_CHUNK_COUNT * STAGING_CHUNK_BYTES, "staging",
-                          &staging->buffer));
+    TRY(gpu_buffer_create(device, GPU_UPLOAD, (uint64_t)STAGING_CHUNK_COUNT * STAGING_CHUNK_BYTES,
+                          "staging", &staging->buffer));
 fail:
     return status;
 }
@@ -73,8 +72,7 @@ static uint64_t copy_part(qs_device *device, const gpu_slice *to, uint64_t done,
     memcpy((char *)staging->buffer.mapped + from, data + done, part);
     if (staging->used > 0) /* "in order": this copy may overwrite an earlier one's target */
         gpu_barrier_record(device, commands, GPU_BARRIER_INNER);
-    const VkBufferCopy region = {
-        .srcOffset = from, .dstOffset = to->offset + done, .size = part};
+    const VkBufferCopy region = { .srcOffset = from, .dstOffset = to->offset + done, .size = part };
     device->vk.vkCmdCopyBuffer(commands, staging->buffer.vk, to->buffer->vk, 1, &region);
     staging->used += (part + COPY_ALIGNMENT - 1) / COPY_ALIGNMENT * COPY_ALIGNMENT;
     return part;

@@ -1,17 +1,11 @@
 /* One queue, one timeline semaphore: a ticket is a value of the semaphore. */
 #include "gpu/internal.h"
 
+#include "core/clock.h"
+
 #include <assert.h>
-#include <time.h>
 
 enum { WAIT_SLICE_MS = 1000 }; /* how often a long wait looks at the watchdog */
-
-uint64_t gpu_clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 qs_status gpu_submit_commands(qs_device *device, VkCommandBuffer commands, uint64_t *ticket)
 {
@@ -33,7 +27,7 @@ qs_status gpu_submit_commands(qs_device *device, VkCommandBuffer commands, uint6
     TRY(gpu_check_alive(device));
     VK(device, device->vk.vkQueueSubmit(device->queue, 1, &info, VK_NULL_HANDLE));
     if (device->done_ticket == device->last_ticket)
-        device->progress_ns = gpu_clock_ns();
+        device->progress_ns = clock_ns();
     device->last_ticket = signal;
     if (ticket)
         *ticket = signal;
@@ -44,7 +38,7 @@ fail:
 static qs_status check_watchdog(qs_device *device)
 {
     if (device->done_ticket == device->last_ticket ||
-        gpu_clock_ns() - device->progress_ns < (uint64_t)device->watchdog_ms * 1000000u)
+        clock_ns() - device->progress_ns < (uint64_t)device->watchdog_ms * 1000000u)
         return QS_OK;
     device->state = GPU_HUNG;
     return qs_error(QS_ERROR_DEVICE_LOST, "%s has not finished a submission for %u s",
@@ -61,7 +55,7 @@ qs_status gpu_poll(qs_device *device, uint64_t *done)
         TRY(gpu_error(device, VK_ERROR_DEVICE_LOST, "vkGetSemaphoreCounterValue"));
     if (value > device->done_ticket) {
         device->done_ticket = value;
-        device->progress_ns = gpu_clock_ns();
+        device->progress_ns = clock_ns();
     }
     TRY(check_watchdog(device));
     if (done)
@@ -94,7 +88,7 @@ qs_status gpu_wait(qs_device *device, uint64_t ticket, uint32_t timeout_ms)
 {
     assert(ticket <= device->last_ticket);
     qs_status status = QS_OK;
-    const uint64_t start = gpu_clock_ns();
+    const uint64_t start = clock_ns();
     uint32_t left_ms = timeout_ms;
     TRY(gpu_check_alive(device));
     while (device->done_ticket < ticket) {
@@ -102,7 +96,7 @@ qs_status gpu_wait(qs_device *device, uint64_t ticket, uint32_t timeout_ms)
                        smaller(left_ms, smaller(WAIT_SLICE_MS, device->watchdog_ms))));
         if (timeout_ms == UINT32_MAX)
             continue;
-        const uint64_t passed_ms = (gpu_clock_ns() - start) / 1000000u;
+        const uint64_t passed_ms = (clock_ns() - start) / 1000000u;
         if (passed_ms >= timeout_ms)
             break;
         left_ms = timeout_ms - (uint32_t)passed_ms;

@@ -30,8 +30,8 @@ qs_status gpu_loader_open(void)
 qs_status gpu_functions_load_instance(VkInstance instance, struct gpu_instance_functions *vk)
 {
 #define LOAD(name) vk->name = (PFN_##name)vkGetInstanceProcAddr(instance, #name);
-#define CHECK(name)                                                                               \
-    if (!vk->name)                                                                                \
+#define CHECK(name)                                                                                \
+    if (!vk->name)                                                                                 \
         return qs_error(QS_ERROR_DEVICE, "the Vulkan loader has no " #name);
     GPU_INSTANCE_FUNCTIONS(LOAD)
     GPU_DEBUG_FUNCTIONS(LOAD)

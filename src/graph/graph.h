@@ -35,6 +35,11 @@ static inline uint32_t ceil4(uint32_t value)
     return (value + 3u) & ~3u;
 }
 
+static inline uint32_t divide_up(uint32_t a, uint32_t b)
+{
+    return a / b + (a % b != 0);
+}
+
 /* Where a weight comes from and how its bytes are laid out on the device. */
 typedef struct weight {
     const char *keys[3]; /* safetensors names; several are stacked along dimension 0 */

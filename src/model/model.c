@@ -128,6 +128,8 @@ static const char *folder_name(const char *path, size_t *length)
 
 void qs_model_get_info(const qs_model *model, qs_model_info *info)
 {
+    if (!model || !info)
+        return;
     const model_config *c = &model->config;
     *info = (qs_model_info){ .width = c->unet.sample_width,
                              .height = c->unet.sample_height,
@@ -147,5 +149,5 @@ void qs_model_get_info(const qs_model *model, qs_model_info *info)
 
 const char *qs_model_label_name(const qs_model *model, uint32_t label)
 {
-    return label < model->config.label_count ? model->config.labels[label] : NULL;
+    return model && label < model->config.label_count ? model->config.labels[label] : NULL;
 }

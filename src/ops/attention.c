@@ -4,16 +4,11 @@
 
 static const double LOG2_E = 1.44269504088896340736;
 
-static uint32_t min_u32(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
-static AttentionArgs args_for(const graph *g, const node *self)
+static attention_args args_for(const graph *g, const node *self)
 {
     const attention_params *p = self->params;
     const tensor *qkv = graph_tensor(g, p->qkv);
-    return (AttentionArgs){
+    return (attention_args){
         .qkv = op_view(g, p->qkv),
         .y = op_view(g, self->out),
         .tokens = image_pixels(qkv),
@@ -24,7 +19,7 @@ static AttentionArgs args_for(const graph *g, const node *self)
 }
 
 /* Width a multiple of four: attention.comp. */
-static void choose_fast(const graph *g, op_dispatch *d, const AttentionArgs *args, tensor_id qkv)
+static void choose_fast(const graph *g, op_dispatch *d, const attention_args *args, tensor_id qkv)
 {
     const gpu_limits *limits = g->limits;
     const uint32_t lanes = limits->cpu ? limits->subgroup_size : 64;
@@ -38,7 +33,7 @@ static void choose_fast(const graph *g, op_dispatch *d, const AttentionArgs *arg
     op_groups(d, divide_up(args->tokens, lanes * rows), args->heads, graph_tensor(g, qkv)->n);
 }
 
-static void choose_any(const graph *g, op_dispatch *d, const AttentionArgs *args, tensor_id qkv)
+static void choose_any(const graph *g, op_dispatch *d, const attention_args *args, tensor_id qkv)
 {
     const uint32_t lanes = min_u32(64, g->limits->workgroup_invocations);
     d->shader = storage_shader(g, SHADER_attention_any_f32, SHADER_attention_any_f16);
@@ -49,10 +44,10 @@ static void choose_any(const graph *g, op_dispatch *d, const AttentionArgs *args
 
 static void dispatch_attention(const graph *g, const node *self, op_dispatch *d)
 {
-    const AttentionArgs args = args_for(g, self);
+    const attention_args args = args_for(g, self);
     (args.width % 4 == 0 ? choose_fast : choose_any)(g, d, &args, self->in[0]);
-    op_bind(g, d, self->in[0], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, self->in[0], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
 }
 

@@ -23,7 +23,7 @@ static void place(graph *g, const char *name, tensor_id part, tensor_id whole, u
 static void dispatch_concat(const graph *g, const node *self, op_dispatch *d)
 {
     const tensor *y = graph_tensor(g, self->out);
-    const ConcatArgs args = {
+    const concat_args args = {
         .a = op_view(g, self->in[0]),
         .b = op_view(g, self->in[1]),
         .y = op_view(g, self->out),
@@ -33,9 +33,9 @@ static void dispatch_concat(const graph *g, const node *self, op_dispatch *d)
     };
     d->shader = storage_shader(g, SHADER_concat_copy_f32, SHADER_concat_copy_f16);
     pixel_grid(g, d, ceil4(y->c) / 4, args.pixels);
-    op_bind(g, d, self->in[0], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->in[1], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, self->in[0], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[1], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
 }
 

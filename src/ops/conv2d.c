@@ -24,27 +24,6 @@ tensor_id conv2d_weight(graph *g, const char *const *keys, uint32_t key_count, u
     return graph_weight(g, &w);
 }
 
-static void pack_bias(const weight *w, const float *values, dtype type, void *packed)
-{
-    (void)type;
-    bias_pack(values, w->key_count * w->shape[0], packed);
-}
-
-tensor_id stacked_bias(graph *g, const char *const *keys, uint32_t key_count, uint32_t co)
-{
-    weight w = {
-        .key_count = key_count,
-        .rank = 1,
-        .shape = { co },
-        .type = DTYPE_F32,
-        .pack = pack_bias,
-        .packed_bytes = bias_packed_bytes(key_count * co),
-    };
-    for (uint32_t i = 0; i < key_count; ++i)
-        w.keys[i] = keys[i];
-    return graph_weight(g, &w);
-}
-
 /* ---- dispatch ------------------------------------------------------------------------------ */
 
 static conv2d_tile tile_for(const graph *g, const tensor *y)
@@ -53,18 +32,10 @@ static conv2d_tile tile_for(const graph *g, const tensor *y)
                               y->c);
 }
 
-static View optional_view(const graph *g, tensor_id id)
-{
-    return id == NO_TENSOR ? (View){ 0, 0 } : op_view(g, id);
-}
-
 static conv2d_args args_for(const graph *g, const node *self)
 {
     const conv2d_node *p = self->params;
     const tensor *x = graph_tensor(g, self->in[CONV2D_X]), *y = graph_tensor(g, self->out);
-    const View xv = op_view(g, self->in[CONV2D_X]), yv = op_view(g, self->out);
-    const View embedding = optional_view(g, self->in[CONV2D_EMBEDDING]);
-    const View residual = optional_view(g, self->in[CONV2D_RESIDUAL]);
     return (conv2d_args){
         .h_in = x->h,
         .w_in = x->w,
@@ -75,14 +46,10 @@ static conv2d_args args_for(const graph *g, const node *self)
         .step = p->stride,
         .pad_top = p->pad_top,
         .pad_left = p->pad_left,
-        .x_offset = xv.offset,
-        .x_stride = xv.stride,
-        .y_offset = yv.offset,
-        .y_stride = yv.stride,
-        .residual_offset = residual.offset,
-        .residual_stride = residual.stride,
-        .embedding_offset = embedding.offset,
-        .embedding_stride = embedding.stride,
+        .x = op_view(g, self->in[CONV2D_X]),
+        .y = op_view(g, self->out),
+        .residual = op_view(g, self->in[CONV2D_RESIDUAL]),
+        .embedding = op_view(g, self->in[CONV2D_EMBEDDING]),
     };
 }
 
@@ -102,14 +69,13 @@ void conv2d_dispatch(const graph *g, const node *self, op_dispatch *d)
     op_constant(d, self->in[CONV2D_EMBEDDING] != NO_TENSOR);
     op_constant(d, self->in[CONV2D_RESIDUAL] != NO_TENSOR);
     op_constant(d, p->activation);
-    op_constant(d, p->silu_input);
     conv2d_groups(tile, y->n, image_pixels(y), y->c, d->groups);
-    op_bind(g, d, x, ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->in[CONV2D_WEIGHT], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->in[CONV2D_BIAS], ACCESS_READ, x);
-    op_bind(g, d, self->in[CONV2D_EMBEDDING], ACCESS_READ, x);
-    op_bind(g, d, self->in[CONV2D_RESIDUAL], ACCESS_READ, x);
-    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, x, ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[CONV2D_WEIGHT], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[CONV2D_BIAS], ACCESS_READ, x);
+    op_bind(d, self->in[CONV2D_EMBEDDING], ACCESS_READ, x);
+    op_bind(d, self->in[CONV2D_RESIDUAL], ACCESS_READ, x);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
 }
 
@@ -177,7 +143,7 @@ tensor_id op_conv2d(graph *g, const char *name, const conv2d_params *params)
     const tensor_id in[CONV2D_INPUTS] = {
         [CONV2D_X] = p->x,
         [CONV2D_WEIGHT] = conv2d_weight(g, &p->weight, 1, p->out_channels, x.c, p->kernel, 4),
-        [CONV2D_BIAS] = p->bias ? stacked_bias(g, &p->bias, 1, p->out_channels) : NO_TENSOR,
+        [CONV2D_BIAS] = p->bias ? weight_vector(g, &p->bias, 1, p->out_channels) : NO_TENSOR,
         [CONV2D_EMBEDDING] = p->embedding,
         [CONV2D_RESIDUAL] = p->residual,
     };

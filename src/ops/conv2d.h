@@ -4,7 +4,6 @@
 
 #include "ops/op_support.h"
 
-#include "lib/conv2d_args.h"
 #include "ops/conv2d_kernel.h"
 
 enum { CONV2D_X, CONV2D_WEIGHT, CONV2D_BIAS, CONV2D_EMBEDDING, CONV2D_RESIDUAL, CONV2D_INPUTS };
@@ -12,7 +11,6 @@ enum { CONV2D_X, CONV2D_WEIGHT, CONV2D_BIAS, CONV2D_EMBEDDING, CONV2D_RESIDUAL, 
 typedef struct conv2d_node { /* params of a node that conv2d_dispatch can run */
     uint32_t kernel, stride, pad_top, pad_left;
     activation activation;
-    bool silu_input;
 } conv2d_node;
 
 void conv2d_dispatch(const graph *g, const node *self, op_dispatch *d);
@@ -20,9 +18,6 @@ void conv2d_dispatch(const graph *g, const node *self, op_dispatch *d);
 /* Stacked sources [key_count * co, ci, kernel, kernel] packed for conv2d.comp. */
 tensor_id conv2d_weight(graph *g, const char *const *keys, uint32_t key_count, uint32_t co,
                         uint32_t ci, uint32_t kernel, uint32_t rank);
-
-/* Stacked biases [key_count * co] as one float vector. */
-tensor_id stacked_bias(graph *g, const char *const *keys, uint32_t key_count, uint32_t co);
 
 /* False, and the graph failed, if one dispatch cannot cover y. */
 bool conv2d_check_size(graph *g, const char *name, const tensor *x, const tensor *y);

@@ -1,25 +1,13 @@
 #include "ops/conv2d_kernel.h"
 
 #include "core/half.h"
+#include "graph/graph.h"
 
 #include <string.h>
-
-static uint32_t divide_up(uint32_t a, uint32_t b)
-{
-    return a / b + (a % b != 0);
-}
 
 static bool in_limits(const uint32_t groups[3])
 {
     return groups[0] <= 65535 && groups[1] <= 65535 && groups[2] <= 65535;
-}
-
-static void put(void *packed, size_t i, float value, bool half)
-{
-    if (half)
-        ((uint16_t *)packed)[i] = half_from_float(value);
-    else
-        ((float *)packed)[i] = value;
 }
 
 /* ---- conv2d -------------------------------------------------------------------------------- */
@@ -39,7 +27,7 @@ conv2d_tile conv2d_choose_tile(bool cpu, uint32_t subgroup_size, uint32_t n, uin
     const uint32_t enough = cpu ? 4 : 512;
     for (; tile.pixels > 1; tile.pixels /= 2) {
         const uint64_t groups = (uint64_t)n * divide_up(pixel_count, tile.lanes * tile.pixels) *
-            divide_up(co, 4 * quads);
+                                divide_up(co, 4 * quads);
         const bool wasteful = pixel_count <= tile.lanes * tile.pixels / 2;
         if (groups >= enough && !wasteful)
             break;
@@ -74,8 +62,8 @@ void conv2d_pack(const float *values, uint32_t co, uint32_t ci, uint32_t kernel,
         for (size_t i = 0; i < ci; i++)
             for (size_t tap = 0; tap < taps; tap++) {
                 const size_t block = (o / channels * taps + tap) * quads_in + i / 4;
-                put(packed, (block * 4 + i % 4) * channels + o % channels,
-                    values[(o * ci + i) * taps + tap], half);
+                store_float(packed, (block * 4 + i % 4) * channels + o % channels, half,
+                            values[(o * ci + i) * taps + tap]);
             }
 }
 
@@ -92,7 +80,7 @@ void linear_pack(const float *values, uint32_t co, uint32_t ci, bool half, void 
     memset(packed, 0, linear_packed_bytes(co, ci, half));
     for (size_t o = 0; o < co; o++)
         for (size_t i = 0; i < ci; i++)
-            put(packed, i * width + o, values[o * ci + i], half);
+            store_float(packed, i * width + o, half, values[o * ci + i]);
 }
 
 linear_tile linear_choose_tile(bool cpu, uint32_t subgroup_size, uint32_t rows)
@@ -108,17 +96,4 @@ bool linear_groups(linear_tile tile, uint32_t rows, uint32_t co, uint32_t groups
     groups[1] = divide_up(rows, tile.rows);
     groups[2] = 1;
     return in_limits(groups);
-}
-
-/* ---- bias ---------------------------------------------------------------------------------- */
-
-size_t bias_packed_bytes(uint32_t co)
-{
-    return (size_t)divide_up(co, 4) * 16;
-}
-
-void bias_pack(const float *values, uint32_t co, void *packed)
-{
-    memset(packed, 0, bias_packed_bytes(co));
-    memcpy(packed, values, co * sizeof *values);
 }

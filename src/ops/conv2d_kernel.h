@@ -50,8 +50,4 @@ typedef struct linear_tile {
 linear_tile linear_choose_tile(bool cpu, uint32_t subgroup_size, uint32_t rows);
 bool linear_groups(linear_tile tile, uint32_t rows, uint32_t co, uint32_t groups[3]);
 
-/* [c] as float [ceil4(c)]: bias of both shaders. */
-size_t bias_packed_bytes(uint32_t co);
-void bias_pack(const float *values, uint32_t co, void *packed);
-
 #endif

@@ -9,9 +9,9 @@ static void dispatch_elementwise(const graph *g, const node *self, op_dispatch *
     const elementwise_function function = *(const elementwise_function *)self->params;
     const tensor *y = graph_tensor(g, self->out);
     const tensor_id a = self->in[0], b = self->in[1];
-    const ElementwiseArgs args = {
+    const elementwise_args args = {
         .a = op_view(g, a),
-        .b = op_view(g, b == NO_TENSOR ? a : b),
+        .b = op_view(g, b),
         .y = op_view(g, self->out),
         .pixels = all_pixels(y),
         .quads = ceil4(y->c) / 4,
@@ -19,9 +19,9 @@ static void dispatch_elementwise(const graph *g, const node *self, op_dispatch *
     d->shader = storage_shader(g, SHADER_elementwise_f32, SHADER_elementwise_f16);
     pixel_grid(g, d, args.quads, args.pixels);
     op_constant(d, function);
-    op_bind(g, d, a, ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, b, ACCESS_READ, a);
-    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, a, ACCESS_READ, NO_TENSOR);
+    op_bind(d, b, ACCESS_READ, a);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
 }
 

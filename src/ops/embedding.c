@@ -45,7 +45,7 @@ enum { EMBEDDING_LANES = 64 };
 static void dispatch_time(const graph *g, const node *self, op_dispatch *d)
 {
     const time_embedding_params *p = self->params;
-    const TimeEmbeddingArgs args = {
+    const time_embedding_args args = {
         .y = op_view(g, self->out),
         .channels = p->channels,
         .cosine_first = p->flip_sin_to_cos,
@@ -55,9 +55,9 @@ static void dispatch_time(const graph *g, const node *self, op_dispatch *d)
     op_constant(d, EMBEDDING_LANES);
     op_groups(d, divide_up(ceil4(p->channels) / 4, EMBEDDING_LANES), graph_tensor(g, self->out)->n,
               1);
-    op_bind(g, d, self->in[0], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->in[1], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, self->in[0], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[1], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
 }
 
@@ -82,19 +82,14 @@ static void pack_table(const weight *w, const float *values, dtype type, void *p
     const size_t c = w->shape[1], stride = ceil4(w->shape[1]);
     memset(packed, 0, w->packed_bytes);
     for (size_t row = 0; row < w->shape[0]; ++row)
-        for (size_t i = 0; i < c; ++i) {
-            const float value = values[row * c + i];
-            if (type == DTYPE_F16)
-                ((uint16_t *)packed)[row * stride + i] = half_from_float(value);
-            else
-                ((float *)packed)[row * stride + i] = value;
-        }
+        for (size_t i = 0; i < c; ++i)
+            store_float(packed, row * stride + i, type == DTYPE_F16, values[row * c + i]);
 }
 
 static void dispatch_class(const graph *g, const node *self, op_dispatch *d)
 {
     const tensor *y = graph_tensor(g, self->out), *table = graph_tensor(g, self->in[2]);
-    const ClassEmbeddingArgs args = {
+    const class_embedding_args args = {
         .x = op_view(g, self->in[0]),
         .y = op_view(g, self->out),
         .quads = ceil4(y->c) / 4,
@@ -103,10 +98,10 @@ static void dispatch_class(const graph *g, const node *self, op_dispatch *d)
     d->shader = storage_shader(g, SHADER_class_embedding_f32, SHADER_class_embedding_f16);
     op_constant(d, EMBEDDING_LANES);
     op_groups(d, divide_up(args.quads, EMBEDDING_LANES), y->n, 1);
-    op_bind(g, d, self->in[0], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->in[1], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->in[2], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, self->in[0], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[1], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[2], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
 }
 

@@ -38,11 +38,6 @@ static uint32_t next_power_of_two(uint32_t value)
     return power;
 }
 
-static uint32_t min_u32(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
 static stats_tile choose_stats_tile(const gpu_limits *limits, const tensor *x, uint32_t groups)
 {
     const uint32_t group_channels = x->c / groups;
@@ -77,7 +72,7 @@ static void dispatch_stats(const graph *g, const node *self, op_dispatch *d)
     const norm_params *p = self->params;
     const tensor *x = graph_tensor(g, self->in[0]);
     const stats_tile tile = choose_stats_tile(g->limits, x, p->groups);
-    const GroupNormStatsArgs args = {
+    const group_norm_stats_args args = {
         .x = op_view(g, self->in[0]),
         .pixels = image_pixels(x),
         .quads = ceil4(x->c) / 4,
@@ -94,8 +89,8 @@ static void dispatch_stats(const graph *g, const node *self, op_dispatch *d)
     op_constant(d, tile.entries);
     op_constant(d, tile.chunks == 1);
     op_groups(d, tile.blocks, tile.chunks, x->n);
-    op_bind(g, d, self->in[0], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, self->in[0], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
 }
 
@@ -105,7 +100,7 @@ static void dispatch_merge(const graph *g, const node *self, op_dispatch *d)
     const norm_params *p = self->params;
     const tensor *x = graph_tensor(g, self->in[1]);
     const stats_tile tile = choose_stats_tile(g->limits, x, p->groups);
-    const GroupNormMergeArgs args = {
+    const group_norm_merge_args args = {
         .pixels = image_pixels(x),
         .groups = p->groups,
         .group_channels = x->c / p->groups,
@@ -116,8 +111,8 @@ static void dispatch_merge(const graph *g, const node *self, op_dispatch *d)
     d->shader = SHADER_group_norm_merge;
     op_constant(d, g->limits->cpu ? 8 : 32);
     op_groups(d, p->groups, x->n, 1);
-    op_bind(g, d, self->in[0], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, self->in[0], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
 }
 
@@ -126,10 +121,10 @@ static void dispatch_norm(const graph *g, const node *self, op_dispatch *d)
     const norm_params *p = self->params;
     const tensor *x = graph_tensor(g, self->in[NORM_X]);
     const tensor_id scale_shift = self->in[NORM_SCALE_SHIFT];
-    const GroupNormArgs args = {
+    const group_norm_args args = {
         .x = op_view(g, self->in[NORM_X]),
         .y = op_view(g, self->out),
-        .scale_shift = op_view(g, scale_shift == NO_TENSOR ? self->in[NORM_X] : scale_shift),
+        .scale_shift = op_view(g, scale_shift),
         .pixels = image_pixels(x),
         .quads = ceil4(x->c) / 4,
         .channels = x->c,
@@ -148,12 +143,12 @@ static void dispatch_norm(const graph *g, const node *self, op_dispatch *d)
     op_constant(d, scale_shift != NO_TENSOR);
     op_constant(d, p->activation);
     op_groups(d, divide_up(args.quads, lanes_x), divide_up(args.pixels, lanes_y * per_lane), x->n);
-    op_bind(g, d, self->in[NORM_X], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->in[NORM_STATS], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->in[NORM_WEIGHT], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->in[NORM_BIAS], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, scale_shift, ACCESS_READ, self->in[NORM_X]);
-    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, self->in[NORM_X], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[NORM_STATS], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[NORM_WEIGHT], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[NORM_BIAS], ACCESS_READ, NO_TENSOR);
+    op_bind(d, scale_shift, ACCESS_READ, self->in[NORM_X]);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
 }
 
@@ -215,8 +210,8 @@ tensor_id op_group_norm(graph *g, const char *name, const group_norm_params *par
     const tensor_id in[NORM_INPUTS] = {
         [NORM_X] = params->x,
         [NORM_STATS] = append_stats(g, name, params->x, &p),
-        [NORM_WEIGHT] = weight_vector(g, params->weight, x.c),
-        [NORM_BIAS] = weight_vector(g, params->bias, x.c),
+        [NORM_WEIGHT] = weight_vector(g, &params->weight, 1, x.c),
+        [NORM_BIAS] = weight_vector(g, &params->bias, 1, x.c),
         [NORM_SCALE_SHIFT] = params->scale_shift,
     };
     const tensor_id y = graph_activation(g, name, x.type, x.n, x.h, x.w, x.c);

@@ -4,8 +4,7 @@
 
 enum { LINEAR_X, LINEAR_WEIGHT, LINEAR_BIAS, LINEAR_RESIDUAL, LINEAR_INPUTS };
 
-typedef struct linear_node {
-    bool silu_input;
+typedef struct linear_node { /* params of op_few_rows */
     activation activation;
 } linear_node;
 
@@ -38,34 +37,28 @@ static void dispatch_linear(const graph *g, const node *self, op_dispatch *d)
     const tensor_id bias = self->in[LINEAR_BIAS], residual = self->in[LINEAR_RESIDUAL];
     const uint32_t rows = all_pixels(x);
     const linear_tile tile = linear_choose_tile(limits->cpu, limits->subgroup_size, rows);
-    const View xv = op_view(g, self->in[LINEAR_X]), yv = op_view(g, self->out);
-    const View rv = residual == NO_TENSOR ? (View){ 0, 0 } : op_view(g, residual);
     const linear_args args = {
         .rows = rows,
         .quads_in = divide_up(x->c, 4),
         .quads_out = divide_up(y->c, 4),
-        .x_offset = xv.offset,
-        .x_stride = xv.stride,
-        .y_offset = yv.offset,
-        .y_stride = yv.stride,
-        .residual_offset = rv.offset,
-        .residual_stride = rv.stride,
+        .x = op_view(g, self->in[LINEAR_X]),
+        .y = op_view(g, self->out),
+        .residual = op_view(g, residual),
     };
     d->shader =
         op_variant(g, &SHADER_VARIANTS(linear), self->in[LINEAR_X], self->in[LINEAR_WEIGHT]);
     op_constant(d, tile.lanes);
     op_constant(d, tile.rows);
     op_constant(d, tile.slices);
-    op_constant(d, p->silu_input);
     op_constant(d, bias != NO_TENSOR);
     op_constant(d, residual != NO_TENSOR);
     op_constant(d, p->activation);
     linear_groups(tile, rows, y->c, d->groups);
-    op_bind(g, d, self->in[LINEAR_X], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->in[LINEAR_WEIGHT], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, bias, ACCESS_READ, self->in[LINEAR_X]);
-    op_bind(g, d, residual, ACCESS_READ, self->in[LINEAR_X]);
-    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, self->in[LINEAR_X], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[LINEAR_WEIGHT], ACCESS_READ, NO_TENSOR);
+    op_bind(d, bias, ACCESS_READ, self->in[LINEAR_X]);
+    op_bind(d, residual, ACCESS_READ, self->in[LINEAR_X]);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
 }
 
@@ -81,7 +74,7 @@ static void append_few_rows(graph *g, const char *name, const linear_params *p, 
         [LINEAR_BIAS] = bias,
         [LINEAR_RESIDUAL] = p->residual,
     };
-    const linear_node node = { p->silu_input, p->activation };
+    const linear_node node = { p->activation };
     graph_node(g, &op_few_rows, name, in, LINEAR_INPUTS, y, &node, sizeof node, flops);
 }
 
@@ -99,7 +92,6 @@ static void append_many_rows(graph *g, const char *name, const linear_params *p,
         .kernel = 1,
         .stride = 1,
         .activation = p->activation,
-        .silu_input = p->silu_input,
     };
     graph_node(g, &op_many_rows, name, in, CONV2D_INPUTS, y, &node, sizeof node, flops);
 }
@@ -116,7 +108,7 @@ tensor_id op_linear(graph *g, const char *name, const linear_params *params)
         (p->residual != NO_TENSOR && !check_same_shape(g, name, p->residual, y)))
         return 0;
     const tensor_id bias =
-        p->biases[0] ? stacked_bias(g, p->biases, p->count, p->out_channels) : NO_TENSOR;
+        p->biases[0] ? weight_vector(g, p->biases, p->count, p->out_channels) : NO_TENSOR;
     const double flops = 2 * element_count(graph_tensor(g, y)) * x.c;
     if (all_pixels(&x) <= LINEAR_ROWS_MAX)
         append_few_rows(g, name, p, x.c, bias, y, flops);

@@ -3,21 +3,13 @@
 #include <assert.h>
 #include <string.h>
 
-_Static_assert(sizeof(ResampleArgs) <= OP_PUSH_BYTES_MAX, "push constants");
-_Static_assert(sizeof(ConcatArgs) <= OP_PUSH_BYTES_MAX, "push constants");
-_Static_assert(sizeof(GroupNormStatsArgs) <= OP_PUSH_BYTES_MAX, "push constants");
-_Static_assert(sizeof(GroupNormArgs) <= OP_PUSH_BYTES_MAX, "push constants");
-_Static_assert(sizeof(AttentionArgs) <= OP_PUSH_BYTES_MAX, "push constants");
-
-void op_bind(const graph *g, op_dispatch *d, tensor_id id, access access, tensor_id fallback)
+void op_bind(op_dispatch *d, tensor_id id, access access, tensor_id fallback)
 {
     assert(d->binding_count < OP_BINDINGS_MAX);
     const tensor_id bound = id == NO_TENSOR ? fallback : id;
-    assert(bound < g->tensor_count);
+    assert(bound != NO_TENSOR);
     d->bindings[d->binding_count].tensor = bound;
-    /* the fallback is only there to fill the binding; it may be the output's buffer */
     d->bindings[d->binding_count++].access = access;
-    (void)g;
 }
 
 void op_set_push(op_dispatch *d, const void *push, size_t bytes)
@@ -40,10 +32,12 @@ void op_groups(op_dispatch *d, uint32_t x, uint32_t y, uint32_t z)
     d->groups[2] = z;
 }
 
-View op_view(const graph *g, tensor_id id)
+tensor_view op_view(const graph *g, tensor_id id)
 {
+    if (id == NO_TENSOR)
+        return (tensor_view){ 0 };
     const tensor *t = graph_tensor(g, id);
-    return (View){ .offset = t->offset / 4, .stride = t->stride / 4 };
+    return (tensor_view){ .offset = t->offset / 4, .stride = t->stride / 4 };
 }
 
 static bool fits_texels(const graph *g, tensor_id id)
@@ -64,18 +58,22 @@ static void pack_vector(const weight *w, const float *values, dtype type, void *
 {
     (void)type;
     memset(packed, 0, w->packed_bytes);
-    memcpy(packed, values, w->shape[0] * sizeof *values);
+    memcpy(packed, values, (size_t)w->key_count * w->shape[0] * sizeof *values);
 }
 
-tensor_id weight_vector(graph *g, const char *key, uint32_t c)
+tensor_id weight_vector(graph *g, const char *const *keys, uint32_t key_count, uint32_t c)
 {
-    return graph_weight(g, &(weight){ .keys = { key },
-                                      .key_count = 1,
-                                      .rank = 1,
-                                      .shape = { c },
-                                      .type = DTYPE_F32,
-                                      .packed_bytes = ceil4(c) * sizeof(float),
-                                      .pack = pack_vector });
+    weight w = {
+        .key_count = key_count,
+        .rank = 1,
+        .shape = { c },
+        .type = DTYPE_F32,
+        .packed_bytes = ceil4(key_count * c) * sizeof(float),
+        .pack = pack_vector,
+    };
+    for (uint32_t i = 0; i < key_count; ++i)
+        w.keys[i] = keys[i];
+    return graph_weight(g, &w);
 }
 
 uint32_t grid_lanes_x(uint32_t quads)

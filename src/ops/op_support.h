@@ -7,9 +7,9 @@
 #include "lib/args.h"
 #include "shader_table.h"
 
-static inline uint32_t divide_up(uint32_t a, uint32_t b)
+static inline uint32_t min_u32(uint32_t a, uint32_t b)
 {
-    return a / b + (a % b != 0);
+    return a < b ? a : b;
 }
 
 static inline uint32_t image_pixels(const tensor *t)
@@ -52,11 +52,12 @@ typedef struct shader_variants {
 /* The variant for the device; a and b are what the shader reads as texel buffers, if they fit. */
 uint32_t op_variant(const graph *g, const shader_variants *variants, tensor_id a, tensor_id b);
 
-/* Where the shaders find a tensor, in vectors of four. */
-View op_view(const graph *g, tensor_id id);
+/* Where the shaders find a tensor, in vectors of four; zeros for NO_TENSOR. */
+tensor_view op_view(const graph *g, tensor_id id);
 
-/* A float vector [c] of the weights file, padded with zeros to ceil4(c). */
-tensor_id weight_vector(graph *g, const char *key, uint32_t c);
+/* Vectors [c] of the weights file one behind the other as floats, padded with zeros to a multiple
+ * of four. */
+tensor_id weight_vector(graph *g, const char *const *keys, uint32_t key_count, uint32_t c);
 
 /* Appends a specialization constant: the i-th call is constant_id i. */
 void op_constant(op_dispatch *d, uint32_t value);

@@ -14,7 +14,7 @@ typedef enum activation { ACTIVATION_NONE, ACTIVATION_SILU } activation;
 
 /* ---- network ------------------------------------------------------------------------------- */
 
-/* y = act(conv(x) + bias + embedding + residual). Weight: OP_CONV2D's packing of [co, ci, k, k]. */
+/* y = act(conv(x) + bias + embedding + residual). */
 typedef struct conv2d_params {
     tensor_id x;         /* [n, h, w, ci] */
     const char *weight;  /* safetensors key of the [co, ci, k, k] weight, */
@@ -27,16 +27,15 @@ typedef struct conv2d_params {
 } conv2d_params;
 tensor_id op_conv2d(graph *g, const char *name, const conv2d_params *params);
 
-/* y = act(W f(x) + b + residual) per pixel, f = SiLU if silu_input. Several weights are stacked
- * along the output: q, k and v as one product [n, h, w, count * co]. */
+/* y = act(W x + b + residual) per pixel. Several weights are stacked along the output: q, k and v
+ * as one product [n, h, w, count * co]. */
 typedef struct linear_params {
-    tensor_id x;
+    tensor_id x;            /* [n, h, w, ci] */
     const char *weights[3]; /* keys of [co, ci] */
     const char *biases[3];  /* keys of [co]; all NULL or none */
     uint32_t count;         /* 1 .. 3 */
-    tensor_id residual;
-    uint32_t out_channels; /* co of one weight */
-    bool silu_input;
+    tensor_id residual;     /* [n, h, w, count * co] or NO_TENSOR */
+    uint32_t out_channels;  /* co of one weight */
     activation activation;
 } linear_params;
 tensor_id op_linear(graph *g, const char *name, const linear_params *params);
@@ -82,7 +81,8 @@ typedef struct time_embedding_params {
 } time_embedding_params;
 tensor_id op_time_embedding(graph *g, const char *name, const time_embedding_params *params);
 
-/* x [n, 1, 1, c] + table[labels[n]]; labels: u32 state [n, 1, 1, 1]; key of the [count, c] table. */
+/* x [n, 1, 1, c] + table[labels[n]]; labels: u32 state [n, 1, 1, 1]; key of the [count, c] table.
+ */
 tensor_id op_class_embedding(graph *g, const char *name, tensor_id x, tensor_id labels,
                              const char *table, uint32_t count);
 
@@ -99,8 +99,9 @@ tensor_id op_step_input(graph *g, const char *name, tensor_id recipe, tensor_id 
 void op_sampler_row(graph *g, const char *name, tensor_id recipe, tensor_id cursor,
                     tensor_id latent, tensor_id model_output);
 
-/* latent [n, h, w, 1 | 3 | 4] in [-1, 1] -> frame [n, h, w] packed RGBA8 (straight alpha, see
- * premultiplied), and report: bad count (NaN, Inf), min, max. */
+/* latent [n, h, w, 1 | 3 | 4] in [-1, 1] -> frame [n, h, w] packed RGBA8 with straight alpha, and
+ * report [n, 1, 1, REPORT_WORDS] (lib/recipe.h). premultiplied: the colours are, and alpha is
+ * divided out. */
 void op_decode(graph *g, const char *name, tensor_id latent, tensor_id frame, tensor_id report,
                bool premultiplied);
 
@@ -124,7 +125,7 @@ typedef struct op_dispatch {
 
 /* Binding i is the i-th call. An absent optional tensor (NO_TENSOR) binds `fallback`, which the
  * shader's specialization constants keep it from reading. The whole root is bound. */
-void op_bind(const graph *g, op_dispatch *d, tensor_id tensor, access access, tensor_id fallback);
+void op_bind(op_dispatch *d, tensor_id tensor, access access, tensor_id fallback);
 void op_set_push(op_dispatch *d, const void *push, size_t bytes);
 
 #endif

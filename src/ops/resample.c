@@ -4,7 +4,7 @@ static void dispatch_resample(const graph *g, const node *self, op_dispatch *d, 
                               tensor_id counted)
 {
     const tensor *x = graph_tensor(g, self->in[0]), *t = graph_tensor(g, counted);
-    const ResampleArgs args = {
+    const resample_args args = {
         .x = op_view(g, self->in[0]),
         .y = op_view(g, self->out),
         .pixels = all_pixels(t),
@@ -16,8 +16,8 @@ static void dispatch_resample(const graph *g, const node *self, op_dispatch *d, 
     };
     d->shader = shader;
     pixel_grid(g, d, args.quads, args.pixels);
-    op_bind(g, d, self->in[0], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, self->in[0], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
 }
 

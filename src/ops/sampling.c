@@ -1,7 +1,6 @@
 /* The sampler's own ops: noise, the step's input, the row's update, and the finished picture. */
 #include "ops/op_support.h"
 
-#include "lib/sampling_args.h"
 #include "lib/recipe.h"
 
 static uint32_t groups_for(uint32_t invocations)
@@ -19,16 +18,14 @@ static uint32_t chunks_for(const tensor *latent)
 }
 
 /* The latent's numbers, and those of `other`, the activation [n, h, w, c] next to it. */
-static SamplingArgs args_for(const graph *g, tensor_id latent_id, tensor_id other_id)
+static sampling_args args_for(const graph *g, tensor_id latent_id, tensor_id other_id)
 {
     const tensor *latent = graph_tensor(g, latent_id);
-    const tensor *other = graph_tensor(g, other_id);
-    return (SamplingArgs){
+    return (sampling_args){
         .pixels = image_pixels(latent),
         .channels = latent->c,
         .quads = latent->stride / 4,
-        .stride = other->stride / 4,
-        .offset = other->offset / 4,
+        .other = op_view(g, other_id),
         .chunks = chunks_for(latent),
     };
 }
@@ -62,11 +59,11 @@ enum { BEGIN_RECIPE, BEGIN_CURSOR };
 
 static void dispatch_begin(const graph *g, const node *self, op_dispatch *d)
 {
-    const SamplingArgs args = args_for(g, self->out, self->out);
+    const sampling_args args = args_for(g, self->out, self->out);
     d->shader = SHADER_begin;
-    op_bind(g, d, self->in[BEGIN_RECIPE], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->in[BEGIN_CURSOR], ACCESS_WRITE, NO_TENSOR);
-    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, self->in[BEGIN_RECIPE], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[BEGIN_CURSOR], ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
     set_quad_groups(g, d, self->out);
 }
@@ -88,14 +85,14 @@ enum { INPUT_RECIPE, INPUT_CURSOR, INPUT_LATENT, INPUT_TIME, INPUT_SEGMENT, INPU
 static void dispatch_step_input(const graph *g, const node *self, op_dispatch *d)
 {
     const tensor_id latent = self->in[INPUT_LATENT];
-    const SamplingArgs args = args_for(g, latent, self->out);
-    d->shader = g->storage == DTYPE_F16 ? SHADER_step_input_f16 : SHADER_step_input_f32;
-    op_bind(g, d, self->in[INPUT_RECIPE], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->in[INPUT_CURSOR], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, latent, ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->in[INPUT_TIME], ACCESS_WRITE, NO_TENSOR);
-    op_bind(g, d, self->in[INPUT_SEGMENT], ACCESS_WRITE, NO_TENSOR);
-    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
+    const sampling_args args = args_for(g, latent, self->out);
+    d->shader = storage_shader(g, SHADER_step_input_f32, SHADER_step_input_f16);
+    op_bind(d, self->in[INPUT_RECIPE], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[INPUT_CURSOR], ACCESS_READ, NO_TENSOR);
+    op_bind(d, latent, ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[INPUT_TIME], ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, self->in[INPUT_SEGMENT], ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
     set_quad_groups(g, d, latent);
 }
@@ -124,39 +121,35 @@ enum { ROW_RECIPE, ROW_CURSOR, ROW_LATENT, ROW_MODEL, ROW_PARTIALS, ROW_COUNT };
 static void bind_row(const graph *g, const node *self, access latent, access partials,
                      tensor_id partials_id, op_dispatch *d)
 {
-    const SamplingArgs args = args_for(g, self->in[ROW_LATENT], self->in[ROW_MODEL]);
-    op_bind(g, d, self->in[ROW_RECIPE], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->in[ROW_CURSOR], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->in[ROW_LATENT], latent, NO_TENSOR);
-    op_bind(g, d, self->in[ROW_MODEL], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, partials_id, partials, NO_TENSOR);
+    const sampling_args args = args_for(g, self->in[ROW_LATENT], self->in[ROW_MODEL]);
+    op_bind(d, self->in[ROW_RECIPE], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[ROW_CURSOR], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[ROW_LATENT], latent, NO_TENSOR);
+    op_bind(d, self->in[ROW_MODEL], ACCESS_READ, NO_TENSOR);
+    op_bind(d, partials_id, partials, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
-}
-
-static bool model_is_f16(const graph *g, const node *self)
-{
-    return graph_tensor(g, self->in[ROW_MODEL])->type == DTYPE_F16;
 }
 
 static void dispatch_reduce(const graph *g, const node *self, op_dispatch *d)
 {
     const tensor *partials = graph_tensor(g, self->out);
-    d->shader = model_is_f16(g, self) ? SHADER_sampler_reduce_f16 : SHADER_sampler_reduce_f32;
+    d->shader = storage_shader(g, SHADER_sampler_reduce_f32, SHADER_sampler_reduce_f16);
     bind_row(g, self, ACCESS_READ, ACCESS_WRITE, self->out, d);
     op_groups(d, partials->c, partials->n, 1);
 }
 
 static void dispatch_row(const graph *g, const node *self, op_dispatch *d)
 {
-    d->shader = model_is_f16(g, self) ? SHADER_sampler_row_f16 : SHADER_sampler_row_f32;
+    d->shader = storage_shader(g, SHADER_sampler_row_f32, SHADER_sampler_row_f16);
     bind_row(g, self, ACCESS_READ_WRITE, ACCESS_READ, self->in[ROW_PARTIALS], d);
     set_quad_groups(g, d, self->out);
 }
 
 static void dispatch_cursor_next(const graph *g, const node *self, op_dispatch *d)
 {
+    (void)g;
     d->shader = SHADER_cursor_next;
-    op_bind(g, d, self->out, ACCESS_READ_WRITE, NO_TENSOR);
+    op_bind(d, self->out, ACCESS_READ_WRITE, NO_TENSOR);
     op_groups(d, 1, 1, 1);
 }
 
@@ -176,8 +169,7 @@ void op_sampler_row(graph *g, const char *name, tensor_id recipe, tensor_id curs
         graph_fail(g, qs_error(QS_ERROR_MEMORY, "%s: no host memory", name));
         return;
     }
-    const tensor_id partials =
-        graph_activation(g, reduce, DTYPE_F32, x.n, 1, 1, chunks_for(&x));
+    const tensor_id partials = graph_activation(g, reduce, DTYPE_F32, x.n, 1, 1, chunks_for(&x));
     const tensor_id in[ROW_COUNT] = {
         [ROW_RECIPE] = recipe,      [ROW_CURSOR] = cursor,     [ROW_LATENT] = latent,
         [ROW_MODEL] = model_output, [ROW_PARTIALS] = partials,
@@ -191,17 +183,15 @@ void op_sampler_row(graph *g, const char *name, tensor_id recipe, tensor_id curs
 
 enum { DECODE_LATENT, DECODE_REPORT, DECODE_COUNT };
 
-static void set_decode_push(const graph *g, const node *self, tensor_id report, op_dispatch *d)
+static void set_decode_push(const graph *g, const node *self, op_dispatch *d)
 {
     const tensor *latent = graph_tensor(g, self->in[DECODE_LATENT]);
-    const uint32_t reports = graph_tensor(g, report)->n;
     const bool *premultiplied = self->params;
-    const DecodeArgs args = {
+    const decode_args args = {
         .pixels = image_pixels(latent),
         .channels = latent->c,
+        .pictures = latent->n,
         .premultiplied = *premultiplied && latent->c == 4,
-        .report_stride = reports > 1 ? 4 : 0,
-        .reports = reports,
     };
     op_set_push(d, &args, sizeof args);
 }
@@ -209,8 +199,8 @@ static void set_decode_push(const graph *g, const node *self, tensor_id report, 
 static void dispatch_decode_clear(const graph *g, const node *self, op_dispatch *d)
 {
     d->shader = SHADER_decode_clear;
-    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
-    set_decode_push(g, self, self->out, d);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
+    set_decode_push(g, self, d);
     op_groups(d, 1, 1, 1);
 }
 
@@ -218,10 +208,10 @@ static void dispatch_decode(const graph *g, const node *self, op_dispatch *d)
 {
     const tensor *latent = graph_tensor(g, self->in[DECODE_LATENT]);
     d->shader = SHADER_decode;
-    op_bind(g, d, self->in[DECODE_LATENT], ACCESS_READ, NO_TENSOR);
-    op_bind(g, d, self->out, ACCESS_WRITE, NO_TENSOR);
-    op_bind(g, d, self->in[DECODE_REPORT], ACCESS_READ_WRITE, NO_TENSOR);
-    set_decode_push(g, self, self->in[DECODE_REPORT], d);
+    op_bind(d, self->in[DECODE_LATENT], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, self->in[DECODE_REPORT], ACCESS_READ_WRITE, NO_TENSOR);
+    set_decode_push(g, self, d);
     op_groups(d, groups_for(image_pixels(latent)), latent->n, 1);
 }
 
@@ -238,8 +228,8 @@ static bool check_decode(graph *g, const char *name, tensor_id latent_id, tensor
                                name, latent->c));
         return false;
     }
-    if (graph_tensor(g, frame_id)->bytes >= frame_bytes && report->c == 4 &&
-        (report->n == 1 || report->n == latent->n))
+    if (graph_tensor(g, frame_id)->bytes >= frame_bytes && report->n == latent->n &&
+        report->c == REPORT_WORDS)
         return true;
     graph_fail(g, qs_error(QS_ERROR_OTHER, "%s: the frame or the report is too small", name));
     return false;
@@ -258,6 +248,6 @@ void op_decode(graph *g, const char *name, tensor_id latent, tensor_id frame, te
     const tensor_id in[DECODE_COUNT] = { [DECODE_LATENT] = latent, [DECODE_REPORT] = report };
     graph_node(g, &decode_clear_op, clear, in, DECODE_COUNT, report, &premultiplied,
                sizeof premultiplied, 0);
-    graph_node(g, &decode_op, name, in, DECODE_COUNT, frame, &premultiplied,
-               sizeof premultiplied, 0);
+    graph_node(g, &decode_op, name, in, DECODE_COUNT, frame, &premultiplied, sizeof premultiplied,
+               0);
 }

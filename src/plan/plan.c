@@ -2,14 +2,12 @@
 
 #include <stdlib.h>
 
-enum { SLICE_ALIGNMENT = 256 }; /* the largest minStorageBufferOffsetAlignment that Vulkan allows */
-
 /* ---- liveness ------------------------------------------------------------------------------ */
 
 typedef struct lifetime {
     tensor_id root;
     uint32_t first, last; /* nodes */
-    uint64_t bytes;       /* rounded up to SLICE_ALIGNMENT */
+    uint64_t bytes;       /* rounded up to GPU_ALIGNMENT */
 } lifetime;
 
 static void extend(lifetime *life, uint32_t node)
@@ -24,11 +22,8 @@ static void extend(lifetime *life, uint32_t node)
 static uint32_t find_lifetimes(const plan *p, lifetime *lives)
 {
     const graph *g = p->graph;
-    for (tensor_id id = 0; id < g->tensor_count; ++id) {
-        const uint64_t bytes = g->tensors[id].bytes;
-        lives[id] = (lifetime){ id, UINT32_MAX, 0,
-                                (bytes + SLICE_ALIGNMENT - 1) / SLICE_ALIGNMENT * SLICE_ALIGNMENT };
-    }
+    for (tensor_id id = 0; id < g->tensor_count; ++id)
+        lives[id] = (lifetime){ id, UINT32_MAX, 0, gpu_align(g->tensors[id].bytes) };
     for (uint32_t n = 0; n < g->node_count; ++n) {
         const op_dispatch *d = &p->dispatches[n];
         for (uint32_t b = 0; b < d->binding_count; ++b)

@@ -5,7 +5,7 @@
 #include <math.h>
 
 /* What the steps from t have in common: the network's inputs, xhat, and its noise. */
-static void predict_from_v(const scheduler_config *scheduler, double t, SamplerRow *row)
+static void predict_from_v(const scheduler_config *scheduler, double t, sampler_row *row)
 {
     double alpha, sigma;
     schedule_alpha_sigma(scheduler, t, &alpha, &sigma);
@@ -18,7 +18,7 @@ static void predict_from_v(const scheduler_config *scheduler, double t, SamplerR
     row->noise_x0 = (float)(-alpha / sigma);
 }
 
-void row_hop(const scheduler_config *scheduler, double t, double s, bool adjusted, SamplerRow *row)
+void row_hop(const scheduler_config *scheduler, double t, double s, bool adjusted, sampler_row *row)
 {
     double alpha_t, sigma_t, alpha_s, sigma_s;
     schedule_alpha_sigma(scheduler, t, &alpha_t, &sigma_t);
@@ -26,7 +26,7 @@ void row_hop(const scheduler_config *scheduler, double t, double s, bool adjuste
     const double ratio = sigma_s / sigma_t;
     const double gain = alpha_s - alpha_t * ratio; /* of xhat in the next sample */
 
-    *row = (SamplerRow){ 0 };
+    *row = (sampler_row){ 0 };
     predict_from_v(scheduler, t, row);
     row->next_x0 = (float)gain;
     row->next_sample = (float)ratio;
@@ -37,22 +37,21 @@ void row_hop(const scheduler_config *scheduler, double t, double s, bool adjuste
     }
 }
 
-void row_finish(const scheduler_config *scheduler, double t, SamplerRow *row)
+void row_finish(const scheduler_config *scheduler, double t, sampler_row *row)
 {
-    *row = (SamplerRow){ 0 };
+    *row = (sampler_row){ 0 };
     predict_from_v(scheduler, t, row);
     row->clip = 1;
     row->next_x0 = 1;
 }
 
 void row_consistency(const scheduler_config *scheduler, double sigma, double sigma_next,
-                     SamplerRow *row)
+                     sampler_row *row)
 {
     const double data = scheduler->sigma_data, above = sigma - scheduler->sigma_min;
     const double norm = sqrt(sigma * sigma + data * data);
-    const double renoise =
-        sigma_next * sigma_next - scheduler->sigma_min * scheduler->sigma_min;
-    *row = (SamplerRow){
+    const double renoise = sigma_next * sigma_next - scheduler->sigma_min * scheduler->sigma_min;
+    *row = (sampler_row){
         .input_scale = (float)(1 / norm),
         .timestep = (float)(250 * log(sigma + 1e-44)), /* as diffusers' sigma_to_t */
         .clip = scheduler->clip_denoised ? 1 : 0,
@@ -65,12 +64,12 @@ void row_consistency(const scheduler_config *scheduler, double sigma, double sig
 
 /* t = 1, (N-1)/N .. 1/N; step by step to s = t - 1/N, the start of the segment (algorithm 2). */
 static void diffusion_rows(const scheduler_config *scheduler, bool segments, bool adjusted,
-                           Recipe *recipe)
+                           sampler_recipe *recipe)
 {
     const uint32_t steps = recipe->steps;
     recipe->initial_scale = 1;
     for (uint32_t step = 0; step < steps; ++step) {
-        SamplerRow *row = &recipe->rows[step];
+        sampler_row *row = &recipe->rows[step];
         const double t = (double)(steps - step) / steps;
         const double s = (double)(steps - step - 1) / steps;
         if (step + 1 < steps)
@@ -94,18 +93,15 @@ static uint32_t consistency_index(uint32_t points, uint32_t steps, uint32_t step
 {
     if (steps == 2 && step == 1) {
         switch (points) {
-        case 40:
-            return 22;
-        case 151:
-            return 67;
-        case 201:
-            return 106;
+        case 40: return 22;
+        case 151: return 67;
+        case 201: return 106;
         }
     }
     return points / steps * step;
 }
 
-static void consistency_rows(const scheduler_config *scheduler, Recipe *recipe)
+static void consistency_rows(const scheduler_config *scheduler, sampler_recipe *recipe)
 {
     const uint32_t steps = recipe->steps, points = scheduler->num_train_timesteps;
     recipe->initial_scale = (float)scheduler->sigma_max;
@@ -133,13 +129,12 @@ static void warn_untrained(const scheduler_config *scheduler, uint32_t steps)
 }
 
 qs_status sampler_rows(const scheduler_config *scheduler, bool has_segments, qs_sampler sampler,
-                       uint32_t steps, Recipe *recipe)
+                       uint32_t steps, sampler_recipe *recipe)
 {
     qs_status status = QS_OK;
     if (steps < 1 || steps > RECIPE_STEPS_MAX)
-        return qs_error(QS_ERROR_USAGE, "%u steps: 1 to %d are possible", steps,
-                        RECIPE_STEPS_MAX);
-    TRY(sampler_check(scheduler, has_segments, sampler));
+        return qs_error(QS_ERROR_USAGE, "%u steps: 1 to %d are possible", steps, RECIPE_STEPS_MAX);
+    TRY(sampler_check(scheduler, sampler));
     const qs_sampler resolved = sampler_resolve(scheduler, sampler);
     if (resolved == QS_SAMPLER_CONSISTENCY && steps > scheduler->num_train_timesteps)
         return qs_error(QS_ERROR_USAGE,

@@ -10,14 +10,14 @@ double schedule_karras_sigma(const scheduler_config *scheduler, uint32_t index);
 /* xhat = alpha_t z - sigma_t v, then DDIM_{t->s} (arXiv 2403.06807 eq. 4), with v the network's
  * output. adjusted: the step of algorithm 3, aDDIM. segment is not set. */
 void row_hop(const scheduler_config *scheduler, double t, double s, bool adjusted,
-             SamplerRow *row);
+             sampler_row *row);
 
 /* The last step: next = xhat, always in [-1, 1]. */
-void row_finish(const scheduler_config *scheduler, double t, SamplerRow *row);
+void row_finish(const scheduler_config *scheduler, double t, sampler_row *row);
 
 /* arXiv 2303.01469 algorithm 1 in EDM coordinates: denoise at sigma, then noise again up to
  * sigma_next. */
 void row_consistency(const scheduler_config *scheduler, double sigma, double sigma_next,
-                     SamplerRow *row);
+                     sampler_row *row);
 
 #endif

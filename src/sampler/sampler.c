@@ -3,8 +3,10 @@
 #include <string.h>
 
 static const char *const sampler_names[] = {
-    [QS_SAMPLER_DEFAULT] = "default", [QS_SAMPLER_MULTISTEP] = "multistep",
-    [QS_SAMPLER_DDIM] = "ddim",       [QS_SAMPLER_ADDIM] = "addim",
+    [QS_SAMPLER_DEFAULT] = "default",
+    [QS_SAMPLER_MULTISTEP] = "multistep",
+    [QS_SAMPLER_DDIM] = "ddim",
+    [QS_SAMPLER_ADDIM] = "addim",
     [QS_SAMPLER_CONSISTENCY] = "consistency",
 };
 
@@ -38,11 +40,8 @@ qs_sampler sampler_resolve(const scheduler_config *scheduler, qs_sampler sampler
                                                      : QS_SAMPLER_MULTISTEP;
 }
 
-/* Without a segment embedding "multistep" is the paper's own setting, one network per number of
- * steps, so has_segments forbids nothing; sampler_rows() warns about untrained numbers. */
-qs_status sampler_check(const scheduler_config *scheduler, bool has_segments, qs_sampler sampler)
+qs_status sampler_check(const scheduler_config *scheduler, qs_sampler sampler)
 {
-    (void)has_segments;
     if ((size_t)sampler >= SAMPLER_COUNT)
         return qs_error(QS_ERROR_USAGE, "sampler %d is unknown", (int)sampler);
     const bool wanted = sampler_resolve(scheduler, sampler) == QS_SAMPLER_CONSISTENCY;

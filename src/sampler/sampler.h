@@ -6,16 +6,20 @@
 #include "sampler/state.h"
 
 /* QS_ERROR_USAGE if this scheduler's model cannot run this sampler. QS_SAMPLER_DEFAULT is fine. */
-qs_status sampler_check(const scheduler_config *scheduler, bool has_segments, qs_sampler sampler);
-qs_sampler sampler_resolve(const scheduler_config *scheduler, qs_sampler sampler); /* never DEFAULT */
+qs_status sampler_check(const scheduler_config *scheduler, qs_sampler sampler);
+qs_sampler sampler_resolve(const scheduler_config *scheduler,
+                           qs_sampler sampler); /* never DEFAULT */
 
-/* Fills recipe->steps, initial_scale and rows[0 .. steps-1]; nothing else. */
+/* Fills recipe->steps, initial_scale and rows[0 .. steps-1]; nothing else. has_segments: the
+ * network has a segment embedding. Without one "multistep" is the paper's own setting, one network
+ * per number of steps: other numbers are drawn, with a warning. */
 qs_status sampler_rows(const scheduler_config *scheduler, bool has_segments, qs_sampler sampler,
-                       uint32_t steps, Recipe *recipe);
+                       uint32_t steps, sampler_recipe *recipe);
 
 /* log-SNR, alpha and sigma of the interpolated cosine schedule at t in [0, 1] (method: Heek et
  * al. 2024, A.1), exposed for tests. */
 double schedule_logsnr(const scheduler_config *scheduler, double t);
-void schedule_alpha_sigma(const scheduler_config *scheduler, double t, double *alpha, double *sigma);
+void schedule_alpha_sigma(const scheduler_config *scheduler, double t, double *alpha,
+                          double *sigma);
 
 #endif

@@ -2,13 +2,13 @@
  * so that what a submission costs is shared; the medians are over submissions. */
 #include "selftest/lower.h"
 
+#include "core/clock.h"
 #include "core/half.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 typedef enum bench_kind { CONV3, CONV1, NORM_SILU, ATTENTION } bench_kind;
 
@@ -166,13 +166,6 @@ static double bytes_moved(const graph *g)
 
 /* ---- time ---------------------------------------------------------------------------------- */
 
-static double now_ms(void)
-{
-    struct timespec t;
-    timespec_get(&t, TIME_UTC);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
 static qs_status record(bench *b, uint32_t times)
 {
     qs_status status = QS_OK;
@@ -192,10 +185,10 @@ static qs_status measure(const bench *b, double *ms)
 {
     qs_status status = QS_OK;
     uint64_t ticket = 0;
-    const double start = now_ms();
+    const double start = clock_ms();
     TRY(gpu_submit(b->device, b->commands, &ticket));
     TRY(gpu_wait(b->device, ticket, UINT32_MAX));
-    *ms = now_ms() - start;
+    *ms = clock_ms() - start;
     if (gpu_device_limits(b->device)->timestamps) {
         double ns[2];
         TRY(gpu_commands_timestamps(b->device, b->commands, ns));

@@ -133,18 +133,16 @@ static void case_linear(selftest *suite, dtype storage, uint32_t seed)
     const uint32_t w = few ? 1 : dice_size(&d, 5), ci = dice_size(&d, 260), co = dice_size(&d, 132);
     const uint32_t count = dice_below(&d, 3) == 0 ? 3 : 1;
     const bool bias = dice_below(&d, 3) != 0, residual = dice_below(&d, 3) == 0;
-    const bool silu = dice_below(&d, 4) == 0, silu_input = dice_below(&d, 3) == 0;
+    const bool silu = dice_below(&d, 4) == 0;
     test t;
-    if (!test_begin(&t, suite, storage, "linear %s [%u, %u, %u, %u] -> %u x %u%s%s%s%s seed %u",
-                    test_storage_name(storage), n, h, w, ci, count, co,
-                    silu_input ? " silu-input" : "", bias ? " bias" : "",
+    if (!test_begin(&t, suite, storage, "linear %s [%u, %u, %u, %u] -> %u x %u%s%s%s seed %u",
+                    test_storage_name(storage), n, h, w, ci, count, co, bias ? " bias" : "",
                     residual ? " residual" : "", silu ? " silu" : "", seed))
         return;
     linear_params params = {
         .count = count,
         .residual = NO_TENSOR,
         .out_channels = co,
-        .silu_input = silu_input,
         .activation = silu ? ACTIVATION_SILU : ACTIVATION_NONE,
     };
     for (uint32_t i = 0; i < count; ++i) {
@@ -153,7 +151,7 @@ static void case_linear(selftest *suite, dtype storage, uint32_t seed)
     }
     params.x = test_activation(&t, "x", n, h, w, ci);
     test_fill_normal(&t, params.x, 0, 1);
-    convolution conv = { .kernel = 1, .stride = 1, .silu = silu, .silu_input = silu_input };
+    convolution conv = { .kernel = 1, .stride = 1, .silu = silu };
     conv.weight = stacked(&t, weights, count, (size_t)co * ci, 0, 1 / sqrt(ci));
     conv.bias = bias ? stacked(&t, biases, count, co, 0, 1) : NULL;
     if (residual) {

@@ -33,16 +33,17 @@ static size_t shape_count(shape s)
 /* The states of the sampler, and what is in them. */
 typedef struct states {
     tensor_id recipe, cursor, latent;
-    Recipe *content;
+    sampler_recipe *content;
 } states;
 
 static states make_states(test *t, shape s)
 {
     states made = {
-        .recipe = test_state(t, "recipe", DTYPE_U32, 1, 1, 1, sizeof(Recipe) / sizeof(uint32_t)),
+        .recipe =
+            test_state(t, "recipe", DTYPE_U32, 1, 1, 1, sizeof(sampler_recipe) / sizeof(uint32_t)),
         .cursor = test_state(t, "cursor", DTYPE_U32, 1, 1, 1, 1),
         .latent = test_state(t, "latent", DTYPE_F32, s.n, s.h, s.w, s.c),
-        .content = test_alloc(t, 1, sizeof(Recipe)),
+        .content = test_alloc(t, 1, sizeof(sampler_recipe)),
     };
     memset(made.content, 0xff, sizeof *made.content); /* NaN in the rows that no step may read */
     made.content->steps = 1;
@@ -53,7 +54,7 @@ static states make_states(test *t, shape s)
     return made;
 }
 
-static uint64_t seed_of(const Recipe *recipe, uint32_t picture)
+static uint64_t seed_of(const sampler_recipe *recipe, uint32_t picture)
 {
     return (uint64_t)recipe->seed_high[picture] << 32 | recipe->seed_low[picture];
 }
@@ -72,41 +73,59 @@ static void expect_cursor(test *t, const states *s, uint32_t cursor)
 
 /* Rows of the samplers, and one with everything in it. */
 enum { ROW_KINDS = 6 };
-static const char *const row_names[ROW_KINDS] = { "multistep", "clipped", "addim", "last",
-                                                  "consistency", "everything" };
+static const char *const row_names[ROW_KINDS] = { "multistep", "clipped",     "addim",
+                                                  "last",      "consistency", "everything" };
 
-static SamplerRow draw_row(dice *d, uint32_t kind)
+static sampler_row draw_row(dice *d, uint32_t kind)
 {
     scheduler_config multistep = {
-        .class = SCHEDULER_MULTISTEP, .image_size = 32, .noise_size_low = 32,
-        .noise_size_high = 32, .logsnr_min = -15, .logsnr_max = 15, .timestep_scale = 1000,
+        .class = SCHEDULER_MULTISTEP,
+        .image_size = 32,
+        .noise_size_low = 32,
+        .noise_size_high = 32,
+        .logsnr_min = -15,
+        .logsnr_max = 15,
+        .timestep_scale = 1000,
         .clip_sample = kind == 1,
     };
     const scheduler_config consistency = {
-        .class = SCHEDULER_CONSISTENCY, .sigma_min = 0.002, .sigma_max = 80, .sigma_data = 0.5,
-        .rho = 7, .s_noise = 1, .num_train_timesteps = 40, .clip_denoised = true,
+        .class = SCHEDULER_CONSISTENCY,
+        .sigma_min = 0.002,
+        .sigma_max = 80,
+        .sigma_data = 0.5,
+        .rho = 7,
+        .s_noise = 1,
+        .num_train_timesteps = 40,
+        .clip_denoised = true,
     };
     const uint32_t steps = 1 + dice_below(d, 20), i = 1 + dice_below(d, steps);
     const double top = (double)i / steps, bottom = (i - 1.0) / steps;
-    SamplerRow row;
+    sampler_row row;
     switch (kind) {
-    case 3:
-        row_finish(&multistep, top, &row);
-        break;
+    case 3: row_finish(&multistep, top, &row); break;
     case 4:
         row_consistency(&consistency, 80 * dice_uniform(d) + 0.002, 3 * dice_uniform(d) + 0.002,
                         &row);
         break;
     case 5:
-        row = (SamplerRow){
-            .input_scale = .9f, .timestep = 17, .segment = 5, .clip = .8f, .x0_sample = .5f,
-            .x0_model = -.7f, .noise_sample = 1.2f, .noise_x0 = -.4f, .next_x0 = .3f,
-            .next_sample = .2f, .next_model = .15f, .next_noise = .9f, .sigma = .6f,
+        row = (sampler_row){
+            .input_scale = .9f,
+            .timestep = 17,
+            .segment = 5,
+            .clip = .8f,
+            .x0_sample = .5f,
+            .x0_model = -.7f,
+            .noise_sample = 1.2f,
+            .noise_x0 = -.4f,
+            .next_x0 = .3f,
+            .next_sample = .2f,
+            .next_model = .15f,
+            .next_noise = .9f,
+            .sigma = .6f,
             .variance = .2f,
         };
         break;
-    default:
-        row_hop(&multistep, top, bottom, kind == 2, &row);
+    default: row_hop(&multistep, top, bottom, kind == 2, &row);
     }
     row.draw = 1 + dice_below(d, RECIPE_STEPS_MAX);
     return row;
@@ -114,7 +133,7 @@ static SamplerRow draw_row(dice *d, uint32_t kind)
 
 /* ---- begin ---------------------------------------------------------------------------------- */
 
-static void reference_noise(reference *latent, const Recipe *recipe, uint32_t draw)
+static void reference_noise(reference *latent, const sampler_recipe *recipe, uint32_t draw)
 {
     const size_t count = (size_t)latent->h * latent->w * latent->c;
     float normals[1000];
@@ -169,13 +188,13 @@ static void case_step_input(selftest *suite, dtype storage, uint32_t seed)
     const tensor_id time = test_state(&t, "time", DTYPE_F32, s.n, 1, 1, 1);
     const tensor_id segment = test_state(&t, "segment", DTYPE_F32, s.n, 1, 1, 1);
     const uint32_t cursor = dice_below(&d, RECIPE_STEPS_MAX);
-    const SamplerRow row = draw_row(&d, dice_below(&d, ROW_KINDS));
+    const sampler_row row = draw_row(&d, dice_below(&d, ROW_KINDS));
     state.content->rows[cursor] = row;
     fill_recipe(&t, &state);
     test_fill_u32(&t, state.cursor, &cursor);
     test_fill_normal(&t, state.latent, 0, 2);
-    const tensor_id sample = op_step_input(&t.graph, "sample", state.recipe, state.cursor,
-                                           state.latent, time, segment);
+    const tensor_id sample =
+        op_step_input(&t.graph, "sample", state.recipe, state.cursor, state.latent, time, segment);
     test_slice_output(&t, sample);
     const reference *x = test_reference(&t, state.latent);
     reference expected = reference_like(&t, sample);
@@ -195,7 +214,7 @@ typedef struct prediction {
     double x0, x0_size, e, e_size; /* sizes: sums of absolute values */
 } prediction;
 
-static prediction predict(const SamplerRow *row, double x, double m)
+static prediction predict(const sampler_row *row, double x, double m)
 {
     prediction p = {
         .x0 = row->x0_sample * x + row->x0_model * m,
@@ -208,7 +227,7 @@ static prediction predict(const SamplerRow *row, double x, double m)
     return p;
 }
 
-static double adjustment(const SamplerRow *row, const double *x, const double *m, size_t count)
+static double adjustment(const sampler_row *row, const double *x, const double *m, size_t count)
 {
     double squares = 0;
     for (size_t i = 0; i < count; ++i) {
@@ -222,15 +241,15 @@ static double adjustment(const SamplerRow *row, const double *x, const double *m
 }
 
 /* lib/recipe.h's formulas, for one picture; next: noise, replaced by the next sample. */
-static void reference_row(const SamplerRow *row, const double *x, const double *m, size_t count,
+static void reference_row(const sampler_row *row, const double *x, const double *m, size_t count,
                           double *next, double *size)
 {
     const double g = adjustment(row, x, m, count);
     for (size_t i = 0; i < count; ++i) {
         const prediction p = predict(row, x[i], m[i]);
         const double noise = row->next_noise * next[i];
-        next[i] = row->next_x0 * p.x0 + row->next_sample * x[i] + row->next_model * m[i] +
-                  g * p.e + noise;
+        next[i] = row->next_x0 * p.x0 + row->next_sample * x[i] + row->next_model * m[i] + g * p.e +
+                  noise;
         size[i] = fabs(row->next_x0) * p.x0_size + fabs(row->next_sample * x[i]) +
                   fabs(row->next_model * m[i]) + (g + row->sigma) * p.e_size + fabs(noise);
     }
@@ -240,7 +259,7 @@ static void reference_row(const SamplerRow *row, const double *x, const double *
  * output, which the reference reads already rounded. */
 static const test_limits row_limits = { .nmse = 1e-12, .absolute = 1e-7, .factor = 32 };
 
-static void expect_row(test *t, const states *state, const SamplerRow *row, tensor_id model)
+static void expect_row(test *t, const states *state, const sampler_row *row, tensor_id model)
 {
     const reference *x = test_reference(t, state->latent), *m = test_reference(t, model);
     reference expected = reference_like(t, state->latent);
@@ -263,7 +282,7 @@ static void case_sampler_row(selftest *suite, dtype storage, uint32_t kind, shap
     const states state = make_states(&t, s);
     const tensor_id model = test_activation(&t, "model", s.n, s.h, s.w, s.c);
     const uint32_t cursor = dice_below(&d, RECIPE_STEPS_MAX);
-    const SamplerRow row = draw_row(&d, kind);
+    const sampler_row row = draw_row(&d, kind);
     state.content->rows[cursor] = row;
     fill_recipe(&t, &state);
     test_fill_u32(&t, state.cursor, &cursor);
@@ -335,7 +354,7 @@ static void case_sampler_chain(selftest *suite, uint32_t kind, uint32_t seed)
     const size_t count = shape_count(s) / s.n;
     reference_noise(&x, state.content, 0);
     for (uint32_t step = 0; step < STEPS; ++step) {
-        const SamplerRow *row = &state.content->rows[step];
+        const sampler_row *row = &state.content->rows[step];
         for (size_t i = 0; i < shape_count(s); ++i)
             m.value[i] = row->input_scale * x.value[i];
         reference_noise(&next, state.content, row->draw);
@@ -369,16 +388,14 @@ static double draw_value(dice *d, decode_content content)
     if (content == CONTENT_ALL_BAD || (content == CONTENT_BAD && dice_below(d, 20) == 0))
         return (double[]){ NAN, INFINITY, -INFINITY }[dice_below(d, 3)];
     switch (dice_below(d, 8)) {
-    case 0:
-        return dice_below(d, 2) ? 1 : -1;
-    case 1:
-        return (dice_below(d, 255) + 0.5) / 255 * 2 - 1;
-    default:
-        return 2.4 * dice_uniform(d) - 1.2;
+    case 0: return dice_below(d, 2) ? 1 : -1;
+    case 1: return (dice_below(d, 255) + 0.5) / 255 * 2 - 1;
+    default: return 2.4 * dice_uniform(d) - 1.2;
     }
 }
 
-/* In float like the shader, each operation rounded once (a product of floats is exact in double). */
+/* In float like the shader, each operation rounded once (a product of floats is exact in double).
+ */
 static uint8_t to_byte(float v)
 {
     const float scaled = (float)((double)v * 255.0);
@@ -452,19 +469,19 @@ static void expect_report(test *t, tensor_id latent, tensor_id report)
     reference expected = reference_like(t, report);
     const size_t count = reference_count(x) / x->n;
     for (uint32_t r = 0; r < expected.n; ++r)
-        expected.value[4 * r + 1] = UINT32_MAX;
+        expected.value[REPORT_WORDS * r + REPORT_MIN] = UINT32_MAX;
     for (size_t i = 0; i < reference_count(x); ++i) {
-        double *r = expected.value + (expected.n > 1 ? 4 * (i / count) : 0);
+        double *r = expected.value + REPORT_WORDS * (i / count);
         const float value = (float)x->value[i];
         const float first = (float)x->value[i / count * count + i % x->c];
         if (!isfinite(value)) {
-            r[0] += 1;
+            r[REPORT_BAD] += 1;
             continue;
         }
-        r[1] = fmin(r[1], ordered(value));
-        r[2] = fmax(r[2], ordered(value));
+        r[REPORT_MIN] = fmin(r[REPORT_MIN], ordered(value));
+        r[REPORT_MAX] = fmax(r[REPORT_MAX], ordered(value));
         if (isfinite(first))
-            r[3] = fmax(r[3], bits_from_float(fabsf(value - first)));
+            r[REPORT_DEVIATION] = fmax(r[REPORT_DEVIATION], bits_from_float(fabsf(value - first)));
     }
     test_expect(t, report, &expected, (test_limits){ .exact = true });
 }
@@ -476,15 +493,14 @@ static void case_decode(selftest *suite, decode_content content, bool premultipl
     shape s = draw_shape(&d);
     s.c = premultiplied ? 4 : channels[seed % 3];
     s.w += s.h == 1 && s.w == 1;
-    const bool each = dice_below(&d, 2); /* a report for each picture */
     test t;
-    if (!test_begin(&t, suite, DTYPE_F32, "decode %s%s [%u, %u, %u, %u] %s seed %u",
+    if (!test_begin(&t, suite, DTYPE_F32, "decode %s%s [%u, %u, %u, %u] seed %u",
                     content_names[content], premultiplied ? " premultiplied" : "", s.n, s.h, s.w,
-                    s.c, each ? "reports" : "report", seed))
+                    s.c, seed))
         return;
     const tensor_id latent = test_state(&t, "latent", DTYPE_F32, s.n, s.h, s.w, s.c);
     const tensor_id frame = test_state(&t, "frame", DTYPE_U32, s.n, s.h, s.w, 1);
-    const tensor_id report = test_state(&t, "report", DTYPE_U32, each ? s.n : 1, 1, 1, 4);
+    const tensor_id report = test_state(&t, "report", DTYPE_U32, s.n, 1, 1, REPORT_WORDS);
     double *values = test_alloc(&t, shape_count(s), sizeof *values);
     for (size_t i = 0; i < shape_count(s); ++i)
         values[i] = draw_value(&d, content);
@@ -527,7 +543,7 @@ void cases_sampling(selftest *suite)
         case_step_input(suite, DTYPE_F32, seed);
         case_step_input(suite, DTYPE_F16, seed);
     }
-    case_begin(suite, (shape){ 1, 512, 512, 4 }, 0);                /* a million elements */
+    case_begin(suite, (shape){ 1, 512, 512, 4 }, 0); /* a million elements */
     case_begin(suite, (shape){ RECIPE_BATCH_MAX, 5, 3, 3 }, 1);
     cases_of_rows(suite);
     for (uint32_t seed = 0; seed < 9; ++seed) {

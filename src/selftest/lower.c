@@ -1,18 +1,13 @@
 #include "selftest/lower.h"
 
-static uint64_t align_up(uint64_t value)
-{
-    return (value + GPU_ALIGNMENT - 1) / GPU_ALIGNMENT * GPU_ALIGNMENT;
-}
-
 uint64_t lower_place(const graph *g, uint64_t gap_bytes, uint64_t *offsets)
 {
-    uint64_t at = align_up(gap_bytes);
+    uint64_t at = gpu_align(gap_bytes);
     for (tensor_id id = 0; id < g->tensor_count; ++id) {
         if (graph_tensor(g, id)->parent != NO_TENSOR)
             continue;
         offsets[id] = at;
-        at = align_up(at + graph_tensor(g, id)->bytes + gap_bytes);
+        at = gpu_align(at + graph_tensor(g, id)->bytes + gap_bytes);
     }
     return at;
 }

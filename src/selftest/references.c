@@ -42,10 +42,9 @@ void reference_convolution(reference *out, const reference *in, const convolutio
                 if (iy < 0 || ix < 0 || iy >= in->h || ix >= in->w)
                     continue;
                 for (uint32_t ci = 0; ci < in->c; ++ci) {
-                    double value = at(in, n, (uint32_t)iy, (uint32_t)ix, ci);
-                    value = conv->silu_input ? reference_silu_of(value) : value;
                     const double product =
-                        value * conv->weight[((c * (size_t)in->c + ci) * k + ky) * k + kx];
+                        at(in, n, (uint32_t)iy, (uint32_t)ix, ci) *
+                        conv->weight[((c * (size_t)in->c + ci) * k + ky) * k + kx];
                     sum += product;
                     magnitude += fabs(product);
                 }

@@ -12,7 +12,7 @@ typedef struct convolution {
     const double *bias;   /* [co] */
     const reference *embedding, *residual;
     uint32_t kernel, stride, pad_top, pad_left;
-    bool silu_input, silu;
+    bool silu;
 } convolution;
 void reference_convolution(reference *y, const reference *x, const convolution *c);
 

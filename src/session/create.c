@@ -24,7 +24,7 @@ static void init_graph(qs_session *s, verb *v)
 
 static tensor_id recipe_state(graph *g)
 {
-    return graph_state(g, "recipe", DTYPE_U32, 1, 1, 1, sizeof(Recipe) / sizeof(uint32_t));
+    return graph_state(g, "recipe", DTYPE_U32, 1, 1, 1, sizeof(sampler_recipe) / sizeof(uint32_t));
 }
 
 static tensor_id cursor_state(graph *g)
@@ -77,7 +77,7 @@ static void build_decode(qs_session *s, verb *v)
 static uint64_t take(uint64_t *used, uint64_t bytes)
 {
     const uint64_t offset = *used;
-    *used += (bytes + GPU_ALIGNMENT - 1) / GPU_ALIGNMENT * GPU_ALIGNMENT;
+    *used += gpu_align(bytes);
     return offset;
 }
 
@@ -89,7 +89,7 @@ static qs_status create_state(qs_session *s)
         gpu_slice *slice;
         uint64_t bytes;
     } parts[] = {
-        { &s->state.recipe, sizeof(Recipe) },
+        { &s->state.recipe, sizeof(sampler_recipe) },
         { &s->state.cursor, 4 },
         { &s->state.time, size.n * 4 },
         { &s->state.segment, size.n * 4 },
@@ -124,8 +124,8 @@ static qs_status create_slots(qs_session *s)
         gpu_buffer_create(s->device, GPU_READBACK, used, "frames", &s->frame_memory);
     if (status != QS_OK)
         return status;
-    return gpu_buffer_create(s->device, GPU_UPLOAD, RECIPE_SLOTS * sizeof(Recipe), "recipes",
-                             &s->recipe_memory);
+    return gpu_buffer_create(s->device, GPU_UPLOAD, RECIPE_SLOTS * sizeof(sampler_recipe),
+                             "recipes", &s->recipe_memory);
 }
 
 /* ---- planning and binding --------------------------------------------------------------- */
@@ -186,9 +186,9 @@ static qs_status record_begin(qs_session *s, uint32_t slot)
 {
     qs_status status = QS_OK;
     gpu_commands **commands = &s->begin_commands[slot];
-    const uint64_t offset = slot * sizeof(Recipe);
-    const gpu_slice recipe = { &s->recipe_memory, offset, sizeof(Recipe) };
-    const gpu_slice labels = { &s->recipe_memory, offset + offsetof(Recipe, labels),
+    const uint64_t offset = slot * sizeof(sampler_recipe);
+    const gpu_slice recipe = { &s->recipe_memory, offset, sizeof(sampler_recipe) };
+    const gpu_slice labels = { &s->recipe_memory, offset + offsetof(sampler_recipe, labels),
                                s->state.labels.size };
     TRY(gpu_commands_create(s->device, "begin", 0, commands));
     TRY(gpu_record_begin(*commands));
@@ -241,8 +241,7 @@ fail:
     return status;
 }
 
-/* ---- the whole
- * ----------------------------------------------------------------------------------- */
+/* ---- the whole -------------------------------------------------------------------------- */
 
 static qs_status plan_verbs(qs_session *s)
 {
@@ -391,11 +390,13 @@ qs_status qs_model_check_sampler(const qs_model *model, qs_sampler sampler)
 {
     if (!model)
         return qs_error(QS_ERROR_USAGE, "qs_model_check_sampler: model must not be NULL");
-    return sampler_check(&model->config.scheduler, model->config.unet.segment_embedding, sampler);
+    return sampler_check(&model->config.scheduler, sampler);
 }
 
 void qs_session_get_memory(const qs_session *s, qs_session_memory *memory)
 {
+    if (!s || !memory)
+        return;
     *memory = (qs_session_memory){ .weights_bytes = weight_store_bytes(s->weights),
                                    .arena_bytes = s->step.plan.arena_bytes,
                                    .activation_sum_bytes = s->step.plan.activation_sum_bytes,

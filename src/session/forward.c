@@ -26,6 +26,9 @@ static qs_status record_forward(qs_session *s)
     const gpu_slice on_host = { &s->forward_readback, 0, v->plan.arena_bytes };
     const gpu_slice inputs[] = { s->state.sample, s->state.time, s->state.segment,
                                  s->state.labels };
+    const gpu_slice recipe_labels = { &s->state_memory,
+                                      s->state.recipe.offset + offsetof(sampler_recipe, labels),
+                                      s->state.labels.size };
     TRY(gpu_commands_create(s->device, "forward", 0, &s->forward_commands));
     TRY(gpu_record_begin(s->forward_commands));
     uint64_t offset = 0;
@@ -38,6 +41,8 @@ static qs_status record_forward(qs_session *s)
     TRY(record_plan(s->device, &v->plan, v->slices, s->forward_commands, false));
     gpu_record_barrier(s->forward_commands);
     gpu_record_copy(s->forward_commands, &everything, &on_host);
+    /* a picture in progress goes on with its own labels; step_input writes the other inputs anew */
+    gpu_record_copy(s->forward_commands, &recipe_labels, &s->state.labels);
     TRY(gpu_record_end(s->forward_commands));
 fail:
     return status;
@@ -63,12 +68,12 @@ static qs_status prepare_forward(qs_session *s)
     TRY(record_forward(s));
     return QS_OK;
 fail:
+    gpu_commands_destroy(s->device, s->forward_commands);
+    s->forward_commands = NULL;
     verb_finish(&s->forward);
     gpu_buffer_destroy(s->device, &s->forward_arena);
     gpu_buffer_destroy(s->device, &s->forward_upload);
     gpu_buffer_destroy(s->device, &s->forward_readback);
-    gpu_commands_destroy(s->device, s->forward_commands);
-    s->forward_commands = NULL;
     return status;
 }
 
@@ -145,8 +150,7 @@ qs_status qs_session_activation(qs_session *s, uint32_t index, qs_activation *ac
     return QS_OK;
 }
 
-/* ---- times
- * ---------------------------------------------------------------------------------------- */
+/* ---- times ------------------------------------------------------------------------------ */
 
 static double bytes_moved(const graph *g, const node *n)
 {
@@ -167,10 +171,12 @@ qs_status qs_session_op_times(qs_session *s, qs_op_time *times, size_t *count)
         return qs_error(QS_ERROR_USAGE, "qs_session_op_times: session and count must not be NULL");
     if (!s->options.profile)
         return qs_error(QS_ERROR_USAGE, "times per op need a session with options.profile");
+    if (times && s->step_ticket == 0)
+        return qs_error(QS_ERROR_USAGE, "times per op come after the first step");
     const graph *g = &s->step.graph;
     const size_t room = times ? *count : 0;
     *count = g->node_count;
-    if (room == 0 || s->step_ticket == 0)
+    if (room == 0)
         return QS_OK;
     qs_status status = QS_OK;
     double *ns = calloc(g->node_count + 1, sizeof *ns);
@@ -189,14 +195,16 @@ fail:
     return status;
 }
 
-/* ---- quickstep/vulkan.h
- * ---------------------------------------------------------------------------- */
+/* ---- quickstep/vulkan.h ----------------------------------------------------------------- */
 
 void qs_session_get_frame_buffer(const qs_session *s, uint32_t slot, VkBuffer *buffer,
                                  VkDeviceSize *offset, VkDeviceSize *size)
 {
-    const gpu_slice *pixels = &s->frames[slot % FRAME_SLOTS].pixels;
-    *buffer = pixels->buffer->vk;
-    *offset = pixels->offset;
-    *size = pixels->size;
+    if (!buffer || !offset || !size)
+        return;
+    const bool known = s && slot < FRAME_SLOTS;
+    const gpu_slice pixels = known ? s->frames[slot].pixels : (gpu_slice){ 0 };
+    *buffer = known ? pixels.buffer->vk : VK_NULL_HANDLE;
+    *offset = pixels.offset;
+    *size = pixels.size;
 }

@@ -1,17 +1,10 @@
+#include "core/clock.h"
 #include "core/debug.h"
 #include "session/session.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 /* ---- submissions in flight ------------------------------------------------------------------- */
 
@@ -69,10 +62,10 @@ static qs_status check_recipe(const qs_session *s, const qs_recipe *r)
         if (r->labels[i] != -1 && (r->labels[i] < 0 || (uint32_t)r->labels[i] >= c->label_count))
             return qs_error(QS_ERROR_USAGE, "label %d: this model has %u labels", (int)r->labels[i],
                             c->label_count);
-    return sampler_check(&c->scheduler, c->unet.segment_embedding, r->sampler);
+    return sampler_check(&c->scheduler, r->sampler);
 }
 
-static qs_status fill_recipe(const qs_session *s, const qs_recipe *r, Recipe *recipe)
+static qs_status fill_recipe(const qs_session *s, const qs_recipe *r, sampler_recipe *recipe)
 {
     const model_config *c = &s->model->config;
     for (uint32_t i = 0; i < s->options.batch; ++i) {
@@ -105,20 +98,23 @@ qs_status qs_session_begin(qs_session *s, const qs_recipe *r)
     if (!s || !r)
         return qs_error(QS_ERROR_USAGE, "qs_session_begin: session and recipe must not be NULL");
     qs_status status = QS_OK;
+    const double begin_ms = clock_ms();
     TRY(check_recipe(s, r));
     const uint32_t slot = (uint32_t)(s->serial % RECIPE_SLOTS);
     TRY(gpu_wait(s->device, s->recipe_tickets[slot], UINT32_MAX));
-    Recipe *recipe = (Recipe *)s->recipe_memory.mapped + slot;
+    sampler_recipe *recipe = (sampler_recipe *)s->recipe_memory.mapped + slot;
     TRY(fill_recipe(s, r, recipe));
     ++s->serial;
+    s->begun = false; /* a failure below leaves no picture: the old one's state is overwritten */
     TRY(session_submit(s, s->begin_commands[slot], 0, &s->recipe_tickets[slot]));
     if (r->noise)
         TRY(write_noise(s, r->noise, recipe->initial_scale));
+    s->begun = true;
     s->steps = recipe->steps;
     s->steps_submitted = 0;
     s->decode_submitted = false;
     s->seed = r->seed;
-    s->begin_ms = now_ms();
+    s->begin_ms = begin_ms;
 fail:
     return status;
 }
@@ -161,8 +157,11 @@ static qs_status submit_next(qs_session *s, bool *submitted)
     *submitted = true;
     if (s->steps_submitted < s->steps) {
         const qs_status status =
-            session_submit(s, s->step_commands, s->steps_submitted++, &s->step_ticket);
-        return status == QS_OK && session_inspects() ? session_inspect_step(s) : status;
+            session_submit(s, s->step_commands, s->steps_submitted, &s->step_ticket);
+        if (status != QS_OK)
+            return status; /* not counted: the next advance submits this step again */
+        ++s->steps_submitted;
+        return session_inspects() ? session_inspect_step(s) : QS_OK;
     }
     if (!s->decode_submitted)
         return submit_decode(s);
@@ -172,14 +171,15 @@ static qs_status submit_next(qs_session *s, bool *submitted)
 
 static void describe_progress(const qs_session *s, bool submitted, qs_progress *progress)
 {
+    if (!s->begun) {
+        *progress = (qs_progress){ .phase = QS_IDLE };
+        return;
+    }
     uint32_t done = s->steps_submitted;
     if (s->flight_count > 0) /* the oldest may still belong to a dropped picture */
         done = s->flights[0].serial == s->serial ? s->flights[0].steps_before : 0;
-    const bool idle = s->serial == 0;
     const bool finished = s->decode_submitted && s->flight_count == 0;
-    *progress = (qs_progress){ .phase = idle       ? QS_IDLE
-                                        : finished ? QS_DONE
-                                                   : QS_RUNNING,
+    *progress = (qs_progress){ .phase = finished ? QS_DONE : QS_RUNNING,
                                .steps_done = done,
                                .steps = s->steps,
                                .submitted = submitted };
@@ -194,7 +194,7 @@ qs_status qs_session_advance(qs_session *s, qs_progress *progress)
     TRY(retire(s));
     /* timestamps are read between two steps, so a profiled step runs alone */
     const uint32_t most = s->options.profile ? 1 : IN_FLIGHT_MAX;
-    if (s->serial > 0 && s->flight_count < most)
+    if (s->begun && s->flight_count < most)
         TRY(submit_next(s, &submitted));
     if (progress)
         describe_progress(s, submitted, progress);
@@ -212,8 +212,7 @@ qs_status qs_session_wait(qs_session *s, uint32_t timeout_ms)
     return gpu_wait(s->device, s->flights[0].ticket, timeout_ms);
 }
 
-/* ---- frame
- * --------------------------------------------------------------------------------------- */
+/* ---- frame ------------------------------------------------------------------------------ */
 
 /* Two of 255 levels, in the latent's units: a picture that differs less from its first pixel
  * everywhere is one flat colour. */
@@ -265,7 +264,7 @@ static void finish_frame(qs_session *s, frame_slot *slot)
         f->min_value = fminf(f->min_value, report_float(report[REPORT_MIN]));
         f->max_value = fmaxf(f->max_value, report_float(report[REPORT_MAX]));
     }
-    f->latency_ms = now_ms() - slot->begin_ms;
+    f->latency_ms = clock_ms() - slot->begin_ms;
     f->check = check_frame(s, slot);
 }
 
@@ -285,8 +284,7 @@ qs_status qs_session_frame(qs_session *s, qs_frame *frame)
     return QS_OK;
 }
 
-/* ---- render: the whole picture, waiting
- * ------------------------------------------------------------ */
+/* ---- render: the whole picture, waiting ------------------------------------------------- */
 
 static qs_status run_to_end(qs_session *s, qs_progress_fn callback, void *user)
 {
@@ -297,9 +295,11 @@ static qs_status run_to_end(qs_session *s, qs_progress_fn callback, void *user)
         TRY(qs_session_advance(s, &progress));
         if (callback && progress.steps_done != reported) {
             reported = progress.steps_done;
-            if (!callback(user, reported, progress.steps))
+            if (!callback(user, reported, progress.steps)) {
+                s->begun = false;
                 return qs_error(QS_CANCELLED, "cancelled after %u of %u steps", reported,
                                 progress.steps);
+            }
         }
         if (!progress.submitted)
             TRY(qs_session_wait(s, UINT32_MAX));

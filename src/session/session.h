@@ -1,7 +1,8 @@
 /*
  * One model on one device at one batch size and precision. The files, in the order of a picture:
  * create.c (graphs, memory, recording: once), run.c (begin, advance, frame, render: every
- * picture), forward.c (the network alone, activations, times), inspect.c (QUICKSTEP_DEBUG).
+ * picture), forward.c (the network alone, activations, times), inspect.c (QUICKSTEP_DEBUG),
+ * layout.c (the API's floats and the device's).
  */
 #ifndef QS_SESSION_SESSION_H
 #define QS_SESSION_SESSION_H
@@ -58,6 +59,7 @@ struct qs_session {
     uint64_t recipe_tickets[RECIPE_SLOTS];
 
     /* the picture in progress */
+    bool begun; /* there is one, perhaps finished */
     uint64_t serial;
     uint32_t steps, steps_submitted;
     bool decode_submitted;
@@ -91,8 +93,7 @@ qs_status session_drain(qs_session *s); /* waits for everything in flight */
 
 /* inspect.c */
 bool session_inspects(void);
-qs_status
-session_inspect_step(qs_session *s); /* waits for the step, then looks at its activations */
+qs_status session_inspect_step(qs_session *s); /* of the last step, which it waits for */
 qs_status session_log_times(qs_session *s);
 
 /* layout.c: [n, c, h, w] floats of the API <-> [n, h, w, stride] of the device */

@@ -240,6 +240,14 @@ static void convert(qs_dtype dtype, const unsigned char *bytes, size_t count, fl
     }
 }
 
+/* A tensor of another file would read this one's bytes. */
+static bool is_of(const qs_safetensors *file, const qs_tensor *tensor)
+{
+    const uintptr_t map = (uintptr_t)file->map, data = (uintptr_t)tensor->data;
+    return data >= map + file->data_offset && data - map <= file->map_bytes &&
+           tensor->size_bytes <= file->map_bytes - (data - map);
+}
+
 /* pread in small pieces and not the mapping: no size check can be made at the same moment as a load
  * through the mapping, so only a read turns a file truncated under us into an error instead of
  * SIGBUS. Float32 goes straight to `values`; a piece of the rest stays in the cache. */
@@ -248,6 +256,9 @@ qs_status qs_safetensors_read_floats(const qs_safetensors *file, const qs_tensor
 {
     if (!file || !tensor || !values)
         return qs_error(QS_ERROR_USAGE, "qs_safetensors_read_floats: NULL argument");
+    if (!is_of(file, tensor))
+        return qs_error(QS_ERROR_USAGE, "%s: tensor \"%s\" is not of this file", file->path,
+                        tensor->name ? tensor->name : "");
     if (!is_convertible(tensor->dtype))
         return qs_error(QS_ERROR_MODEL, "%s: tensor \"%s\" is %s, which cannot be read as floats",
                         file->path, tensor->name, qs_dtype_name(tensor->dtype));

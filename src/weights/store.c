@@ -67,11 +67,6 @@ static const entry *find(const weight_store *store, const weight *w)
     return NULL;
 }
 
-static uint64_t aligned(uint64_t bytes)
-{
-    return (bytes + GPU_ALIGNMENT - 1) / GPU_ALIGNMENT * GPU_ALIGNMENT;
-}
-
 static size_t source_elements(const weight *w)
 {
     size_t count = 1;
@@ -85,11 +80,11 @@ static qs_status upload(weight_store *store, const weight_files *files, const we
 {
     qs_status status = QS_OK;
     const size_t elements = source_elements(w);
-    float *values = malloc(w->key_count * elements * sizeof *values);
+    float *values = calloc(w->key_count * elements + 1, sizeof *values); /* no keys: computed */
     void *packed = calloc(1, w->packed_bytes);
     if (!values || !packed)
-        TRY(qs_error(QS_ERROR_MEMORY, "%s: no host memory to pack %zu elements", w->keys[0],
-                     elements));
+        TRY(qs_error(QS_ERROR_MEMORY, "no host memory to pack a weight of %zu bytes",
+                     w->packed_bytes));
     for (uint32_t k = 0; k < w->key_count; ++k) {
         const qs_tensor *t = weight_files_find(files, w->keys[k]);
         TRY(weight_files_read_floats(files, t, values + k * elements));
@@ -127,9 +122,9 @@ static qs_status add_block(weight_store *store, const graph *g, tensor_id from)
         const tensor *t = graph_tensor(g, id);
         if (t->kind != TENSOR_WEIGHT || find(store, t->weight))
             continue;
-        if (bytes > 0 && bytes + aligned(t->bytes) > BLOCK_BYTES)
+        if (bytes > 0 && bytes + gpu_align(t->bytes) > BLOCK_BYTES)
             break;
-        bytes += aligned(t->bytes);
+        bytes += gpu_align(t->bytes);
     }
     if (store->block_count == BLOCKS_MAX)
         return qs_error(QS_ERROR_MEMORY, "the weights need more than %d blocks of 256 MiB",
@@ -158,16 +153,16 @@ qs_status weight_store_load(weight_store *store, const weight_files *files, cons
             slices[id] = known->slice;
             continue;
         }
-        if (!block || used + aligned(t->bytes) > block->size) {
+        if (!block || used + gpu_align(t->bytes) > block->size) {
             TRY(add_block(store, g, id));
             block = &store->blocks[store->block_count - 1];
             used = 0;
         }
         slices[id] = (gpu_slice){ block, used, t->bytes };
-        used += aligned(t->bytes);
-        store->bytes += aligned(t->bytes);
+        used += gpu_align(t->bytes);
         TRY(upload(store, files, t->weight, &slices[id]));
         TRY(add_entry(store, t->weight, &slices[id]));
+        store->bytes += gpu_align(t->bytes);
     }
     TRY(gpu_upload_finish(store->device));
 fail:

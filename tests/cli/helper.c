@@ -1,8 +1,8 @@
 /*
  * What the shell test of the command line cannot do itself:
  *     helper pixels FILE.png           decode with libpng and with stb_image; one line: size, hash
- *     helper noise FILE N C H W NAN    write "noise" [N, C, H, W], pseudo-random; NaN first if NAN=1
- *     helper input FILE N C H W        write "sample", "timestep" (I64), "class_labels" (I64)
+ *     helper noise FILE N C H W NAN    write "noise" [N, C, H, W], pseudo-random; NaN first if
+ * NAN=1 helper input FILE N C H W        write "sample", "timestep" (I64), "class_labels" (I64)
  *     helper differ A.png B.png        the largest difference of two bytes
  *     helper values FILE TENSOR        shape, smallest and largest value, number of distinct bytes
  */
@@ -27,7 +27,7 @@ static uint64_t hash(const uint8_t *bytes, size_t size)
 
 static int pixels(const char *path)
 {
-    png_image image = {.version = PNG_IMAGE_VERSION};
+    png_image image = { .version = PNG_IMAGE_VERSION };
     if (!png_image_begin_read_from_file(&image, path))
         return fprintf(stderr, "libpng: %s\n", image.message), 1;
     const bool has_alpha = image.format & PNG_FORMAT_FLAG_ALPHA;
@@ -40,8 +40,8 @@ static int pixels(const char *path)
     if (!b)
         return fprintf(stderr, "stb_image: %s\n", stbi_failure_reason()), 1;
     const size_t size = (size_t)width * (size_t)height * 4;
-    const bool same = (int)image.width == width && (int)image.height == height &&
-                      memcmp(a, b, size) == 0;
+    const bool same =
+        (int)image.width == width && (int)image.height == height && memcmp(a, b, size) == 0;
     printf("%dx%d %s %016llx\n", width, height, has_alpha ? "rgba" : "rgb",
            (unsigned long long)hash(a, size));
     free(a);
@@ -96,12 +96,24 @@ static int write_input(char **argv, bool is_noise)
     if (is_noise && argv[5] && argv[5][0] == '1')
         values[0] = __builtin_nanf("");
     const qs_tensor tensors[] = {
-        {.name = is_noise ? "noise" : "sample", .dtype = QS_DTYPE_F32, .rank = 4,
-         .shape = {n, c, h, w}, .data = values, .size_bytes = count * sizeof *values},
-        {.name = "timestep", .dtype = QS_DTYPE_I64, .rank = 1, .shape = {n}, .data = numbers,
-         .size_bytes = (size_t)n * sizeof *numbers},
-        {.name = "class_labels", .dtype = QS_DTYPE_I64, .rank = 1, .shape = {n}, .data = numbers,
-         .size_bytes = (size_t)n * sizeof *numbers},
+        { .name = is_noise ? "noise" : "sample",
+          .dtype = QS_DTYPE_F32,
+          .rank = 4,
+          .shape = { n, c, h, w },
+          .data = values,
+          .size_bytes = count * sizeof *values },
+        { .name = "timestep",
+          .dtype = QS_DTYPE_I64,
+          .rank = 1,
+          .shape = { n },
+          .data = numbers,
+          .size_bytes = (size_t)n * sizeof *numbers },
+        { .name = "class_labels",
+          .dtype = QS_DTYPE_I64,
+          .rank = 1,
+          .shape = { n },
+          .data = numbers,
+          .size_bytes = (size_t)n * sizeof *numbers },
     };
     const qs_status status = qs_safetensors_write(argv[0], tensors, is_noise ? 1 : 3, NULL);
     free(values);

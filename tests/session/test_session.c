@@ -165,8 +165,7 @@ static void noise_replaces_the_seed(void **state)
     no_validation_message();
 }
 
-/* ---- advance, frame
- * ------------------------------------------------------------------------------ */
+/* ---- advance, frame --------------------------------------------------------------------- */
 
 static void finish(qs_session *session, qs_frame *frame)
 {
@@ -225,6 +224,28 @@ static void a_shown_frame_stays_while_the_next_is_made(void **state)
     no_validation_message();
 }
 
+static void the_network_alone_leaves_a_picture_in_progress_alone(void **state)
+{
+    (void)state;
+    qs_session *session = make_session(1, QS_F32);
+    const size_t floats = (size_t)info.channels * info.width * info.height;
+    float *sample = calloc(floats, sizeof *sample), *output = calloc(floats, sizeof *output);
+    const float time = 500, segment = 500;
+    const int32_t label = 0, other_label = 1;
+    const qs_recipe recipe = { .steps = 4, .seed = 11, .labels = &label };
+    const uint64_t expected = picture(session, &recipe);
+    qs_frame frame;
+    ok(qs_session_begin(session, &recipe));
+    ok(qs_session_advance(session, NULL));
+    ok(qs_session_forward(session, sample, &time, &segment, &other_label, output));
+    finish(session, &frame);
+    assert_true(frame_hash(&frame) == expected);
+    free(sample);
+    free(output);
+    qs_session_destroy(session);
+    no_validation_message();
+}
+
 static bool count_steps(void *user, uint32_t done, uint32_t steps)
 {
     uint32_t *calls = user;
@@ -242,6 +263,10 @@ static void cancelling_stops_between_steps(void **state)
         qs_session_render(session, &(qs_recipe){ .steps = 64 }, count_steps, &calls, NULL, NULL),
         QS_CANCELLED);
     assert_int_equal(calls, 3);
+    qs_progress progress;
+    ok(qs_session_advance(session, &progress));
+    assert_int_equal(progress.phase, QS_IDLE);
+    assert_false(progress.submitted);
     picture(session, &(qs_recipe){ .seed = 3 }); /* still usable */
     qs_session_destroy(session);
     no_validation_message();
@@ -276,8 +301,7 @@ static void the_arena_is_near_its_bound(void **state)
     qs_session_destroy(session);
 }
 
-/* ---- wrong calls are errors
- * ------------------------------------------------------------------------ */
+/* ---- wrong calls are errors ------------------------------------------------------------- */
 
 static void wrong_calls_are_errors(void **state)
 {
@@ -305,6 +329,62 @@ static void wrong_calls_are_errors(void **state)
     assert_int_equal(qs_model_open("does-not-exist", &missing), QS_ERROR_MODEL);
     assert_null(missing);
     assert_non_null(strstr(qs_last_error(), "does-not-exist"));
+}
+
+static void null_is_an_error_and_never_a_crash(void **state)
+{
+    (void)state;
+    qs_session *session = make_session(1, QS_F32);
+    const float number = 0;
+    float values[1];
+    size_t count = 0;
+    qs_activation activation;
+    qs_session_memory memory;
+    qs_device *no_device = NULL;
+    const char *no_extension[1] = { NULL };
+    assert_int_equal(qs_device_list(NULL, NULL), QS_ERROR_USAGE);
+    assert_int_equal(qs_device_create(NULL, NULL), QS_ERROR_USAGE);
+    assert_int_equal(
+        qs_device_create(&(qs_device_options){ .instance_extension_count = 1 }, &no_device),
+        QS_ERROR_USAGE);
+    assert_int_equal(qs_device_create(&(qs_device_options){ .instance_extensions = no_extension,
+                                                            .instance_extension_count = 1 },
+                                      &no_device),
+                     QS_ERROR_USAGE);
+    qs_device_get_info(NULL, NULL);
+    qs_device_get_info(device, NULL);
+    assert_int_equal(qs_device_validation_messages(NULL), 0);
+    assert_int_equal(qs_model_open(NULL, NULL), QS_ERROR_USAGE);
+    qs_model_get_info(NULL, NULL);
+    qs_model_get_info(model, NULL);
+    assert_null(qs_model_label_name(NULL, 0));
+    assert_null(qs_model_label_name(model, UINT32_MAX));
+    assert_int_equal(qs_model_check_sampler(NULL, QS_SAMPLER_DDIM), QS_ERROR_USAGE);
+    assert_int_equal(qs_model_check_sampler(model, (qs_sampler)-1), QS_ERROR_USAGE);
+    assert_int_equal(qs_sampler_parse(NULL, NULL), QS_ERROR_USAGE);
+    assert_non_null(qs_sampler_name((qs_sampler)-1));
+    assert_int_equal(qs_session_create(device, NULL, NULL, &session), QS_ERROR_USAGE);
+    assert_int_equal(qs_session_create(device, model, NULL, NULL), QS_ERROR_USAGE);
+    assert_int_equal(qs_session_begin(NULL, NULL), QS_ERROR_USAGE);
+    assert_int_equal(qs_session_advance(NULL, NULL), QS_ERROR_USAGE);
+    assert_int_equal(qs_session_wait(NULL, 0), QS_ERROR_USAGE);
+    assert_int_equal(qs_session_frame(session, NULL), QS_ERROR_USAGE);
+    assert_int_equal(qs_session_render(session, NULL, NULL, NULL, NULL, NULL), QS_ERROR_USAGE);
+    assert_int_equal(qs_session_forward(session, &number, NULL, NULL, NULL, values),
+                     QS_ERROR_USAGE);
+    assert_int_equal(qs_session_forward(session, &number, &number, NULL, NULL, NULL),
+                     QS_ERROR_USAGE);
+    assert_int_equal(qs_session_op_times(NULL, NULL, &count), QS_ERROR_USAGE);
+    assert_int_equal(qs_session_op_times(session, NULL, NULL), QS_ERROR_USAGE);
+    assert_int_equal(qs_session_activation(session, 0, NULL, NULL), QS_ERROR_USAGE);
+    assert_int_equal(qs_session_activation(session, 0, &activation, NULL), QS_ERROR_USAGE);
+    qs_session_get_memory(NULL, &memory);
+    qs_session_get_memory(session, NULL);
+    assert_int_equal(qs_selftest(NULL, NULL, NULL, NULL), QS_ERROR_USAGE);
+    assert_int_equal(qs_bench_ops(device, NULL, 1, NULL, NULL), QS_ERROR_USAGE);
+    qs_session_destroy(session);
+    qs_model_destroy(NULL);
+    qs_device_destroy(NULL);
 }
 
 static void a_picture_of_nan_is_refused(void **state)
@@ -335,11 +415,12 @@ static void times_per_op_add_up(void **state)
         skip();
     qs_session *session = NULL;
     ok(qs_session_create(device, model, &(qs_session_options){ .profile = true }, &session));
-    picture(session, &(qs_recipe){ .steps = 2 });
     size_t count = 0;
     ok(qs_session_op_times(session, NULL, &count));
     assert_true(count > 20);
     qs_op_time *times = calloc(count, sizeof *times);
+    assert_int_equal(qs_session_op_times(session, times, &count), QS_ERROR_USAGE); /* no step yet */
+    picture(session, &(qs_recipe){ .steps = 2 });
     ok(qs_session_op_times(session, times, &count));
     double sum = 0, flops = 0;
     for (size_t i = 0; i < count; ++i) {
@@ -364,10 +445,12 @@ int main(void)
         cmocka_unit_test(noise_replaces_the_seed),
         cmocka_unit_test(a_dropped_picture_leaves_no_trace),
         cmocka_unit_test(a_shown_frame_stays_while_the_next_is_made),
+        cmocka_unit_test(the_network_alone_leaves_a_picture_in_progress_alone),
         cmocka_unit_test(cancelling_stops_between_steps),
         cmocka_unit_test(two_sessions_share_the_weights),
         cmocka_unit_test(the_arena_is_near_its_bound),
         cmocka_unit_test(wrong_calls_are_errors),
+        cmocka_unit_test(null_is_an_error_and_never_a_crash),
         cmocka_unit_test(a_picture_of_nan_is_refused),
         cmocka_unit_test(times_per_op_add_up),
     };

@@ -1,6 +1,7 @@
 /* src/gpu on whatever device is here, under core and synchronization validation: every message is a
  * failure. */
 #include "gpu/internal.h"
+#include "core/clock.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -29,17 +30,17 @@ static void on_log(void *user, qs_log_level level, const char *message)
         fprintf(stderr, "# %s\n", message);
 }
 
-#define assert_ok(call)                                                                           \
-    do {                                                                                          \
-        if ((call) != QS_OK)                                                                      \
-            fail_msg("%s: %s", #call, qs_last_error());                                           \
+#define assert_ok(call)                                                                            \
+    do {                                                                                           \
+        if ((call) != QS_OK)                                                                       \
+            fail_msg("%s: %s", #call, qs_last_error());                                            \
     } while (0)
 
-#define assert_error(expected, part, call)                                                        \
-    do {                                                                                          \
-        const qs_status status_ = (call);                                                         \
-        if (status_ != (expected) || !strstr(qs_last_error(), part))                              \
-            fail_msg("%s: status %d, message '%s'", #call, status_, qs_last_error());             \
+#define assert_error(expected, part, call)                                                         \
+    do {                                                                                           \
+        const qs_status status_ = (call);                                                          \
+        if (status_ != (expected) || !strstr(qs_last_error(), part))                               \
+            fail_msg("%s: status %d, message '%s'", #call, status_, qs_last_error());              \
     } while (0)
 
 /* ---- a scene: x -> y through the copy shader ---------------------------------------------- */
@@ -53,13 +54,13 @@ struct scene {
 
 static gpu_slice whole(const gpu_buffer *buffer)
 {
-    return (gpu_slice){.buffer = buffer, .size = buffer->size};
+    return (gpu_slice){ .buffer = buffer, .size = buffer->size };
 }
 
 static void scene_init(struct scene *scene, qs_device *on, uint32_t count)
 {
     const uint64_t size = (uint64_t)count * 4;
-    *scene = (struct scene){.count = count, .data = malloc(size)};
+    *scene = (struct scene){ .count = count, .data = malloc(size) };
     for (uint32_t i = 0; i < count; i++)
         scene->data[i] = i * 2654435761u;
     assert_ok(gpu_buffer_create(on, GPU_DEVICE, size, "x", &scene->x));
@@ -83,11 +84,11 @@ static void record_copy(qs_device *on, gpu_commands *commands, enum shader_id sh
                         const gpu_buffer *from, const gpu_buffer *to, uint32_t scale,
                         uint32_t offset)
 {
-    const uint32_t count = (uint32_t)(from->size / 4), constants[] = {LOCAL_SIZE, scale};
+    const uint32_t count = (uint32_t)(from->size / 4), constants[] = { LOCAL_SIZE, scale };
     const struct {
         uint32_t count, offset;
-    } push = {count, offset};
-    const gpu_slice bindings[COPY_BUFFERS] = {whole(from), whole(to)};
+    } push = { count, offset };
+    const gpu_slice bindings[COPY_BUFFERS] = { whole(from), whole(to) };
     const gpu_pipeline *pipeline;
     assert_ok(gpu_pipeline_get(on, shader, constants, 2, &pipeline));
     const gpu_dispatch dispatch = {
@@ -97,7 +98,7 @@ static void record_copy(qs_device *on, gpu_commands *commands, enum shader_id sh
         .push_bytes = sizeof push,
         .bindings = bindings,
         .binding_count = COPY_BUFFERS,
-        .groups = {(count + LOCAL_SIZE - 1) / LOCAL_SIZE, 1, 1},
+        .groups = { (count + LOCAL_SIZE - 1) / LOCAL_SIZE, 1, 1 },
     };
     gpu_record_dispatch(commands, &dispatch);
 }
@@ -138,7 +139,7 @@ static void check_scene(const struct scene *scene)
 static void test_round_trip(void **state)
 {
     (void)state;
-    const uint32_t counts[] = {1, 127, 128, 129, 100003};
+    const uint32_t counts[] = { 1, 127, 128, 129, 100003 };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         struct scene scene;
         uint64_t ticket;
@@ -201,7 +202,7 @@ static void test_large_upload(void **state)
     uint64_t ticket;
     scene_init(&scene, device, count);
     scene.data[1] = 77;
-    const gpu_slice second = {.buffer = &scene.x, .offset = 4, .size = 4};
+    const gpu_slice second = { .buffer = &scene.x, .offset = 4, .size = 4 };
     assert_ok(gpu_upload(device, &second, &scene.data[0]));
     assert_ok(gpu_upload(device, &second, &scene.data[1]));
     record_scene(&scene, device, 0);
@@ -220,7 +221,7 @@ static void test_submit_flushes_uploads(void **state)
     scene_init(&scene, device, 100);
     record_scene(&scene, device, 0);
     scene.data[0] = 123456;
-    const gpu_slice first = {.buffer = &scene.x, .size = 4};
+    const gpu_slice first = { .buffer = &scene.x, .size = 4 };
     assert_ok(gpu_upload(device, &first, scene.data));
     assert_ok(gpu_submit(device, scene.commands, &ticket));
     assert_ok(gpu_wait(device, ticket, UINT32_MAX));
@@ -233,7 +234,7 @@ static void test_timestamps(void **state)
     (void)state;
     struct scene scene;
     uint64_t ticket;
-    double ns[2] = {-1, -1};
+    double ns[2] = { -1, -1 };
     if (!gpu_device_limits(device)->timestamps)
         skip();
     scene_init(&scene, device, 100000);
@@ -251,11 +252,11 @@ static void test_pipelines_are_kept(void **state)
     (void)state;
     const gpu_pipeline *first[200], *again;
     for (uint32_t i = 0; i < 200; i++) {
-        const uint32_t constants[] = {LOCAL_SIZE, i};
+        const uint32_t constants[] = { LOCAL_SIZE, i };
         assert_ok(gpu_pipeline_get(device, SHADER_test_copy, constants, 2, &first[i]));
     }
     for (uint32_t i = 0; i < 200; i++) {
-        const uint32_t constants[] = {LOCAL_SIZE, i};
+        const uint32_t constants[] = { LOCAL_SIZE, i };
         assert_ok(gpu_pipeline_get(device, SHADER_test_copy, constants, 2, &again));
         assert_ptr_equal(first[i], again);
         assert_true(i == 0 || first[i] != first[i - 1]);
@@ -266,7 +267,7 @@ static void test_pipelines_are_kept(void **state)
 static void test_missing_barrier_is_found(void **state)
 {
     (void)state;
-    const enum shader_id readers[] = {SHADER_test_copy, SHADER_test_copy_texel};
+    const enum shader_id readers[] = { SHADER_test_copy, SHADER_test_copy_texel };
     for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
         qs_device *other;
         struct scene scene;
@@ -287,19 +288,18 @@ static void test_missing_barrier_is_found(void **state)
  * threads, so this one only counts. */
 static void *use_device(void *wrong)
 {
-    const uint32_t constants[] = {LOCAL_SIZE, 1};
+    const uint32_t constants[] = { LOCAL_SIZE, 1 };
     qs_device *own;
-    gpu_buffer buffer = {0};
+    gpu_buffer buffer = { 0 };
     const gpu_pipeline *pipeline;
     const uint32_t data = 1;
     if (qs_device_create(NULL, &own) != QS_OK)
         return wrong;
-    const gpu_slice slice = {.buffer = &buffer, .size = 4};
-    const bool good =
-        gpu_buffer_create(own, GPU_DEVICE, 64, "thread", &buffer) == QS_OK &&
-        gpu_upload(own, &slice, &data) == QS_OK && gpu_wait_all(own) == QS_OK &&
-        gpu_pipeline_get(own, SHADER_test_copy, constants, 2, &pipeline) == QS_OK &&
-        qs_device_validation_messages(own) == 0;
+    const gpu_slice slice = { .buffer = &buffer, .size = 4 };
+    const bool good = gpu_buffer_create(own, GPU_DEVICE, 64, "thread", &buffer) == QS_OK &&
+                      gpu_upload(own, &slice, &data) == QS_OK && gpu_wait_all(own) == QS_OK &&
+                      gpu_pipeline_get(own, SHADER_test_copy, constants, 2, &pipeline) == QS_OK &&
+                      qs_device_validation_messages(own) == 0;
     gpu_buffer_destroy(own, &buffer);
     qs_device_destroy(own);
     return good ? NULL : wrong;
@@ -399,7 +399,7 @@ static void test_watchdog(void **state)
     assert_int_equal(other->vk.vkDeviceWaitIdle(other->handle), VK_SUCCESS);
     other->state = GPU_ALIVE;
     other->watchdog_ms = 60000;
-    other->progress_ns = gpu_clock_ns();
+    other->progress_ns = clock_ns();
     scene_finish(&scene, other);
     qs_device_destroy(other);
 }
@@ -417,7 +417,7 @@ static void test_hung_destroy_returns(void **state)
 
 static gpu_physical fake(uint32_t index, const char *name, qs_device_type type, bool usable)
 {
-    gpu_physical p = {.info = {.index = index, .type = type, .usable = usable}};
+    gpu_physical p = { .info = { .index = index, .type = type, .usable = usable } };
     snprintf(p.info.name, sizeof p.info.name, "%s", name);
     memset(p.info.uuid, 0xa0 + (int)index, sizeof p.info.uuid);
     if (!usable)
@@ -439,10 +439,15 @@ static void test_selection(void **state)
         const char *select;
         size_t expected;
     } good[] = {
-        {NULL, 2},       {"0", 0},          {"3", 3},
-        {"xe", 1},       {"LLVMPIPE", 0},   {"geforce rtx 4090", 2}, /* exactly, before "D" */
-        {"4090 d", 3},   {"a1a1a1a1-a1a1-a1a1-a1a1-a1a1a1a1a1a1", 1},
-        {"A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0", 0},
+        { NULL, 2 },
+        { "0", 0 },
+        { "3", 3 },
+        { "xe", 1 },
+        { "LLVMPIPE", 0 },
+        { "geforce rtx 4090", 2 }, /* exactly, before "D" */
+        { "4090 d", 3 },
+        { "a1a1a1a1-a1a1-a1a1-a1a1-a1a1a1a1a1a1", 1 },
+        { "A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0", 0 },
     };
     size_t chosen = 99;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
@@ -491,14 +496,14 @@ static void test_unknown_device(void **state)
     qs_device *other = (qs_device *)8;
     const char *extension = "VK_EXT_not_a_window_system";
     assert_error(QS_ERROR_DEVICE, "there is 0: ",
-                 qs_device_create(&(qs_device_options){.select = "no such GPU"}, &other));
+                 qs_device_create(&(qs_device_options){ .select = "no such GPU" }, &other));
     assert_null(other);
     assert_error(QS_ERROR_DEVICE, extension,
-                 qs_device_create(&(qs_device_options){.instance_extensions = &extension,
-                                                       .instance_extension_count = 1},
+                 qs_device_create(&(qs_device_options){ .instance_extensions = &extension,
+                                                        .instance_extension_count = 1 },
                                   &other));
     assert_error(QS_ERROR_USAGE, "NULL",
-                 qs_device_create(&(qs_device_options){.instance_extension_count = 1}, &other));
+                 qs_device_create(&(qs_device_options){ .instance_extension_count = 1 }, &other));
 }
 
 static char *copy_of(const char *text)
@@ -597,7 +602,7 @@ static void test_cache_file(void **state)
     write_file(path, file, FILE_BYTES);
     assert_true(cache_hit(&physical, path));
 
-    gpu_physical others[4] = {physical, physical, physical, physical};
+    gpu_physical others[4] = { physical, physical, physical, physical };
     others[0].vendor_id++;
     others[1].device_id++;
     others[2].driver_version++;

@@ -174,10 +174,14 @@ static void independence(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_answers), cmocka_unit_test(golden_bits),
-        cmocka_unit_test(any_range_and_lattice), cmocka_unit_test(box_muller),
-        cmocka_unit_test(moments), cmocka_unit_test(distribution),
-        cmocka_unit_test(tails), cmocka_unit_test(independence),
+        cmocka_unit_test(known_answers),
+        cmocka_unit_test(golden_bits),
+        cmocka_unit_test(any_range_and_lattice),
+        cmocka_unit_test(box_muller),
+        cmocka_unit_test(moments),
+        cmocka_unit_test(distribution),
+        cmocka_unit_test(tails),
+        cmocka_unit_test(independence),
     };
     return cmocka_run_group_tests(tests, fill, NULL);
 }

@@ -467,6 +467,9 @@ static void long_tensors_as_floats(void **state)
     for (int i = 0; i < COUNT; i++)
         assert_true(values[i] == (float)doubles[i]);
     assert_memory_equal(qs_safetensors_find(file, "double")->data, doubles, 8 * COUNT);
+    qs_tensor foreign = *qs_safetensors_find(file, "half");
+    foreign.data = halves;
+    assert_int_equal(qs_safetensors_read_floats(file, &foreign, values), QS_ERROR_USAGE);
     qs_safetensors_close(file);
     free(halves);
     free(doubles);

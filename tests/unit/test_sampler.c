@@ -13,23 +13,39 @@
 enum { ELEMENTS = 48 };
 
 static const scheduler_config imagenet64 = {
-    .class = SCHEDULER_MULTISTEP, .image_size = 64, .noise_size_low = 32, .noise_size_high = 64,
-    .logsnr_min = -15, .logsnr_max = 15, .timestep_scale = 1000,
+    .class = SCHEDULER_MULTISTEP,
+    .image_size = 64,
+    .noise_size_low = 32,
+    .noise_size_high = 64,
+    .logsnr_min = -15,
+    .logsnr_max = 15,
+    .timestep_scale = 1000,
 };
 static const scheduler_config plain_cosine = {
-    .class = SCHEDULER_MULTISTEP, .image_size = 32, .noise_size_low = 32, .noise_size_high = 32,
-    .logsnr_min = -15, .logsnr_max = 15, .timestep_scale = 1000,
+    .class = SCHEDULER_MULTISTEP,
+    .image_size = 32,
+    .noise_size_low = 32,
+    .noise_size_high = 32,
+    .logsnr_min = -15,
+    .logsnr_max = 15,
+    .timestep_scale = 1000,
 };
 
 static scheduler_config song(uint32_t points)
 {
     return (scheduler_config){
-        .class = SCHEDULER_CONSISTENCY, .sigma_min = 0.002, .sigma_max = 80, .sigma_data = 0.5,
-        .rho = 7, .s_noise = 1, .num_train_timesteps = points, .clip_denoised = true,
+        .class = SCHEDULER_CONSISTENCY,
+        .sigma_min = 0.002,
+        .sigma_max = 80,
+        .sigma_data = 0.5,
+        .rho = 7,
+        .s_noise = 1,
+        .num_train_timesteps = points,
+        .clip_denoised = true,
     };
 }
 
-static Recipe recipe; /* too large for a stack */
+static sampler_recipe recipe; /* too large for a stack */
 
 static void assert_near(double got, double wanted, double relative)
 {
@@ -64,7 +80,7 @@ static double clamp(double x, double limit)
 }
 
 /* shaders/lib/recipe.h, word for word */
-static void apply(const SamplerRow *row, double *x)
+static void apply(const sampler_row *row, double *x)
 {
     double scaled[ELEMENTS], m[ELEMENTS], x0[ELEMENTS], e[ELEMENTS], squares = 0, g = 0;
     for (int i = 0; i < ELEMENTS; ++i)
@@ -203,11 +219,16 @@ static void algorithm_song(const scheduler_config *c, const uint32_t *indices, u
 static void schedule_vectors(void **state)
 {
     (void)state;
-    static const double vectors[][4] = { /* t, log SNR, alpha, sigma */
-        { 1, -16.3863, .000277, 1 },          { .875, -4.4385, .108056, .994145 },
-        { .75, -2.8009, .239323, .970940 },   { .625, -1.6722, .397651, .917537 },
-        { .5, -.6931, .577350, .816497 },     { .375, .2859, .755647, .654979 },
-        { .25, 1.4146, .896935, .442163 },    { .125, 3.0522, .977177, .212424 },
+    static const double vectors[][4] = {
+        /* t, log SNR, alpha, sigma */
+        { 1, -16.3863, .000277, 1 },
+        { .875, -4.4385, .108056, .994145 },
+        { .75, -2.8009, .239323, .970940 },
+        { .625, -1.6722, .397651, .917537 },
+        { .5, -.6931, .577350, .816497 },
+        { .375, .2859, .755647, .654979 },
+        { .25, 1.4146, .896935, .442163 },
+        { .125, 3.0522, .977177, .212424 },
         { 0, 15, 1, .000553 },
     };
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; ++i) {
@@ -218,7 +239,8 @@ static void schedule_vectors(void **state)
         assert_true(fabs(sigma - vectors[i][3]) < 6e-7);
         assert_near(alpha * alpha + sigma * sigma, 1, 1e-15);
     }
-    static const double plain[][2] = { /* t, sigma / alpha */
+    static const double plain[][2] = {
+        /* t, sigma / alpha */
         { .875, 5.01646 }, { .75, 2.41233 }, { .5, 1 }, { .25, .41454 }, { .125, .19934 },
     };
     for (size_t i = 0; i < sizeof plain / sizeof *plain; ++i) {
@@ -234,17 +256,20 @@ static void rotation(void **state)
 {
     (void)state;
     static const double vectors[4][2] = {
-        { .971006, -.239054 }, { .930942, -.365166 }, { .878870, -.477061 }, { .897179, -.441667 },
+        { .971006, -.239054 },
+        { .930942, -.365166 },
+        { .878870, -.477061 },
+        { .897179, -.441667 },
     };
     for (int i = 0; i < 4; ++i) {
-        SamplerRow row;
+        sampler_row row;
         row_hop(&imagenet64, 1 - i / 4., .75 - i / 4., false, &row);
         assert_true(fabs(row.next_sample + row.next_x0 * row.x0_sample - vectors[i][0]) < 6e-7);
         assert_true(fabs(row.next_x0 * row.x0_model - vectors[i][1]) < 6e-7);
         assert_near(row.timestep, 1000 - 250 * i, 1e-7);
     }
     for (int i = 1; i <= 100; ++i) { /* from t to t: nothing moves, nothing is added */
-        SamplerRow row;
+        sampler_row row;
         row_hop(&imagenet64, i / 100., i / 100., true, &row);
         assert_true(row.next_x0 == 0 && row.next_sample == 1 && row.variance == 0);
     }
@@ -253,7 +278,8 @@ static void rotation(void **state)
 static void consistency_vectors(void **state)
 {
     (void)state;
-    static const double vectors[][6] = { /* index, sigma, c_skip, c_out, c_in, time */
+    static const double vectors[][6] = {
+        /* index, sigma, c_skip, c_out, c_in, time */
         { 0, 80, 3.90629e-5, .499978, .0124998, 1095.5067 },
         { 17, 4.365562, .0129596, .496525, .227578, 368.4367 },
         { 22, 1.382368, .115987, .469508, .680266, 80.9495 },
@@ -262,7 +288,7 @@ static void consistency_vectors(void **state)
     const scheduler_config c = song(40);
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; ++i) {
         const double sigma = schedule_karras_sigma(&c, (uint32_t)vectors[i][0]);
-        SamplerRow row;
+        sampler_row row;
         row_consistency(&c, sigma, c.sigma_min, &row);
         assert_near(sigma, vectors[i][1], 1e-6);
         assert_near(row.x0_sample, vectors[i][2], 5e-6);
@@ -271,8 +297,9 @@ static void consistency_vectors(void **state)
         assert_near(row.timestep, vectors[i][5], 1e-6);
         assert_true(row.next_noise == 0 && row.next_x0 == 1);
     }
-    static const double grids[][3] = { /* points, index, sigma */
-        { 40, 18, 3.519699 }, { 40, 20, 2.240440 }, { 201, 106, 1.912844 },
+    static const double grids[][3] = {
+        /* points, index, sigma */
+        { 40, 18, 3.519699 },  { 40, 20, 2.240440 },  { 201, 106, 1.912844 },
         { 151, 62, 5.248503 }, { 151, 67, 3.991219 },
     };
     for (size_t i = 0; i < sizeof grids / sizeof *grids; ++i) {
@@ -324,7 +351,7 @@ static void addim_is_algorithm_3(void **state)
 static void addim_without_variance_is_ddim(void **state)
 {
     (void)state;
-    static SamplerRow rows[16];
+    static sampler_row rows[16];
     assert_int_equal(sampler_rows(&imagenet64, true, QS_SAMPLER_ADDIM, 16, &recipe), QS_OK);
     memcpy(rows, recipe.rows, sizeof rows);
     assert_int_equal(sampler_rows(&imagenet64, true, QS_SAMPLER_DDIM, 16, &recipe), QS_OK);
@@ -353,9 +380,9 @@ static void consistency_is_songs(void **state)
     static const struct {
         uint32_t points, steps, indices[4];
     } cases[] = {
-        { 40, 1, { 0 } },       { 40, 2, { 0, 22 } },          { 201, 2, { 0, 106 } },
-        { 151, 2, { 0, 67 } },  { 40, 3, { 0, 13, 26 } },      { 40, 4, { 0, 10, 20, 30 } },
-        { 64, 2, { 0, 32 } },   { 151, 4, { 0, 37, 74, 111 } },
+        { 40, 1, { 0 } },      { 40, 2, { 0, 22 } },           { 201, 2, { 0, 106 } },
+        { 151, 2, { 0, 67 } }, { 40, 3, { 0, 13, 26 } },       { 40, 4, { 0, 10, 20, 30 } },
+        { 64, 2, { 0, 32 } },  { 151, 4, { 0, 37, 74, 111 } },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
         const scheduler_config c = song(cases[i].points);
@@ -370,17 +397,19 @@ static void consistency_is_songs(void **state)
 static void all_steps(void **state)
 {
     (void)state;
-    const qs_sampler samplers[] = { QS_SAMPLER_MULTISTEP, QS_SAMPLER_ADDIM, QS_SAMPLER_CONSISTENCY };
+    const qs_sampler samplers[] = { QS_SAMPLER_MULTISTEP, QS_SAMPLER_ADDIM,
+                                    QS_SAMPLER_CONSISTENCY };
     const scheduler_config grid = song(RECIPE_STEPS_MAX);
     for (uint32_t steps = 1; steps <= RECIPE_STEPS_MAX; steps += steps < 70 ? 1 : 53) {
         for (int i = 0; i < 3; ++i) {
             memset(&recipe, 0xff, sizeof recipe);
             const bool consistency = samplers[i] == QS_SAMPLER_CONSISTENCY;
-            assert_int_equal(sampler_rows(consistency ? &grid : &imagenet64, true, samplers[i],
-                                          steps, &recipe), QS_OK);
+            assert_int_equal(
+                sampler_rows(consistency ? &grid : &imagenet64, true, samplers[i], steps, &recipe),
+                QS_OK);
             for (uint32_t step = 0; step < steps; ++step) {
                 const float *numbers = &recipe.rows[step].input_scale;
-                for (size_t k = 0; k < offsetof(SamplerRow, draw) / sizeof *numbers; ++k)
+                for (size_t k = 0; k < offsetof(sampler_row, draw) / sizeof *numbers; ++k)
                     assert_true(isfinite(numbers[k]));
             }
             if (steps < RECIPE_STEPS_MAX)
@@ -405,12 +434,12 @@ static void refusals(void **state)
     assert_int_equal(sampler_rows(&c, false, QS_SAMPLER_DEFAULT, 41, &recipe), QS_ERROR_USAGE);
     assert_non_null(strstr(qs_last_error(), "41"));
     assert_non_null(strstr(qs_last_error(), "40"));
-    assert_int_equal(sampler_check(&c, false, QS_SAMPLER_DDIM), QS_ERROR_USAGE);
-    assert_int_equal(sampler_check(&c, false, QS_SAMPLER_MULTISTEP), QS_ERROR_USAGE);
-    assert_int_equal(sampler_check(&c, false, QS_SAMPLER_DEFAULT), QS_OK);
-    assert_int_equal(sampler_check(&imagenet64, true, QS_SAMPLER_CONSISTENCY), QS_ERROR_USAGE);
-    assert_int_equal(sampler_check(&imagenet64, false, QS_SAMPLER_MULTISTEP), QS_OK);
-    assert_int_equal(sampler_check(&imagenet64, true, (qs_sampler)99), QS_ERROR_USAGE);
+    assert_int_equal(sampler_check(&c, QS_SAMPLER_DDIM), QS_ERROR_USAGE);
+    assert_int_equal(sampler_check(&c, QS_SAMPLER_MULTISTEP), QS_ERROR_USAGE);
+    assert_int_equal(sampler_check(&c, QS_SAMPLER_DEFAULT), QS_OK);
+    assert_int_equal(sampler_check(&imagenet64, QS_SAMPLER_CONSISTENCY), QS_ERROR_USAGE);
+    assert_int_equal(sampler_check(&imagenet64, QS_SAMPLER_MULTISTEP), QS_OK);
+    assert_int_equal(sampler_check(&imagenet64, (qs_sampler)99), QS_ERROR_USAGE);
 }
 
 static int warnings;

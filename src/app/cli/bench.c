@@ -14,13 +14,13 @@ static struct {
 } texts;
 
 static const struct poptOption options[] = {
-    {"steps", 'n', POPT_ARG_STRING, &texts.steps, 1, "Steps of a picture (default: 1)", "N"},
-    {"batch", 'b', POPT_ARG_STRING, &texts.batch, 2, "Pictures at a time (default: 1)", "B"},
-    {"repeats", 'r', POPT_ARG_STRING, &texts.repeats, 3,
-     "How often everything is measured, after a warm-up (default: 20)", "R"},
-    {"json", 'j', POPT_ARG_NONE, &texts.json, 4, "Print JSON", NULL},
-    {"ops", '\0', POPT_ARG_NONE, &texts.ops, 5,
-     "Single ops on fixed shapes instead of a model; FILTER picks by name", NULL},
+    { "steps", 'n', POPT_ARG_STRING, &texts.steps, 1, "Steps of a picture (default: 1)", "N" },
+    { "batch", 'b', POPT_ARG_STRING, &texts.batch, 2, "Pictures at a time (default: 1)", "B" },
+    { "repeats", 'r', POPT_ARG_STRING, &texts.repeats, 3,
+      "How often everything is measured, after a warm-up (default: 20)", "R" },
+    { "json", 'j', POPT_ARG_NONE, &texts.json, 4, "Print JSON", NULL },
+    { "ops", '\0', POPT_ARG_NONE, &texts.ops, 5,
+      "Single ops on fixed shapes instead of a model; FILTER picks by name", NULL },
     CLI_INCLUDE(cli_model_options),
     CLI_INCLUDE(cli_device_options),
     CLI_INCLUDE(cli_help_options),
@@ -59,12 +59,12 @@ static double percentile(double *values, size_t count, double part)
 
 static qs_status draw(bench_run *run, uint32_t repeat, double *ms)
 {
-    const qs_recipe recipe = {.steps = run->steps, .seed = repeat};
+    const qs_recipe recipe = { .steps = run->steps, .seed = repeat };
     qs_frame frame;
     cli_signals_defer();
     const double start_ms = cli_now_ms();
-    qs_status status = app_library(qs_session_render(run->engine.session, &recipe,
-                                                     cli_progress_step, NULL, &frame, NULL));
+    qs_status status = app_library(
+        qs_session_render(run->engine.session, &recipe, cli_progress_step, NULL, &frame, NULL));
     *ms = cli_now_ms() - start_ms;
     if (cli_signals_pending())
         status = app_error(QS_CANCELLED, "stopped");
@@ -85,8 +85,7 @@ static qs_status measure_pictures(bench_run *run)
     double *times = calloc(run->repeats, sizeof *times);
     if (!times)
         return app_error(QS_ERROR_MEMORY, "no memory");
-    qs_status status =
-        cli_engine_start(&run->engine, (qs_session_options){.batch = run->batch});
+    qs_status status = cli_engine_start(&run->engine, (qs_session_options){ .batch = run->batch });
     if (status == QS_OK) /* the warm-up: shaders are compiled when they are first used */
         status = draw(run, 0, &unused);
     for (uint32_t i = 0; status == QS_OK && i < run->repeats; i++) {
@@ -132,7 +131,7 @@ static qs_status measure_ops(bench_run *run)
     double unused, *times = NULL;
     qs_status status = QS_OK;
     TRY(cli_engine_start(&run->engine,
-                         (qs_session_options){.batch = run->batch, .profile = true}));
+                         (qs_session_options){ .batch = run->batch, .profile = true }));
     TRY(draw(run, 0, &unused));
     QS(qs_session_op_times(run->engine.session, NULL, &run->op_count));
     run->ops = calloc(run->op_count + 1, sizeof *run->ops);
@@ -193,15 +192,15 @@ static qs_status print_json(const bench_run *run)
                            t->ms, "share", total_ms > 0.0 ? t->ms / total_ms : 0.0, "gflops",
                            rate(t->flops, t->ms), "gbytes_per_s", rate(t->bytes, t->ms)));
     }
-    return cli_print_json(json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:o}", "version",
-        qs_version(), "model", run->engine.info.name, "device", run->engine.device_info.name,
-        "driver", run->engine.device_info.driver_info, "precision",
-        run->engine.options.precision == QS_F16 ? "f16" : "f32", "steps", (int)run->steps, "batch",
-        (int)run->batch, "repeats", (int)run->repeats, "picture_ms_median",
-        run->picture_ms_median / run->batch, "picture_ms_p95", run->picture_ms_p95 / run->batch,
-        "pictures_per_s", run->batch * 1e3 / run->picture_ms_median, "step_ms", total_ms, "ops",
-        ops));
+    return cli_print_json(
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:o}", "version",
+                  qs_version(), "model", run->engine.info.name, "device",
+                  run->engine.device_info.name, "driver", run->engine.device_info.driver_info,
+                  "precision", run->engine.options.precision == QS_F16 ? "f16" : "f32", "steps",
+                  (int)run->steps, "batch", (int)run->batch, "repeats", (int)run->repeats,
+                  "picture_ms_median", run->picture_ms_median / run->batch, "picture_ms_p95",
+                  run->picture_ms_p95 / run->batch, "pictures_per_s",
+                  run->batch * 1e3 / run->picture_ms_median, "step_ms", total_ms, "ops", ops));
 }
 
 static qs_status bench_model(bench_run *run)
@@ -231,8 +230,8 @@ static void report_op(void *user, const qs_bench_result *result)
                                               result->p95_ms, "gflops", result->gflops,
                                               "gbytes_per_s", result->gbytes_per_s));
     else
-        printf("%10.3f %10.3f %9.2f %8.2f  %s\n", result->median_ms, result->p95_ms,
-               result->gflops, result->gbytes_per_s, result->name);
+        printf("%10.3f %10.3f %9.2f %8.2f  %s\n", result->median_ms, result->p95_ms, result->gflops,
+               result->gbytes_per_s, result->name);
     fflush(stdout);
 }
 
@@ -253,7 +252,7 @@ static qs_status bench_ops(bench_run *run, const char *filter)
 
 static qs_status run_bench(const char *filter)
 {
-    bench_run run = {.steps = 1, .batch = 1, .repeats = 20};
+    bench_run run = { .steps = 1, .batch = 1, .repeats = 20 };
     qs_precision precision;
     qs_status status = QS_OK;
     TRY(cli_count("--steps", texts.steps, 1, QS_STEPS_MAX, &run.steps));

@@ -10,14 +10,14 @@ static struct {
 } flags;
 
 static const struct poptOption options[] = {
-    {"json", 'j', POPT_ARG_NONE, &flags.json, 1, "Print JSON", NULL},
+    { "json", 'j', POPT_ARG_NONE, &flags.json, 1, "Print JSON", NULL },
     CLI_INCLUDE(cli_help_options),
     CLI_END,
 };
 
 static const char *type_name(qs_device_type type)
 {
-    static const char *const names[] = {"discrete", "integrated", "virtual", "cpu", "other"};
+    static const char *const names[] = { "discrete", "integrated", "virtual", "cpu", "other" };
     return names[type <= QS_DEVICE_OTHER ? type : QS_DEVICE_OTHER];
 }
 
@@ -67,16 +67,17 @@ static json_t *device_json(const qs_device_info *d)
         json_array_append_new(shapes, json_pack("{s:i, s:i, s:i, s:s}", "m", s->m, "n", s->n, "k",
                                                 s->k, "types", s->types));
     }
-    return json_pack(
-        "{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:b, s:b, s:i, s:i, s:i, s:o, s:b, s:s}",
-        "index", (int)d->index, "name", d->name, "type", type_name(d->type), "driver",
-        d->driver_name, "driver_info", d->driver_info, "vulkan", version_text(d->api_version),
-        "uuid", uuid_text(d->uuid), "memory_bytes", (json_int_t)d->memory_bytes, "f16_storage",
-        d->f16_storage, "f16_arithmetic", d->f16_arithmetic, "push_descriptors",
-        d->push_descriptors, "timestamps", d->timestamps, "subgroup_size", (int)d->subgroup_size,
-        "subgroup_size_min", (int)d->subgroup_size_min, "subgroup_size_max",
-        (int)d->subgroup_size_max, "matrix_shapes", shapes, "usable", d->usable, "unusable_reason",
-        d->unusable_reason);
+    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:b, s:b, s:i, s:i, s:i, "
+                     "s:o, s:b, s:s}",
+                     "index", (int)d->index, "name", d->name, "type", type_name(d->type), "driver",
+                     d->driver_name, "driver_info", d->driver_info, "vulkan",
+                     version_text(d->api_version), "uuid", uuid_text(d->uuid), "memory_bytes",
+                     (json_int_t)d->memory_bytes, "f16_storage", d->f16_storage, "f16_arithmetic",
+                     d->f16_arithmetic, "push_descriptors", d->push_descriptors, "timestamps",
+                     d->timestamps, "subgroup_size", (int)d->subgroup_size, "subgroup_size_min",
+                     (int)d->subgroup_size_min, "subgroup_size_max", (int)d->subgroup_size_max,
+                     "matrix_shapes", shapes, "usable", d->usable, "unusable_reason",
+                     d->unusable_reason);
 }
 
 static qs_status list_devices(qs_device_info **infos, size_t *count)

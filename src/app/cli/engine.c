@@ -25,7 +25,7 @@ qs_status cli_engine_open_model(cli_engine *engine)
 
 qs_status cli_engine_open_device(cli_engine *engine)
 {
-    const qs_device_options options = {.select = cli_shared_options.device};
+    const qs_device_options options = { .select = cli_shared_options.device };
     const qs_status status = app_library(qs_device_create(&options, &engine->device));
     if (status == QS_OK)
         qs_device_get_info(engine->device, &engine->device_info);
@@ -55,7 +55,7 @@ void cli_engine_close(cli_engine *engine)
     qs_session_destroy(engine->session);
     qs_device_destroy(engine->device);
     qs_model_destroy(engine->model);
-    *engine = (cli_engine){0};
+    *engine = (cli_engine){ 0 };
 }
 
 qs_status cli_precision(qs_precision *precision)
@@ -75,7 +75,7 @@ qs_status cli_label(const cli_engine *engine, const char *text, int32_t *label)
     const uint32_t count = engine->info.label_count;
     if (count == 0)
         return app_error(QS_ERROR_USAGE, "--label: the model %s has no labels", engine->info.name);
-    cli_nearest nearest = {.word = text};
+    cli_nearest nearest = { .word = text };
     for (uint32_t i = 0; i < count; i++) {
         const char *name = qs_model_label_name(engine->model, i);
         if (strcasecmp(name, text) == 0) {
@@ -132,7 +132,7 @@ const char *cli_bytes(uint64_t bytes)
     static char texts[4][32];
     static unsigned next;
     char *text = texts[next++ % 4];
-    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
     double value = (double)bytes;
     int unit = 0;
     for (; value >= 1024.0 && unit < 4; unit++)

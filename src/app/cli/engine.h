@@ -37,7 +37,8 @@ qs_status cli_seed(const char *text, uint64_t *seed);
 
 double cli_now_ms(void);
 
-/* Prints in 'bytes' as KiB, MiB or GiB into a buffer of its own; valid until the fourth next call. */
+/* Prints in 'bytes' as KiB, MiB or GiB into a buffer of its own; valid until the fourth next call.
+ */
 const char *cli_bytes(uint64_t bytes);
 
 #endif

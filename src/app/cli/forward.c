@@ -14,14 +14,15 @@ static struct {
 } texts;
 
 static const struct poptOption options[] = {
-    {"input", 'i', POPT_ARG_STRING, &texts.input, 1,
-     "Tensors \"sample\" [n, c, h, w], \"timestep\" [n], optionally \"segment\" [n] and "
-     "\"class_labels\" [n]", "FILE.safetensors"},
-    {"output", 'o', POPT_ARG_STRING, &texts.output, 2, "Where to: the tensor \"sample\"",
-     "FILE.safetensors"},
-    {"dump", '\0', POPT_ARG_STRING, &texts.dump, 3,
-     "Also write every node's output, tensor \"output\" [n, c, h, w], to DIR/NAME.safetensors",
-     "DIR"},
+    { "input", 'i', POPT_ARG_STRING, &texts.input, 1,
+      "Tensors \"sample\" [n, c, h, w], \"timestep\" [n], optionally \"segment\" [n] and "
+      "\"class_labels\" [n]",
+      "FILE.safetensors" },
+    { "output", 'o', POPT_ARG_STRING, &texts.output, 2, "Where to: the tensor \"sample\"",
+      "FILE.safetensors" },
+    { "dump", '\0', POPT_ARG_STRING, &texts.dump, 3,
+      "Also write every node's output, tensor \"output\" [n, c, h, w], to DIR/NAME.safetensors",
+      "DIR" },
     CLI_INCLUDE(cli_model_options),
     CLI_INCLUDE(cli_device_options),
     CLI_INCLUDE(cli_help_options),
@@ -58,9 +59,8 @@ static qs_status convert_labels(const cli_engine *engine, const inputs *in, int3
     for (uint32_t i = 0; i < in->count; i++) {
         const float label = in->labels[i];
         if (!(label >= 0.0f && label < (float)engine->info.label_count))
-            return app_error(QS_ERROR_USAGE, "%s: class label %g, the model %s has %u",
-                             texts.input, (double)label, engine->info.name,
-                             engine->info.label_count);
+            return app_error(QS_ERROR_USAGE, "%s: class label %g, the model %s has %u", texts.input,
+                             (double)label, engine->info.name, engine->info.label_count);
         labels[i] = (int32_t)label;
     }
     return QS_OK;
@@ -77,7 +77,7 @@ static qs_status dump_node(const cli_engine *engine, uint32_t index, qs_activati
     }
     char number[16];
     snprintf(number, sizeof number, "%u", index);
-    const char *const metadata[] = {"index", number, NULL};
+    const char *const metadata[] = { "index", number, NULL };
     qs_status status = QS_OK;
     QS(qs_session_activation(engine->session, index, &node, values));
     TRY(cli_write_pictures(path, "output", values, node.n, node.c, node.h, node.w, metadata));
@@ -109,8 +109,8 @@ static qs_status evaluate(cli_engine *engine, const inputs *in)
 {
     const qs_model_info *info = &engine->info;
     int32_t labels[QS_BATCH_MAX];
-    float *output = calloc((size_t)in->count * info->channels * info->height * info->width,
-                           sizeof *output);
+    float *output =
+        calloc((size_t)in->count * info->channels * info->height * info->width, sizeof *output);
     qs_status status = QS_OK;
     if (!output)
         return app_error(QS_ERROR_MEMORY, "no memory for the output");
@@ -118,8 +118,8 @@ static qs_status evaluate(cli_engine *engine, const inputs *in)
         TRY(convert_labels(engine, in, labels));
     QS(qs_session_forward(engine->session, in->sample, in->timestep, in->segment,
                           in->labels ? labels : NULL, output));
-    TRY(cli_write_pictures(texts.output, "sample", output, in->count, info->channels,
-                           info->height, info->width, NULL));
+    TRY(cli_write_pictures(texts.output, "sample", output, in->count, info->channels, info->height,
+                           info->width, NULL));
     if (texts.dump)
         TRY(dump_nodes(engine));
 fail:
@@ -130,16 +130,16 @@ fail:
 static qs_status run_forward(const char *argument)
 {
     (void)argument;
-    cli_engine engine = {0};
-    inputs in = {0};
+    cli_engine engine = { 0 };
+    inputs in = { 0 };
     qs_status status = QS_OK;
     if (!texts.input || !texts.output)
         return app_error(QS_ERROR_USAGE, "'forward' wants --input and --output");
     TRY(cli_engine_open_model(&engine));
     TRY(read_inputs(&engine, &in));
     TRY(cli_engine_open_device(&engine));
-    TRY(cli_engine_start(&engine, (qs_session_options){.batch = in.count,
-                                                       .keep_activations = texts.dump != NULL}));
+    TRY(cli_engine_start(&engine, (qs_session_options){ .batch = in.count,
+                                                        .keep_activations = texts.dump != NULL }));
     TRY(evaluate(&engine, &in));
 fail:
     free(in.sample);

@@ -15,21 +15,22 @@ static struct {
 } texts;
 
 static const struct poptOption options[] = {
-    {"output", 'o', POPT_ARG_STRING, &texts.output, 1, "Where to: FILE.png, or - for standard output",
-     "FILE"},
-    {"steps", 'n', POPT_ARG_STRING, &texts.steps, 2,
-     "The columns: numbers of steps, each with a sampler behind a colon if it is to be another",
-     "N[:SAMPLER],..."},
-    {"count", 'c', POPT_ARG_STRING, &texts.count, 3, "The rows: how many seeds (default: 6)", "COUNT"},
-    {"seed", 's', POPT_ARG_STRING, &texts.seed, 4, "The first row's seed (default: random)", "S"},
-    {"label", 'l', POPT_ARG_STRING, &texts.label, 5,
-     "What to draw: a label's name or number (default: the model's)", "LABEL"},
-    {"sampler", '\0', POPT_ARG_STRING, &texts.sampler, 6,
-     "default (the model's), multistep, ddim, addim or consistency", "NAME"},
-    {"batch", 'b', POPT_ARG_STRING, &texts.batch, 7,
-     "How many pictures the device draws at a time, 1 to 64 (default: up to 16)", "B"},
-    {"scale", '\0', POPT_ARG_STRING, &texts.scale, 8,
-     "Enlarge by whole pixels, 1 to 64 times (default: until a picture is 96 pixels high)", "K"},
+    { "output", 'o', POPT_ARG_STRING, &texts.output, 1,
+      "Where to: FILE.png, or - for standard output", "FILE" },
+    { "steps", 'n', POPT_ARG_STRING, &texts.steps, 2,
+      "The columns: numbers of steps, each with a sampler behind a colon if it is to be another",
+      "N[:SAMPLER],..." },
+    { "count", 'c', POPT_ARG_STRING, &texts.count, 3, "The rows: how many seeds (default: 6)",
+      "COUNT" },
+    { "seed", 's', POPT_ARG_STRING, &texts.seed, 4, "The first row's seed (default: random)", "S" },
+    { "label", 'l', POPT_ARG_STRING, &texts.label, 5,
+      "What to draw: a label's name or number (default: the model's)", "LABEL" },
+    { "sampler", '\0', POPT_ARG_STRING, &texts.sampler, 6,
+      "default (the model's), multistep, ddim, addim or consistency", "NAME" },
+    { "batch", 'b', POPT_ARG_STRING, &texts.batch, 7,
+      "How many pictures the device draws at a time, 1 to 64 (default: up to 16)", "B" },
+    { "scale", '\0', POPT_ARG_STRING, &texts.scale, 8,
+      "Enlarge by whole pixels, 1 to 64 times (default: until a picture is 96 pixels high)", "K" },
     CLI_INCLUDE(cli_model_options),
     CLI_INCLUDE(cli_device_options),
     CLI_INCLUDE(cli_help_options),
@@ -115,11 +116,11 @@ static qs_status draw_columns(cli_engine *engine, const grid_run *run, uint8_t *
 {
     const size_t picture_bytes = (size_t)4 * engine->info.width * engine->info.height;
     for (uint32_t x = 0; x < run->column_count; x++) {
-        const cli_job job = {.count = run->rows,
-                             .steps = run->columns[x].steps,
-                             .sampler = run->columns[x].sampler,
-                             .seed = run->seed,
-                             .label = run->label};
+        const cli_job job = { .count = run->rows,
+                              .steps = run->columns[x].steps,
+                              .sampler = run->columns[x].sampler,
+                              .seed = run->seed,
+                              .label = run->label };
         cli_pictures pictures;
         const qs_status status = cli_render(engine, &job, &pictures);
         if (status != QS_OK)
@@ -142,7 +143,7 @@ static qs_status draw_and_write(cli_engine *engine, grid_run *run)
         return app_error(QS_ERROR_MEMORY, "no memory for %u pictures", count);
     qs_status status = draw_columns(engine, run, pixels, &ms);
     app_recipe recipe;
-    const qs_recipe drawn = {.sampler = run->sampler, .seed = run->seed};
+    const qs_recipe drawn = { .sampler = run->sampler, .seed = run->seed };
     app_recipe_init(&recipe, engine->model, engine->device, engine->options.precision, &drawn,
                     run->label);
     snprintf(recipe.command, sizeof recipe.command, "grid");
@@ -154,8 +155,8 @@ static qs_status draw_and_write(cli_engine *engine, grid_run *run)
     if (status == QS_OK)
         fprintf(strcmp(run->target.path, "-") == 0 ? stderr : stdout,
                 "%s: %s, columns %s steps, rows seed %" PRIu64 " to %" PRIu64 "%s%s, %.1f ms\n",
-                run->target.path, recipe.model, run->steps, run->seed,
-                run->seed + run->rows - 1, recipe.label[0] ? ", label " : "", recipe.label, ms);
+                run->target.path, recipe.model, run->steps, run->seed, run->seed + run->rows - 1,
+                recipe.label[0] ? ", label " : "", recipe.label, ms);
     free(pixels);
     return status;
 }
@@ -163,8 +164,8 @@ static qs_status draw_and_write(cli_engine *engine, grid_run *run)
 static qs_status run_grid(const char *argument)
 {
     (void)argument;
-    cli_engine engine = {0};
-    grid_run run = {0};
+    cli_engine engine = { 0 };
+    grid_run run = { 0 };
     qs_status status = QS_OK;
     TRY(read_numbers(&run));
     TRY(cli_engine_open_model(&engine));
@@ -173,7 +174,7 @@ static qs_status run_grid(const char *argument)
     TRY(read_columns(&engine, &run));
     TRY(cli_engine_open_device(&engine));
     TRY(cli_engine_start(&engine,
-                         (qs_session_options){.batch = cli_batch_size(run.rows, run.batch)}));
+                         (qs_session_options){ .batch = cli_batch_size(run.rows, run.batch) }));
     TRY(draw_and_write(&engine, &run));
 fail:
     cli_engine_close(&engine);

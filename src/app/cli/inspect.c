@@ -12,9 +12,9 @@ static struct {
 } texts;
 
 static const struct poptOption options[] = {
-    {"batch", 'b', POPT_ARG_STRING, &texts.batch, 1,
-     "Plan for so many pictures at a time, 1 to 64 (default: 1)", "B"},
-    {"nodes", '\0', POPT_ARG_NONE, &texts.nodes, 2, "Also list the nodes of the graph", NULL},
+    { "batch", 'b', POPT_ARG_STRING, &texts.batch, 1,
+      "Plan for so many pictures at a time, 1 to 64 (default: 1)", "B" },
+    { "nodes", '\0', POPT_ARG_NONE, &texts.nodes, 2, "Also list the nodes of the graph", NULL },
     CLI_INCLUDE(cli_model_options),
     CLI_INCLUDE(cli_device_options),
     CLI_INCLUDE(cli_help_options),
@@ -73,7 +73,7 @@ static qs_status print_nodes(cli_engine *engine)
     const uint32_t batch = engine->options.batch;
     const size_t count =
         (size_t)batch * engine->info.channels * engine->info.height * engine->info.width;
-    const float timestep[QS_BATCH_MAX] = {0};
+    const float timestep[QS_BATCH_MAX] = { 0 };
     qs_session_options kept = engine->options;
     kept.keep_activations = true;
     qs_status status = QS_OK;
@@ -94,8 +94,8 @@ fail:
 static qs_status run_inspect(const char *argument)
 {
     (void)argument;
-    cli_engine engine = {0};
-    qs_session_options session = {.batch = 1};
+    cli_engine engine = { 0 };
+    qs_session_options session = { .batch = 1 };
     qs_status status = QS_OK;
     TRY(cli_count("--batch", texts.batch, 1, QS_BATCH_MAX, &session.batch));
     TRY(cli_precision(&session.precision));

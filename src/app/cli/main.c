@@ -9,8 +9,8 @@
 #include <string.h>
 
 static const cli_command *const commands[] = {
-    &cli_sample, &cli_grid, &cli_metadata, &cli_forward,
-    &cli_devices, &cli_inspect, &cli_bench, &cli_selftest,
+    &cli_sample,  &cli_grid,    &cli_metadata, &cli_forward,
+    &cli_devices, &cli_inspect, &cli_bench,    &cli_selftest,
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
@@ -37,7 +37,7 @@ static void print_usage(void)
 
 static qs_status find_command(const char *name, const cli_command **command)
 {
-    cli_nearest nearest = {.word = name};
+    cli_nearest nearest = { .word = name };
     for (int i = 0; i < COMMAND_COUNT; i++) {
         if (strcmp(commands[i]->name, name) == 0) {
             *command = commands[i];
@@ -61,8 +61,10 @@ static qs_status run_program_option(const char *option)
     else if (strcmp(option, "--help-debug") == 0)
         printf("%s", qs_debug_help());
     else
-        return app_error(QS_ERROR_USAGE, "the option %s needs a command in front of it; "
-                                         "see 'quickstep --help'", option);
+        return app_error(QS_ERROR_USAGE,
+                         "the option %s needs a command in front of it; "
+                         "see 'quickstep --help'",
+                         option);
     return QS_OK;
 }
 

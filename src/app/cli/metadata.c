@@ -10,8 +10,8 @@ static struct {
 } flags;
 
 static const struct poptOption options[] = {
-    {"command", 'c', POPT_ARG_NONE, &flags.command, 1,
-     "Print the command that draws the picture again", NULL},
+    { "command", 'c', POPT_ARG_NONE, &flags.command, 1,
+      "Print the command that draws the picture again", NULL },
     CLI_INCLUDE(cli_help_options),
     CLI_END,
 };

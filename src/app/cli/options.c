@@ -12,24 +12,24 @@
 cli_shared cli_shared_options;
 
 struct poptOption cli_model_options[] = {
-    {"model", 'm', POPT_ARG_STRING, &cli_shared_options.model, CLI_SHARED_FIRST,
-     "The model: a folder, or the name of one that came with the program (default: sprites)",
-     "DIR"},
-    {"precision", 'p', POPT_ARG_STRING, &cli_shared_options.precision, CLI_SHARED_FIRST + 1,
-     "How numbers are stored on the device: f32 (default) or f16", "f32|f16"},
+    { "model", 'm', POPT_ARG_STRING, &cli_shared_options.model, CLI_SHARED_FIRST,
+      "The model: a folder, or the name of one that came with the program (default: sprites)",
+      "DIR" },
+    { "precision", 'p', POPT_ARG_STRING, &cli_shared_options.precision, CLI_SHARED_FIRST + 1,
+      "How numbers are stored on the device: f32 (default) or f16", "f32|f16" },
     CLI_END,
 };
 
 struct poptOption cli_device_options[] = {
-    {"device", 'd', POPT_ARG_STRING, &cli_shared_options.device, CLI_SHARED_FIRST + 2,
-     "The device: its number, UUID or a part of its name, see 'quickstep devices'", "DEVICE"},
-    {"quiet", 'q', POPT_ARG_NONE, &cli_shared_options.quiet, CLI_SHARED_FIRST + 3,
-     "No progress and no notices on standard error", NULL},
+    { "device", 'd', POPT_ARG_STRING, &cli_shared_options.device, CLI_SHARED_FIRST + 2,
+      "The device: its number, UUID or a part of its name, see 'quickstep devices'", "DEVICE" },
+    { "quiet", 'q', POPT_ARG_NONE, &cli_shared_options.quiet, CLI_SHARED_FIRST + 3,
+      "No progress and no notices on standard error", NULL },
     CLI_END,
 };
 
 struct poptOption cli_help_options[] = {
-    {"help", 'h', POPT_ARG_NONE, NULL, CLI_HELP, "Show this help", NULL},
+    { "help", 'h', POPT_ARG_NONE, NULL, CLI_HELP, "Show this help", NULL },
     CLI_END,
 };
 
@@ -48,8 +48,8 @@ static size_t edit_distance(const char *a, const char *b)
         row[0] = i;
         for (size_t j = 1; j <= b_length; j++) {
             const size_t above = row[j];
-            size_t best = diagonal + (tolower((unsigned char)a[i - 1]) !=
-                                      tolower((unsigned char)b[j - 1]));
+            size_t best =
+                diagonal + (tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]));
             best = best < above + 1 ? best : above + 1;
             row[j] = best < row[j - 1] + 1 ? best : row[j - 1] + 1;
             diagonal = above;
@@ -91,11 +91,11 @@ static qs_status option_error(const cli_command *command, poptContext context, i
     char word[64];
     snprintf(word, sizeof word, "%s", option + strspn(option, "-"));
     word[strcspn(word, "=")] = '\0';
-    cli_nearest nearest = {.word = word};
+    cli_nearest nearest = { .word = word };
     try_table(&nearest, command->options);
     if (nearest.best)
-        return app_error(QS_ERROR_USAGE, "'%s' has no option %s; did you mean --%s?",
-                         command->name, option, nearest.best);
+        return app_error(QS_ERROR_USAGE, "'%s' has no option %s; did you mean --%s?", command->name,
+                         option, nearest.best);
     return app_error(QS_ERROR_USAGE, "'%s' has no option %s; see 'quickstep help %s'",
                      command->name, option, command->name);
 }
@@ -103,10 +103,10 @@ static qs_status option_error(const cli_command *command, poptContext context, i
 static const struct poptOption *find_option(const struct poptOption *options, int value)
 {
     for (; options->longName || options->arg; options++) {
-        const struct poptOption *found =
-            options->argInfo == POPT_ARG_INCLUDE_TABLE ? find_option(options->arg, value)
-            : options->val == value                    ? options
-                                                       : NULL;
+        const struct poptOption *found = options->argInfo == POPT_ARG_INCLUDE_TABLE
+                                             ? find_option(options->arg, value)
+                                         : options->val == value ? options
+                                                                 : NULL;
         if (found)
             return found;
     }
@@ -152,7 +152,7 @@ void cli_print_help(const cli_command *command)
 {
     char name[64];
     snprintf(name, sizeof name, "quickstep %s", command->name);
-    char *argv[] = {name, NULL};
+    char *argv[] = { name, NULL };
     poptContext context = make_context(command, 1, argv);
     print_help(command, context);
     poptFreeContext(context);

@@ -29,8 +29,14 @@ extern struct poptOption cli_model_options[];  /* --model, --precision */
 extern struct poptOption cli_device_options[]; /* --device, --quiet */
 extern struct poptOption cli_help_options[];   /* --help, last in every table */
 
-#define CLI_INCLUDE(table) {NULL, '\0', POPT_ARG_INCLUDE_TABLE, table, 0, NULL, NULL}
-#define CLI_END {NULL, '\0', 0, NULL, 0, NULL, NULL}
+#define CLI_INCLUDE(table)                                                                         \
+    {                                                                                              \
+        NULL, '\0', POPT_ARG_INCLUDE_TABLE, table, 0, NULL, NULL                                   \
+    }
+#define CLI_END                                                                                    \
+    {                                                                                              \
+        NULL, '\0', 0, NULL, 0, NULL, NULL                                                         \
+    }
 
 enum { CLI_SHARED_FIRST = 40, CLI_HELP = 63 }; /* every option's value is below 64 */
 

@@ -48,7 +48,7 @@ qs_status cli_target_init(cli_target *target, const char *path)
 {
     if (!path)
         return app_error(QS_ERROR_USAGE, "where to? Name a file: -o picture.png");
-    *target = (cli_target){.path = path};
+    *target = (cli_target){ .path = path };
     if (strcmp(path, "-") == 0) {
         if (isatty(STDOUT_FILENO))
             return app_error(QS_ERROR_USAGE, "-o -: a PNG is nothing for a terminal to show");
@@ -108,8 +108,8 @@ qs_status cli_write_png(const cli_target *target, const cli_engine *engine,
     const uint32_t per_file = target->numbered ? 1 : count;
     qs_status status = QS_OK;
     for (uint32_t first = 0; status == QS_OK && first < count; first += per_file) {
-        entry e = {0};
-        app_image image = {.has_alpha = info->has_alpha};
+        entry e = { 0 };
+        app_image image = { .has_alpha = info->has_alpha };
         status = make_entry(target, recipe, first, columns ? recipe->count : per_file, &e);
         if (status == QS_OK)
             status = app_montage(pixels + first * picture_bytes, per_file, info->width,
@@ -131,13 +131,12 @@ qs_status cli_write_safetensors(const cli_target *target, const cli_engine *engi
     const uint32_t per_file = target->numbered ? 1 : count;
     qs_status status = QS_OK;
     for (uint32_t first = 0; status == QS_OK && first < count; first += per_file) {
-        entry e = {0};
+        entry e = { 0 };
         status = make_entry(target, recipe, first, per_file, &e);
-        const char *const metadata[] = {"quickstep", e.json, NULL};
+        const char *const metadata[] = { "quickstep", e.json, NULL };
         if (status == QS_OK)
-            status = cli_write_pictures(e.path, "sample", floats + first * picture_floats,
-                                        per_file, info->channels, info->height, info->width,
-                                        metadata);
+            status = cli_write_pictures(e.path, "sample", floats + first * picture_floats, per_file,
+                                        info->channels, info->height, info->width, metadata);
         finish_entry(&e);
     }
     return status;

@@ -102,8 +102,8 @@ static qs_status render_batch(cli_engine *engine, const cli_job *job, uint32_t f
 
 qs_status cli_render(cli_engine *engine, const cli_job *job, cli_pictures *pictures)
 {
-    scratch s = {0};
-    *pictures = (cli_pictures){0};
+    scratch s = { 0 };
+    *pictures = (cli_pictures){ 0 };
     qs_status status = allocate(engine, job, pictures, &s);
     for (uint32_t first = 0; status == QS_OK && first < job->count;) {
         const uint32_t left = job->count - first;
@@ -123,5 +123,5 @@ void cli_pictures_free(cli_pictures *pictures)
 {
     free(pictures->pixels);
     free(pictures->floats);
-    *pictures = (cli_pictures){0};
+    *pictures = (cli_pictures){ 0 };
 }

@@ -13,25 +13,25 @@ static struct {
 } texts;
 
 static const struct poptOption options[] = {
-    {"output", 'o', POPT_ARG_STRING, &texts.output, 1,
-     "Where to: FILE.png, FILE.safetensors, or - for a PNG on standard output", "FILE"},
-    {"steps", 'n', POPT_ARG_STRING, &texts.steps, 2,
-     "Network evaluations, 1 to 1024 (default: 4)", "N"},
-    {"seed", 's', POPT_ARG_STRING, &texts.seed, 3,
-     "The first picture's seed; picture i has seed S + i (default: random)", "S"},
-    {"label", 'l', POPT_ARG_STRING, &texts.label, 4,
-     "What to draw: a label's name or number (default: the model's)", "LABEL"},
-    {"count", 'c', POPT_ARG_STRING, &texts.count, 5,
-     "How many pictures (default: 1, or as many as there is noise)", "COUNT"},
-    {"sampler", '\0', POPT_ARG_STRING, &texts.sampler, 6,
-     "default (the model's), multistep, ddim, addim or consistency", "NAME"},
-    {"noise", '\0', POPT_ARG_STRING, &texts.noise, 7,
-     "Start from the tensor \"noise\" [n, c, h, w], unit variance, instead of the seed's noise",
-     "FILE"},
-    {"batch", 'b', POPT_ARG_STRING, &texts.batch, 8,
-     "How many pictures the device draws at a time, 1 to 64 (default: up to 16)", "B"},
-    {"scale", '\0', POPT_ARG_STRING, &texts.scale, 9,
-     "Enlarge the PNG by whole pixels, 1 to 64 times (default: 1)", "K"},
+    { "output", 'o', POPT_ARG_STRING, &texts.output, 1,
+      "Where to: FILE.png, FILE.safetensors, or - for a PNG on standard output", "FILE" },
+    { "steps", 'n', POPT_ARG_STRING, &texts.steps, 2, "Network evaluations, 1 to 1024 (default: 4)",
+      "N" },
+    { "seed", 's', POPT_ARG_STRING, &texts.seed, 3,
+      "The first picture's seed; picture i has seed S + i (default: random)", "S" },
+    { "label", 'l', POPT_ARG_STRING, &texts.label, 4,
+      "What to draw: a label's name or number (default: the model's)", "LABEL" },
+    { "count", 'c', POPT_ARG_STRING, &texts.count, 5,
+      "How many pictures (default: 1, or as many as there is noise)", "COUNT" },
+    { "sampler", '\0', POPT_ARG_STRING, &texts.sampler, 6,
+      "default (the model's), multistep, ddim, addim or consistency", "NAME" },
+    { "noise", '\0', POPT_ARG_STRING, &texts.noise, 7,
+      "Start from the tensor \"noise\" [n, c, h, w], unit variance, instead of the seed's noise",
+      "FILE" },
+    { "batch", 'b', POPT_ARG_STRING, &texts.batch, 8,
+      "How many pictures the device draws at a time, 1 to 64 (default: up to 16)", "B" },
+    { "scale", '\0', POPT_ARG_STRING, &texts.scale, 9,
+      "Enlarge the PNG by whole pixels, 1 to 64 times (default: 1)", "K" },
     CLI_INCLUDE(cli_model_options),
     CLI_INCLUDE(cli_device_options),
     CLI_INCLUDE(cli_help_options),
@@ -78,7 +78,7 @@ fail:
 static qs_status read_numbers(sample_run *run)
 {
     qs_status status = QS_OK;
-    run->job = (cli_job){.count = 1, .steps = 4};
+    run->job = (cli_job){ .count = 1, .steps = 4 };
     run->scale = 1;
     TRY(cli_count("--steps", texts.steps, 1, QS_STEPS_MAX, &run->job.steps));
     TRY(cli_count("--count", texts.count, 1, 1 << 16, &run->job.count));
@@ -107,21 +107,22 @@ static void print_summary(const app_recipe *recipe, const sample_run *run, doubl
 
 static qs_status draw_and_write(cli_engine *engine, const sample_run *run)
 {
-    cli_pictures pictures = {0};
+    cli_pictures pictures = { 0 };
     qs_status status = cli_render(engine, &run->job, &pictures);
     if (status != QS_OK)
         return status;
     app_recipe recipe;
-    const qs_recipe drawn = {
-        .steps = run->job.steps, .sampler = run->job.sampler, .seed = run->job.seed};
+    const qs_recipe drawn = { .steps = run->job.steps,
+                              .sampler = run->job.sampler,
+                              .seed = run->job.seed };
     app_recipe_init(&recipe, engine->model, engine->device, engine->options.precision, &drawn,
                     run->job.label);
     recipe.scale = run->scale;
     snprintf(recipe.noise, sizeof recipe.noise, "%s", texts.noise ? texts.noise : "");
-    status = run->target.format == CLI_PNG
-                 ? cli_write_png(&run->target, engine, &recipe, pictures.pixels, run->job.count, 0)
-                 : cli_write_safetensors(&run->target, engine, &recipe, pictures.floats,
-                                         run->job.count);
+    status =
+        run->target.format == CLI_PNG
+            ? cli_write_png(&run->target, engine, &recipe, pictures.pixels, run->job.count, 0)
+            : cli_write_safetensors(&run->target, engine, &recipe, pictures.floats, run->job.count);
     if (status == QS_OK)
         print_summary(&recipe, run, pictures.ms);
     cli_pictures_free(&pictures);
@@ -131,8 +132,8 @@ static qs_status draw_and_write(cli_engine *engine, const sample_run *run)
 static qs_status run_sample(const char *argument)
 {
     (void)argument;
-    cli_engine engine = {0};
-    sample_run run = {0};
+    cli_engine engine = { 0 };
+    sample_run run = { 0 };
     qs_status status = QS_OK;
     TRY(read_numbers(&run));
     TRY(cli_engine_open_model(&engine));
@@ -141,8 +142,8 @@ static qs_status run_sample(const char *argument)
     if (texts.noise)
         TRY(read_noise(&engine, &run));
     TRY(cli_engine_open_device(&engine));
-    TRY(cli_engine_start(&engine, (qs_session_options){
-                                      .batch = cli_batch_size(run.job.count, run.batch)}));
+    TRY(cli_engine_start(
+        &engine, (qs_session_options){ .batch = cli_batch_size(run.job.count, run.batch) }));
     TRY(draw_and_write(&engine, &run));
 fail:
     free(run.noise);

@@ -8,7 +8,8 @@ static struct {
 } flags;
 
 static const struct poptOption options[] = {
-    {"verbose", 'v', POPT_ARG_NONE, &flags.verbose, 1, "Print every case, not only failures", NULL},
+    { "verbose", 'v', POPT_ARG_NONE, &flags.verbose, 1, "Print every case, not only failures",
+      NULL },
     CLI_INCLUDE(cli_device_options),
     CLI_INCLUDE(cli_help_options),
     CLI_END,
@@ -43,8 +44,8 @@ static void report(void *user, const qs_selftest_result *result)
 
 static qs_status run_selftest(const char *filter)
 {
-    cli_engine engine = {0};
-    tally counts = {0};
+    cli_engine engine = { 0 };
+    tally counts = { 0 };
     qs_status status = cli_engine_open_device(&engine);
     if (status != QS_OK)
         return status;

@@ -14,7 +14,7 @@ static void on_signal(int number)
     if (!deferred)
         _exit(128 + number);
     noted = number;
-    setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_usec = 500000}, NULL);
+    setitimer(ITIMER_REAL, &(struct itimerval){ .it_value.tv_usec = 500000 }, NULL);
 }
 
 static sigset_t stop_signals(void)
@@ -29,8 +29,9 @@ static sigset_t stop_signals(void)
 
 void cli_signals_init(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_mask = stop_signals(),
-                               .sa_flags = SA_RESTART};
+    struct sigaction action = { .sa_handler = on_signal,
+                                .sa_mask = stop_signals(),
+                                .sa_flags = SA_RESTART };
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGALRM, &action, NULL);

@@ -76,7 +76,7 @@ qs_status cli_write_pictures(const char *path, const char *name, const float *va
         .name = name,
         .dtype = QS_DTYPE_F32,
         .rank = 4,
-        .shape = {n, c, h, w},
+        .shape = { n, c, h, w },
         .data = values,
         .size_bytes = (size_t)n * c * h * w * sizeof(float),
     };

@@ -19,11 +19,11 @@ const char *app_error_message(void);
 
 /* In a function with `qs_status status = QS_OK;` and a label `fail:` (or `done:` before it):
  * TRY for the program's own calls, QS for the library's. */
-#define TRY(call)                                                                                 \
-    do {                                                                                          \
-        status = (call);                                                                          \
-        if (status != QS_OK)                                                                      \
-            goto fail;                                                                            \
+#define TRY(call)                                                                                  \
+    do {                                                                                           \
+        status = (call);                                                                           \
+        if (status != QS_OK)                                                                       \
+            goto fail;                                                                             \
     } while (0)
 #define QS(call) TRY(app_library(call))
 

@@ -14,7 +14,9 @@ static void print_line(void *user, qs_log_level level, const char *message)
         return;
     if (clear_line)
         clear_line();
-    const char *kind = level == QS_LOG_ERROR ? "error: " : level == QS_LOG_WARNING ? "warning: " : "";
+    const char *kind = level == QS_LOG_ERROR     ? "error: "
+                       : level == QS_LOG_WARNING ? "warning: "
+                                                 : "";
     fprintf(stderr, "%s: %s%s\n", program_name, kind, message);
 }
 

@@ -8,7 +8,7 @@
 
 typedef struct search {
     const char *name;
-    char *found;      /* the folder, NULL as long as there is none */
+    char *found;       /* the folder, NULL as long as there is none */
     char looked[1024]; /* "a, b, c" for the error message */
 } search;
 
@@ -59,11 +59,12 @@ static void look_near_program(search *s)
         if (!slash)
             return;
         *slash = '\0';
-        static const char *const places[] = {"assets/models", "share/quickstep/models"};
+        static const char *const places[] = { "assets/models", "share/quickstep/models" };
         for (int i = 0; i < 2; i++) {
             char folder[PATH_MAX];
             if (snprintf(folder, sizeof folder, "%s/%s", program, places[i]) >=
-                    (int)sizeof folder || access(folder, F_OK) != 0)
+                    (int)sizeof folder ||
+                access(folder, F_OK) != 0)
                 continue;
             look_in(s, folder);
         }
@@ -72,7 +73,7 @@ static void look_near_program(search *s)
 
 qs_status app_find_model(const char *name, char **path)
 {
-    search s = {.name = name ? name : APP_DEFAULT_MODEL};
+    search s = { .name = name ? name : APP_DEFAULT_MODEL };
     const bool is_path = name && (strchr(name, '/') || is_model(name));
     if (!is_path) {
         look_in_list(&s, getenv("QUICKSTEP_MODELS"));

@@ -57,9 +57,10 @@ static void write_chunks(png_structp png, png_infop info, const app_image *image
     char software[64];
     snprintf(software, sizeof software, "Quickstep %s", qs_version());
     png_text text[2] = {
-        {.compression = PNG_TEXT_COMPRESSION_NONE, .key = (char *)"Software", .text = software},
-        {.compression = PNG_TEXT_COMPRESSION_NONE, .key = (char *)RECIPE_KEY,
-         .text = (char *)recipe},
+        { .compression = PNG_TEXT_COMPRESSION_NONE, .key = (char *)"Software", .text = software },
+        { .compression = PNG_TEXT_COMPRESSION_NONE,
+          .key = (char *)RECIPE_KEY,
+          .text = (char *)recipe },
     };
     png_set_text(png, info, text, recipe ? 2 : 1);
     png_write_info(png, info);
@@ -90,7 +91,7 @@ static qs_status encode(const app_image *image, const char *recipe, byte_buffer 
 
 qs_status app_png_write(const char *path, const app_image *image, const char *recipe)
 {
-    byte_buffer buffer = {0};
+    byte_buffer buffer = { 0 };
     qs_status status = encode(image, recipe, &buffer);
     if (status == QS_OK)
         status = app_output_write(path, buffer.bytes, buffer.size);

@@ -12,11 +12,13 @@ static const struct {
     size_t offset, size;
     bool required;
 } text_fields[] = {
-#define FIELD(name, required) \
-    {#name, offsetof(app_recipe, name), sizeof((app_recipe *)0)->name, required}
-    FIELD(command, true),    FIELD(version, true), FIELD(model, true),  FIELD(label, false),
-    FIELD(sampler, true),    FIELD(precision, true), FIELD(noise, false), FIELD(device, false),
-    FIELD(driver, false),
+#define FIELD(name, required)                                                                      \
+    {                                                                                              \
+#name, offsetof(app_recipe, name), sizeof((app_recipe *)0)->name, required                 \
+    }
+    FIELD(command, true), FIELD(version, true), FIELD(model, true),
+    FIELD(label, false),  FIELD(sampler, true), FIELD(precision, true),
+    FIELD(noise, false),  FIELD(device, false), FIELD(driver, false),
 #undef FIELD
 };
 enum { TEXT_FIELD_COUNT = sizeof text_fields / sizeof text_fields[0] };
@@ -28,7 +30,7 @@ void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device 
     qs_model_get_info(model, &info);
     qs_device_info device_info;
     qs_device_get_info(device, &device_info);
-    *recipe = (app_recipe){.command = "sample", .seed = drawn->seed, .count = 1, .scale = 1};
+    *recipe = (app_recipe){ .command = "sample", .seed = drawn->seed, .count = 1, .scale = 1 };
     snprintf(recipe->version, sizeof recipe->version, "%s", qs_version());
     snprintf(recipe->model, sizeof recipe->model, "%s", info.name);
     snprintf(recipe->steps, sizeof recipe->steps, "%" PRIu32, drawn->steps ? drawn->steps : 1);
@@ -38,7 +40,8 @@ void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device 
     const qs_sampler sampler =
         drawn->sampler == QS_SAMPLER_DEFAULT ? info.default_sampler : drawn->sampler;
     snprintf(recipe->sampler, sizeof recipe->sampler, "%s", qs_sampler_name(sampler));
-    snprintf(recipe->precision, sizeof recipe->precision, "%s", precision == QS_F16 ? "f16" : "f32");
+    snprintf(recipe->precision, sizeof recipe->precision, "%s",
+             precision == QS_F16 ? "f16" : "f32");
     snprintf(recipe->device, sizeof recipe->device, "%s", device_info.name);
     snprintf(recipe->driver, sizeof recipe->driver, "%s", device_info.driver_info);
 }
@@ -136,14 +139,12 @@ static qs_status check_words(const app_recipe *recipe)
 {
     qs_sampler sampler;
     if (strcmp(recipe->command, "sample") != 0 && strcmp(recipe->command, "grid") != 0)
-        return app_error(QS_ERROR_OTHER, "the recipe's command \"%s\" is unknown",
-                         recipe->command);
+        return app_error(QS_ERROR_OTHER, "the recipe's command \"%s\" is unknown", recipe->command);
     if (strcmp(recipe->precision, "f32") != 0 && strcmp(recipe->precision, "f16") != 0)
         return app_error(QS_ERROR_OTHER, "the recipe's precision \"%s\" is unknown",
                          recipe->precision);
     if (qs_sampler_parse(recipe->sampler, &sampler) != QS_OK)
-        return app_error(QS_ERROR_OTHER, "the recipe's sampler \"%s\" is unknown",
-                         recipe->sampler);
+        return app_error(QS_ERROR_OTHER, "the recipe's sampler \"%s\" is unknown", recipe->sampler);
     return QS_OK;
 }
 
@@ -152,7 +153,7 @@ qs_status app_recipe_from_json(const char *json, app_recipe *recipe)
     qs_status status = QS_OK;
     json_int_t seed = 0, count = 0, scale = 0;
     json_error_t error;
-    *recipe = (app_recipe){0};
+    *recipe = (app_recipe){ 0 };
     json_t *root = json_loads(json, JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(root)) {
         status = app_error(QS_ERROR_OTHER, "the recipe is not a JSON object");
