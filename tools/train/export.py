@@ -59,7 +59,7 @@ def save(net, folder, clip):
         "scheduler": ["quickstep", "MultistepConsistencyScheduler"],
         "image_alpha": "premultiplied",
         "id2label": {str(i): name for i, name in enumerate(data.NAMES)},
-        "default_label": 0,
+        "default_label": data.NAMES.index("hero"),
     })
 
 

@@ -40,6 +40,7 @@ static const struct poptOption options[] = {
 static const char notes[] =
     "Rows are seeds, columns are numbers of steps. Without --steps the columns are 1, 2, 4, 8, 16\n"
     "and the diffusion limit: 64 steps of adjusted DDIM where the model can run it.\n"
+    "Transparent pictures lie on a checkerboard; 'quickstep sample' writes the transparency itself.\n"
     "\n"
     "  quickstep grid -o grid.png\n"
     "  quickstep grid --steps 1,4,16,64:ddim --count 8 --seed 1 -o grid.png\n";
@@ -142,6 +143,8 @@ static qs_status draw_and_write(cli_engine *engine, grid_run *run)
     if (!pixels)
         return app_error(QS_ERROR_MEMORY, "no memory for %u pictures", count);
     qs_status status = draw_columns(engine, run, pixels, &ms);
+    if (engine->info.has_alpha)
+        app_montage_over_checkerboard(pixels, count, engine->info.width, engine->info.height);
     app_recipe recipe;
     const qs_recipe drawn = { .sampler = run->sampler, .seed = run->seed };
     app_recipe_init(&recipe, engine->model, engine->device, engine->options.precision, &drawn,

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIDE_MAX = 1 << 20 };
+enum { SIDE_MAX = 1 << 20, CHECKER_SIDE = 4 };
 
 uint32_t app_montage_columns(uint32_t count)
 {
@@ -49,6 +49,18 @@ qs_status app_montage(const uint8_t *pixels, uint32_t count, uint32_t width, uin
     image->height = (uint32_t)(cell_height * rows);
     image->pixels = grid;
     return QS_OK;
+}
+
+void app_montage_over_checkerboard(uint8_t *pixels, uint32_t count, uint32_t width, uint32_t height)
+{
+    for (size_t i = 0; i < (size_t)count * width * height; i++) {
+        uint8_t *p = pixels + i * 4;
+        const size_t x = i % width, y = i / width % height;
+        const uint32_t grey = (x / CHECKER_SIDE + y / CHECKER_SIDE) % 2 ? 104 : 92, alpha = p[3];
+        for (int channel = 0; channel < 3; channel++)
+            p[channel] = (uint8_t)((p[channel] * alpha + grey * (255 - alpha) + 127) / 255);
+        p[3] = 255;
+    }
 }
 
 void app_montage_free(app_image *image)
