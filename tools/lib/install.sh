@@ -37,6 +37,11 @@ command:xdotool            xdotool
 command:import             imagemagick
 '
 
+# CI compiles with two compilers; anywhere else clang is used where it is there.
+ci_needs='
+command:clang              clang
+'
+
 # has_file "PATTERN|PATTERN...": does one of them exist?
 has_file() {
     old_ifs=$IFS
