@@ -16,7 +16,7 @@ static shapes session_shapes(const qs_session *s)
     return (shapes){ s->options.batch, c->sample_height, c->sample_width, c->in_channels };
 }
 
-static void init_graph(qs_session *s, verb *v)
+void verb_init(const qs_session *s, verb *v)
 {
     graph_init(&v->graph, gpu_device_limits(s->device),
                s->options.precision == QS_F16 ? DTYPE_F16 : DTYPE_F32);
@@ -41,7 +41,7 @@ static tensor_id latent_state(graph *g, shapes size)
 static void build_begin(qs_session *s)
 {
     graph *g = &s->begin.graph;
-    init_graph(s, &s->begin);
+    verb_init(s, &s->begin);
     op_begin(g, "begin", recipe_state(g), cursor_state(g), latent_state(g, session_shapes(s)));
 }
 
@@ -50,7 +50,7 @@ static void build_step(qs_session *s)
 {
     graph *g = &s->step.graph;
     const shapes size = session_shapes(s);
-    init_graph(s, &s->step);
+    verb_init(s, &s->step);
     const tensor_id recipe = recipe_state(g), cursor = cursor_state(g);
     const tensor_id latent = latent_state(g, size);
     const tensor_id time = graph_state(g, "time", DTYPE_F32, size.n, 1, 1, 1);
@@ -61,11 +61,11 @@ static void build_step(qs_session *s)
 }
 
 /* latent -> RGBA8 frame, and the report on it */
-static void build_decode(qs_session *s, verb *v)
+static void build_decode(qs_session *s)
 {
-    graph *g = &v->graph;
+    graph *g = &s->decode.graph;
     const shapes size = session_shapes(s);
-    init_graph(s, v);
+    verb_init(s, &s->decode);
     const tensor_id latent = latent_state(g, size);
     const tensor_id frame = graph_state(g, "frame", DTYPE_U32, size.n, size.h, size.w, 1);
     const tensor_id report = graph_state(g, "report", DTYPE_U32, size.n, 1, 1, REPORT_WORDS);
@@ -172,6 +172,14 @@ void session_bind(qs_session *s, verb *v, const gpu_buffer *arena, const frame_s
     record_place_arena(&v->plan, arena, v->slices);
 }
 
+void verb_read_activation(const verb *v, tensor_id id, const void *arena, float *nchw)
+{
+    const tensor *t = graph_tensor(&v->graph, id);
+    const uint64_t offset = v->plan.offsets[graph_root(&v->graph, id)];
+    layout_from_device((const char *)arena + offset, t->type, t->stride, t->offset, t->n, t->c,
+                       t->h, t->w, nchw);
+}
+
 void verb_finish(verb *v)
 {
     plan_finish(&v->plan);
@@ -232,8 +240,10 @@ static qs_status record_all(qs_session *s)
     for (uint32_t i = 0; i < RECIPE_SLOTS; ++i)
         TRY(record_begin(s, i));
     TRY(record_verb(s, "step", &s->step, s->options.profile, &s->step_commands));
-    for (uint32_t i = 0; i < FRAME_SLOTS; ++i)
-        TRY(record_verb(s, "decode", &s->decode[i], false, &s->frames[i].decode));
+    for (uint32_t i = 0; i < FRAME_SLOTS; ++i) {
+        session_bind(s, &s->decode, &s->arena, &s->frames[i]);
+        TRY(record_verb(s, "decode", &s->decode, false, &s->frames[i].decode));
+    }
     TRY(session_record_copy(s, "read latent", &s->state.latent, &latent_on_host, &s->read_latent));
     TRY(session_record_copy(s, "write latent", &latent_on_host, &s->state.latent,
                             &s->write_latent));
@@ -248,12 +258,10 @@ static qs_status plan_verbs(qs_session *s)
     qs_status status = QS_OK;
     build_begin(s);
     build_step(s);
+    build_decode(s);
     TRY(verb_plan(&s->begin, false));
     TRY(verb_plan(&s->step, session_inspects()));
-    for (int i = 0; i < FRAME_SLOTS; ++i) {
-        build_decode(s, &s->decode[i]);
-        TRY(verb_plan(&s->decode[i], false));
-    }
+    TRY(verb_plan(&s->decode, false));
 fail:
     return status;
 }
@@ -262,7 +270,7 @@ fail:
 static uint64_t arena_bytes(const qs_session *s)
 {
     uint64_t bytes = GPU_ALIGNMENT;
-    const plan *plans[] = { &s->begin.plan, &s->step.plan, &s->decode[0].plan };
+    const plan *plans[] = { &s->begin.plan, &s->step.plan, &s->decode.plan };
     for (size_t i = 0; i < sizeof plans / sizeof *plans; ++i)
         bytes = plans[i]->arena_bytes > bytes ? plans[i]->arena_bytes : bytes;
     return bytes;
@@ -303,8 +311,6 @@ static qs_status allocate_and_record(qs_session *s)
     TRY(create_slots(s));
     session_bind(s, &s->begin, &s->arena, NULL);
     session_bind(s, &s->step, &s->arena, NULL);
-    for (int i = 0; i < FRAME_SLOTS; ++i)
-        session_bind(s, &s->decode[i], &s->arena, &s->frames[i]);
     TRY(record_all(s));
 fail:
     return status;
@@ -374,9 +380,8 @@ void qs_session_destroy(qs_session *s)
     destroy_commands(s);
     verb_finish(&s->begin);
     verb_finish(&s->step);
+    verb_finish(&s->decode);
     verb_finish(&s->forward);
-    for (int i = 0; i < FRAME_SLOTS; ++i)
-        verb_finish(&s->decode[i]);
     gpu_buffer *buffers[] = { &s->arena,          &s->state_memory,     &s->recipe_memory,
                               &s->frame_memory,   &s->latent_memory,    &s->forward_arena,
                               &s->forward_upload, &s->forward_readback, &s->inspect_readback };

@@ -10,8 +10,7 @@ static qs_status build_forward(qs_session *s)
 {
     verb *v = &s->forward;
     const unet_config *c = &s->model->config.unet;
-    graph_init(&v->graph, gpu_device_limits(s->device),
-               s->options.precision == QS_F16 ? DTYPE_F16 : DTYPE_F32);
+    verb_init(s, v);
     const tensor_id sample = graph_state(&v->graph, "sample", v->graph.storage, s->options.batch,
                                          c->sample_height, c->sample_width, c->in_channels);
     model_build_network(&v->graph, &s->model->config, s->options.batch, sample);
@@ -80,32 +79,21 @@ fail:
 static qs_status write_inputs(qs_session *s, const float *sample, const float *timestep,
                               const float *segment, const int32_t *labels)
 {
-    const model_config *c = &s->model->config;
+    const unet_config *c = &s->model->config.unet;
     const uint32_t n = s->options.batch;
     char *to = s->forward_upload.mapped;
-    layout_to_device(sample, n, c->unet.in_channels, c->unet.sample_height, c->unet.sample_width,
-                     1.0f, s->forward.graph.storage, to);
+    layout_to_device(sample, n, c->in_channels, c->sample_height, c->sample_width, 1.0f,
+                     s->forward.graph.storage, to);
     float *times = (float *)(void *)(to + s->state.sample.size), *segments = times + n;
     uint32_t *ids = (uint32_t *)(void *)(segments + n);
     for (uint32_t i = 0; i < n; ++i) {
-        const int32_t label = labels ? labels[i] : -1;
-        if (label < -1 || (label >= 0 && (uint32_t)label >= c->label_count))
-            return qs_error(QS_ERROR_USAGE, "label %d: this model has %u labels", (int)label,
-                            c->label_count);
+        const qs_status status = session_label(s, labels ? labels[i] : -1, &ids[i]);
+        if (status != QS_OK)
+            return status;
         times[i] = timestep[i];
         segments[i] = segment ? segment[i] : 0.0f;
-        ids[i] = label < 0 ? c->default_label : (uint32_t)label;
     }
     return QS_OK;
-}
-
-static void read_tensor(const qs_session *s, tensor_id id, float *nchw)
-{
-    const graph *g = &s->forward.graph;
-    const tensor *t = graph_tensor(g, id);
-    const char *arena = s->forward_readback.mapped;
-    layout_from_device(arena + s->forward.plan.offsets[graph_root(g, id)], t->type, t->stride,
-                       t->offset, t->n, t->c, t->h, t->w, nchw);
 }
 
 qs_status qs_session_forward(qs_session *s, const float *sample, const float *timestep,
@@ -123,7 +111,8 @@ qs_status qs_session_forward(qs_session *s, const float *sample, const float *ti
     TRY(session_submit(s, s->forward_commands, 0, &ticket));
     TRY(session_drain(s));
     const graph *g = &s->forward.graph;
-    read_tensor(s, g->nodes[g->node_count - 1].out, output);
+    verb_read_activation(&s->forward, g->nodes[g->node_count - 1].out, s->forward_readback.mapped,
+                         output);
 fail:
     return status;
 }
@@ -146,7 +135,7 @@ qs_status qs_session_activation(qs_session *s, uint32_t index, qs_activation *ac
     const tensor *t = graph_tensor(g, n->out);
     *activation = (qs_activation){ .name = n->name, .n = t->n, .c = t->c, .h = t->h, .w = t->w };
     if (data)
-        read_tensor(s, n->out, data);
+        verb_read_activation(&s->forward, n->out, s->forward_readback.mapped, data);
     return QS_OK;
 }
 

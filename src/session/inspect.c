@@ -39,9 +39,7 @@ static float *read_output(const qs_session *s, const node *n, size_t *count)
     *count = (size_t)t->n * t->c * t->h * t->w;
     float *values = malloc(*count * sizeof *values);
     if (values)
-        layout_from_device((const char *)s->inspect_readback.mapped +
-                               s->step.plan.offsets[graph_root(g, n->out)],
-                           t->type, t->stride, t->offset, t->n, t->c, t->h, t->w, values);
+        verb_read_activation(&s->step, n->out, s->inspect_readback.mapped, values);
     return values;
 }
 

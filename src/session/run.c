@@ -53,30 +53,44 @@ qs_status session_drain(qs_session *s)
 
 /* ---- begin: recipe -> state, seed -> noise ---------------------------------------------- */
 
-static qs_status check_recipe(const qs_session *s, const qs_recipe *r)
+qs_status session_label(const qs_session *s, int32_t label, uint32_t *id)
 {
     const model_config *c = &s->model->config;
+    if (label != -1 && (label < 0 || (uint32_t)label >= c->label_count))
+        return qs_error(QS_ERROR_USAGE, "label %d: this model has %u labels", (int)label,
+                        c->label_count);
+    *id = label == -1 ? c->default_label : (uint32_t)label;
+    return QS_OK;
+}
+
+/* Before anything of the picture in progress is touched. */
+static qs_status check_recipe(const qs_session *s, const qs_recipe *r)
+{
+    qs_status status = QS_OK;
+    uint32_t id;
     if (r->steps > QS_STEPS_MAX)
         return qs_error(QS_ERROR_USAGE, "%u steps: at most %u", r->steps, QS_STEPS_MAX);
     for (uint32_t i = 0; r->labels && i < s->options.batch; ++i)
-        if (r->labels[i] != -1 && (r->labels[i] < 0 || (uint32_t)r->labels[i] >= c->label_count))
-            return qs_error(QS_ERROR_USAGE, "label %d: this model has %u labels", (int)r->labels[i],
-                            c->label_count);
-    return sampler_check(&c->scheduler, r->sampler);
+        TRY(session_label(s, r->labels[i], &id));
+    TRY(sampler_check(&s->model->config.scheduler, r->sampler));
+fail:
+    return status;
 }
 
 static qs_status fill_recipe(const qs_session *s, const qs_recipe *r, sampler_recipe *recipe)
 {
     const model_config *c = &s->model->config;
+    qs_status status = QS_OK;
     for (uint32_t i = 0; i < s->options.batch; ++i) {
         const uint64_t seed = r->seed + i;
-        const int32_t label = r->labels ? r->labels[i] : -1;
         recipe->seed_low[i] = (uint32_t)seed;
         recipe->seed_high[i] = (uint32_t)(seed >> 32);
-        recipe->labels[i] = label < 0 ? c->default_label : (uint32_t)label;
+        TRY(session_label(s, r->labels ? r->labels[i] : -1, &recipe->labels[i]));
     }
-    return sampler_rows(&c->scheduler, c->unet.segment_embedding, r->sampler,
-                        r->steps ? r->steps : 1, recipe);
+    TRY(sampler_rows(&c->scheduler, c->unet.segment_embedding, r->sampler, r->steps ? r->steps : 1,
+                     recipe));
+fail:
+    return status;
 }
 
 /* The caller's noise instead of the seed's, scaled as begin scales its own. */

@@ -53,7 +53,7 @@ struct qs_session {
     session_state state;
     frame_slot frames[FRAME_SLOTS];
 
-    verb begin, step, decode[FRAME_SLOTS];
+    verb begin, step, decode; /* decode's slices: of the frame slot recorded last */
     gpu_commands *begin_commands[RECIPE_SLOTS], *step_commands;
     gpu_commands *read_latent, *write_latent; /* latent <-> latent_memory */
     uint64_t recipe_tickets[RECIPE_SLOTS];
@@ -79,14 +79,19 @@ struct qs_session {
 };
 
 /* create.c */
+void verb_init(const qs_session *s, verb *v);        /* an empty graph in the session's precision */
 qs_status verb_plan(verb *v, bool keep_activations); /* after its graph is built */
 qs_status session_load_weights(qs_session *s, verb *v);
 void session_bind(qs_session *s, verb *v, const gpu_buffer *arena, const frame_slot *frame);
+/* The tensor's values [n, c, h, w] out of a copy of the verb's arena on the host. */
+void verb_read_activation(const verb *v, tensor_id id, const void *arena, float *nchw);
 void verb_finish(verb *v);
 qs_status session_record_copy(qs_session *s, const char *name, const gpu_slice *from,
                               const gpu_slice *to, gpu_commands **commands);
 
 /* run.c */
+/* A caller's label, -1 being the model's default, as the network's. */
+qs_status session_label(const qs_session *s, int32_t label, uint32_t *id);
 qs_status session_submit(qs_session *s, const gpu_commands *commands, uint32_t steps_before,
                          uint64_t *ticket);
 qs_status session_drain(qs_session *s); /* waits for everything in flight */
