@@ -1,190 +1,113 @@
-"""Dungeon Crawl Stone Soup sprites as batches of premultiplied RGBA in [-1, 1].
+"""Training data: batch(n) -> pictures and labels, from an .npz, a folder of class folders, or the sprites.
 
-Pictures are 32x32 RGBA PNG. A class is a list of folders; what is not a picture by itself (overlays, tile corners,
-marks, icons drawn in a corner of the tile) is left out. Heroes are put together from the paper doll at every draw, so
-that class has millions of members.
+    source = data.load(path, size)
+    source.batch(n, validation=False)   x [n, c, size, size] float32 in [-1, 1], labels [n] int64
+    source.names                        of the labels, with "any" (no class in particular) last
+    source.channels, source.size        3: RGB, 4: premultiplied RGBA
+    source.sizes()                      class name -> training pictures, validation pictures
+    source.generator                    all draws come from it; its state is the source's whole state
 
-Inside this file pictures are uint8 RGBA [n, 32, 32, 4] as stored, or float32 premultiplied RGBA in [0, 1].
+Pictures stay on the device given to load() as bytes, so that an accelerator is not kept waiting.
 """
 
-import re
-import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
-MONSTERS = """mon mon/undead mon/undead/skeletons mon/undead/zombies mon/undead/spectrals mon/undead/simulacra mon/aquatic
-    mon/spriggan mon/demons mon/vault mon/nonliving mon/eyes mon/amorphous mon/holy mon/fungi_plants mon/abyss mon/unique
-    mon/animals mon/dragons UNUSED/monsters player/felids player/transform"""
-WEAPONS = "item/weapon item/weapon/ranged item/weapon/artefact item/staff item/rod item/wand UNUSED/weapons"
-ARMOUR = "item/armour item/armour/shields item/armour/artefact item/armour/headgear item/armour/bardings UNUSED/armour"
-TREASURE = "item/book item/potion item/gold item/food item/misc item/misc/runes item/amulet item/scroll item/ring"
-SPELLS = """gui/spells/earth gui/spells/fire gui/spells/summoning gui/spells/ice gui/spells/poison
-    gui/spells/translocation gui/spells/necromancy gui/spells/air gui/spells/enchantment gui/spells/monster
-    gui/spells/conjuration gui/spells/transmutation gui/invocations"""
-FEATURES = "dngn dngn/altars dngn/doors dngn/statues dngn/gateways dngn/trees dngn/vaults dngn/shops UNUSED/features"
+import pictures
+import sprites
 
-# name, folders, share of a batch, horizontal flips
-CLASSES = [
-    ("monster", MONSTERS, 0.22, True),
-    ("hero", None, 0.22, False),
-    ("weapon", WEAPONS, 0.12, False),
-    ("armour", ARMOUR, 0.08, False),
-    ("treasure", TREASURE, 0.08, False),
-    ("spell", SPELLS, 0.06, False),
-    ("effect", "effect", 0.04, True),
-    ("floor", "dngn/floor dngn/floor/grass", 0.06, True),
-    ("wall", "dngn/wall dngn/wall/abyss", 0.06, True),
-    ("feature", FEATURES, 0.06, False),
-]
-NAMES = [name for name, *_ in CLASSES] + ["any"]
-
-SKIP = re.compile(r"^i-|overlay|shadow_[nesw]|_(n|s|e|w|ne|nw|se|sw|full)$|sigil|corner|test_|^dirt_|disabled|enabled|abyss_blank", re.I)
-OPAQUE = {"spell", "floor", "wall"}
-VALIDATION = 20  # every twentieth picture, by a hash of its name
-
-# The paper doll, back to front (the data's README); how often each part is worn.
-DOLL = [
-    ("cloak", "cloak", 0.35),
-    ("base", "base", 1.0),
-    ("body", "body", 0.9),
-    ("legs", "legs", 0.7),
-    ("boots", "boots", 0.6),
-    ("gloves", "gloves", 0.4),
-    ("hair", "hair", 0.45),
-    ("head", "head", 0.45),
-    ("hand1", "hand1 hand1/artefact hand1/misc", 0.85),
-    ("hand2", "hand2 hand2/doll_only", 0.5),
-]
-NOT_HUMAN = re.compile(r"octopode|centaur|naga|shadow|formicid")
-LONG = re.compile(r"robe|dress|arwen|gandalf|saruman|coat")  # hides the legs
+ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"}
 
 
-def read_picture(path):
-    """uint8 [32, 32, 4], or None if it has another size."""
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGBA")) if image.size == (32, 32) else None
+class Table:
+    """Pictures in memory, drawn as often as they come: x uint8 [n, size, size, c], y class indices [n], keys for the split."""
 
+    def __init__(self, x, y, classes, keys, flip=False, seed=0, device="cpu"):
+        self.names = [str(name) for name in classes] + ["any"]
+        self.size, self.channels, self.flip = x.shape[1], x.shape[3], flip
+        self.default_label = int(np.bincount(y).argmax())
+        self.generator = torch.Generator(device).manual_seed(seed)
+        held = np.array([pictures.held_out(key) for key in keys])
+        self.parts = [self.part(x[rows], y[rows], device) for rows in (~held, held)]
+        if not all(len(labels) for _, labels in self.parts):
+            raise SystemExit(f"{len(x)} pictures leave {[len(l) for _, l in self.parts]} for training and validation: too few")
 
-def premultiply(pictures):
-    """uint8 RGBA [n, 32, 32, 4] -> float32 premultiplied in [0, 1]."""
-    x = torch.from_numpy(pictures).float() / 255
-    return torch.cat([x[..., :3] * x[..., 3:], x[..., 3:]], -1)
-
-
-def self_contained(name, picture):
-    """Whether a picture stands by itself: opaque for tiles and icons, else neither a speck nor in one corner."""
-    alpha = picture[..., 3] > 32
-    if name in OPAQUE:
-        return alpha.mean() > 0.7
-    if alpha.mean() < 0.06:
-        return False
-    rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
-    return max(np.ptp(rows), np.ptp(columns)) >= 12
-
-
-class Pictures:
-    """One class from files: premultiplied float32 [n, 32, 32, 4] in [0, 1], split by a hash of the name."""
-
-    def __init__(self, root, name, folders, flip):
-        self.name, self.flip = name, flip
-        train, validation = [], []
-        seen = set()
-        for path in sorted(p for f in folders.split() for p in (root / f).glob("*.png")):
-            picture = None if SKIP.search(path.stem) else read_picture(path)
-            if picture is None or not self_contained(name, picture) or picture.tobytes() in seen:
-                continue
-            seen.add(picture.tobytes())
-            held_out = zlib.crc32(path.name.encode()) % VALIDATION == 0
-            (validation if held_out else train).append(picture)
-        self.train, self.validation = premultiply(np.stack(train)), premultiply(np.stack(validation or train[:1]))
-
-    def draw(self, count, generator, validation=False):
-        pool = self.validation if validation else self.train
-        x = pool[torch.randint(len(pool), (count,), generator=generator)]
-        if self.flip and not validation:
-            mask = torch.rand(count, generator=generator) < 0.5
-            x = torch.where(mask.reshape(-1, 1, 1, 1), x.flip(2), x)
-        return x if validation else shift(x, generator)
-
-
-class Heroes:
-    """Composed on the fly; the validation draws differ from the training draws by their generator only."""
-
-    name = "hero"
-
-    def __init__(self, root):
-        self.parts = []
-        for slot, folders, worn in DOLL:
-            files = sorted(p for f in folders.split() for p in (root / "player" / f).glob("*.png"))
-            files = [p for p in files if slot != "base" or not NOT_HUMAN.search(p.stem)]
-            files = [p for p in files if read_picture(p) is not None]
-            layers = premultiply(np.stack([read_picture(p) for p in files]))
-            self.parts.append((slot, layers, worn, torch.tensor([bool(LONG.search(p.stem)) for p in files])))
-
-    def draw(self, count, generator, validation=False):
-        picture = torch.zeros(count, 32, 32, 4)
-        covered = torch.zeros(count, dtype=torch.bool)
-        for slot, layers, worn, hides in self.parts:
-            index = torch.randint(len(layers), (count,), generator=generator)
-            on = torch.rand(count, generator=generator) < worn
-            if slot == "body":
-                covered = on & hides[index]
-            elif slot == "legs":
-                on &= ~covered
-            layer = layers[index] * on.reshape(-1, 1, 1, 1)
-            picture = layer + picture * (1 - layer[..., 3:])
-        return picture
-
-
-def shift(x, generator):
-    """Moves pictures by up to one pixel each way, only where no visible pixel would leave the tile; [n, 32, 32, 4]."""
-    dy, dx = torch.randint(-1, 2, (2, 1), generator=generator).flatten().tolist()
-    alpha = x[..., 3]
-    lost = torch.zeros(len(x))
-    if dy:
-        lost = lost + alpha[:, -1 if dy > 0 else 0].sum(1)
-    if dx:
-        lost = lost + alpha[:, :, -1 if dx > 0 else 0].sum(1)
-    return torch.where((lost == 0).reshape(-1, 1, 1, 1), x.roll((dy, dx), (1, 2)), x)
-
-
-class Sprites:
-    """All classes. batch(n) -> x [n, 4, 32, 32] in [-1, 1] and labels [n]."""
-
-    def __init__(self, root, seed=0):
-        root = Path(root)
-        self.sources = [Pictures(root, n, f, flip) if f else Heroes(root) for n, f, _, flip in CLASSES]
-        self.shares = torch.tensor([share for _, _, share, _ in CLASSES])
-        self.generator = torch.Generator().manual_seed(seed)
+    @staticmethod
+    def part(x, y, device):
+        return torch.from_numpy(x).permute(0, 3, 1, 2).contiguous().to(device), torch.from_numpy(y.astype(np.int64)).to(device)
 
     def sizes(self):
-        """Class name -> training pictures, validation pictures."""
-        return {s.name: (len(s.train), len(s.validation)) for s in self.sources if s.name != "hero"}
+        counts = [labels.bincount(minlength=len(self.names)).tolist() for _, labels in self.parts]
+        return {name: pair for name, *pair in zip(self.names[:-1], *counts)}
+
+    @property
+    def shares(self):
+        """Of the classes in training, [classes]; sum 1."""
+        return self.parts[0][1].bincount(minlength=len(self.names) - 1) / len(self.parts[0][1])
+
+    def every(self, validation=False, change=True, composed=0):
+        """Each picture of a part once, and labels; change: as for training. composed: of a class that is put together."""
+        x, labels = self.parts[validation]
+        x = x.float() / 127.5 - 1
+        if self.flip and change:
+            mask = torch.rand(len(x), generator=self.generator, device=x.device) < 0.5
+            x = torch.where(mask.reshape(-1, 1, 1, 1), x.flip(3), x)
+        return x, labels
 
     def batch(self, count, validation=False):
-        g = self.generator
-        labels = torch.multinomial(self.shares, count, replacement=True, generator=g).sort().values
-        counts = labels.bincount(minlength=len(self.sources)).tolist()
-        x = torch.cat([s.draw(n, g, validation) for s, n in zip(self.sources, counts) if n])
-        return x.permute(0, 3, 1, 2).contiguous() * 2 - 1, labels
+        x, labels = self.parts[validation]
+        draw = dict(generator=self.generator, device=x.device)
+        index = torch.randint(len(x), (count,), **draw)
+        x = x[index].float() / 127.5 - 1
+        if self.flip and not validation:
+            mask = torch.rand(count, **draw) < 0.5
+            x = torch.where(mask.reshape(-1, 1, 1, 1), x.flip(3), x)
+        return x, labels[index]
 
 
-def checkerboard(x):
-    """[n, 4, h, w] premultiplied in [-1, 1] -> uint8 RGB [n, h, w, 3] over a grey checkerboard."""
-    x = ((x.clamp(-1, 1) + 1) / 2).permute(0, 2, 3, 1)
-    ys, xs = torch.meshgrid(torch.arange(x.shape[1]), torch.arange(x.shape[2]), indexing="ij")
-    board = torch.where((ys // 8 + xs // 8) % 2 == 0, 0.40, 0.50)[None, ..., None]
-    rgb = x[..., :3] + board * (1 - x[..., 3:])
-    return (rgb.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+def from_npz(path, **options):
+    """x [n, s, s, 3 or 4] uint8 (RGBA: straight alpha); optional y [n], classes (names), ids (keys of the split)."""
+    with np.load(path, allow_pickle=False) as file:
+        if "x" not in file or file["x"].dtype != np.uint8 or file["x"].ndim != 4 or file["x"].shape[3] not in (3, 4):
+            raise SystemExit(f"{path}: needed: an array x, uint8 [n, size, size, 3 or 4]")
+        x = file["x"]
+        y = file["y"].astype(np.int64) if "y" in file else np.zeros(len(x), np.int64)
+        classes = file["classes"] if "classes" in file else [f"class {i}" for i in range(y.max() + 1)]
+        keys = file["ids"].astype(str) if "ids" in file else [picture.tobytes() for picture in x]
+    if x.shape[1] != x.shape[2] or len(y) != len(x) or len(keys) != len(x) or y.min() < 0 or y.max() >= len(classes):
+        raise SystemExit(f"{path}: x {x.shape}, y {y.shape} in [{y.min()}, {y.max()}], {len(classes)} classes do not fit together")
+    if x.shape[3] == 4:
+        x = np.concatenate([(x[..., :3].astype(np.uint16) * x[..., 3:] + 127) // 255, x[..., 3:]], -1).astype(np.uint8)
+    return Table(x, y, classes, keys, **options)
 
 
-def save_grid(x, columns, path, scale=3):
-    """Writes pictures row by row, nearest upscaled, two pixels apart."""
-    tiles = checkerboard(x)
-    tiles = np.pad(tiles, ((0, (-len(tiles)) % columns), (1, 1), (1, 1), (0, 0)), constant_values=40)
-    n, h, w, _ = tiles.shape
-    grid = tiles.reshape(-1, columns, h, w, 3).transpose(0, 2, 1, 3, 4).reshape(-1, columns * w, 3)
-    Image.fromarray(grid).resize((grid.shape[1] * scale, grid.shape[0] * scale), Image.NEAREST).save(path)
+def from_folder(path, size, **options):
+    """Every sub-folder (with all below it) is a class, named after it; files are found by their endings."""
+    classes = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+    files = [(p, k) for k, folder in enumerate(classes) for p in sorted(folder.rglob("*")) if p.suffix.lower() in ENDINGS]
+    if not files:
+        raise SystemExit(f"{path}: no pictures ({' '.join(sorted(ENDINGS))}) in its sub-folders; each sub-folder is a class")
+    alpha = any(pictures.has_alpha(p) for p, _ in files)
+    x = np.stack([pictures.read(p, size, alpha) for p, _ in files])
+    keys = [p.relative_to(path).as_posix() for p, _ in files]
+    return Table(x, np.array([k for _, k in files]), [p.name for p in classes], keys, **options)
+
+
+def load(path, size=None, flip=False, seed=0, device="cpu"):
+    """The source for a path. size: pixels a side, needed for folders. flip: mirror half of what is drawn for training."""
+    path, options = Path(path), dict(seed=seed, device=device)
+    if path.suffix == ".npz":
+        source = from_npz(path, flip=flip, **options)
+    elif all((path / name).is_dir() for name in ("mon", "dngn", "player")):
+        source = sprites.Sprites(path, **options)  # knows which of its classes may be flipped
+    elif path.is_dir():
+        if not size:
+            raise SystemExit(f"{path}: --size is needed for a folder of pictures")
+        source = from_folder(path, size, flip=flip, **options)
+    else:
+        raise SystemExit(f"{path}: neither a folder nor an .npz")
+    if size and size != source.size:
+        raise SystemExit(f"{path}: pictures of {source.size} pixels, but --size {size}")
+    return source

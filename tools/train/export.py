@@ -1,9 +1,9 @@
-"""Writes a diffusers model folder the engine reads, from a checkpoint of train.py or from random weights.
+"""Writes a diffusers model folder the engine reads, from a checkpoint of train.py, with its model card and samples.
 
-    export.py RUN/b.pt MODEL_DIR [--clip]
-    export.py untrained MODEL_DIR
+    export.py RUN/b.pt MODEL_DIR [--title TEXT] [--about about/sprites.md] [--evaluation EVALUATION_DIR]
 
-Weights are float16 under diffusers' names, plus segment_embedding.linear_{1,2}.weight. load() reads the folder back.
+Weights are float16 under diffusers' names, plus segment_embedding.linear_{1,2}.weight. load() reads the folder back. To
+put evaluate.py's tables into the card, export again once it has run: nothing but README.md changes.
 """
 
 import argparse
@@ -14,79 +14,88 @@ import diffusers
 import torch
 from safetensors.torch import load_file, save_file
 
-import data
+import card
+import sample
 import schedule as S
-from model import SegmentUNet
-
-TRAINED_STEPS = [1, 2, 3, 4, 5, 6, 8, 12, 16]
+from model import SegmentUNet, load_checkpoint
 
 
 def write_json(path, value):
     path.write_text(json.dumps(value, indent=2) + "\n")
 
 
-def scheduler_config(clip):
+def scheduler_config(schedule, steps, clip):
     return {
         "_class_name": "MultistepConsistencyScheduler",
         "prediction_type": "v_prediction",
         "schedule": "interpolated_cosine",
-        "image_size": 32,
-        "noise_size_low": 32,
-        "noise_size_high": 32,
-        "logsnr_min": S.LOGSNR_MIN,
-        "logsnr_max": S.LOGSNR_MAX,
+        "image_size": schedule.image_size,
+        "noise_size_low": schedule.noise_low,
+        "noise_size_high": schedule.noise_high,
+        "logsnr_min": schedule.logsnr_min,
+        "logsnr_max": schedule.logsnr_max,
         "timestep_scale": S.TIMESTEP_SCALE,
         "clip_sample": clip,
-        "trained_steps": TRAINED_STEPS,
+        "trained_steps": steps,
     }
 
 
-def save(net, folder, clip):
-    """model_index.json, unet/ and scheduler/."""
+def save(net, folder, state, clip):
+    """model_index.json, unet/ and scheduler/; state: load_checkpoint's."""
     folder = Path(folder)
     (folder / "unet").mkdir(parents=True, exist_ok=True)
     (folder / "scheduler").mkdir(exist_ok=True)
     net.save_config(folder / "unet")
     config = json.loads((folder / "unet/config.json").read_text())
-    write_json(folder / "unet/config.json", config | {"_class_name": "UNet2DModel", "segment_embedding": True})
+    config |= {"_class_name": "UNet2DModel", "segment_embedding": net.segment_embedding is not None}
+    write_json(folder / "unet/config.json", config)
     tensors = {k: v.detach().to(torch.float16).contiguous() for k, v in net.state_dict().items()}
     save_file(tensors, folder / "unet/diffusion_pytorch_model.safetensors", metadata={"format": "pt"})
-    write_json(folder / "scheduler/scheduler_config.json", scheduler_config(clip))
-    write_json(folder / "model_index.json", {
+    write_json(folder / "scheduler/scheduler_config.json", scheduler_config(net.schedule, state["steps"], clip))
+    index = {
         "_class_name": "MultistepConsistencyPipeline",
         "_diffusers_version": diffusers.__version__,
         "unet": ["diffusers", "UNet2DModel"],
         "scheduler": ["quickstep", "MultistepConsistencyScheduler"],
-        "image_alpha": "premultiplied",
-        "id2label": {str(i): name for i, name in enumerate(data.NAMES)},
-        "default_label": data.NAMES.index("hero"),
-    })
+        "id2label": {str(i): name for i, name in enumerate(state["names"])},
+        "default_label": state["default_label"],
+    }
+    if net.config.in_channels == 4:
+        index["image_alpha"] = "premultiplied"
+    write_json(folder / "model_index.json", index)
 
 
 def load(folder):
     """The network in float32 with the folder's float16 weights, and the scheduler's settings."""
     folder = Path(folder)
     config = json.loads((folder / "unet/config.json").read_text())
-    plain = {k: v for k, v in config.items() if not k.startswith("_") and k not in ("segment_embedding", "num_class_embeds")}
-    net = SegmentUNet.create(config["num_class_embeds"], **plain)
+    settings = json.loads((folder / "scheduler/scheduler_config.json").read_text())
+    schedule = S.Schedule(*(settings[k] for k in ("image_size", "noise_size_low", "noise_size_high", "logsnr_min", "logsnr_max")))
+    plain = {k: v for k, v in config.items() if not k.startswith("_") and k != "segment_embedding"}
+    net = SegmentUNet.create(plain, schedule, config["segment_embedding"])
     weights = load_file(folder / "unet/diffusion_pytorch_model.safetensors")
     net.load_state_dict({k: v.float() for k, v in weights.items()})
-    return net.eval(), json.loads((folder / "scheduler/scheduler_config.json").read_text())
+    return net.eval(), settings
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("checkpoint")
-    p.add_argument("folder")
-    p.add_argument("--clip", action="store_true", help="the sampler clips xhat to [-1, 1] before every jump")
+    p.add_argument("checkpoint", type=Path)
+    p.add_argument("folder", type=Path)
+    p.add_argument("--clip", action=argparse.BooleanOptionalAction, default=True, help="xhat to [-1, 1] before every jump")
+    p.add_argument("--title", help="of the card; default: the folder's name")
+    p.add_argument("--licence", default="other", help="of the weights, for the card's head; such as cc0-1.0")
+    p.add_argument("--about", type=Path, help="Markdown for the card: the pictures and their licence")
+    p.add_argument("--evaluation", type=Path, help="evaluate.py's folder; its evaluation.md goes into the card")
+    p.add_argument("--rows", type=int, default=12, help="of samples.png; 0: leave it as it is")
     args = p.parse_args()
-    torch.manual_seed(0)
-    net = SegmentUNet.create(len(data.NAMES))
-    if args.checkpoint == "untrained":
-        torch.nn.init.normal_(net.segment_embedding.linear_2.weight, std=0.02)
-    else:
-        net.load_state_dict(torch.load(args.checkpoint)["average"])
-    save(net, args.folder, args.clip)
+    net, state = load_checkpoint(args.checkpoint)
+    save(net, args.folder, state, args.clip)
+    evaluation = (args.evaluation / "evaluation.md").read_text() if args.evaluation else None
+    about = args.about.read_text() if args.about else None
+    card.write(args.folder, net, state, args.title or args.folder.resolve().name, args.licence, about, evaluation)
+    if args.rows:
+        sample.grid(*load(args.folder), args.folder / "samples.png", args.rows)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
     golden.py MODEL_DIR OUT.safetensors
 
-noise [4, 4, 32, 32], labels [4]; sample_N: the deterministic N-step pictures in [-1, 1], sample_64: DDIM with segment 0.
+noise [4, c, h, w], labels [4]; sample_N: the deterministic N-step pictures in [-1, 1] for the N up to 8 that the network was
+trained for; sample_64: DDIM with segment 0, if it is a diffusion model too.
 forward_{sample, timestep, segment, labels, output}: one call of the network on two pictures.
 """
 
@@ -11,7 +12,6 @@ import argparse
 import torch
 from safetensors.torch import save_file
 
-import data
 import export
 import sample
 
@@ -23,18 +23,20 @@ def main():
     args = p.parse_args()
     torch.set_num_threads(1)
     net, settings = export.load(args.model)
+    shape = net.config.in_channels, net.config.sample_size, net.config.sample_size
     clip = settings["clip_sample"]
     generator = torch.Generator().manual_seed(2403)
-    noise = torch.randn(4, 4, 32, 32, generator=generator)
-    labels = torch.tensor([0, 1, 2, len(data.NAMES) - 1])
+    noise = torch.randn(4, *shape, generator=generator)
+    labels = torch.tensor([min(k, net.any_label) for k in (0, 1, 2)] + [net.any_label])
     out = {"noise": noise, "labels": labels}
-    for steps in (1, 2, 4, 8):
+    for steps in [n for n in (1, 2, 4, 8) if n in settings["trained_steps"]]:
         out[f"sample_{steps}"] = sample.multistep(net, noise, labels, steps, clip)
-    out["sample_64"] = sample.diffusion(net, noise, labels, 64, clip=clip)
-    out["forward_sample"] = torch.randn(2, 4, 32, 32, generator=generator)
+    if net.segment_embedding is not None:
+        out["sample_64"] = sample.diffusion(net, noise, labels, 64, clip=clip)
+    out["forward_sample"] = torch.randn(2, *shape, generator=generator)
     out["forward_timestep"] = torch.tensor([1000.0, 437.5])
     out["forward_segment"] = torch.tensor([250.0, 0.0])
-    out["forward_labels"] = torch.tensor([1, len(data.NAMES) - 1])
+    out["forward_labels"] = labels[[1, 3]]
     with torch.no_grad():
         out["forward_output"] = net(*(out[f"forward_{k}"] for k in ("sample", "timestep", "segment", "labels")))
     save_file({k: v.contiguous() for k, v in out.items()}, args.out, metadata={"clip_sample": str(clip).lower()})

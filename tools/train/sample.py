@@ -2,48 +2,77 @@
 
     sample.py MODEL_DIR OUT.png [--rows 12] [--seed 0]
 
-Everything is deterministic given the noise [n, 4, 32, 32]. Coefficients are float64, pictures float32.
+Everything is deterministic given the noise [n, c, h, w]. Coefficients are float64, pictures float32.
 """
 
 import argparse
 
 import torch
 
-import data
 import schedule as S
+from pictures import save_grid
 
 
-def jump(z, v, t, s, clip):
-    """One DDIM jump t -> s from the network's v; returns z_s and xhat. xhat is clipped before it is used, if asked."""
-    x = S.predict_x(z, v, t)
-    x = x.clamp(-1, 1) if clip else x
-    return S.ddim(x, z, t, s), x
+def times(i, steps, like):
+    """t = i/steps, s = (i - 1)/steps as float64 [1] on a device."""
+    return (torch.full((1,), k / steps, dtype=torch.float64, device=like.device) for k in (i, i - 1))
 
 
-def integrate(net, z, labels, steps, clip, segment, guidance=0.0):
-    """N equal steps from t = 1 to 0; segment: whether the network is told the segment's length (else 0)."""
-    n = len(z)
-    for i in range(steps, 0, -1):
-        t, s = (torch.full((1,), k / steps, dtype=torch.float64) for k in (i, i - 1))
-        stamp = (S.TIMESTEP_SCALE * t).float().expand(n)
-        span = (S.TIMESTEP_SCALE * (t - s)).float().expand(n) if segment else torch.zeros(n)
-        v = net(z, stamp, span, labels)
-        if guidance > 0:
-            v = v + guidance * (v - net(z, stamp, span, torch.full_like(labels, len(data.NAMES) - 1)))
-        z, x = jump(z, v, t, s, clip)
-    return x.clamp(-1, 1)
+def answer(net, z, t, span, labels, clip, guidance=0.0):
+    """xhat at t of a segment that is span long (0: diffusion); guidance g: xhat + g (xhat - xhat_any), before clipping."""
+    stamp, segment = ((S.TIMESTEP_SCALE * k).float().expand(len(z)) for k in (t, span))
+    v = net(z, stamp, segment, labels)
+    if guidance > 0:
+        v = v + guidance * (v - net(z, stamp, segment, torch.full_like(labels, net.any_label)))
+    x = net.schedule.predict_x(z, v, t)
+    return x.clamp(-1, 1) if clip else x
 
 
 @torch.no_grad()
 def multistep(net, noise, labels, steps, clip):
     """Multistep consistency sampling (Algorithm 2): each step jumps to the start of its segment."""
-    return integrate(net, noise, labels, steps, clip, segment=True)
+    z = noise
+    for i in range(steps, 0, -1):
+        t, s = times(i, steps, z)
+        x = answer(net, z, t, t - s, labels, clip)
+        z = net.schedule.ddim(x, z, t, s)
+    return x.clamp(-1, 1)
 
 
 @torch.no_grad()
-def diffusion(net, noise, labels, steps, guidance=0.0, clip=True):
-    """The diffusion limit: DDIM with segment 0; guidance g is xhat + g (xhat - xhat_any)."""
-    return integrate(net, noise, labels, steps, clip, segment=False, guidance=guidance)
+def diffusion(net, noise, labels, steps, guidance=0.0, clip=True, hop="ddim"):
+    """The diffusion limit: segment 0; DDIM, or aDDIM (Algorithm 3) with the analytic variance."""
+    z = noise
+    for i in range(steps, 0, -1):
+        t, s = times(i, steps, z)
+        x = answer(net, z, t, 0 * t, labels, clip, guidance)
+        z = net.schedule.addim(x, z, net.schedule.x_variance(t), t, s) if hop == "addim" else net.schedule.ddim(x, z, t, s)
+    return x.clamp(-1, 1)
+
+
+@torch.no_grad()
+def resampled(net, noise, labels, steps, clip, generator):
+    """The sampler of plain consistency models (Song et al. 2023): jump to the picture, then add fresh noise."""
+    z = noise
+    for i in range(steps, 0, -1):
+        t, s = times(i, steps, z)
+        x = answer(net, z, t, t, labels, clip)
+        fresh = torch.randn(z.shape, generator=generator, device=z.device)
+        z, _ = net.schedule.add_noise(x, fresh, s)
+    return x.clamp(-1, 1)
+
+
+def grid(net, settings, path, rows=12, seed=0, scale=3):
+    """Writes it: classes in turn; columns the step counts that the network was trained for, and 64 diffusion steps."""
+    labels = torch.arange(rows) % net.any_label
+    shape = rows, net.config.in_channels, net.config.sample_size, net.config.sample_size
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    clip, trained = settings["clip_sample"], settings["trained_steps"]
+    counts = [n for n in (1, 2, 4, 8, 16) if n in trained] or trained
+    columns = [multistep(net, noise, labels, n, clip) for n in counts]
+    if net.segment_embedding is not None:  # else it is no diffusion model
+        columns.append(diffusion(net, noise, labels, 64, clip=clip))
+    save_grid(torch.stack(columns, 1).flatten(0, 1), len(columns), path, scale)
 
 
 def main():
@@ -58,12 +87,7 @@ def main():
     p.add_argument("--threads", type=int, default=1)
     args = p.parse_args()
     torch.set_num_threads(args.threads)
-    net, settings = export.load(args.model)
-    labels = torch.arange(args.rows) % (len(data.NAMES) - 1)
-    noise = torch.randn(args.rows, 4, 32, 32, generator=torch.Generator().manual_seed(args.seed))
-    columns = [multistep(net, noise, labels, n, settings["clip_sample"]) for n in (1, 2, 4, 8, 16)]
-    columns.append(diffusion(net, noise, labels, 64, clip=settings["clip_sample"]))
-    data.save_grid(torch.stack(columns, 1).flatten(0, 1), len(columns), args.out, args.scale)
+    grid(*export.load(args.model), args.out, args.rows, args.seed, args.scale)
 
 
 if __name__ == "__main__":

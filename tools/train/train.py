@@ -1,17 +1,23 @@
-"""Trains the sprite model on a processor. Phase a: diffusion. Phase b: multistep consistency, from a's average.
+"""Trains a model. Phase a: diffusion. Phase b: multistep consistency, from a's average.
 
-    train.py --data DIR --out RUN --phase a --minutes 60 [--resume]
-    train.py --data DIR --out RUN --phase b --minutes 40 [--resume]
+    train.py --data PATH --out RUN --phase a --minutes 60 [--resume]
+    train.py --data PATH --out RUN --phase b --minutes 40 [--resume]
+    torchrun --nproc-per-node GPUS train.py ...
 
-RUN/a.pt and RUN/b.pt are checkpoints (network, average, optimiser, clock), written every three minutes; RUN/log.csv has
-a line per 50 steps; RUN/a_*.png and RUN/b_*.png are sample grids (rows seeds, columns step counts). --minutes is the
-whole phase's clock, which a resumed run continues; the learning rate follows the clock.
+PATH: an .npz, a folder of class folders (--size), or the sprites; see data.py. RUN/a.pt and RUN/b.pt are checkpoints
+(network, average, optimiser, clock, random states), written every three minutes and on SIGTERM. RUN/log_a.csv has a line
+per 50 steps, RUN/tensorboard the same; RUN/a_*.png are grids (rows classes, columns step counts). --minutes is the whole
+phase's clock, which a resumed run continues; the learning rate follows the clock. With --pictures the clock is the count
+of pictures, and a resumed run is the same as one that was never stopped.
+
+Arithmetic: bfloat16 autocast over float32 weights, optimiser and average; noise levels and losses are float32 and float64.
 """
 
 import argparse
 import copy
-import csv
+import dataclasses
 import math
+import os
 import signal
 import time
 from pathlib import Path
@@ -21,170 +27,242 @@ import torch.distributed as dist
 from diffusers.models.attention_processor import Attention
 
 import data
+import record
 import sample
 import schedule as S
-from model import PlainAttention, SegmentUNet, count_flops, count_parameters
+from model import EVERY_N, PRESETS, PlainAttention, SegmentUNet, configure, count_flops, count_parameters, load_checkpoint
+from objective import LAYOUT, Objective
+from pictures import save_grid
 
-STEPS = torch.tensor([1, 2, 3, 4, 5, 6, 8, 12, 16])
-STEP_SHARES = torch.tensor([0.18, 0.18, 0.06, 0.24, 0.05, 0.05, 0.16, 0.04, 0.04])
-LAYOUT = torch.channels_last
-CHECKPOINT_S, GRID_S, LOG_STEPS = 180, 420, 50
+CHECKPOINT_S, GRID_S, LOG_STEPS, GRID_ROWS = 180, 420, 50, 10
 
 
-def parse():
+def integers(text):
+    return tuple(int(k) for k in text.split(","))
+
+
+def parse(arguments=None):
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--data", required=True)
+    p.add_argument("--size", type=int, help="pixels a side, for a folder of pictures")
+    p.add_argument("--flip", action="store_true", help="mirror half of the pictures (the sprites know themselves)")
     p.add_argument("--out", required=True, type=Path)
     p.add_argument("--phase", choices="ab", required=True)
-    p.add_argument("--minutes", type=float, required=True)
-    p.add_argument("--resume", action="store_true")
-    p.add_argument("--batch", type=int, default=64)
+    clock = p.add_mutually_exclusive_group(required=True)
+    clock.add_argument("--minutes", type=float)
+    clock.add_argument("--pictures", type=int, help="the clock counts pictures instead")
+    p.add_argument("--resume", action="store_true", help="from RUN's checkpoint, if there is one")
+    p.add_argument("--more", action="store_true", help="with --resume: the minutes or pictures come on top of the checkpoint's")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--batch", type=int, default=64, help="over all workers")
     p.add_argument("--lr", type=float, help="peak; default 1e-3 (a), 3e-4 (b)")
     p.add_argument("--ema", type=float, default=0.999)
-    p.add_argument("--workers", type=int, default=2, help="processes of one thread each; share batch and gradients")
+    p.add_argument("--label-dropout", type=float, default=0.1, help="how often a label becomes 'any'")
+    p.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
+    p.add_argument("--workers", type=int, help="processor: processes of one thread each (default 2); GPUs: use torchrun")
     p.add_argument("--compile", action="store_true", help="torch.compile; minutes of start, then faster")
-    p.add_argument("--label-dropout", type=float, default=0.1)
-    p.add_argument("--diffusion-rows", type=float, default=0.2, help="share of a batch in phase b")
-    p.add_argument("--teacher", choices=["data", "frozen", "average"], default="average", help="see teacher_x")
-    p.add_argument("--teacher-steps", type=float, nargs=2, default=[32, 512], help="its grid at first and at last")
-    p.add_argument("--guidance", type=float, default=0.0, help="baked in by phase b, see guide")
-    p.add_argument("--huber", type=float, default=1e-2)
-    return p.parse_args()
+    p.add_argument("--float32", action="store_true", help="no bfloat16")
+    net = p.add_argument_group("a new network (phase a; later phases and tools read it from the checkpoint)")
+    net.add_argument("--model", choices=PRESETS, help="default: sprites for 32 pixels, else photos")
+    net.add_argument("--channels", type=integers, help="of the levels, such as 32,64,128")
+    net.add_argument("--layers", type=int, help="ResNet blocks a level")
+    net.add_argument("--attention", type=integers, help="sides in pixels of the levels with attention, such as 16,8")
+    net.add_argument("--dropout", type=float, default=0.0, help="in the ResNet blocks, in phase a only")
+    b = p.add_argument_group("phase b")
+    b.add_argument("--init", type=Path, help="checkpoint to start from; default RUN/a.pt")
+    b.add_argument("--teacher", choices=["data", "frozen", "average"], default="average", help="see Objective.teacher")
+    b.add_argument("--hop", choices=["ddim", "addim", "mixed"], default="ddim", help="the teacher's; mixed: aDDIM for N >= 4")
+    b.add_argument("--teacher-steps", type=float, nargs=2, default=[32, 512], help="its grid at first and at last")
+    b.add_argument("--student-steps", type=int, help="the paper's network for this one N, without segment input")
+    b.add_argument("--diffusion-rows", type=float, help="share of a batch; default 0.2, with --student-steps 0")
+    b.add_argument("--guidance", type=float, default=0.0, help="baked in, see Objective.guide")
+    b.add_argument("--huber", type=float, default=1e-2)
+    return check(p, p.parse_args(arguments))
+
+
+def check(p, args):
+    args.workers = args.workers or (2 if args.device == "cpu" else 1)
+    args.lr = args.lr or (1e-3 if args.phase == "a" else 3e-4)
+    if args.diffusion_rows is None:
+        args.diffusion_rows = 0.0 if args.student_steps else 0.2
+    if args.phase == "a" and args.student_steps:
+        p.error("--student-steps is phase b's")
+    if args.student_steps and (args.teacher == "average" or args.diffusion_rows > 0):
+        p.error("--student-steps: such a network knows no diffusion; --teacher data or frozen, no --diffusion-rows")
+    workers = int(os.environ.get("WORLD_SIZE", args.workers))
+    if args.batch % workers:
+        p.error(f"--batch {args.batch} cannot be shared by {workers} workers")
+    if args.device == "cuda" and args.workers > 1:
+        p.error("--workers is for processors; GPUs: torchrun --nproc-per-node GPUS train.py ...")
+    return args
+
+
+class Workers:
+    """The processes that share a batch: rank, count, device. One process alone needs no group."""
+
+    def __init__(self, args, rank):
+        started = "WORLD_SIZE" in os.environ  # by torchrun
+        self.rank = int(os.environ["RANK"]) if started else rank
+        self.count = int(os.environ["WORLD_SIZE"]) if started else args.workers
+        self.device = torch.device(args.device, int(os.environ.get("LOCAL_RANK", 0)) if args.device == "cuda" else None)
+        if args.device == "cuda":
+            torch.cuda.set_device(self.device)
+        if self.count > 1:
+            backend = "nccl" if args.device == "cuda" else "gloo"
+            method = "env://" if started else f"file://{args.out.absolute()}/rendezvous"
+            dist.init_process_group(backend, init_method=method, rank=self.rank, world_size=self.count)
+
+    def average(self, grads, *numbers):
+        """Averages gradients in place, and numbers, over the workers. Waits for a GPU, so a single worker does without."""
+        if self.count == 1:
+            return numbers
+        extra = torch.stack([torch.as_tensor(k, dtype=torch.float32, device=self.device) for k in numbers])
+        flat = torch.cat([g.flatten() for g in grads] + [extra])
+        dist.all_reduce(flat)
+        flat /= self.count
+        for grad, part in zip(grads, flat.split([g.numel() for g in grads] + [len(numbers)])):
+            grad.copy_(part.view_as(grad))
+        return flat[-len(numbers) :].tolist()
+
+    def gather(self, value):
+        """[value of every rank]."""
+        values = [value] * self.count
+        if self.count > 1:
+            dist.all_gather_object(values, value)
+        return values
 
 
 class Run:
     """The network, its moving average, the optimiser, and the clock of one phase."""
 
-    def __init__(self, args, rank):
-        torch.manual_seed(0)
-        self.rank = rank
-        self.args, self.any = args, len(data.NAMES) - 1
-        self.net = SegmentUNet.create(len(data.NAMES)).to(memory_format=LAYOUT)
-        for layer in self.net.modules():
-            if isinstance(layer, Attention):
-                layer.set_processor(PlainAttention())
-        self.step, self.images, self.seconds = 0, 0, 0.0
-        if args.phase == "b":
-            self.net.load_state_dict(torch.load(args.out / "a.pt")["average"])
-        self.frozen = copy.deepcopy(self.net).eval().requires_grad_(False) if args.phase == "b" else None
-        self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
-        self.lr = args.lr or (1e-3 if args.phase == "a" else 3e-4)
-        decay = 0.01 if args.phase == "a" else 0.0
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=self.lr, betas=(0.9, 0.99), weight_decay=decay)
+    def __init__(self, args, workers):
+        torch.manual_seed(args.seed)
+        self.args, self.workers, self.device = args, workers, workers.device
+        self.source = data.load(args.data, args.size, args.flip, device=self.device)
         self.path = args.out / f"{args.phase}.pt"
-        if args.resume:
-            self.load()
-        torch.manual_seed(2 * self.step + rank)  # the workers' networks are equal, their draws are not
-        self.sprites = data.Sprites(args.data, seed=torch.initial_seed())
+        state = torch.load(self.path, map_location="cpu") if args.resume and self.path.exists() else None
+        self.create(state)
+        decay = 0.01 if args.phase == "a" else 0.0
+        self.optimiser = torch.optim.AdamW(
+            self.net.parameters(), lr=args.lr, betas=(0.9, 0.99), weight_decay=decay, fused=self.device.type == "cuda")
+        self.step, self.images, self.seconds, self.warm_from = 0, 0, 0.0, 0
+        torch.manual_seed(args.seed + workers.rank)  # the workers' networks are equal, their draws are not
+        self.source.generator.manual_seed(torch.initial_seed())
+        if state:
+            self.restore(state)
+        self.objective = Objective(args, self.net, self.average, self.frozen)
         self.mark = time.time()
-        self.fast = torch.compile(self.net) if args.compile else self.net
 
-    def load(self):
-        state = torch.load(self.path)
-        self.net.load_state_dict(state["net"])
+    def create(self, state):
+        """The networks, from this phase's checkpoint, from the phase before, or new."""
+        args = self.args
+        first = args.init or args.out / "a.pt"
+        if state is None and args.phase == "a":
+            self.config = configure(self.source, args)
+            self.schedule, self.history = S.Schedule.for_size(self.source.size), []
+        else:
+            net, saved = load_checkpoint(self.path if state else first)
+            self.config, self.schedule, self.history = saved["config"], net.schedule, saved["history"]
+            self.fit(saved)
+            if state and saved["segments"] == bool(args.student_steps):
+                raise SystemExit(f"{self.path} is for {saved['steps']} steps: resume it with the same --student-steps")
+            self.history = self.history[:-1] if state else self.history  # the last part is the phase being resumed
+        segments = not args.student_steps
+        self.net = SegmentUNet.create(self.config, self.schedule, segments).to(self.device, memory_format=LAYOUT)
+        if state is None and args.phase == "b":
+            self.net.load_state_dict({k: v for k, v in net.state_dict().items() if segments or "segment" not in k})
+        self.net.train(args.phase == "a")  # dropout
+        self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
+        self.frozen = None
+        if args.phase == "b" and (args.teacher == "frozen" or args.guidance > 0):
+            self.frozen, _ = load_checkpoint(first)
+            self.frozen.to(self.device, memory_format=LAYOUT)
+        if self.device.type == "cpu":
+            for layer in [m for n in (self.net, self.average, self.frozen) if n for m in n.modules()]:
+                if isinstance(layer, Attention):
+                    layer.set_processor(PlainAttention())
+
+    def fit(self, saved):
+        """A checkpoint made for other pictures or classes is refused."""
+        ours = (self.source.size, self.source.channels, list(self.source.names))
+        theirs = (self.config["sample_size"], self.config["in_channels"], list(saved["names"]))
+        if ours != theirs:
+            raise SystemExit(f"the checkpoint is for {theirs} (size, channels, classes), {self.args.data} has {ours}")
+
+    def restore(self, state):
+        """A small checkpoint (checkpoint.py) has the average only: the optimiser starts anew, and warms up."""
+        self.net.load_state_dict(state.get("net", state["average"]))
         self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.images, self.seconds = state["clock"]
+        if "optimiser" in state:
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.warm_from = state.get("warm_from", 0)
+        else:
+            self.warm_from = self.step
+        if self.args.more and self.args.pictures:
+            self.args.pictures += self.images
+        elif self.args.more:
+            self.args.minutes += self.seconds / 60
+        states = state.get("random", [])
+        if len(states) != self.workers.count:  # another count of workers, or a checkpoint without: fresh draws
+            torch.manual_seed(self.args.seed + 2 * self.step + self.workers.rank)
+            self.source.generator.manual_seed(torch.initial_seed())
+            return
+        mine = states[self.workers.rank]
+        torch.set_rng_state(mine["torch"])
+        self.source.generator.set_state(mine["data"])
+        if self.device.type == "cuda" and mine["cuda"] is not None:
+            torch.cuda.set_rng_state(mine["cuda"], self.device)
+
+    def random_state(self):
+        cuda = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
+        return dict(torch=torch.get_rng_state(), cuda=cuda, data=self.source.generator.get_state())
 
     def save(self):
+        """All workers call it; the first writes."""
+        random = self.workers.gather(self.random_state())
+        if self.workers.rank > 0:
+            return
+        args = {k: str(v) if isinstance(v, Path) else v for k, v in vars(self.args).items()}
+        part = dict(phase=self.args.phase, steps=self.step, pictures=self.images, seconds=self.seconds, settings=args,
+                    hardware=record.hardware(self.device), workers=self.workers.count)
         state = dict(net=self.net.state_dict(), average=self.average.state_dict(), optimiser=self.optimiser.state_dict(),
-                     clock=(self.step, self.images, self.seconds), args=vars(self.args) | {"out": str(self.args.out)})
+                     clock=(self.step, self.images, self.seconds), warm_from=self.warm_from, random=random, args=args, history=[*self.history, part],
+                     config=self.config, schedule=dataclasses.asdict(self.schedule), names=self.source.names,
+                     sizes=self.source.sizes(), default_label=self.source.default_label,
+                     segments=not self.args.student_steps, steps=[self.args.student_steps] if self.args.student_steps else EVERY_N)
         torch.save(state, self.path.with_suffix(".tmp"))
         self.path.with_suffix(".tmp").rename(self.path)
 
-    def share_gradients(self, loss, seconds, stop):
-        """Averages the gradients, the loss and the clock over the workers; returns them and whether one must stop."""
-        grads = [p.grad for p in self.net.parameters()]
-        flat = torch.cat([g.flatten() for g in grads] + [torch.tensor([loss, seconds, float(stop)])])
-        if self.args.workers > 1:
-            dist.all_reduce(flat)
-            flat /= self.args.workers
-        for grad, part in zip(grads, flat.split([g.numel() for g in grads] + [3])):
-            grad.copy_(part.view_as(grad))
-        loss, seconds, stop = flat[-3:].tolist()
-        return loss, seconds, stop > 0
-
     def progress(self):
-        return min(self.seconds / (60 * self.args.minutes), 1.0)
+        done = self.images / self.args.pictures if self.args.pictures else self.seconds / (60 * self.args.minutes)
+        return min(done, 1.0)
+
+    def minutes_left(self):
+        if self.args.minutes:
+            return self.args.minutes - self.seconds / 60
+        return self.seconds / 60 * (1 / max(self.progress(), 1e-9) - 1)
 
     def learning_rate(self):
         """Warm-up over 300 steps, then a cosine down to 2 % over the clock."""
         cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress()))
-        return self.lr * min(1.0, (self.step + 1) / 300) * cosine
+        return self.args.lr * min(1.0, (self.step - self.warm_from + 1) / 300) * cosine
 
-    def predict(self, net, z, t, tau, labels):
-        """v, float32, from bfloat16 arithmetic; t and tau float64 [n]."""
-        scale = S.TIMESTEP_SCALE
-        # A compiled network costs minutes per kind of call: only the one that learns is worth it.
-        net = self.fast if net is self.net and torch.is_grad_enabled() else net
-        with torch.autocast("cpu", torch.bfloat16):
-            v = net(z.contiguous(memory_format=LAYOUT), (scale * t).float(), (scale * (t - tau)).float(), labels)
-        return v.float()
+    def loss(self):
+        x, labels = self.source.batch(self.args.batch // self.workers.count)
+        dropped = torch.rand(len(labels), device=self.device) < self.args.label_dropout
+        labels = torch.where(dropped, self.net.any_label, labels)
+        if self.args.phase == "a":
+            return self.objective.diffusion_loss(x, labels)
+        return self.objective.consistency_loss(x, labels, self.progress())
 
-    def diffusion_loss(self, x, labels):
-        """mean (v - vhat)^2 with t uniform, stratified over the batch."""
-        n = len(x)
-        t = (torch.randperm(n) + torch.rand(n, dtype=torch.float64)) / n
-        z, v = S.add_noise(x, torch.randn_like(x), t)
-        return (self.predict(self.net, z, t, t, labels) - v).square().mean()
-
-    def guide(self, x, z, t, labels):
-        """x + g (xhat - xhat_any) by the frozen model of phase a: bakes guidance into what the student learns."""
-        g, n = self.args.guidance, len(x)
-        if g == 0 or n == 0:
-            return x
-        both = torch.cat([labels, torch.full_like(labels, self.any)])
-        v, v_any = self.predict(self.frozen, z.repeat(2, 1, 1, 1), t.repeat(2), t.repeat(2), both).split(n)
-        return (x + g * (S.predict_x(z, v, t) - S.predict_x(z, v_any, t))).clamp(-1, 1)
-
-    def teacher_x(self, x, z, t, labels):
-        """x_teacher of the consistency rows: the picture (training), or an answer for it (distillation).
-
-        The average learns guided diffusion from the diffusion rows, so as a teacher it improves and needs no guide.
-        """
-        if self.args.teacher == "average":
-            return S.predict_x(z, self.predict(self.average, z, t, t, labels), t).clamp(-1, 1)
-        if self.args.teacher == "frozen":
-            x = S.predict_x(z, self.predict(self.frozen, z, t, t, labels), t)
-        return self.guide(x, z, t, labels)
-
-    def draw_rows(self, n):
-        """t, s, tau [n] float64 of phase b; the first rows are diffusion: t = s = tau, stratified. Also their count."""
-        count = round(n * self.args.diffusion_rows)
-        student = STEPS[torch.multinomial(STEP_SHARES, n - count, replacement=True)]
-        t, s, tau = S.draw_times(student, S.teacher_steps(self.progress() / 0.6, *self.args.teacher_steps))
-        plain = ((torch.arange(count) + torch.rand(count, dtype=torch.float64)) / max(count, 1)).clamp(min=1e-3)
-        return *(torch.cat([plain, k]) for k in (t, s, tau)), count
-
-    def consistency_loss(self, x, labels):
-        """Consistency with the closed-form target, and diffusion in the first rows.
-
-        Weight 1/sigma_t on the x error, so the loss is the norm of the error in v.
-        """
-        order = torch.randperm(len(x))
-        x, labels = x[order], labels[order]
-        t, s, tau, count = self.draw_rows(len(x))
-        z, _ = S.add_noise(x, torch.randn_like(x), t)
-        with torch.no_grad():
-            plain = self.guide(x[:count], z[:count], t[:count], labels[:count])
-            c = slice(count, None)
-            teacher = self.teacher_x(x[c], z[c], t[c], labels[c])
-            z_s = S.ddim(teacher, z[c], t[c], s[c])
-            ref = S.predict_x(z_s, self.predict(self.net, z_s, s[c], tau[c], labels[c]), s[c]).clamp(-1, 1)
-            w = S.column(S.target_weight(t[c], s[c], tau[c]), z)
-            target = torch.cat([plain, w * ref + (1 - w) * teacher])
-        x_hat = S.predict_x(z, self.predict(self.net, z, t, tau, labels), t)
-        _, sigma = S.alpha_sigma(t)
-        return S.huber((x_hat - target) / S.column(sigma, z), self.args.huber).mean()
-
-    def train_step(self, stop):
-        """One optimiser step; stop: whether this worker was told to. Returns loss, gradient norm, whether any was."""
+    def train_step(self, stop, save):
+        """One optimiser step; stop, save: what this worker wishes. Returns loss, gradient norm, whether any wishes it."""
         start, self.mark = self.mark, time.time()
-        x, labels = self.sprites.batch(self.args.batch // self.args.workers)
-        labels = torch.where(torch.rand(len(labels)) < self.args.label_dropout, self.any, labels)
-        loss = self.diffusion_loss(x, labels) if self.args.phase == "a" else self.consistency_loss(x, labels)
+        loss = self.loss()
         loss.backward()
-        loss, seconds, stop = self.share_gradients(loss.item(), self.mark - start, stop)
+        grads = [p.grad for p in self.net.parameters()]
+        loss, seconds, stop, save = self.workers.average(grads, loss.detach(), self.mark - start, stop, save)
         norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate()
@@ -195,82 +273,86 @@ class Run:
         self.step += 1
         self.images += self.args.batch
         self.seconds += seconds
-        return loss, norm.item(), stop
+        return loss, norm, stop > 0, save > 0
 
     def grid(self):
-        """Ten rows, one per class; columns 1, 2, 4, 8, 16 steps and the diffusion limit."""
-        labels = torch.arange(self.any)
-        noise = torch.randn(len(labels), 4, 32, 32, generator=torch.Generator().manual_seed(7))
+        """A row per class; columns 1, 2, 4, 8, 16 steps and the diffusion limit, or those that the network knows."""
+        labels = torch.arange(min(self.net.any_label, GRID_ROWS), device=self.device)
+        shape = len(labels), self.source.channels, self.source.size, self.source.size
+        noise = torch.randn(shape, generator=torch.Generator().manual_seed(7)).to(self.device)
+        net = self.average
         if self.args.phase == "a":
-            columns = [sample.diffusion(self.average, noise, labels, 32), sample.diffusion(self.average, noise, labels, 32, guidance=1.0)]
+            columns = [sample.diffusion(net, noise, labels, 32, guidance=g) for g in (0.0, 1.0)]
+        elif self.args.student_steps:
+            columns = [sample.multistep(net, noise, labels, self.args.student_steps, clip=True)]
         else:
-            columns = [sample.multistep(self.average, noise, labels, n, clip=True) for n in (1, 2, 4, 8, 16)]
-            columns.append(sample.diffusion(self.average, noise, labels, 32))
+            columns = [sample.multistep(net, noise, labels, n, clip=True) for n in (1, 2, 4, 8, 16)]
+            columns.append(sample.diffusion(net, noise, labels, 32))
         name = f"{self.args.phase}_{round(self.seconds / 60):03d}min.png"
-        data.save_grid(torch.stack(columns, 1).flatten(0, 1), len(columns), self.args.out / name)
+        save_grid(torch.stack(columns, 1).flatten(0, 1), len(columns), self.args.out / name)
 
     def validate(self):
         """The diffusion loss of the average on held-out pictures, always the same draws; float."""
-        with torch.random.fork_rng(), torch.no_grad():
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
             torch.manual_seed(0)
-            state, net = self.sprites.generator.get_state(), self.net
-            self.sprites.generator.manual_seed(1)
-            self.net = self.average
-            losses = [self.diffusion_loss(*self.sprites.batch(128, validation=True)).item() for _ in range(2)]
-            self.net = net
-            self.sprites.generator.set_state(state)
+            state = self.source.generator.get_state()
+            self.source.generator.manual_seed(1)
+            losses = [self.objective.validation_loss(*self.source.batch(128, validation=True)) for _ in range(2)]
+            self.source.generator.set_state(state)
         return sum(losses) / len(losses)
 
 
 def report(run, log, losses, since):
-    """A line in the log: step, pictures, seconds, loss, gradient norm, pictures a second."""
-    loss, norm = (sum(c) / len(c) for c in zip(*losses))
+    """A line in the log, of the means since the last."""
+    loss, norm = (torch.stack([torch.as_tensor(k) for k in c]).mean().item() for c in zip(*losses))
     speed = run.args.batch * len(losses) / (time.time() - since)
-    line = [run.step, run.images, f"{run.seconds:.0f}", f"{loss:.5f}", f"{norm:.3f}", f"{speed:.1f}"]
-    csv.writer(log).writerow(line)
-    log.flush()
-    print(*line, flush=True)
+    log.line(run.step, run.images, run.seconds, loss, norm, speed, run.minutes_left())
+
+
+def check_up(run, log):
+    run.grid()
+    if not run.args.student_steps:  # else it is no diffusion model
+        log.validation(run.step, run.images, run.seconds, run.validate())
 
 
 def train(rank, args):
-    torch.set_num_threads(1)
-    if args.workers > 1:
-        dist.init_process_group("gloo", init_method=f"file://{args.out.absolute()}/rendezvous", rank=rank, world_size=args.workers)
-    run, stop, told = Run(args, rank), False, []
+    torch.set_num_threads(1 if args.device == "cpu" else 4)
+    workers = Workers(args, rank)
+    run, stop, told = Run(args, workers), False, []
     signal.signal(signal.SIGTERM, lambda *_: told.append(True))
-    if rank == 0:
-        print(f"{count_parameters(run.net)} parameters, {count_flops(run.net) / 1e9:.3f} GFLOP {run.sprites.sizes()}", flush=True)
-        log = open(args.out / f"log_{args.phase}.csv", "a")
+    first = workers.rank == 0
+    if first:
+        print(f"{count_parameters(run.net)} parameters, {count_flops(run.average) / 1e9:.3f} GFLOP {run.source.sizes()}", flush=True)
+        log = record.Record(args.out, args.phase)
     saved = drawn = since = time.time()
     losses = []
     while run.progress() < 1 and not stop:
-        *loss, stop = run.train_step(bool(told))
+        *loss, stop, save = run.train_step(bool(told), first and time.time() - saved > CHECKPOINT_S)
         losses.append(loss)
-        if rank > 0:
-            continue
-        if run.step % LOG_STEPS == 0:
+        if first and run.step % LOG_STEPS == 0:
             report(run, log, losses, since)
             losses, since = [], time.time()
-        if time.time() - saved > CHECKPOINT_S or stop:
+        if save or stop:
             run.save()
             saved = time.time()
-        if time.time() - drawn > GRID_S:
-            run.grid()
-            print(f"validation {run.validate():.5f}", flush=True)
+        if first and time.time() - drawn > GRID_S:
+            check_up(run, log)
             drawn = time.time()
-    if rank == 0 and not stop:
+    if not stop:
         run.save()
-        run.grid()
-        print(f"done: {run.step} steps, {run.images} pictures, {run.seconds:.0f} s, validation {run.validate():.5f}")
+        if first:
+            check_up(run, log)
+            print(f"done: {run.step} steps, {run.images} pictures, {run.seconds:.0f} s", flush=True)
 
 
 def main():
     args = parse()
     args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "rendezvous").unlink(missing_ok=True)
-    if args.workers == 1:
+    if args.workers == 1 or "WORLD_SIZE" in os.environ:
         train(0, args)
     else:
+        (args.out / "rendezvous").unlink(missing_ok=True)
         torch.multiprocessing.spawn(train, (args,), nprocs=args.workers)
 
 

@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# Trains, judges and packs both models on a machine with an NVIDIA GPU. No network is needed.
+#
+#     SPRITES=DIR CLOTHING=clothing64.npz QUICKSTEP_FEATURES=FILE.tflite tools/train/run_gpu.sh MINUTES OUT
+#
+# OUT gets models.tar.* (parts of 15 MiB: `cat OUT/models.tar.* | tar x`; for each model a folder for the engine with card,
+# samples and evaluation, and phase a's state), NAME.png (samples) and log.txt. Started again with another folder's parts
+# as EARLIER (default: OUT's own), phase a goes on from there for its share of MINUTES, and phase b starts anew from it.
+#
+# SPRITES, CLOTHING    the pictures (data.py); a model whose variable is not set is left out
+# WHEELS               folder of wheels for what Python lacks (diffusers, importlib_metadata, tflite), put into WORK/site
+# WORK                 checkpoints and logs; default OUT.work. What is there already goes on, with its optimiser's state
+# PYTHON, DEVICE       default python3, cuda; DEVICE=cpu to rehearse
+# COMMON               options of both phases; default --compile --batch 512 --ema 0.9995
+# SPRITE_NET, CLOTHING_NET, EVALUATE    options of new networks and of evaluate.py
+set -euo pipefail
+
+(($# == 2)) || { sed -n '2,18s/^# \{0,1\}//p' "$0"; exit 2; }
+minutes=$1
+mkdir -p "$2"
+out=$(cd "$2" && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
+work=${WORK:-$out.work}
+earlier=${EARLIER:-$out}
+python=${PYTHON:-python3}
+device=${DEVICE:-cuda}
+common=${COMMON:---compile --batch 512 --ema 0.9995}
+mkdir -p "$work"
+exec > >(tee -a "$out/log.txt") 2>&1
+
+say() { echo "[$(date -u +%H:%M:%S)] $*"; }
+
+prepare() {
+    if [[ -n ${WHEELS:-} ]]; then
+        "$python" -m pip install -q --no-index --no-deps --no-compile --upgrade --target "$work/site" "$WHEELS"/*.whl
+        export PYTHONPATH=$work/site${PYTHONPATH:+:$PYTHONPATH}
+    fi
+    "$python" -c 'import torch, diffusers; print("torch", torch.__version__, "diffusers", diffusers.__version__,
+        torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU")'
+    if ! compgen -G "$work/*/a.pt" >/dev/null && compgen -G "$earlier/models.tar.*" >/dev/null; then
+        cat "$earlier"/models.tar.* | tar x -C "$work"
+        for state in "$work"/*/a_small.pt; do mv "$state" "${state%_small.pt}.pt"; done
+        say "going on from $earlier"
+    fi
+}
+
+share() { awk "BEGIN { print $minutes * $1 / $models }"; } # minutes of a share of one model's time
+
+# learn NAME PHASE MINUTES OPTIONS...: from the checkpoint that is there, else new
+learn() {
+    local name=$1 phase=$2 time=$3
+    shift 3
+    say "$name: phase $phase, $time minutes"
+    # shellcheck disable=SC2086 # options are words
+    "$python" "$here/train.py" --out "$work/$name" --phase "$phase" --minutes "$time" --device "$device" --resume --more $common "$@"
+}
+
+# publish NAME TITLE: the folder for the engine, phase a's state without optimiser, and the samples
+publish() {
+    local card=()
+    [[ -f $work/$1/evaluation/evaluation.md ]] && card=(--evaluation "$work/$1/evaluation" --rows 0)
+    "$python" "$here/export.py" "$work/$1/b.pt" "$work/$1/model" --title "$2" --licence cc0-1.0 --about "$here/about/$1.md" "${card[@]}"
+    "$python" "$here/checkpoint.py" "$work/$1/a.pt" "$work/$1/a_small.pt"
+    cp "$work/$1/model/samples.png" "$out/$1.png"
+}
+
+failed=0
+# judge NAME TITLE DATA_OPTIONS...: measures, and puts the tables into the card; a failure leaves the card as it is
+judge() {
+    local name=$1 title=$2
+    shift 2
+    say "$name: evaluation"
+    # shellcheck disable=SC2086
+    if "$python" "$here/evaluate.py" "$work/$name/model" --out "$work/$name/evaluation" --device "$device" ${EVALUATE:-} "$@"; then
+        publish "$name" "$title"
+    else
+        say "$name: evaluation failed" && failed=1
+    fi
+}
+
+pack() {
+    local files=()
+    for name in "$@"; do files+=("$name/model" "$name/a_small.pt"); done
+    rm -rf "$out/new" && mkdir "$out/new"
+    tar c -C "$work" "${files[@]}" | split -b 15m - "$out/new/models.tar."
+    rm -f "$out"/models.tar.*
+    mv "$out"/new/models.tar.* "$out" && rmdir "$out/new"
+    say "packed: $*"
+}
+
+train_model() { # NAME TITLE DATA_OPTIONS... -- NET_OPTIONS...
+    local name=$1 title=$2 where=()
+    shift 2
+    while [[ $1 != -- ]]; do where+=("$1") && shift; done
+    shift
+    learn "$name" a "$(share 0.48)" "${where[@]}" "$@"
+    rm -f "$work/$name/b.pt" # it belongs to an earlier a
+    learn "$name" b "$(share 0.34)" "${where[@]}" --teacher frozen --hop mixed --guidance 1.5 --teacher-steps 32 512 --lr 3e-4
+    rm -rf "$work/$name/evaluation"
+    publish "$name" "$title"
+    done_models+=("$name")
+    pack "${done_models[@]}"
+}
+
+models=0
+for variable in SPRITES CLOTHING; do [[ -z ${!variable:-} ]] || models=$((models + 1)); done
+((models)) || { echo "neither SPRITES nor CLOTHING is set: nothing to train on"; exit 2; }
+done_models=()
+prepare
+# shellcheck disable=SC2086
+{
+    sprite_net=${SPRITE_NET:---channels 64,64,96,160} # 6.0 M parameters, 1.2 GFLOP
+    clothing_net=${CLOTHING_NET:---channels 32,64,96,160 --attention 16,8 --dropout 0.1} # 5.2 M, 2.9 GFLOP
+    if [[ -n ${SPRITES:-} ]]; then train_model sprites Sprites --data "$SPRITES" -- $sprite_net; fi
+    if [[ -n ${CLOTHING:-} ]]; then train_model clothing Clothing --data "$CLOTHING" --flip -- $clothing_net; fi
+}
+if [[ -n ${QUICKSTEP_FEATURES:-} ]]; then
+    if [[ -n ${SPRITES:-} ]]; then judge sprites Sprites --data "$SPRITES"; fi
+    if [[ -n ${CLOTHING:-} ]]; then judge clothing Clothing --data "$CLOTHING" --flip; fi
+    pack "${done_models[@]}"
+else
+    say "QUICKSTEP_FEATURES is not set: no evaluation"
+fi
+ls -l "$out"
+say "done"
+exit $failed
