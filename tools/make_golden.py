@@ -3,16 +3,18 @@
     tools/train/setup.sh
     .venv-train/bin/python tools/make_golden.py [NAME ...]
 
-Writes tests/golden/networks/NAME/: a folder as ConsistencyModelPipeline.save_pretrained leaves it, so that its JSON and its
-file names are diffusers' own, and golden.safetensors:
+Writes tests/golden/networks/NAME/: a folder as the pipeline's save_pretrained leaves it, so that its JSON and its file names
+are diffusers' own, schedulers/SCHEDULER.json in the same spirit, and golden.safetensors:
 
     sample [2, c, h, w], timestep [2], class_labels [2] int64 (if the network has classes), output [2, c, h, w]
     node.NAME [1, c, h, w]     picture 0's activation of the engine's node NAME
-    noise, pictures.N          latents for ConsistencyModelPipeline, and its pictures of N steps in [-1, 1]
+    pictures.SCHEDULER,SAMPLER,ETA,STEPS [2, c, h, w]     whole pictures in [-1, 1] by diffusers' pipeline of SAMPLER, picture i
+                               from torch.Generator().manual_seed(i); SCHEDULER is "own" or one of schedulers/
 
-The network runs in double on the file's weights, from the float32 sinusoids that diffusers makes: what float32 should
-come to. A network is an entry of golden/networks.py. Needs tools/train's environment and nothing else; running it twice
-gives the same bytes.
+Output and nodes run in double on the file's weights, from the float32 sinusoids that diffusers makes: what float32 should
+come to. Pictures run in float32, as the random numbers are those of a dtype. A network is an entry of golden/networks.py.
+Without names, tests/golden/autoencoders is made, too (golden/autoencoders.py).
+Needs tools/train's environment and nothing else; running it twice gives the same bytes.
 """
 
 import argparse
@@ -24,46 +26,58 @@ from pathlib import Path
 
 import diffusers
 import torch
-from diffusers import CMStochasticIterativeScheduler, ConsistencyModelPipeline, UNet2DModel
-from safetensors.torch import save_file
+from diffusers import ConsistencyModelPipeline, DDIMPipeline, DDPMPipeline, UNet2DModel
+from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).parent / "golden"))
+from autoencoders import AUTOENCODERS
+from autoencoders import make as make_autoencoder
 from networks import NETWORKS, Network
+from nodes import hook_nodes
+from weights import old_name, randomise
 
 FOLDER = Path(__file__).resolve().parent.parent / "tests/golden/networks"
 BATCH = 2
+TWO_POINTS = [22, 0]  # of openai/diffusers-cd_imagenet64_l2
+PIPELINES = {
+    "CMStochasticIterativeScheduler": ("consistency", ConsistencyModelPipeline),
+    "DDPMScheduler": ("ddpm", DDPMPipeline),
+    "DDIMScheduler": ("ddim", DDIMPipeline),
+}
 
 
-def gain(name):
-    """What a Linear or Conv2d multiplies its inputs' deviation by: logits and embeddings must matter."""
-    if name.endswith(("to_q", "to_k")):
-        return 1.5
-    return 2.0 if "time_emb" in name else 1.0
+def make_scheduler(scheduler):
+    return getattr(diffusers, scheduler.name)(**scheduler.options)
 
 
-def randomise(net, generator):
-    """Outputs near 1, and no bias, gamma or beta that could be forgotten unnoticed."""
-    for name, module in net.named_modules():
-        if not hasattr(module, "weight"):
-            continue
-        weight = module.weight
-        normal = torch.randn(weight.shape, generator=generator)
-        if isinstance(module, torch.nn.GroupNorm):
-            weight.data = 1 + 0.3 * normal
-        elif isinstance(module, torch.nn.Embedding):
-            weight.data = normal
-        else:
-            weight.data = normal * gain(name) / weight[0].numel() ** 0.5
-        if getattr(module, "bias", None) is not None:
-            module.bias.data = 0.3 * torch.randn(module.bias.shape, generator=generator)
+def make_pipeline(net, scheduler):
+    return PIPELINES[scheduler.name][1](net, make_scheduler(scheduler))
 
 
-def save(pipe, folder, network):
-    """The folder, in the network's dtype and layout; the pipeline is left in double with exactly those weights."""
-    pipe.to(network.dtype)
+def flatten(folder):
+    """unet/ and scheduler/ into the folder itself, under the tensor names of their time."""
+    weights = folder / "unet/diffusion_pytorch_model.safetensors"
+    tensors = {old_name(name): value for name, value in load_file(weights).items()}
+    save_file(tensors, folder / weights.name, metadata={"format": "pt"})
+    weights.unlink()
+    for inner in ("unet", "scheduler"):
+        for file in (folder / inner).iterdir():
+            file.rename(folder / file.name)
+        (folder / inner).rmdir()
+
+
+def save(net, folder, network):
+    """The folder, in the network's dtype and layout; the network is left with exactly those weights."""
+    pipe = make_pipeline(net, network.scheduler).to(network.dtype)
     size = {} if network.max_shard_size is None else {"max_shard_size": network.max_shard_size}
     pipe.save_pretrained(folder, variant=network.variant, **size)
-    pipe.to(torch.float64)
+    if network.sparse:
+        drop_defaults(folder / "unet/config.json")
+    if network.flat:
+        flatten(folder)
+    for name, scheduler in network.schedulers.items():
+        (folder / "schedulers").mkdir(exist_ok=True)
+        (folder / f"schedulers/{name}.json").write_text(make_scheduler(scheduler).to_json_string())
 
 
 def drop_defaults(path):
@@ -72,35 +86,6 @@ def drop_defaults(path):
     plain = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
     kept = {k: v for k, v in config.items() if k.startswith("_") or plain[k] != defaults[k]}
     path.write_text(json.dumps(kept, indent=2) + "\n")
-
-
-def node_of(name, module):
-    """The engine's node whose output is this module's, or None."""
-    last = name.split(".")[-2:]
-    if name in ("conv_in", "conv_out", "conv_norm_out"):
-        return None if name == "conv_norm_out" else name
-    if name == "time_embedding":
-        return "time_embedding.linear_2"
-    if len(last) == 2 and last[1].isdigit():
-        if last[0] == "attentions":
-            return f"{name}.to_out.0"
-        if last[0] in ("resnets", "downsamplers", "upsamplers"):
-            return f"{name}.conv2" if hasattr(module, "conv2") else f"{name}.conv"
-    return None
-
-
-def hook_nodes(net, nodes):
-    """nodes: receives picture 0's activations in the order of execution."""
-    hooks = []
-    for name, module in net.named_modules():
-        node = node_of(name, module)
-        if node:
-
-            def keep(module, inputs, output, node=node):
-                nodes[f"node.{node}"] = output[:1].reshape(1, output.shape[1], *(output.shape[2:] or (1, 1)))
-
-            hooks.append(module.register_forward_hook(keep))
-    return hooks
 
 
 def forward(net, generator):
@@ -117,19 +102,34 @@ def forward(net, generator):
     out["output"] = net(out["sample"].double(), out["timestep"], labels, return_dict=False)[0]
     for hook in hooks:
         hook.remove()
-    return out | nodes
+    return out | {f"node.{name}": value for name, value in nodes.items()}
 
 
-def pictures(pipe, steps, generator):
-    """Whole pictures by diffusers' pipeline. With s_noise 0 they need no noise but the first."""
-    config = pipe.unet.config
-    out = {"noise": torch.randn(BATCH, config.in_channels, config.sample_size, config.sample_size, generator=generator)}
-    labels = None if config.num_class_embeds is None else [config.num_class_embeds - 1, 0]
+def draw(pipe, steps, eta):
+    """BATCH pictures in [-1, 1]."""
     pipe.set_progress_bar_config(disable=True)
-    for n in steps:
-        points = [22, 0] if n == 2 else None  # the published two-step points
-        images = pipe(BATCH, labels, None if points else n, points, latents=out["noise"], output_type="pt").images
-        out[f"pictures.{n}"] = 2 * images - 1
+    arguments = dict(generator=[torch.Generator().manual_seed(i) for i in range(BATCH)], num_inference_steps=steps)
+    if isinstance(pipe, ConsistencyModelPipeline):
+        classes = pipe.unet.config.num_class_embeds
+        arguments["class_labels"] = None if classes is None else [classes - 1, 0]
+        if steps == len(TWO_POINTS):
+            arguments |= dict(num_inference_steps=None, timesteps=TWO_POINTS)
+    if isinstance(pipe, DDIMPipeline):
+        arguments["eta"] = eta
+    return 2 * pipe(BATCH, output_type="pt", **arguments).images - 1
+
+
+def pictures(net, network):
+    """All of the network's, by name."""
+    out = {}
+    for name, scheduler in {"own": network.scheduler, **network.schedulers}.items():
+        pipe = make_pipeline(net, scheduler)
+        for steps in network.steps:
+            if scheduler.name != "DDIMScheduler":
+                out[f"pictures.{name},{PIPELINES[scheduler.name][0]},0,{steps}"] = draw(pipe, steps, 0)
+            for eta in scheduler.etas:
+                ddim = DDIMPipeline(net, pipe.scheduler)
+                out[f"pictures.{name},ddim,{eta:g},{steps}"] = draw(ddim, steps, eta)
     return out
 
 
@@ -139,14 +139,9 @@ def make(name, network: Network):
     generator = torch.Generator().manual_seed(network.seed)
     net = UNet2DModel(**network.config).eval()
     randomise(net, generator)
-    pipe = ConsistencyModelPipeline(net, CMStochasticIterativeScheduler(**network.scheduler))
-    save(pipe, folder, network)
-    if network.sparse:
-        drop_defaults(folder / "unet/config.json")
+    save(net, folder, network)
     with torch.no_grad():
-        out = forward(net, generator)
-        if network.steps:
-            out |= pictures(pipe, network.steps, generator)
+        out = forward(net.to(torch.float64), generator) | pictures(net.to(torch.float32), network)
     out = {k: (v.float() if v.is_floating_point() else v).contiguous() for k, v in out.items()}
     save_file(out, folder / "golden.safetensors", metadata={"torch": torch.__version__})
     size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
@@ -162,6 +157,8 @@ def main():
     torch.set_num_threads(1)
     diffusers.logging.set_verbosity_error()
     total = sum(make(name, NETWORKS[name]) for name in args.names or NETWORKS)
+    if not args.names:
+        total += sum(make_autoencoder(name) for name in AUTOENCODERS)
     print(f"{total / 1e6:.2f} MB")
 
 

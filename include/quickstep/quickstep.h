@@ -92,7 +92,7 @@ typedef struct qs_device_info {
     char name[256], driver_name[256], driver_info[256];
     uint32_t api_version; /* as VkPhysicalDeviceProperties::apiVersion */
     uint8_t uuid[16];
-    uint64_t memory_bytes; /* the largest device-local heap */
+    uint64_t memory_bytes; /* the largest device-local heap; of a CPU the host's memory */
     bool f16_storage, f16_arithmetic, push_descriptors, timestamps;
     uint32_t subgroup_size, subgroup_size_min, subgroup_size_max;
     uint32_t matrix_shape_count; /* 0: no cooperative matrices; at most 16 are listed */
@@ -131,10 +131,18 @@ typedef struct qs_model qs_model;
 typedef enum qs_sampler {
     QS_SAMPLER_DEFAULT,     /* what the model's scheduler names */
     QS_SAMPLER_MULTISTEP,   /* multistep consistency, arXiv 2403.06807 algorithm 2 */
-    QS_SAMPLER_DDIM,        /* deterministic DDIM of the diffusion model */
+    QS_SAMPLER_DDIM,        /* DDIM of the diffusion model, arXiv 2010.02502: qs_recipe.eta */
     QS_SAMPLER_ADDIM,       /* adjusted DDIM, algorithm 3 */
     QS_SAMPLER_CONSISTENCY, /* consistency models of Song et al., arXiv 2303.01469 */
+    QS_SAMPLER_DDPM,        /* ancestral sampling, arXiv 2006.11239 */
 } qs_sampler;
+
+/* Where noise comes from. */
+typedef enum qs_rng {
+    QS_RNG_PHILOX, /* Philox4x32-10 on the device: the same bits on every device */
+    QS_RNG_TORCH,  /* PyTorch's CPU generator, as torch.Generator().manual_seed(seed) and
+                      torch.randn([1, c, h, w]): the noise that diffusers' pipelines draw */
+} qs_rng;
 
 typedef struct qs_model_info {
     char name[128]; /* the folder's name */
@@ -144,12 +152,31 @@ typedef struct qs_model_info {
     uint32_t default_label;
     bool has_segments; /* conditioned on the segment's start: every N and the limit */
     qs_sampler default_sampler;
+    uint32_t steps_max; /* the most steps that its samplers have, at most QS_STEPS_MAX */
     uint64_t parameter_count;
 } qs_model_info;
 
-/* Opens a diffusers folder: reads the configs and checks every tensor's presence and shape; the
- * weights stay on disk until a session needs them. QS_ERROR_MODEL names file and key. */
-QS_API qs_status qs_model_open(const char *path, qs_model **model);
+typedef struct qs_model_options {
+    /* "fp16": the weights of diffusion_pytorch_model.fp16.safetensors. NULL: those without a
+     * variant or, where there are none, those of the only variant. */
+    const char *variant;
+    /* A scheduler_config.json (or its folder) in place of the model's, or a class
+     * ("CMStochasticIterativeScheduler") with diffusers' defaults. NULL: the model's own. */
+    const char *scheduler;
+} qs_model_options;
+
+/*
+ * Opens a model as diffusers writes it: reads the configs and checks every tensor's presence and
+ * shape; the weights stay on disk until a session needs them. path is a folder with
+ *     unet/ and scheduler/, model_index.json optional; or
+ *     config.json and the weights: a UNet alone, scheduler_config.json optional; or
+ *     snapshots/ and refs/: Hugging Face's cache of one model (models--ORG--NAME).
+ * A folder without a scheduler needs options->scheduler. options may be NULL.
+ * QS_ERROR_MODEL names file and key.
+ */
+QS_API qs_status qs_model_open_with(const char *path, const qs_model_options *options,
+                                    qs_model **model);
+QS_API qs_status qs_model_open(const char *path, qs_model **model); /* without options */
 QS_API void qs_model_destroy(qs_model *model); /* after the sessions made from it */
 QS_API void qs_model_get_info(const qs_model *model, qs_model_info *info);
 
@@ -157,8 +184,14 @@ QS_API void qs_model_get_info(const qs_model *model, qs_model_info *info);
  * NULL out of range. */
 QS_API const char *qs_model_label_name(const qs_model *model, uint32_t label);
 
+/* The numbers of steps that the model's authors trained or tuned it for, ascending; *count: how
+ * many, 0 where nothing is known, as of a diffusion model. Owned by the model. */
+QS_API const uint32_t *qs_model_tuned_steps(const qs_model *model, size_t *count);
+
 QS_API const char *qs_sampler_name(qs_sampler sampler); /* "multistep" */
 QS_API qs_status qs_sampler_parse(const char *name, qs_sampler *sampler);
+QS_API const char *qs_rng_name(qs_rng rng); /* "philox" */
+QS_API qs_status qs_rng_parse(const char *name, qs_rng *rng);
 
 /* QS_OK if this model can run this sampler, otherwise QS_ERROR_USAGE with the reason. */
 QS_API qs_status qs_model_check_sampler(const qs_model *model, qs_sampler sampler);
@@ -186,7 +219,16 @@ typedef struct qs_recipe {
     qs_sampler sampler;
     uint64_t seed;         /* picture i of the batch is drawn from seed + i */
     const int32_t *labels; /* [batch], -1: the model's default; NULL: the default for all */
-    const float *noise; /* [batch, c, h, w], unit variance, instead of the seed's; or NULL */
+    const float *noise;    /* [batch, c, h, w], unit variance, instead of the seed's; or NULL */
+    qs_rng rng; /* with `noise` its first numbers are the first step's, as in diffusers */
+    float eta;  /* 0 .. 1: QS_SAMPLER_DDIM with a DDIMScheduler or DDPMScheduler adds noise */
+    /* [steps] of QS_SAMPLER_CONSISTENCY: which points of the training grid, as diffusers'
+     * pipeline takes them: descending, the last one is the noisiest and is visited first ({22, 0}).
+     * NULL: those that the model's authors chose, or evenly spaced ones. */
+    const uint32_t *timesteps;
+    /* [steps, batch, c, h, w], unit variance: what step i draws, instead of the seed's; or NULL.
+     * Not copied: it must stay until the picture is finished or another one was begun. */
+    const float *step_noise;
 } qs_recipe;
 
 typedef enum qs_phase {
@@ -206,14 +248,14 @@ typedef struct qs_progress {
 typedef struct qs_frame {
     uint64_t serial; /* the number of the qs_session_begin that made it, from 1; 0: none yet */
     uint32_t width, height, count;
-    const uint8_t *pixels;       /* [count, height, width, 4] RGBA8, straight alpha */
-    uint32_t slot;               /* 0 .. 2: which of the three frames, for quickstep/vulkan.h */
-    qs_status check;             /* QS_OK, or QS_ERROR_PICTURE: NaN, Inf or flat */
-    uint32_t bad_count;          /* NaN and Inf among the final floats */
-    float min_value, max_value;  /* of the final floats, before clipping */
-    uint32_t steps;              /* its recipe: steps, */
-    uint64_t seed;               /* first seed */
-    double latency_ms;           /* from qs_session_begin to the qs_session_frame that took it */
+    const uint8_t *pixels;      /* [count, height, width, 4] RGBA8, straight alpha */
+    uint32_t slot;              /* 0 .. 2: which of the three frames, for quickstep/vulkan.h */
+    qs_status check;            /* QS_OK, or QS_ERROR_PICTURE: NaN, Inf or flat */
+    uint32_t bad_count;         /* NaN and Inf among the final floats */
+    float min_value, max_value; /* of the final floats, before clipping */
+    uint32_t steps;             /* its recipe: steps, */
+    uint64_t seed;              /* first seed */
+    double latency_ms;          /* from qs_session_begin to the qs_session_frame that took it */
 } qs_frame;
 
 /* Plans and records everything, and loads the weights unless another session of this model has
@@ -225,9 +267,10 @@ QS_API qs_status qs_session_create(qs_device *device, qs_model *model,
 QS_API void qs_session_destroy(qs_session *session);
 
 /* Starts a picture: writes the recipe into state buffers and submits encode and begin. A picture
- * in progress is dropped between steps. The recipe is copied. Does not wait, except with
- * recipe->noise or while three earlier recipes are still in flight. QS_ERROR_USAGE: steps, a label
- * or the sampler; the picture in progress then goes on. */
+ * in progress is dropped between steps. The recipe is copied, but not step_noise. Does not wait,
+ * except while three earlier recipes are in flight, and with noise or QS_RNG_TORCH while an earlier
+ * picture's begin is. QS_ERROR_USAGE: steps, a label, the sampler or its options; QS_ERROR_MODEL: a
+ * schedule that divides by zero; the picture in progress then goes on. */
 QS_API qs_status qs_session_begin(qs_session *session, const qs_recipe *recipe);
 
 /* Submits the picture's next verb if fewer than two are in flight; never waits. progress may be
@@ -254,9 +297,8 @@ QS_API qs_status qs_session_render(qs_session *session, const qs_recipe *recipe,
 /* The network once: sample [batch, c, h, w], timestep [batch], segment [batch] or NULL (zeros),
  * labels [batch] (-1: the default) or NULL (the default for all), output [batch, c, h, w]. Nothing
  * is scaled or clipped. Waits; a picture in progress goes on afterwards as if nothing had been. */
-QS_API qs_status qs_session_forward(qs_session *session, const float *sample,
-                                    const float *timestep, const float *segment,
-                                    const int32_t *labels, float *output);
+QS_API qs_status qs_session_forward(qs_session *session, const float *sample, const float *timestep,
+                                    const float *segment, const int32_t *labels, float *output);
 
 /* One op of the step graph, in execution order. */
 typedef struct qs_op_time {

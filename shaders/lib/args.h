@@ -32,6 +32,13 @@ SHARED_STRUCT(elementwise_args) {
     uint32_t pixels, quads;
 };
 
+/* y = scale * x + shift, zero in the lanes from `channels` on. */
+SHARED_STRUCT(rescale_args) {
+    tensor_view x, y;
+    uint32_t pixels, quads, channels;
+    float scale, shift;
+};
+
 /* upsample_nearest: pixels and width are the input's; avg_pool: the output's, and the heights and
  * widths are those of both. */
 SHARED_STRUCT(resample_args) {
@@ -47,30 +54,20 @@ SHARED_STRUCT(concat_args) {
     uint32_t a_channels, b_channels;
 };
 
-/* One workgroup: `block_groups` groups (`block_quads` vectors of a pixel) of one image over
- * `chunk_pixels` pixels. */
-SHARED_STRUCT(group_norm_stats_args) {
-    tensor_view x;
-    uint32_t pixels, quads; /* of one image */
-    uint32_t groups, group_channels;
-    uint32_t block_groups, block_quads;
-    uint32_t chunk_pixels;
-    float eps;
-};
-
+#define GROUP_NORM_BLOCK_GROUPS_MAX 32
 #define GROUP_NORM_CHUNKS_MAX 64
 
-SHARED_STRUCT(group_norm_merge_args) {
-    uint32_t pixels, groups, group_channels; /* of one image */
-    uint32_t chunks, chunk_pixels;
-    float eps;
-};
-
+/* Of group_norm and group_norm_stats. A workgroup has `block_groups` groups, `block_quads` vectors
+ * of a pixel; statistics are made of `chunks` chunks of chunk_pixels (the last may be shorter). */
 SHARED_STRUCT(group_norm_args) {
     tensor_view x, y;
-    tensor_view scale_shift; /* [n, 1, 1, 2 * channels] */
-    uint32_t pixels, quads;  /* of one image */
-    uint32_t channels, groups, group_channels;
+    tensor_view scale_shift;          /* [n, 1, 1, 2 * channels] */
+    uint32_t pixels, quads, channels; /* of one image */
+    uint32_t groups, group_channels;
+    uint32_t block_groups, block_quads;
+    uint32_t chunks, chunk_pixels;
+    uint32_t part_pixels; /* of a workgroup of group_norm */
+    float eps;
 };
 
 SHARED_STRUCT(attention_args) {

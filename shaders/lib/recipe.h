@@ -6,6 +6,7 @@
 
 #define RECIPE_BATCH_MAX 64
 #define RECIPE_STEPS_MAX 1024
+#define STEP_NOISE_SLOTS 2 /* step i reads slot i % 2, while the host fills the other */
 
 /*
  * One step of a sampler (a row of the table in ARCHITECTURE.md):
@@ -21,12 +22,14 @@ SHARED_STRUCT(sampler_row) {
     float x0_sample, x0_model, noise_sample, noise_x0;
     float next_x0, next_sample, next_model, next_noise;
     float sigma, variance;
-    uint32_t draw; /* the Philox counter's third word: 1 + step */
+    uint32_t draw; /* the Philox counter's third word: 1 + step; 0: this step draws no noise */
 };
 
 SHARED_STRUCT(sampler_recipe) {
     uint32_t steps;
-    float initial_scale; /* latent = initial_scale * noise(seed, draw 0) */
+    float initial_scale;       /* latent = initial_scale * noise(seed, draw 0) */
+    uint32_t start_from_host;  /* begin's noise: 1: start_noise's, 0: the seed's */
+    uint32_t steps_from_host;  /* noise(seed, draw) of the rows: 1: step_noise's, 0: the seed's */
     uint32_t seed_low[RECIPE_BATCH_MAX];
     uint32_t seed_high[RECIPE_BATCH_MAX];
     uint32_t labels[RECIPE_BATCH_MAX];

@@ -2,10 +2,12 @@
 // FlashAttention): no matrix of scores is stored.
 //   qkv  [n, tokens, 3 * heads * width]: all q, all k, all v; head i has channels i * width ..
 //   y    [n, tokens, heads * width]
-// width is 4 * QUADS; other widths: attention_any.comp.
+// width is 4 * QUADS * PARTS; other widths: attention_any.comp.
 //
 // A lane has ROWS queries, LANES apart, and goes through the keys KEYS at a time. One workgroup:
-// LANES * ROWS queries of one head (y) of one image (z).
+// LANES * ROWS queries and one of the PARTS of one head (y) of one image (z). A lane's query and
+// its part of the sum stay in registers; of a head too wide for that (PARTS > 1) every part finds
+// the same softmax anew, with the query read again for every KEYS keys.
 //
 // SHUFFLE, for software devices: a workgroup is exactly one subgroup of LANES = KEYS. Each lane
 // loads one key's vector, the dear instruction there, and constant shuffles hand it round (one
@@ -24,6 +26,7 @@ layout(constant_id = 0) const uint LANES = 64;
 layout(constant_id = 1) const uint ROWS = 1;
 layout(constant_id = 2) const uint KEYS = 4;
 layout(constant_id = 3) const uint QUADS = 16;
+layout(constant_id = 4) const uint PARTS = 1;
 layout(local_size_x_id = 0) in;
 
 INPUT4(0, QKV, qkv);
@@ -32,8 +35,8 @@ layout(push_constant) uniform Push { attention_args args; };
 
 const float LOWEST = -3.402823e38;
 
-vec4 query[ROWS * QUADS]; // times scale
-vec4 sum[ROWS * QUADS];   // of weight * v, relative to 2^highest
+vec4 query[ROWS * QUADS]; // one part of it, times scale
+vec4 sum[ROWS * QUADS];   // of weight * v, relative to 2^highest: the workgroup's part
 float highest[ROWS], total[ROWS];
 
 // The keys key .. key + KEYS - 1 (past the end the last one again), one vector of their channels.
@@ -55,21 +58,38 @@ void fetch(uint base, uint key)
 vec4 fetched(uint j) { return held[j]; }
 #endif
 
-void attend(uint keys, uint values, uint key)
+// first: the vector of the head's first query of this image; token: of this lane's first row.
+void load_query(uint first, uint token, uint part)
 {
+    [[unroll]] for (uint r = 0; r < ROWS; ++r) {
+        const uint row = min(token + r * LANES, args.tokens - 1);
+        const uint from = first + row * args.qkv.stride + part * QUADS;
+        [[unroll]] for (uint quad = 0; quad < QUADS; ++quad)
+            query[r * QUADS + quad] = fetch4(qkv, from + quad) * args.scale;
+    }
+}
+
+void attend(uint queries, uint token, uint part, uint key)
+{
+    const uint keys = queries + args.heads * PARTS * QUADS;
+    const uint values = keys + args.heads * PARTS * QUADS + part * QUADS;
     float weight[ROWS * KEYS]; // first the logits
     [[unroll]] for (uint i = 0; i < ROWS * KEYS; ++i)
         weight[i] = 0.0;
-    [[unroll]] for (uint quad = 0; quad < QUADS; ++quad) {
-        fetch(keys + quad, key);
-        [[unroll]] for (uint j = 0; j < KEYS; ++j) {
-            const vec4 k = fetched(j);
-            [[unroll]] for (uint r = 0; r < ROWS; ++r) {
-                const vec4 q = query[r * QUADS + quad];
-                float logit = weight[r * KEYS + j] + q.x * k.x;
-                logit += q.y * k.y;
-                logit += q.z * k.z;
-                weight[r * KEYS + j] = logit + q.w * k.w;
+    for (uint p = 0; p < PARTS; ++p) {
+        if (PARTS > 1)
+            load_query(queries, token, p);
+        [[unroll]] for (uint quad = 0; quad < QUADS; ++quad) {
+            fetch(keys + p * QUADS + quad, key);
+            [[unroll]] for (uint j = 0; j < KEYS; ++j) {
+                const vec4 k = fetched(j);
+                [[unroll]] for (uint r = 0; r < ROWS; ++r) {
+                    const vec4 q = query[r * QUADS + quad];
+                    float logit = weight[r * KEYS + j] + q.x * k.x;
+                    logit += q.y * k.y;
+                    logit += q.z * k.z;
+                    weight[r * KEYS + j] = logit + q.w * k.w;
+                }
             }
         }
     }
@@ -102,29 +122,28 @@ void attend(uint keys, uint values, uint key)
 
 void main()
 {
-    const uint head = gl_WorkGroupID.y, image = gl_WorkGroupID.z;
-    const uint third = args.heads * QUADS; // from q to k to v
+    const uint head = gl_WorkGroupID.y / PARTS, part = gl_WorkGroupID.y % PARTS;
+    const uint image = gl_WorkGroupID.z;
     const uint queries =
-        args.qkv.offset + image * args.tokens * args.qkv.stride + head * QUADS;
+        args.qkv.offset + image * args.tokens * args.qkv.stride + head * PARTS * QUADS;
     const uint first = gl_WorkGroupID.x * LANES * ROWS + gl_LocalInvocationID.x;
+    if (PARTS == 1)
+        load_query(queries, first, 0);
+    [[unroll]] for (uint i = 0; i < ROWS * QUADS; ++i)
+        sum[i] = vec4(0.0);
     [[unroll]] for (uint r = 0; r < ROWS; ++r) {
-        const uint from = queries + min(first + r * LANES, args.tokens - 1) * args.qkv.stride;
-        [[unroll]] for (uint quad = 0; quad < QUADS; ++quad) {
-            query[r * QUADS + quad] = fetch4(qkv, from + quad) * args.scale;
-            sum[r * QUADS + quad] = vec4(0.0);
-        }
         highest[r] = LOWEST;
         total[r] = 0.0;
     }
 
     for (uint key = 0; key < args.tokens; key += KEYS)
-        attend(queries + third, queries + 2 * third, key);
+        attend(queries, first, part, key);
 
     [[unroll]] for (uint r = 0; r < ROWS; ++r) {
         const uint token = first + r * LANES;
         if (token < args.tokens) {
-            const uint to =
-                args.y.offset + (image * args.tokens + token) * args.y.stride + head * QUADS;
+            const uint to = args.y.offset + (image * args.tokens + token) * args.y.stride +
+                            (head * PARTS + part) * QUADS;
             [[unroll]] for (uint quad = 0; quad < QUADS; ++quad)
                 store4(y, to + quad, sum[r * QUADS + quad] / total[r]);
         }

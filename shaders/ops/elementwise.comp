@@ -14,12 +14,19 @@ layout(constant_id = 3) const uint FUNCTION = 0;
 layout(local_size_x_id = 0, local_size_y_id = 1) in;
 #include "lib/grid.glsl"
 
-const uint COPY = 0, ADD = 1, SILU = 2;
+const uint COPY = 0, ADD = 1, SILU = 2, SOFT_CLAMP = 3;
 
 layout(set = 0, binding = 0, std430) readonly buffer A { S4 a[]; };
 layout(set = 0, binding = 1, std430) readonly buffer B { S4 b[]; }; // ADD
 layout(set = 0, binding = 2, std430) writeonly buffer Y { S4 y[]; };
 layout(push_constant) uniform Push { elementwise_args args; };
+
+// 3 tanh(x / 3). Past 30 it is 3 in float, and a tanh made of exponentials may overflow; NaN fails
+// the comparison and stays NaN.
+vec4 soft_clamp(vec4 x)
+{
+    return mix(3.0 * tanh(x / 3.0), 3.0 * sign(x), greaterThan(abs(x), vec4(30)));
+}
 
 void main()
 {
@@ -37,7 +44,9 @@ void main()
         else if (FUNCTION == ADD)
             store4(y, to, from_storage(stored) +
                               load4(b, args.b.offset + pixel * args.b.stride + quad));
-        else
+        else if (FUNCTION == SILU)
             store4(y, to, silu(from_storage(stored)));
+        else
+            store4(y, to, soft_clamp(from_storage(stored)));
     }
 }

@@ -1,7 +1,8 @@
-// latent = initial_scale * noise(seed of the picture, draw 0); cursor = 0.
-//   recipe   struct sampler_recipe
-//   cursor   uint: written
-//   latent   [n, h, w, c] f32: written, pad lanes 0
+// latent = initial_scale * noise(seed of the picture, draw 0), or the host's noise; cursor = 0.
+//   recipe        struct sampler_recipe
+//   cursor        uint: written
+//   latent        [n, h, w, c] f32: written, pad lanes 0
+//   start_noise   [n, h, w, c] f32, pad lanes 0
 // An invocation makes one quad of channels; x counts a picture's quads, y its pictures.
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -15,6 +16,7 @@ layout(local_size_x = SAMPLING_WORKGROUP) in;
 layout(set = 0, binding = 0, std430) readonly buffer RecipeBuffer { sampler_recipe recipe; };
 layout(set = 0, binding = 1, std430) writeonly buffer Cursor { uint cursor; };
 layout(set = 0, binding = 2, std430) writeonly buffer Latent { vec4 latent[]; };
+layout(set = 0, binding = 3, std430) readonly buffer StartNoise { vec4 start_noise[]; };
 
 layout(push_constant) uniform Args { sampling_args args; };
 
@@ -26,8 +28,10 @@ void main()
     if (index >= args.pixels * args.quads)
         return;
     const uint pixel = index / args.quads, channel = 4u * (index % args.quads);
-    const vec4 noise = noise_quad(recipe.seed_low[picture], recipe.seed_high[picture], 0u,
-                                  pixel * args.channels + channel,
-                                  min(args.channels - channel, 4u));
-    latent[picture * args.pixels * args.quads + index] = recipe.initial_scale * noise;
+    const uint at = picture * args.pixels * args.quads + index;
+    const vec4 noise = recipe.start_from_host != 0u
+        ? start_noise[at]
+        : noise_quad(recipe.seed_low[picture], recipe.seed_high[picture], 0u,
+                     pixel * args.channels + channel, min(args.channels - channel, 4u));
+    latent[at] = recipe.initial_scale * noise;
 }

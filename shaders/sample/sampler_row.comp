@@ -3,6 +3,7 @@
 //   latent           [n, h, w, c] f32: read and written, pad lanes stay 0
 //   model            [n, h, w, c] in storage type: the network's output
 //   partials         [n, chunks] f32: of |e|^2, for a row with variance
+//   step_noise       [STEP_NOISE_SLOTS, n, h, w, c] f32, pad lanes 0
 // An invocation makes one quad of channels; x counts a picture's quads, y its pictures.
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -20,6 +21,7 @@ layout(set = 0, binding = 1, std430) readonly buffer Cursor { uint cursor; };
 layout(set = 0, binding = 2, std430) buffer Latent { vec4 latent[]; };
 layout(set = 0, binding = 3, std430) readonly buffer Model { S4 model[]; };
 layout(set = 0, binding = 4, std430) readonly buffer Partials { float partials[]; };
+layout(set = 0, binding = 5, std430) readonly buffer StepNoise { vec4 step_noise[]; };
 
 layout(push_constant) uniform Args { sampling_args args; };
 
@@ -36,6 +38,15 @@ float adjustment(sampler_row row, uint picture)
     return squares > 0.0
         ? sqrt(row.sigma * row.sigma + row.variance * elements / squares) - row.sigma
         : 0.0;
+}
+
+// noise(seed, draw) of the row; at: the quad's place in the latent.
+vec4 row_noise(sampler_row row, uint picture, uint first, uint count, uint at)
+{
+    const uint slot_quads = gl_NumWorkGroups.y * args.pixels * args.quads;
+    if (recipe.steps_from_host != 0u)
+        return step_noise[cursor % STEP_NOISE_SLOTS * slot_quads + at];
+    return noise_quad(recipe.seed_low[picture], recipe.seed_high[picture], row.draw, first, count);
 }
 
 void main()
@@ -55,8 +66,7 @@ void main()
     if (row.variance > 0.0)
         next += adjustment(row, picture) * predict_noise(row, x, x0);
     if (row.next_noise != 0.0)
-        next += row.next_noise * noise_quad(recipe.seed_low[picture], recipe.seed_high[picture],
-                                            row.draw, pixel * args.channels + 4u * quad,
-                                            min(args.channels - 4u * quad, 4u));
+        next += row.next_noise * row_noise(row, picture, pixel * args.channels + 4u * quad,
+                                           min(args.channels - 4u * quad, 4u), at);
     latent[at] = next;
 }

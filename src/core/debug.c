@@ -21,7 +21,7 @@ static pthread_once_t parsed = PTHREAD_ONCE_INIT;
 
 static void parse_word(const char *word, size_t length)
 {
-    static const char dump[] = "dump=";
+    static const char dump[] = "dump=", memory[] = "memory=";
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (strlen(flags[i].word) == length && strncmp(flags[i].word, word, length) == 0) {
             *(bool *)((char *)&words + flags[i].offset) = true;
@@ -29,6 +29,8 @@ static void parse_word(const char *word, size_t length)
         }
     if (length > strlen(dump) && strncmp(word, dump, strlen(dump)) == 0)
         words.dump_dir = strndup(word + strlen(dump), length - strlen(dump));
+    else if (strncmp(word, memory, strlen(memory)) == 0)
+        words.memory_mib = strtoull(word + strlen(memory), NULL, 10);
     else if (length > 0)
         log_line(QS_LOG_WARNING, "QUICKSTEP_DEBUG: unknown word '%.*s'", (int)length, word);
 }
@@ -58,5 +60,6 @@ const char *qs_debug_help(void)
            "labels     debug names and labels, for capture tools\n"
            "time       log every op's time after a picture\n"
            "check      count NaN and Inf after every op, name the first\n"
+           "memory=MIB pretend that the device has so little memory\n"
            "dump=DIR   every activation of every step as DIR/step-NNNN/NAME.safetensors\n";
 }

@@ -135,6 +135,7 @@ qs_status qs_device_create(const qs_device_options *options, qs_device **device)
                           options->instance_extension_count, true));
     TRY(choose(new, options->select, window));
     const qs_device_info *info = &new->physical.info;
+    new->memory_cap = debug_get()->memory_mib << 20;
     new->watchdog_ms = new->physical.limits.cpu ? WATCHDOG_CPU_MS : WATCHDOG_MS;
     TRY(create_handle(new, window));
     TRY(create_objects(new));

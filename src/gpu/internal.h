@@ -72,6 +72,10 @@ qs_status gpu_physical_select(const gpu_physical *list, size_t count, const char
                               size_t *chosen);
 const char *gpu_device_type_name(qs_device_type type);
 
+/* The heap's size; a software device's is the host's memory, whatever constant its driver names
+ * (lavapipe of Mesa 22.3: 2 GiB). */
+uint64_t gpu_heap_bytes(const gpu_physical *physical, const VkMemoryHeap *heap);
+
 /* The shapes of VK_KHR_cooperative_matrix that a subgroup multiplies, into info. */
 qs_status gpu_matrix_shapes_read(const gpu_instance *instance, VkPhysicalDevice handle,
                                  qs_device_info *info);

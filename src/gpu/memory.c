@@ -44,7 +44,8 @@ static void read_heaps(const qs_device *device, struct heaps *heaps)
     device->instance.vk.vkGetPhysicalDeviceMemoryProperties2(device->physical.handle, &all);
     heaps->memory = all.memoryProperties;
     for (uint32_t i = 0; i < heaps->memory.memoryHeapCount; i++) {
-        uint64_t size = heaps->memory.memoryHeaps[i].size, used = device->heap_allocated[i];
+        uint64_t size = gpu_heap_bytes(&device->physical, &heaps->memory.memoryHeaps[i]);
+        uint64_t used = device->heap_allocated[i];
         if (device->memory_cap && device->memory_cap < size) {
             size = device->memory_cap;
         } else if (budget.heapBudget[i]) { /* counts what the whole process uses */

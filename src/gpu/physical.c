@@ -1,9 +1,12 @@
 /* What a physical device is and can. */
 #include "gpu/internal.h"
 
+#include "core/debug.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct extensions {
     bool push_descriptor, subgroup_size_control, cooperative_matrix;
@@ -163,6 +166,15 @@ static void read_texels(const gpu_instance *instance, const VkPhysicalDeviceLimi
     }
 }
 
+uint64_t gpu_heap_bytes(const gpu_physical *physical, const VkMemoryHeap *heap)
+{
+    if (physical->info.type != QS_DEVICE_CPU)
+        return heap->size;
+    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    const uint64_t host = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
+    return host > heap->size ? host : heap->size;
+}
+
 static void read_memory(const gpu_instance *instance, gpu_physical *physical)
 {
     VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {
@@ -176,12 +188,15 @@ static void read_memory(const gpu_instance *instance, gpu_physical *physical)
     const VkPhysicalDeviceMemoryProperties *memory = &all.memoryProperties;
     for (uint32_t i = 0; i < memory->memoryHeapCount; i++) {
         const VkMemoryHeap *heap = &memory->memoryHeaps[i];
-        if (!(heap->flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) ||
-            heap->size <= physical->info.memory_bytes)
+        const uint64_t size = gpu_heap_bytes(physical, heap);
+        if (!(heap->flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) || size <= physical->info.memory_bytes)
             continue;
-        physical->info.memory_bytes = heap->size;
-        physical->limits.memory_bytes = budget.heapBudget[i] ? budget.heapBudget[i] : heap->size;
+        physical->info.memory_bytes = size;
+        physical->limits.memory_bytes = budget.heapBudget[i] ? budget.heapBudget[i] : size;
     }
+    const uint64_t pretended = debug_get()->memory_mib << 20;
+    if (pretended && pretended < physical->limits.memory_bytes)
+        physical->limits.memory_bytes = pretended;
 }
 
 /* A family with graphics can present as well; without one, any that computes. */

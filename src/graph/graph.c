@@ -35,6 +35,18 @@ static void fail_memory(graph *g)
         g, qs_error(QS_ERROR_MEMORY, "no host memory for the graph of %u nodes", g->node_count));
 }
 
+static const void *copy_bytes(graph *g, const void *bytes, size_t count)
+{
+    if (count == 0)
+        return NULL;
+    void *copy = arena_alloc(&g->arena, 1, count);
+    if (copy)
+        memcpy(copy, bytes, count);
+    else
+        fail_memory(g);
+    return copy;
+}
+
 /* ---- names --------------------------------------------------------------------------------- */
 
 void graph_push_scope(graph *g, const char *format, ...)
@@ -145,13 +157,21 @@ tensor_id graph_weight(graph *g, const weight *source)
         return 0;
     }
     *copy = *source;
-    for (uint32_t i = 0; i < source->key_count; ++i) {
-        copy->keys[i] = arena_strdup(&g->arena, source->keys[i]);
-        if (!copy->keys[i])
+    const char **keys = arena_alloc(&g->arena, source->key_count + 1, sizeof *keys);
+    for (uint32_t i = 0; i < source->key_count && keys; ++i) {
+        keys[i] = arena_strdup(&g->arena, source->keys[i]);
+        if (!keys[i])
             fail_memory(g);
     }
+    copy->keys = keys;
+    if (source->rows)
+        copy->rows = copy_bytes(g, source->rows, source->key_count * sizeof *source->rows);
+    if (!keys || g->status != QS_OK) {
+        fail_memory(g);
+        return 0;
+    }
     return add_tensor(
-        g, &(tensor){ .name = copy->keys[0] ? copy->keys[0] : "",
+        g, &(tensor){ .name = source->key_count ? copy->keys[0] : "",
                       .kind = TENSOR_WEIGHT,
                       .type = source->type,
                       .n = 1,
@@ -208,22 +228,10 @@ void graph_slice(graph *g, tensor_id part, tensor_id whole, uint32_t channel)
 
 /* ---- nodes --------------------------------------------------------------------------------- */
 
-static const void *copy_params(graph *g, const void *params, size_t bytes)
-{
-    if (bytes == 0)
-        return NULL;
-    void *copy = arena_alloc(&g->arena, 1, bytes);
-    if (copy)
-        memcpy(copy, params, bytes);
-    else
-        fail_memory(g);
-    return copy;
-}
-
 void graph_node(graph *g, const op *op, const char *name, const tensor_id *in, uint32_t in_count,
                 tensor_id out, const void *params, size_t params_bytes, double flops)
 {
-    const void *copy = copy_params(g, params, params_bytes);
+    const void *copy = copy_bytes(g, params, params_bytes);
     const char *full_name = graph_name(g, name);
     g->nodes = grow(g, g->nodes, g->node_count, &g->node_capacity, sizeof *g->nodes);
     if (g->status != QS_OK)
@@ -236,4 +244,14 @@ void graph_node(graph *g, const op *op, const char *name, const tensor_id *in, u
                      .params = copy,
                      .flops = flops };
     memcpy(added->in, in, in_count * sizeof *in);
+}
+
+void graph_move_last_node(graph *g, uint32_t position)
+{
+    if (g->status != QS_OK)
+        return;
+    const uint32_t last = g->node_count - 1;
+    const node moved = g->nodes[last];
+    memmove(&g->nodes[position + 1], &g->nodes[position], (last - position) * sizeof moved);
+    g->nodes[position] = moved;
 }

@@ -42,15 +42,37 @@ static inline uint32_t divide_up(uint32_t a, uint32_t b)
 
 /* Where a weight comes from and how its bytes are laid out on the device. */
 typedef struct weight {
-    const char *keys[3]; /* safetensors names; several are stacked along dimension 0 */
+    const char *const *keys; /* safetensors names; several are stacked along dimension 0 */
     uint32_t key_count;
+    const uint32_t *rows;    /* NULL, or dimension 0 of each source, where they differ: then each
+                                starts    at a multiple of four rows, and the rows between are zero */
     uint32_t rank, shape[4]; /* of one source, as in the file: [co, ci, kh, kw], [out, in], [c] */
     size_t packed_bytes;
-    /* values: the sources as float, stacked: [key_count * shape[0], shape[1], ...] */
+    /* values: the sources as float, stacked: [weight_row(weight, key_count), shape[1], ...] */
     void (*pack)(const struct weight *weight, const float *values, dtype type, void *packed);
     dtype type;         /* element type of the packed bytes */
     uint32_t layout[4]; /* for pack: tile sizes and the like */
 } weight;
+
+/* Where source `key` starts in the stack; of key_count: the rows of all. */
+static inline uint32_t weight_row(const weight *w, uint32_t key)
+{
+    if (!w->rows)
+        return key * w->shape[0];
+    uint32_t row = 0;
+    for (uint32_t i = 0; i < key; ++i)
+        row += ceil4(w->rows[i]);
+    return row;
+}
+
+/* Elements of a row: what follows dimension 0. */
+static inline size_t weight_row_elements(const weight *w)
+{
+    size_t count = 1;
+    for (uint32_t i = 1; i < w->rank; ++i)
+        count *= w->shape[i];
+    return count;
+}
 
 typedef struct tensor {
     const char *name;
@@ -115,7 +137,7 @@ tensor_id graph_activation(graph *g, const char *name, dtype type, uint32_t n, u
                            uint32_t w, uint32_t c);
 tensor_id graph_state(graph *g, const char *name, dtype type, uint32_t n, uint32_t h, uint32_t w,
                       uint32_t c);
-tensor_id graph_weight(graph *g, const weight *source); /* copied, keys too */
+tensor_id graph_weight(graph *g, const weight *source); /* copied, keys and rows too */
 
 /* Makes `part` the channels [channel, channel + c) of `whole`. Only for an activation that is a
  * root and nobody's parent, at a channel that is a multiple of 4. */
@@ -125,6 +147,9 @@ void graph_slice(graph *g, tensor_id part, tensor_id whole, uint32_t channel);
 /* Appends a node; params (params_bytes) and in[] are copied; name gets the scope in front. */
 void graph_node(graph *g, const op *op, const char *name, const tensor_id *in, uint32_t in_count,
                 tensor_id out, const void *params, size_t params_bytes, double flops);
+
+/* Moves the node that was appended last in front of node `position`. */
+void graph_move_last_node(graph *g, uint32_t position);
 
 void graph_fail(graph *g, qs_status status); /* message already stored with qs_error */
 

@@ -2,6 +2,7 @@
 #include "model/config.h"
 
 #include "model/config_reader.h"
+#include "model/published.h"
 #include "weights/file.h"
 
 #include <stdlib.h>
@@ -100,18 +101,28 @@ static qs_status read_alpha(config_reader *r, model_config *config)
     return QS_OK;
 }
 
+/* What a pipeline's class says beyond its components. The schedulers are this program's business;
+ * any other class works in a way of its own. */
+static qs_status read_pipeline(config_reader *r)
+{
+    static const char *const pipelines[] = { "MultistepConsistencyPipeline",
+                                             "ConsistencyModelPipeline", "DDPMPipeline",
+                                             "DDIMPipeline", NULL };
+    uint32_t unused = 0;
+    const qs_status status = config_require(r, "_class_name", "needed: the pipeline's class");
+    return status == QS_OK ? config_take_word(r, "_class_name", pipelines, &unused) : status;
+}
+
 static qs_status read_index(config_reader *r, model_config *config)
 {
-    static const char *const scheduler_classes[] = {
-        [SCHEDULER_MULTISTEP] = "MultistepConsistencyScheduler",
-        [SCHEDULER_CONSISTENCY] = "CMStochasticIterativeScheduler",
-    };
     qs_status status = QS_OK;
-    config_ignore(r, "_class_name"); /* the pipeline; its components say what is needed */
-    config_ignore(r, "_diffusers_version");
-    config_ignore(r, "_name_or_path");
+    TRY(read_pipeline(r));
+    config_ignore_private(r);
     TRY(check_component(r, "unet", "UNet2DModel"));
-    TRY(check_component(r, "scheduler", scheduler_classes[config->scheduler.class]));
+    if (config->scheduler_named)
+        config_ignore(r, "scheduler");
+    else
+        TRY(check_component(r, "scheduler", scheduler_class_name(config->scheduler.class)));
     TRY(read_alpha(r, config));
     TRY(read_label_names(r, config));
     TRY(read_default_label(r, config));
@@ -153,31 +164,33 @@ fail:
 /* ------------------------------------------------------------------------------------------- */
 /* The folder                                                                                   */
 
-/* *path: of dir/name, in the config's arena. */
-static qs_status open_json(model_config *config, const char *dir, const char *name, bool optional,
-                           const char **path, json_t **root)
+/* *root: a new reference to what the scheduler's file has, or to the class alone. */
+static qs_status read_scheduler(const model_folder *folder, json_t **root)
 {
-    bool exists = true;
-    *path = arena_format(&config->arena, "%s/%s", dir, name);
-    if (!*path)
-        return qs_error(QS_ERROR_MEMORY, "%s: no memory", dir);
-    const qs_status status = optional ? file_exists(*path, &exists) : QS_OK;
-    return status == QS_OK && exists ? file_read_json(*path, root) : status;
+    if (folder->scheduler)
+        return file_read_json(folder->scheduler, root);
+    *root = json_pack("{s:s}", "_class_name", folder->scheduler_class);
+    return *root ? QS_OK
+                 : qs_error(QS_ERROR_MODEL, "the scheduler \"%s\" is not a class",
+                            text_clean(folder->scheduler_class).text);
 }
 
-qs_status model_config_read(const char *dir, model_config *config)
+qs_status model_config_read(const model_folder *folder, model_config *config)
 {
     qs_status status = QS_OK;
     json_t *index = NULL, *unet = NULL, *scheduler = NULL;
-    const char *index_path, *unet_path, *scheduler_path;
     memset(config, 0, sizeof *config);
-    TRY(open_json(config, dir, "model_index.json", true, &index_path, &index));
-    TRY(open_json(config, dir, "unet/config.json", false, &unet_path, &unet));
-    TRY(open_json(config, dir, "scheduler/scheduler_config.json", false, &scheduler_path,
-                  &scheduler));
-    TRY(config_parse_unet(unet_path, unet, &config->unet));
-    TRY(config_parse_scheduler(scheduler_path, scheduler, &config->scheduler));
-    TRY(config_parse_index(index_path, index, config));
+    config->scheduler_named = folder->scheduler_named;
+    if (folder->index)
+        TRY(file_read_json(folder->index, &index));
+    TRY(file_read_json(folder->unet, &unet));
+    TRY(read_scheduler(folder, &scheduler));
+    TRY(config_parse_unet(folder->unet, unet, &config->unet));
+    TRY(config_parse_scheduler(folder->scheduler ? folder->scheduler : "the named scheduler",
+                               scheduler, &config->arena, &config->scheduler));
+    TRY(config_parse_index(folder->index, index, config));
+    published_steps(folder->unet_dir, (const json_t *const[]){ index, unet, scheduler }, 3,
+                    &config->unet, &config->scheduler);
 fail:
     json_decref(index);
     json_decref(unet);

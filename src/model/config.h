@@ -4,6 +4,7 @@
 
 #include "core/arena.h"
 #include "core/status.h"
+#include "model/folder.h"
 
 enum { UNET_BLOCKS_MAX = 8, UNET_LAYERS_MAX = 64, TRAINED_STEPS_MAX = 64 };
 
@@ -36,11 +37,11 @@ typedef struct unet_config {
     uint32_t layers_per_block;
     bool mid_attention; /* add_attention, and mid_block_type not null */
     bool has_mid_block;
-    bool center_input_sample; /* true is refused: the network graph does not have it */
+    bool center_input_sample; /* the network's input is 2 * sample - 1 */
     bool flip_sin_to_cos;
     float freq_shift;
-    float mid_block_scale_factor; /* other than 1 is refused: the network graph does not have it */
-    uint32_t downsample_padding;  /* 0 or 1 */
+    float mid_block_scale_factor;
+    uint32_t downsample_padding;             /* 0 or 1 */
     bool resnet_downsample, resnet_upsample; /* downsample_type / upsample_type == "resnet" */
     uint32_t attention_head_dim;             /* 0: null, one head as wide as the block */
     uint32_t norm_num_groups;
@@ -55,34 +56,66 @@ typedef struct unet_config {
 typedef enum scheduler_class {
     SCHEDULER_MULTISTEP,   /* ours: MultistepConsistencyScheduler */
     SCHEDULER_CONSISTENCY, /* CMStochasticIterativeScheduler (Song et al.) */
+    SCHEDULER_DDPM,        /* DDPMScheduler */
+    SCHEDULER_DDIM,        /* DDIMScheduler */
 } scheduler_class;
+
+const char *scheduler_class_name(scheduler_class class); /* "MultistepConsistencyScheduler" */
+
+typedef enum prediction_type { PREDICT_EPSILON, PREDICT_V, PREDICT_SAMPLE } prediction_type;
+typedef enum timestep_spacing {
+    SPACING_LEADING,
+    SPACING_TRAILING,
+    SPACING_LINSPACE
+} timestep_spacing;
+typedef enum variance_type {
+    VARIANCE_FIXED_SMALL,
+    VARIANCE_FIXED_SMALL_LOG,
+    VARIANCE_FIXED_LARGE,
+    VARIANCE_FIXED_LARGE_LOG,
+} variance_type;
 
 typedef struct scheduler_config {
     scheduler_class class;
     /* MultistepConsistencyScheduler: v prediction, interpolated cosine log-SNR (method: Heek et
      * al. A.1, Hoogeboom et al. simple diffusion). All keys are required but trained_steps. */
     double image_size, noise_size_low, noise_size_high, logsnr_min, logsnr_max, timestep_scale;
-    bool clip_sample;
-    uint32_t trained_steps[TRAINED_STEPS_MAX], trained_steps_count; /* ascending; 0: not said */
+    bool clip_sample; /* of all classes but CMStochasticIterativeScheduler */
+    /* The numbers of steps that the model was trained or tuned for, ascending; 0: not said. For
+     * CMStochasticIterativeScheduler what its authors published, which no file says. */
+    uint32_t trained_steps[TRAINED_STEPS_MAX], trained_steps_count;
     /* CMStochasticIterativeScheduler, with diffusers' defaults */
     double sigma_min, sigma_max, sigma_data, rho, s_noise;
-    uint32_t num_train_timesteps;
+    uint32_t num_train_timesteps; /* of all classes but MultistepConsistencyScheduler */
     bool clip_denoised;
+    uint32_t two_step_index; /* where two steps look the second time; 0: not published */
+    /* DDPMScheduler and DDIMScheduler, with diffusers' defaults. Either samples with the other's
+     * rule, as DDIMPipeline does with a DDPMScheduler: keys of one are known to both. */
+    prediction_type prediction;
+    timestep_spacing spacing;
+    variance_type variance; /* DDPM's rule only */
+    uint32_t steps_offset;
+    bool set_alpha_to_one; /* DDIM's rule only */
+    double clip_sample_range;
+    const float *alphas_cumprod; /* [num_train_timesteps], in the arena of the model_config */
 } scheduler_config;
+
+qs_sampler scheduler_default_sampler(const scheduler_config *scheduler);
+uint32_t scheduler_steps_max(const scheduler_config *scheduler); /* as qs_model_info's */
 
 typedef struct model_config {
     arena arena; /* owns the strings */
     unet_config unet;
     scheduler_config scheduler;
+    bool scheduler_named;     /* by the caller: model_index.json may have another */
     bool premultiplied_alpha; /* model_index.json: image_alpha */
     const char **labels; /* [label_count]: id2label, the number in decimals where it has none */
     uint32_t label_count, default_label;
 } model_config;
 
-/* dir: the model's folder. QS_ERROR_MODEL: "DIR/unet/config.json: key "act_fn" is "gelu",
- * supported: "silu"". model_index.json may be absent: no label names, straight alpha. After an
- * error *config is all zero. */
-qs_status model_config_read(const char *dir, model_config *config);
+/* QS_ERROR_MODEL: "DIR/unet/config.json: key "act_fn" is "gelu", supported: "silu"". Without a
+ * model_index.json: no label names, straight alpha. After an error *config is all zero. */
+qs_status model_config_read(const model_folder *folder, model_config *config);
 void model_config_finish(model_config *config);
 
 #endif

@@ -30,6 +30,18 @@ void config_ignore(config_reader *reader, const char *key)
     json_object_del(reader->left, key);
 }
 
+void config_ignore_private(config_reader *reader)
+{
+    const char *key;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(reader->left, next, key, value)
+    {
+        if (key[0] == '_')
+            json_object_del(reader->left, key);
+    }
+}
+
 /* A value as JSON, shortened to fit a message. */
 static void describe(const json_t *value, char *text, size_t room)
 {

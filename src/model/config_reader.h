@@ -19,6 +19,10 @@ void config_reader_finish(config_reader *reader); /* also of a zeroed one */
 /* The value, or NULL; borrowed from the root. */
 json_t *config_take(config_reader *reader, const char *key);
 void config_ignore(config_reader *reader, const char *key);
+
+/* Keys that start with "_" are diffusers' notes on the file (its version, where it came from), and
+ * ignored there too. After what is needed of them was taken. */
+void config_ignore_private(config_reader *reader);
 qs_status config_check_all_taken(const config_reader *reader);
 
 /* 'FILE: key "KEY" is VALUE, EXPECTED', or '... is missing, EXPECTED' for a NULL value. */
@@ -42,9 +46,10 @@ qs_status config_take_word(config_reader *reader, const char *key, const char *c
 qs_status config_require(const config_reader *reader, const char *key, const char *expected);
 
 /* What a whole file means. Cross-checks inside the file are done here, between files by
- * model_config_read. unet and scheduler are written completely. */
+ * model_config_read. unet and scheduler are written completely; the arena gets what they own. */
 qs_status config_parse_unet(const char *path, json_t *root, unet_config *unet);
-qs_status config_parse_scheduler(const char *path, json_t *root, scheduler_config *scheduler);
+qs_status config_parse_scheduler(const char *path, json_t *root, arena *arena,
+                                 scheduler_config *scheduler);
 
 /* After unet and scheduler: fills the labels and alpha. root NULL: the file is absent. */
 qs_status config_parse_index(const char *path, json_t *root, model_config *config);

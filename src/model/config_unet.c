@@ -148,10 +148,7 @@ static qs_status read_mid_block(config_reader *r, unet_config *unet)
     config_ignore(r, "mid_block_type");
     TRY(config_take_bool(r, "add_attention", &unet->mid_attention));
     unet->mid_attention = unet->mid_attention && unet->has_mid_block;
-    TRY(take_float(r, "mid_block_scale_factor", 0, 1e6, &unet->mid_block_scale_factor));
-    if (unet->mid_block_scale_factor != 1)
-        TRY(config_refuse(r, "mid_block_scale_factor",
-                          json_object_get(r->root, "mid_block_scale_factor"), "supported: 1"));
+    TRY(take_float(r, "mid_block_scale_factor", 1e-3, 1e3, &unet->mid_block_scale_factor));
 fail:
     return status;
 }
@@ -199,8 +196,6 @@ static qs_status read_layers(config_reader *r, unet_config *unet)
     TRY(take_float(r, "norm_eps", 1e-12, 1, &unet->norm_eps));
     TRY(config_take_word(r, "resnet_time_scale_shift", shifts, &shift));
     TRY(config_take_bool(r, "center_input_sample", &unet->center_input_sample));
-    if (unet->center_input_sample)
-        TRY(config_refuse(r, "center_input_sample", json_true(), "supported: false"));
     unet->resnet_downsample = down == 1;
     unet->resnet_upsample = up == 1;
     unet->scale_shift = shift == 1;
@@ -271,6 +266,17 @@ fail:
     return status;
 }
 
+/* What diffusers' EMAModel adds to the config of the averaged network; training only. */
+static void ignore_averaging(config_reader *r)
+{
+    static const char *const keys[] = { "decay",         "inv_gamma",
+                                        "min_decay",     "optimization_step",
+                                        "power",         "update_after_step",
+                                        "use_ema_warmup" };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        config_ignore(r, keys[i]);
+}
+
 qs_status config_parse_unet(const char *path, json_t *root, unet_config *unet)
 {
     static const char *const classes[] = { "UNet2DModel", NULL };
@@ -281,8 +287,8 @@ qs_status config_parse_unet(const char *path, json_t *root, unet_config *unet)
     TRY(config_reader_init(&r, path, root));
     TRY(config_require(&r, "_class_name", "needed: \"UNet2DModel\""));
     TRY(config_take_word(&r, "_class_name", classes, &unused));
-    config_ignore(&r, "_diffusers_version");
-    config_ignore(&r, "_name_or_path");
+    config_ignore_private(&r);
+    ignore_averaging(&r);
     TRY(read_shapes(&r, unet));
     TRY(read_mid_block(&r, unet));
     TRY(read_embeddings(&r, unet));

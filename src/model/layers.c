@@ -10,23 +10,38 @@ static const char *key(graph *g, const char *name, const char *what)
     return full ? full : "";
 }
 
+conv2d_params layer_conv2d_params(graph *g, const char *name, tensor_id x, uint32_t out_channels,
+                                  uint32_t kernel)
+{
+    const uint32_t pad = kernel / 2;
+    return (conv2d_params){ .x = x,
+                            .weight = key(g, name, "weight"),
+                            .bias = key(g, name, "bias"),
+                            .embedding = NO_TENSOR,
+                            .residual = NO_TENSOR,
+                            .out_channels = out_channels,
+                            .kernel = kernel,
+                            .stride = 1,
+                            .pad_top = pad,
+                            .pad_left = pad,
+                            .pad_bottom = pad,
+                            .pad_right = pad };
+}
+
 tensor_id layer_conv2d(graph *g, const char *name, tensor_id x, uint32_t out_channels,
                        uint32_t kernel, tensor_id embedding, tensor_id residual)
 {
-    const uint32_t pad = kernel / 2;
-    return op_conv2d(g, name,
-                     &(conv2d_params){ .x = x,
-                                       .weight = key(g, name, "weight"),
-                                       .bias = key(g, name, "bias"),
-                                       .embedding = embedding,
-                                       .residual = residual,
-                                       .out_channels = out_channels,
-                                       .kernel = kernel,
-                                       .stride = 1,
-                                       .pad_top = pad,
-                                       .pad_left = pad,
-                                       .pad_bottom = pad,
-                                       .pad_right = pad });
+    conv2d_params p = layer_conv2d_params(g, name, x, out_channels, kernel);
+    p.embedding = embedding;
+    p.residual = residual;
+    return op_conv2d(g, name, &p);
+}
+
+tensor_id layer_upsample(graph *g, tensor_id x, uint32_t out_channels)
+{
+    conv2d_params p = layer_conv2d_params(g, "conv", x, out_channels, 3);
+    p.upsample = true;
+    return op_conv2d(g, "conv", &p);
 }
 
 tensor_id layer_downsample(graph *g, tensor_id x, uint32_t padding)

@@ -8,6 +8,13 @@
 tensor_id layer_conv2d(graph *g, const char *name, tensor_id x, uint32_t out_channels,
                        uint32_t kernel, tensor_id embedding, tensor_id residual);
 
+/* What layer_conv2d gives op_conv2d, without embedding and residual. */
+conv2d_params layer_conv2d_params(graph *g, const char *name, tensor_id x, uint32_t out_channels,
+                                  uint32_t kernel);
+
+/* diffusers.Upsample2D: x enlarged twice (nearest), and the 3x3 convolution "conv" over it. */
+tensor_id layer_upsample(graph *g, tensor_id x, uint32_t out_channels);
+
 /* diffusers.Downsample2D's convolution "conv": 3x3, stride 2, padding 1, or 0 with one row and
  * column of zeros behind. */
 tensor_id layer_downsample(graph *g, tensor_id x, uint32_t padding);

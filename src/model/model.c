@@ -1,5 +1,6 @@
 #include "model/model.h"
 
+#include "model/autoencoder.h"
 #include "weights/check.h"
 
 #include <stdio.h>
@@ -39,27 +40,35 @@ fail:
     return status;
 }
 
-qs_status qs_model_open(const char *path, qs_model **out)
+qs_status qs_model_open_with(const char *path, const qs_model_options *options, qs_model **out)
 {
     if (!path || !out)
         return qs_error(QS_ERROR_USAGE, "qs_model_open: path and model must not be NULL");
+    const qs_model_options given = options ? *options : (qs_model_options){ 0 };
     qs_status status = QS_OK;
-    char *unet_dir = NULL;
+    model_folder folder = { 0 };
     qs_model *model = calloc(1, sizeof *model);
     if (model)
         model->path = strdup(path);
-    if (!model || !model->path || asprintf(&unet_dir, "%s/unet", path) < 0)
+    if (!model || !model->path)
         TRY(qs_error(QS_ERROR_MEMORY, "no host memory for a model"));
-    TRY(model_config_read(path, &model->config));
-    TRY(weight_files_open(unet_dir, &model->files));
+    TRY(autoencoder_refuse(path));
+    TRY(model_folder_find(path, given.scheduler, &folder));
+    TRY(model_config_read(&folder, &model->config));
+    TRY(weight_files_open(folder.unet_dir, given.variant, &model->files));
     TRY(check_weights(model));
-    free(unet_dir);
+    model_folder_finish(&folder);
     *out = model;
     return QS_OK;
 fail:
-    free(unet_dir);
+    model_folder_finish(&folder);
     qs_model_destroy(model);
     return status;
+}
+
+qs_status qs_model_open(const char *path, qs_model **model)
+{
+    return qs_model_open_with(path, NULL, model);
 }
 
 void qs_model_destroy(qs_model *model)
@@ -138,13 +147,19 @@ void qs_model_get_info(const qs_model *model, qs_model_info *info)
                              .label_count = c->label_count,
                              .default_label = c->default_label,
                              .has_segments = c->unet.segment_embedding,
-                             .default_sampler = c->scheduler.class == SCHEDULER_CONSISTENCY
-                                                    ? QS_SAMPLER_CONSISTENCY
-                                                    : QS_SAMPLER_MULTISTEP,
+                             .default_sampler = scheduler_default_sampler(&c->scheduler),
+                             .steps_max = scheduler_steps_max(&c->scheduler),
                              .parameter_count = model->parameter_count };
     size_t length = 0;
     const char *name = folder_name(model->path, &length);
     snprintf(info->name, sizeof info->name, "%.*s", (int)length, name);
+}
+
+const uint32_t *qs_model_tuned_steps(const qs_model *model, size_t *count)
+{
+    if (count)
+        *count = model ? model->config.scheduler.trained_steps_count : 0;
+    return model ? model->config.scheduler.trained_steps : NULL;
 }
 
 const char *qs_model_label_name(const qs_model *model, uint32_t label)

@@ -10,7 +10,8 @@ enum { SKIPS_MAX = UNET_BLOCKS_MAX * 65 + 1 };
 typedef struct unet {
     graph *g;
     const unet_config *config;
-    tensor_id embedding; /* silu(temb) [n, 1, 1, 4 * C0]: every resnet's projection starts so */
+    float output_divisor;     /* of the sums with a residual; 1 but in the mid block */
+    linear_stack projections; /* every resnet's time_emb_proj of silu(temb) [n, 1, 1, 4 * C0] */
     tensor_id skips[SKIPS_MAX];
     uint32_t skip_count;
 } unet;
@@ -31,42 +32,50 @@ static tensor_id sinusoid(unet *u, const char *name, tensor_id time, bool relati
                                   .relative = relative });
 }
 
-static tensor_id mlp(unet *u, const char *scope, tensor_id x, bool bias)
+/* linear_2(silu(linear_1(x))) */
+static tensor_id mlp(unet *u, const char *scope, tensor_id x, bool bias, tensor_id residual,
+                     activation activation)
 {
+    graph *g = u->g;
     const uint32_t width = 4 * u->config->block_out_channels[0];
-    graph_push_scope(u->g, "%s", scope);
-    x = layer_linear(u->g, "linear_1", x, width, bias, ACTIVATION_SILU);
-    x = layer_linear(u->g, "linear_2", x, width, bias, ACTIVATION_NONE);
-    graph_pop_scope(u->g);
+    graph_push_scope(g, "%s", scope);
+    x = layer_linear(g, "linear_1", x, width, bias, ACTIVATION_SILU);
+    x = op_linear(g, "linear_2",
+                  &(linear_params){ .x = x,
+                                    .weights = { graph_name(g, "linear_2.weight") },
+                                    .biases = { bias ? graph_name(g, "linear_2.bias") : NULL },
+                                    .count = 1,
+                                    .residual = residual,
+                                    .out_channels = width,
+                                    .activation = activation });
+    graph_pop_scope(g);
     return x;
 }
 
+/* silu(temb) */
 static tensor_id embed(unet *u, const unet_inputs *in)
 {
     graph *g = u->g;
-    tensor_id e = mlp(u, "time_embedding", sinusoid(u, "time_proj", in->time, false), true);
-    if (u->config->num_class_embeds)
+    const unet_config *c = u->config;
+    tensor_id e = mlp(u, "time_embedding", sinusoid(u, "time_proj", in->time, false), true,
+                      NO_TENSOR, ACTIVATION_NONE);
+    if (c->num_class_embeds)
         e = op_class_embedding(g, "class_embedding", e, in->labels, "class_embedding.weight",
-                               u->config->num_class_embeds);
-    if (u->config->segment_embedding) {
-        /* zero at segment 0, where the network is the diffusion model */
-        tensor_id s =
-            mlp(u, "segment_embedding", sinusoid(u, "segment_proj", in->segment, true), false);
-        e = op_add(g, "segment_add", e, s);
-    }
-    return op_silu(g, "embedding_silu", e);
+                               c->num_class_embeds);
+    if (!c->segment_embedding)
+        return op_silu(g, "embedding_silu", e);
+    /* zero at segment 0, where the network is the diffusion model */
+    return mlp(u, "segment_embedding", sinusoid(u, "segment_proj", in->segment, true), false, e,
+               ACTIVATION_SILU);
 }
 
 /* ---- diffusers.models.resnet.ResnetBlock2D --------------------------------------------------- */
 
-static tensor_id resample_by(unet *u, resample how, const char *name, tensor_id x)
+/* diffusers' output_scale_factor and rescale_output_factor */
+static tensor_id scale_output(unet *u, tensor_id x)
 {
-    switch (how) {
-    case RESAMPLE_UP: return op_upsample_nearest(u->g, name, x);
-    case RESAMPLE_DOWN: return op_avg_pool(u->g, name, x);
-    case RESAMPLE_NONE: break;
-    }
-    return x;
+    return u->output_divisor == 1 ? x
+                                  : op_rescale(u->g, "output_scale", x, 1 / u->output_divisor, 0);
 }
 
 static tensor_id resnet(unet *u, tensor_id x, uint32_t out_channels, resample how)
@@ -78,16 +87,25 @@ static tensor_id resnet(unet *u, tensor_id x, uint32_t out_channels, resample ho
     const bool shortcut = graph_tensor(g, x)->c != out_channels;
 
     tensor_id h = layer_group_norm(g, "norm1", x, groups, c->norm_eps, NO_TENSOR, ACTIVATION_SILU);
-    h = resample_by(u, how, "resample_hidden", h);
-    x = resample_by(u, how, "resample_input", x);
-    const tensor_id temb =
-        layer_linear(g, "time_emb_proj", u->embedding, projected, true, ACTIVATION_NONE);
-    h = layer_conv2d(g, "conv1", h, out_channels, 3, c->scale_shift ? NO_TENSOR : temb, NO_TENSOR);
+    if (how == RESAMPLE_DOWN) {
+        h = op_avg_pool(g, "resample_hidden", h);
+        x = op_avg_pool(g, "resample_input", x);
+    }
+    const tensor_id temb = op_linear_stack_add(g, &u->projections, "time_emb_proj",
+                                               graph_name(g, "time_emb_proj.weight"),
+                                               graph_name(g, "time_emb_proj.bias"), projected);
+    conv2d_params conv1 = layer_conv2d_params(g, "conv1", h, out_channels, 3);
+    conv1.embedding = c->scale_shift ? NO_TENSOR : temb;
+    conv1.upsample = how == RESAMPLE_UP;
+    h = op_conv2d(g, "conv1", &conv1);
     h = layer_group_norm(g, "norm2", h, groups, c->norm_eps, c->scale_shift ? temb : NO_TENSOR,
                          ACTIVATION_SILU);
     if (shortcut)
         x = layer_conv2d(g, "conv_shortcut", x, out_channels, 1, NO_TENSOR, NO_TENSOR);
-    return layer_conv2d(g, "conv2", h, out_channels, 3, NO_TENSOR, x);
+    conv2d_params conv2 = layer_conv2d_params(g, "conv2", h, out_channels, 3);
+    conv2.residual = x;
+    conv2.upsample_residual = how == RESAMPLE_UP; /* a 1x1 shortcut commutes with it */
+    return scale_output(u, op_conv2d(g, "conv2", &conv2));
 }
 
 /* ---- diffusers.models.attention_processor.Attention, self-attention with a residual ---------- */
@@ -115,13 +133,14 @@ static tensor_id attention(unet *u, tensor_id x, uint32_t norm_groups)
                      &(attention_params){ .qkv = h,
                                           .heads = channels / width,
                                           .scale = 1.0f / sqrtf((float)width) });
-    return op_linear(g, "to_out.0",
-                     &(linear_params){ .x = h,
-                                       .weights = { graph_name(g, "to_out.0.weight") },
-                                       .biases = { graph_name(g, "to_out.0.bias") },
-                                       .count = 1,
-                                       .residual = x,
-                                       .out_channels = channels });
+    h = op_linear(g, "to_out.0",
+                  &(linear_params){ .x = h,
+                                    .weights = { graph_name(g, "to_out.0.weight") },
+                                    .biases = { graph_name(g, "to_out.0.bias") },
+                                    .count = 1,
+                                    .residual = x,
+                                    .out_channels = channels });
+    return scale_output(u, h);
 }
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
@@ -188,10 +207,12 @@ static tensor_id mid_block(unet *u, tensor_id x)
                                  : c->scale_shift        ? 0
                                                          : c->norm_num_groups;
     graph_push_scope(u->g, "mid_block");
+    u->output_divisor = c->mid_block_scale_factor;
     x = scoped_resnet(u, "resnets", 0, x, channels, RESAMPLE_NONE);
     if (c->mid_attention)
         x = scoped_attention(u, 0, x, norm_groups);
     x = scoped_resnet(u, "resnets", 1, x, channels, RESAMPLE_NONE);
+    u->output_divisor = 1;
     graph_pop_scope(u->g);
     return x;
 }
@@ -215,8 +236,7 @@ static tensor_id up_block(unet *u, uint32_t index, tensor_id x)
             x = scoped_resnet(u, "upsamplers", 0, x, channels, RESAMPLE_UP);
         } else {
             graph_push_scope(u->g, "upsamplers.0");
-            x = op_upsample_nearest(u->g, "upsample", x);
-            x = layer_conv2d(u->g, "conv", x, channels, 3, NO_TENSOR, NO_TENSOR);
+            x = layer_upsample(u->g, x, channels);
             graph_pop_scope(u->g);
         }
     }
@@ -226,10 +246,13 @@ static tensor_id up_block(unet *u, uint32_t index, tensor_id x)
 
 tensor_id unet_build(graph *g, const unet_config *c, const unet_inputs *in)
 {
-    unet u = { .g = g, .config = c };
-    u.embedding = embed(&u, in);
+    unet u = { .g = g, .config = c, .output_divisor = 1 };
+    op_linear_stack_begin(g, &u.projections, embed(&u, in));
+    const tensor_id sample = c->center_input_sample
+                                 ? op_rescale(g, "center_input_sample", in->sample, 2, -1)
+                                 : in->sample;
     tensor_id x =
-        layer_conv2d(g, "conv_in", in->sample, c->block_out_channels[0], 3, NO_TENSOR, NO_TENSOR);
+        layer_conv2d(g, "conv_in", sample, c->block_out_channels[0], 3, NO_TENSOR, NO_TENSOR);
     push_skip(&u, x);
     for (uint32_t i = 0; i < c->block_count; ++i)
         x = down_block(&u, i, x);
@@ -237,6 +260,7 @@ tensor_id unet_build(graph *g, const unet_config *c, const unet_inputs *in)
         x = mid_block(&u, x);
     for (uint32_t i = 0; i < c->block_count; ++i)
         x = up_block(&u, i, x);
+    op_linear_stack_end(g, &u.projections, "time_emb_proj");
     x = layer_group_norm(g, "conv_norm_out", x, c->norm_num_groups, c->norm_eps, NO_TENSOR,
                          ACTIVATION_SILU);
     return layer_conv2d(g, "conv_out", x, c->out_channels, 3, NO_TENSOR, NO_TENSOR);

@@ -18,19 +18,42 @@ static attention_args args_for(const graph *g, const node *self)
     };
 }
 
-/* Width a multiple of four: attention.comp. */
+/* Vectors of a head that a lane holds, of its query and of its sum. Wider heads go in equal parts,
+ * which are smaller: a part costs a softmax more, but a large one seconds of compilation. */
+enum { WHOLE_QUADS_MAX = 64, PART_QUADS_MAX = 32, PART_QUADS_MIN = 8 };
+
+static uint32_t part_quads(uint32_t quads)
+{
+    if (quads <= WHOLE_QUADS_MAX)
+        return quads;
+    uint32_t part = PART_QUADS_MAX;
+    while (quads % part != 0)
+        --part;
+    return part;
+}
+
+/* For attention.comp: vectors of four channels are of one head, and there are not too many parts */
+static bool is_fast(uint32_t width)
+{
+    const uint32_t quads = width / 4;
+    return width % 4 == 0 && (quads <= WHOLE_QUADS_MAX || part_quads(quads) >= PART_QUADS_MIN);
+}
+
 static void choose_fast(const graph *g, op_dispatch *d, const attention_args *args, tensor_id qkv)
 {
     const gpu_limits *limits = g->limits;
     const uint32_t lanes = limits->cpu ? limits->subgroup_size : 64;
+    const uint32_t part = part_quads(args->width / 4), parts = args->width / 4 / part;
     /* Two queries a lane halve the loads, where they leave enough workgroups and registers. */
-    const uint32_t rows = limits->cpu && args->tokens > lanes ? 2 : 1;
+    const uint32_t rows = limits->cpu && args->tokens > lanes && parts == 1 ? 2 : 1;
     d->shader = op_variant(g, &SHADER_VARIANTS(attention), qkv, qkv);
     op_constant(d, lanes);
     op_constant(d, rows);
     op_constant(d, limits->cpu ? lanes : 4);
-    op_constant(d, args->width / 4);
-    op_groups(d, divide_up(args->tokens, lanes * rows), args->heads, graph_tensor(g, qkv)->n);
+    op_constant(d, part);
+    op_constant(d, parts);
+    op_groups(d, divide_up(args->tokens, lanes * rows), args->heads * parts,
+              graph_tensor(g, qkv)->n);
 }
 
 static void choose_any(const graph *g, op_dispatch *d, const attention_args *args, tensor_id qkv)
@@ -45,7 +68,7 @@ static void choose_any(const graph *g, op_dispatch *d, const attention_args *arg
 static void dispatch_attention(const graph *g, const node *self, op_dispatch *d)
 {
     const attention_args args = args_for(g, self);
-    (args.width % 4 == 0 ? choose_fast : choose_any)(g, d, &args, self->in[0]);
+    (is_fast(args.width) ? choose_fast : choose_any)(g, d, &args, self->in[0]);
     op_bind(d, self->in[0], ACCESS_READ, NO_TENSOR);
     op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
@@ -53,18 +76,14 @@ static void dispatch_attention(const graph *g, const node *self, op_dispatch *d)
 
 static const op op_attend = { "attention", dispatch_attention };
 
-enum { HEAD_WIDTH_MAX = 256 }; /* a lane keeps a query and a sum of this many floats each */
-
 tensor_id op_attention(graph *g, const char *name, const attention_params *params)
 {
     if (graph_status(g) != QS_OK)
         return 0;
     const tensor t = *graph_tensor(g, params->qkv);
-    if (params->heads == 0 || t.c % (3 * params->heads) != 0 ||
-        t.c / (3 * params->heads) > HEAD_WIDTH_MAX) {
-        graph_fail(g, qs_error(QS_ERROR_MODEL,
-                               "%s: %u channels are not q, k and v of %u heads of 1 .. %d channels",
-                               graph_name(g, name), t.c, params->heads, HEAD_WIDTH_MAX));
+    if (params->heads == 0 || t.c % (3 * params->heads) != 0) {
+        graph_fail(g, qs_error(QS_ERROR_MODEL, "%s: %u channels are not q, k and v of %u heads",
+                               graph_name(g, name), t.c, params->heads));
         return 0;
     }
     const double tokens = (double)t.h * t.w;

@@ -4,43 +4,81 @@
 
 static void pack_weight(const weight *w, const float *values, dtype type, void *packed)
 {
-    conv2d_pack(values, w->key_count * w->shape[0], w->shape[1], w->rank == 4 ? w->shape[2] : 1,
+    conv2d_pack(values, weight_row(w, w->key_count), w->shape[1], w->rank == 4 ? w->shape[2] : 1,
                 type == DTYPE_F16, packed);
 }
 
-tensor_id conv2d_weight(graph *g, const char *const *keys, uint32_t key_count, uint32_t co,
-                        uint32_t ci, uint32_t kernel, uint32_t rank)
+tensor_id conv2d_weight(graph *g, const weight *source)
 {
-    weight w = {
-        .key_count = key_count,
-        .rank = rank,
-        .shape = { co, ci, rank == 4 ? kernel : 0, rank == 4 ? kernel : 0 },
-        .packed_bytes = conv2d_packed_bytes(key_count * co, ci, kernel, g->storage == DTYPE_F16),
-        .pack = pack_weight,
-        .type = g->storage,
-    };
-    for (uint32_t i = 0; i < key_count; ++i)
-        w.keys[i] = keys[i];
+    weight w = *source;
+    w.packed_bytes = conv2d_packed_bytes(weight_row(&w, w.key_count), w.shape[1],
+                                         w.rank == 4 ? w.shape[2] : 1, g->storage == DTYPE_F16);
+    w.pack = pack_weight;
+    w.type = g->storage;
     return graph_weight(g, &w);
+}
+
+static void pack_upsampling(const weight *w, const float *values, dtype type, void *packed)
+{
+    conv2d_pack_upsampling(values, w->shape[0], w->shape[1], type == DTYPE_F16, packed);
+}
+
+static tensor_id upsampling_weight(graph *g, const char *key, uint32_t co, uint32_t ci)
+{
+    return graph_weight(g,
+                        &(weight){
+                            .keys = &key,
+                            .key_count = 1,
+                            .rank = 4,
+                            .shape = { co, ci, 3, 3 },
+                            .packed_bytes = conv2d_packed_bytes(co, ci, 4, g->storage == DTYPE_F16),
+                            .pack = pack_upsampling,
+                            .type = g->storage,
+                        });
+}
+
+static tensor_id kernel_weight(graph *g, const conv2d_params *p, uint32_t ci)
+{
+    return conv2d_weight(g, &(weight){ .keys = &p->weight,
+                                       .key_count = 1,
+                                       .rank = 4,
+                                       .shape = { p->out_channels, ci, p->kernel, p->kernel } });
 }
 
 /* ---- dispatch ------------------------------------------------------------------------------ */
 
-static conv2d_tile tile_for(const graph *g, const tensor *y)
+enum { PIXELS_MAX = 1 << 22 }; /* of an image: the shader divides by way of float */
+
+/* What a workgroup's z counts, and their size: images, or the four phases of enlarged ones; or all
+ * images as a single one, so that small ones fill a workgroup together. */
+typedef struct conv2d_images {
+    uint32_t n, h, w;
+} conv2d_images;
+
+static conv2d_images images_of(const tensor *y, const conv2d_node *p)
 {
-    return conv2d_choose_tile(g->limits->cpu, g->limits->subgroup_size, y->n, image_pixels(y),
-                              y->c);
+    if (p->upsample)
+        return (conv2d_images){ 4 * y->n, y->h / 2, y->w / 2 };
+    if (p->one_image && all_pixels(y) < PIXELS_MAX)
+        return (conv2d_images){ 1, y->n * y->h, y->w };
+    return (conv2d_images){ y->n, y->h, y->w };
 }
 
-static conv2d_args args_for(const graph *g, const node *self)
+static conv2d_tile tile_for(const graph *g, const tensor *y, conv2d_images images)
+{
+    return conv2d_choose_tile(g->limits->cpu, g->limits->subgroup_size, images.n,
+                              images.h * images.w, y->c);
+}
+
+static conv2d_args args_for(const graph *g, const node *self, conv2d_images images)
 {
     const conv2d_node *p = self->params;
     const tensor *x = graph_tensor(g, self->in[CONV2D_X]), *y = graph_tensor(g, self->out);
     return (conv2d_args){
-        .h_in = x->h,
+        .h_in = p->one_image ? images.h : x->h,
         .w_in = x->w,
-        .h_out = y->h,
-        .w_out = y->w,
+        .h_out = images.h,
+        .w_out = images.w,
         .quads_in = divide_up(x->c, 4),
         .quads_out = divide_up(y->c, 4),
         .step = p->stride,
@@ -58,18 +96,21 @@ void conv2d_dispatch(const graph *g, const node *self, op_dispatch *d)
     const conv2d_node *p = self->params;
     const tensor *y = graph_tensor(g, self->out);
     const tensor_id x = self->in[CONV2D_X];
-    const conv2d_tile tile = tile_for(g, y);
-    const conv2d_args args = args_for(g, self);
+    const conv2d_images images = images_of(y, p);
+    const conv2d_tile tile = tile_for(g, y, images);
+    const conv2d_args args = args_for(g, self, images);
     d->shader = op_variant(g, &SHADER_VARIANTS(conv2d), x, self->in[CONV2D_WEIGHT]);
     op_constant(d, tile.lanes);
     op_constant(d, tile.pixels);
     op_constant(d, tile.quads);
-    op_constant(d, p->kernel);
+    op_constant(d, p->upsample ? 2 : p->kernel);
     op_constant(d, self->in[CONV2D_BIAS] != NO_TENSOR);
     op_constant(d, self->in[CONV2D_EMBEDDING] != NO_TENSOR);
     op_constant(d, self->in[CONV2D_RESIDUAL] != NO_TENSOR);
     op_constant(d, p->activation);
-    conv2d_groups(tile, y->n, image_pixels(y), y->c, d->groups);
+    op_constant(d, p->upsample);
+    op_constant(d, p->upsample_residual);
+    conv2d_groups(tile, images.n, images.h * images.w, y->c, d->groups);
     op_bind(d, x, ACCESS_READ, NO_TENSOR);
     op_bind(d, self->in[CONV2D_WEIGHT], ACCESS_READ, NO_TENSOR);
     op_bind(d, self->in[CONV2D_BIAS], ACCESS_READ, x);
@@ -83,11 +124,13 @@ static const op op_conv = { "conv2d", conv2d_dispatch };
 
 /* ---- shape --------------------------------------------------------------------------------- */
 
-bool conv2d_check_size(graph *g, const char *name, const tensor *x, const tensor *y)
+bool conv2d_check_size(graph *g, const char *name, const tensor *x, const tensor *y,
+                       const conv2d_node *node)
 {
+    const conv2d_images images = images_of(y, node);
     uint32_t groups[3];
-    if (image_pixels(y) < 1u << 22 && image_pixels(x) < 1u << 22 &&
-        conv2d_groups(tile_for(g, y), y->n, image_pixels(y), y->c, groups))
+    if (image_pixels(y) < PIXELS_MAX && image_pixels(x) < PIXELS_MAX &&
+        conv2d_groups(tile_for(g, y, images), images.n, images.h * images.w, y->c, groups))
         return true;
     graph_fail(g, qs_error(QS_ERROR_MODEL, "%s: [%u, %u, %u, %u] is too large for one dispatch",
                            graph_name(g, name), y->n, y->h, y->w, y->c));
@@ -104,6 +147,13 @@ static bool check_shapes(graph *g, const char *name, const conv2d_params *p, uin
                                p->kernel, p->kernel, x->h, x->w));
         return false;
     }
+    if (p->upsample && (p->kernel != 3 || p->stride != 1 || p->pad_top != 1 || p->pad_left != 1 ||
+                        p->pad_bottom != 1 || p->pad_right != 1)) {
+        graph_fail(g, qs_error(QS_ERROR_OTHER,
+                               "%s: enlarges its input, which needs a 3x3 kernel with padding 1",
+                               full_name));
+        return false;
+    }
     if (p->embedding != NO_TENSOR) {
         const tensor *e = graph_tensor(g, p->embedding);
         if (e->n != x->n || all_pixels(e) != e->n || e->c != p->out_channels) {
@@ -115,14 +165,23 @@ static bool check_shapes(graph *g, const char *name, const conv2d_params *p, uin
     }
     if (p->residual != NO_TENSOR) {
         const tensor *r = graph_tensor(g, p->residual);
-        if (r->n != x->n || r->h != h || r->w != w || r->c != p->out_channels) {
+        const uint32_t scale = p->upsample_residual ? 2 : 1;
+        if (r->n != x->n || scale * r->h != h || scale * r->w != w || r->c != p->out_channels) {
             graph_fail(g, qs_error(QS_ERROR_MODEL,
                                    "%s: the residual is [%u, %u, %u, %u], not [%u, %u, %u, %u]",
-                                   full_name, r->n, r->h, r->w, r->c, x->n, h, w, p->out_channels));
+                                   full_name, r->n, r->h, r->w, r->c, x->n, h / scale, w / scale,
+                                   p->out_channels));
             return false;
         }
     }
     return true;
+}
+
+/* Output rows, or columns. */
+static uint32_t output_size(const conv2d_params *p, uint32_t size, uint32_t before, uint32_t behind)
+{
+    const uint32_t enlarged = p->upsample ? 2 * size : size;
+    return (enlarged + before + behind - p->kernel) / (p->stride ? p->stride : 1) + 1;
 }
 
 tensor_id op_conv2d(graph *g, const char *name, const conv2d_params *params)
@@ -131,30 +190,35 @@ tensor_id op_conv2d(graph *g, const char *name, const conv2d_params *params)
         return 0;
     const conv2d_params *p = params;
     const tensor x = *graph_tensor(g, p->x);
-    const uint32_t h =
-        (x.h + p->pad_top + p->pad_bottom - p->kernel) / (p->stride ? p->stride : 1) + 1;
-    const uint32_t w =
-        (x.w + p->pad_left + p->pad_right - p->kernel) / (p->stride ? p->stride : 1) + 1;
+    const uint32_t h = output_size(p, x.h, p->pad_top, p->pad_bottom);
+    const uint32_t w = output_size(p, x.w, p->pad_left, p->pad_right);
     if (!check_shapes(g, name, p, h, w))
         return 0;
     const tensor_id y = graph_activation(g, name, x.type, x.n, h, w, p->out_channels);
-    if (graph_status(g) != QS_OK || !conv2d_check_size(g, name, &x, graph_tensor(g, y)))
-        return 0;
-    const tensor_id in[CONV2D_INPUTS] = {
-        [CONV2D_X] = p->x,
-        [CONV2D_WEIGHT] = conv2d_weight(g, &p->weight, 1, p->out_channels, x.c, p->kernel, 4),
-        [CONV2D_BIAS] = p->bias ? weight_vector(g, &p->bias, 1, p->out_channels) : NO_TENSOR,
-        [CONV2D_EMBEDDING] = p->embedding,
-        [CONV2D_RESIDUAL] = p->residual,
-    };
     const conv2d_node node = {
         .kernel = p->kernel,
         .stride = p->stride,
         .pad_top = p->pad_top,
         .pad_left = p->pad_left,
+        .upsample = p->upsample,
+        .upsample_residual = p->upsample_residual,
+        .one_image = p->kernel == 1 && p->stride == 1 && p->embedding == NO_TENSOR &&
+                     !p->upsample_residual &&
+                     p->pad_top + p->pad_left + p->pad_bottom + p->pad_right == 0,
         .activation = p->activation,
     };
+    if (graph_status(g) != QS_OK || !conv2d_check_size(g, name, &x, graph_tensor(g, y), &node))
+        return 0;
+    const tensor_id in[CONV2D_INPUTS] = {
+        [CONV2D_X] = p->x,
+        [CONV2D_WEIGHT] = p->upsample ? upsampling_weight(g, p->weight, p->out_channels, x.c)
+                                      : kernel_weight(g, p, x.c),
+        [CONV2D_BIAS] = p->bias ? weight_vector(g, p->bias, p->out_channels) : NO_TENSOR,
+        [CONV2D_EMBEDDING] = p->embedding,
+        [CONV2D_RESIDUAL] = p->residual,
+    };
+    const uint32_t taps = p->upsample ? 4 : p->kernel * p->kernel;
     graph_node(g, &op_conv, name, in, CONV2D_INPUTS, y, &node, sizeof node,
-               2.0 * element_count(graph_tensor(g, y)) * x.c * p->kernel * p->kernel);
+               2.0 * element_count(graph_tensor(g, y)) * x.c * taps);
     return y;
 }

@@ -10,16 +10,18 @@ enum { CONV2D_X, CONV2D_WEIGHT, CONV2D_BIAS, CONV2D_EMBEDDING, CONV2D_RESIDUAL, 
 
 typedef struct conv2d_node { /* params of a node that conv2d_dispatch can run */
     uint32_t kernel, stride, pad_top, pad_left;
+    bool upsample, upsample_residual;
+    bool one_image; /* nothing tells images apart: they are worked on as one */
     activation activation;
 } conv2d_node;
 
 void conv2d_dispatch(const graph *g, const node *self, op_dispatch *d);
 
-/* Stacked sources [key_count * co, ci, kernel, kernel] packed for conv2d.comp. */
-tensor_id conv2d_weight(graph *g, const char *const *keys, uint32_t key_count, uint32_t co,
-                        uint32_t ci, uint32_t kernel, uint32_t rank);
+/* source: keys, rows and shape, [co, ci, kernel, kernel] or [co, ci]. Packed for conv2d.comp. */
+tensor_id conv2d_weight(graph *g, const weight *source);
 
 /* False, and the graph failed, if one dispatch cannot cover y. */
-bool conv2d_check_size(graph *g, const char *name, const tensor *x, const tensor *y);
+bool conv2d_check_size(graph *g, const char *name, const tensor *x, const tensor *y,
+                       const conv2d_node *node);
 
 #endif

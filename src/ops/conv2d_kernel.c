@@ -52,19 +52,48 @@ size_t conv2d_packed_bytes(uint32_t co, uint32_t ci, uint32_t kernel, bool half)
     return vectors * (half ? 8 : 16);
 }
 
+/* The taps of one input and output channel. */
+static void pack_taps(const float *values, uint32_t taps, uint32_t co, uint32_t ci, uint32_t o,
+                      uint32_t i, bool half, void *packed)
+{
+    const size_t channels = 4 * (size_t)conv2d_tile_quads(co), quads_in = divide_up(ci, 4);
+    for (size_t tap = 0; tap < taps; tap++) {
+        const size_t block = (o / channels * taps + tap) * quads_in + i / 4;
+        store_float(packed, (block * 4 + i % 4) * channels + o % channels, half, values[tap]);
+    }
+}
+
 void conv2d_pack(const float *values, uint32_t co, uint32_t ci, uint32_t kernel, bool half,
                  void *packed)
 {
-    const size_t channels = 4 * (size_t)conv2d_tile_quads(co), quads_in = divide_up(ci, 4);
-    const size_t taps = (size_t)kernel * kernel;
+    const uint32_t taps = kernel * kernel;
     memset(packed, 0, conv2d_packed_bytes(co, ci, kernel, half));
-    for (size_t o = 0; o < co; o++)
-        for (size_t i = 0; i < ci; i++)
-            for (size_t tap = 0; tap < taps; tap++) {
-                const size_t block = (o / channels * taps + tap) * quads_in + i / 4;
-                store_float(packed, (block * 4 + i % 4) * channels + o % channels, half,
-                            values[(o * ci + i) * taps + tap]);
+    for (uint32_t o = 0; o < co; o++)
+        for (uint32_t i = 0; i < ci; i++)
+            pack_taps(values + ((size_t)o * ci + i) * taps, taps, co, ci, o, i, half, packed);
+}
+
+/* Row y of the kernel at an output row of parity `phase` meets the input row of tap 0 or 1, which
+ * is row (output row) / 2 + phase - 1 + tap. */
+static uint32_t upsampling_tap(uint32_t phase, uint32_t y)
+{
+    return (phase + y + 1) / 2 - phase;
+}
+
+void conv2d_pack_upsampling(const float *values, uint32_t co, uint32_t ci, bool half, void *packed)
+{
+    memset(packed, 0, conv2d_packed_bytes(co, ci, 4, half));
+    for (uint32_t o = 0; o < co; o++)
+        for (uint32_t i = 0; i < ci; i++) {
+            float sums[16] = { 0 };
+            for (uint32_t at = 0; at < 4 * 9; at++) {
+                const uint32_t phase = at / 9, y = at % 9 / 3, x = at % 3;
+                const uint32_t tap =
+                    2 * upsampling_tap(phase / 2, y) + upsampling_tap(phase % 2, x);
+                sums[4 * phase + tap] += values[((size_t)o * ci + i) * 9 + at % 9];
             }
+            pack_taps(sums, 16, co, ci, o, i, half, packed);
+        }
 }
 
 /* ---- linear -------------------------------------------------------------------------------- */

@@ -35,6 +35,10 @@ size_t conv2d_packed_bytes(uint32_t co, uint32_t ci, uint32_t kernel, bool half)
 void conv2d_pack(const float *values, uint32_t co, uint32_t ci, uint32_t kernel, bool half,
                  void *packed);
 
+/* [co, ci, 3, 3] for an input that is enlarged twice (nearest): the four taps of the output's phase
+ * (0, 0), then of (0, 1), (1, 0) and (1, 1), as if the kernel were 4x4. */
+void conv2d_pack_upsampling(const float *values, uint32_t co, uint32_t ci, bool half, void *packed);
+
 /* [co, ci] as [ceil4(ci)][ceil4(co)], with zeros where co or ci end. */
 size_t linear_packed_bytes(uint32_t co, uint32_t ci, bool half);
 void linear_pack(const float *values, uint32_t co, uint32_t ci, bool half, void *packed);

@@ -2,7 +2,8 @@
 
 #include "ops/op_support.h"
 
-typedef enum elementwise_function { COPY, ADD, SILU } elementwise_function; /* as in the shader */
+/* as in the shader */
+typedef enum elementwise_function { COPY, ADD, SILU, SOFT_CLAMP } elementwise_function;
 
 static void dispatch_elementwise(const graph *g, const node *self, op_dispatch *d)
 {
@@ -28,6 +29,7 @@ static void dispatch_elementwise(const graph *g, const node *self, op_dispatch *
 static const op op_elementwise_copy = { "copy", dispatch_elementwise };
 static const op op_elementwise_add = { "add", dispatch_elementwise };
 static const op op_elementwise_silu = { "silu", dispatch_elementwise };
+static const op op_elementwise_soft_clamp = { "soft_clamp", dispatch_elementwise };
 
 static void append(graph *g, const op *op, elementwise_function function, const char *name,
                    tensor_id a, tensor_id b, tensor_id y, double flops_per_element)
@@ -57,12 +59,23 @@ tensor_id op_add(graph *g, const char *name, tensor_id a, tensor_id b)
     return y;
 }
 
-tensor_id op_silu(graph *g, const char *name, tensor_id x)
+static tensor_id append_unary(graph *g, const op *op, elementwise_function function,
+                              const char *name, tensor_id x)
 {
     if (graph_status(g) != QS_OK)
         return 0;
     const tensor_id y = like(g, name, x);
     if (graph_status(g) == QS_OK)
-        append(g, &op_elementwise_silu, SILU, name, x, NO_TENSOR, y, 4);
+        append(g, op, function, name, x, NO_TENSOR, y, 4);
     return y;
+}
+
+tensor_id op_silu(graph *g, const char *name, tensor_id x)
+{
+    return append_unary(g, &op_elementwise_silu, SILU, name, x);
+}
+
+tensor_id op_soft_clamp(graph *g, const char *name, tensor_id x)
+{
+    return append_unary(g, &op_elementwise_soft_clamp, SOFT_CLAMP, name, x);
 }

@@ -120,7 +120,7 @@ tensor_id op_class_embedding(graph *g, const char *name, tensor_id x, tensor_id 
         return 0;
     }
     const tensor_id rows = graph_weight(
-        g, &(weight){ .keys = { table },
+        g, &(weight){ .keys = &table,
                       .key_count = 1,
                       .rank = 2,
                       .shape = { count, t.c },

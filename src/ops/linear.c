@@ -10,22 +10,16 @@ typedef struct linear_node { /* params of op_few_rows */
 
 static void pack_weight(const weight *w, const float *values, dtype type, void *packed)
 {
-    linear_pack(values, w->key_count * w->shape[0], w->shape[1], type == DTYPE_F16, packed);
+    linear_pack(values, weight_row(w, w->key_count), w->shape[1], type == DTYPE_F16, packed);
 }
 
-static tensor_id linear_weight(graph *g, const linear_params *p, uint32_t ci)
+static tensor_id linear_weight(graph *g, const weight *source)
 {
-    weight w = {
-        .key_count = p->count,
-        .rank = 2,
-        .shape = { p->out_channels, ci },
-        .type = g->storage,
-        .packed_bytes =
-            linear_packed_bytes(p->count * p->out_channels, ci, g->storage == DTYPE_F16),
-        .pack = pack_weight,
-    };
-    for (uint32_t i = 0; i < p->count; ++i)
-        w.keys[i] = p->weights[i];
+    weight w = *source;
+    w.type = g->storage;
+    w.packed_bytes =
+        linear_packed_bytes(weight_row(&w, w.key_count), w.shape[1], g->storage == DTYPE_F16);
+    w.pack = pack_weight;
     return graph_weight(g, &w);
 }
 
@@ -65,33 +59,34 @@ static void dispatch_linear(const graph *g, const node *self, op_dispatch *d)
 static const op op_few_rows = { "linear", dispatch_linear };
 static const op op_many_rows = { "linear", conv2d_dispatch };
 
-static void append_few_rows(graph *g, const char *name, const linear_params *p, uint32_t ci,
-                            tensor_id bias, tensor_id y, double flops)
+/* y = act(W x + bias + residual); source: the keys, rows and shape [co, ci] of W */
+static void append_product(graph *g, const char *name, tensor_id x_id, const weight *source,
+                           tensor_id bias, tensor_id residual, activation activation, tensor_id y)
 {
-    const tensor_id in[LINEAR_INPUTS] = {
-        [LINEAR_X] = p->x,
-        [LINEAR_WEIGHT] = linear_weight(g, p, ci),
-        [LINEAR_BIAS] = bias,
-        [LINEAR_RESIDUAL] = p->residual,
+    const tensor x = *graph_tensor(g, x_id);
+    const double flops = 2 * element_count(graph_tensor(g, y)) * x.c;
+    if (all_pixels(&x) <= LINEAR_ROWS_MAX) {
+        const tensor_id in[LINEAR_INPUTS] = {
+            [LINEAR_X] = x_id,
+            [LINEAR_WEIGHT] = linear_weight(g, source),
+            [LINEAR_BIAS] = bias,
+            [LINEAR_RESIDUAL] = residual,
+        };
+        const linear_node node = { activation };
+        graph_node(g, &op_few_rows, name, in, LINEAR_INPUTS, y, &node, sizeof node, flops);
+        return;
+    }
+    const conv2d_node node = {
+        .kernel = 1, .stride = 1, .one_image = true, .activation = activation
     };
-    const linear_node node = { p->activation };
-    graph_node(g, &op_few_rows, name, in, LINEAR_INPUTS, y, &node, sizeof node, flops);
-}
-
-static void append_many_rows(graph *g, const char *name, const linear_params *p, uint32_t ci,
-                             tensor_id bias, tensor_id y, double flops)
-{
+    if (!conv2d_check_size(g, name, &x, graph_tensor(g, y), &node))
+        return;
     const tensor_id in[CONV2D_INPUTS] = {
-        [CONV2D_X] = p->x,
-        [CONV2D_WEIGHT] = conv2d_weight(g, p->weights, p->count, p->out_channels, ci, 1, 2),
+        [CONV2D_X] = x_id,
+        [CONV2D_WEIGHT] = conv2d_weight(g, source),
         [CONV2D_BIAS] = bias,
         [CONV2D_EMBEDDING] = NO_TENSOR,
-        [CONV2D_RESIDUAL] = p->residual,
-    };
-    const conv2d_node node = {
-        .kernel = 1,
-        .stride = 1,
-        .activation = p->activation,
+        [CONV2D_RESIDUAL] = residual,
     };
     graph_node(g, &op_many_rows, name, in, CONV2D_INPUTS, y, &node, sizeof node, flops);
 }
@@ -108,11 +103,62 @@ tensor_id op_linear(graph *g, const char *name, const linear_params *params)
         (p->residual != NO_TENSOR && !check_same_shape(g, name, p->residual, y)))
         return 0;
     const tensor_id bias =
-        p->biases[0] ? weight_vector(g, p->biases, p->count, p->out_channels) : NO_TENSOR;
-    const double flops = 2 * element_count(graph_tensor(g, y)) * x.c;
-    if (all_pixels(&x) <= LINEAR_ROWS_MAX)
-        append_few_rows(g, name, p, x.c, bias, y, flops);
-    else if (conv2d_check_size(g, name, &x, graph_tensor(g, y)))
-        append_many_rows(g, name, p, x.c, bias, y, flops);
+        p->biases[0] ? weight_vectors(g, p->biases, p->count, p->out_channels, NULL) : NO_TENSOR;
+    append_product(g, name, p->x,
+                   &(weight){ .keys = p->weights,
+                              .key_count = p->count,
+                              .rank = 2,
+                              .shape = { p->out_channels, x.c } },
+                   bias, p->residual, p->activation, y);
     return y;
+}
+
+/* ---- many products of one x ---------------------------------------------------------------- */
+
+void op_linear_stack_begin(graph *g, linear_stack *stack, tensor_id x)
+{
+    *stack = (linear_stack){ .x = x, .node = g->node_count };
+}
+
+tensor_id op_linear_stack_add(graph *g, linear_stack *stack, const char *name, const char *weight,
+                              const char *bias, uint32_t out_channels)
+{
+    if (graph_status(g) != QS_OK)
+        return 0;
+    if (stack->count == LINEAR_STACK_MAX) {
+        graph_fail(g, qs_error(QS_ERROR_MODEL, "%s: more than %d products of one input",
+                               graph_name(g, name), LINEAR_STACK_MAX));
+        return 0;
+    }
+    const tensor x = *graph_tensor(g, stack->x);
+    const uint32_t i = stack->count++;
+    stack->weights[i] = weight;
+    stack->biases[i] = bias;
+    stack->rows[i] = out_channels;
+    stack->y[i] = graph_activation(g, name, x.type, x.n, x.h, x.w, out_channels);
+    return stack->y[i];
+}
+
+void op_linear_stack_end(graph *g, linear_stack *stack, const char *name)
+{
+    if (graph_status(g) != QS_OK || stack->count == 0)
+        return;
+    const tensor x = *graph_tensor(g, stack->x);
+    const weight source = {
+        .keys = stack->weights,
+        .key_count = stack->count,
+        .rows = stack->rows,
+        .rank = 2,
+        .shape = { 0, x.c },
+    };
+    const tensor_id whole =
+        graph_activation(g, name, x.type, x.n, x.h, x.w, weight_row(&source, stack->count));
+    if (graph_status(g) != QS_OK)
+        return;
+    for (uint32_t i = 0; i < stack->count; ++i)
+        graph_slice(g, stack->y[i], whole, weight_row(&source, i));
+    append_product(g, name, stack->x, &source,
+                   weight_vectors(g, stack->biases, stack->count, 0, stack->rows), NO_TENSOR,
+                   ACTIVATION_NONE, whole);
+    graph_move_last_node(g, stack->node);
 }

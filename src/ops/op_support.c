@@ -58,22 +58,28 @@ static void pack_vector(const weight *w, const float *values, dtype type, void *
 {
     (void)type;
     memset(packed, 0, w->packed_bytes);
-    memcpy(packed, values, (size_t)w->key_count * w->shape[0] * sizeof *values);
+    memcpy(packed, values, weight_row(w, w->key_count) * sizeof *values);
 }
 
-tensor_id weight_vector(graph *g, const char *const *keys, uint32_t key_count, uint32_t c)
+tensor_id weight_vectors(graph *g, const char *const *keys, uint32_t key_count, uint32_t c,
+                         const uint32_t *rows)
 {
     weight w = {
+        .keys = keys,
         .key_count = key_count,
+        .rows = rows,
         .rank = 1,
         .shape = { c },
         .type = DTYPE_F32,
-        .packed_bytes = ceil4(key_count * c) * sizeof(float),
         .pack = pack_vector,
     };
-    for (uint32_t i = 0; i < key_count; ++i)
-        w.keys[i] = keys[i];
+    w.packed_bytes = ceil4(weight_row(&w, key_count)) * sizeof(float);
     return graph_weight(g, &w);
+}
+
+tensor_id weight_vector(graph *g, const char *key, uint32_t c)
+{
+    return weight_vectors(g, &key, 1, c, NULL);
 }
 
 uint32_t grid_lanes_x(uint32_t quads)

@@ -55,9 +55,11 @@ uint32_t op_variant(const graph *g, const shader_variants *variants, tensor_id a
 /* Where the shaders find a tensor, in vectors of four; zeros for NO_TENSOR. */
 tensor_view op_view(const graph *g, tensor_id id);
 
-/* Vectors [c] of the weights file one behind the other as floats, padded with zeros to a multiple
- * of four. */
-tensor_id weight_vector(graph *g, const char *const *keys, uint32_t key_count, uint32_t c);
+/* Vectors [c] (or [rows[i]]) of the weights file, stacked as struct weight says, as floats, padded
+ * with zeros to a multiple of four. */
+tensor_id weight_vectors(graph *g, const char *const *keys, uint32_t key_count, uint32_t c,
+                         const uint32_t *rows);
+tensor_id weight_vector(graph *g, const char *key, uint32_t c);
 
 /* Appends a specialization constant: the i-th call is constant_id i. */
 void op_constant(op_dispatch *d, uint32_t value);

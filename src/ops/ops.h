@@ -10,17 +10,19 @@
 
 #include "graph/graph.h"
 
-typedef enum activation { ACTIVATION_NONE, ACTIVATION_SILU } activation;
+typedef enum activation { ACTIVATION_NONE, ACTIVATION_SILU, ACTIVATION_RELU } activation;
 
 /* ---- network ------------------------------------------------------------------------------- */
 
 /* y = act(conv(x) + bias + embedding + residual). */
 typedef struct conv2d_params {
-    tensor_id x;         /* [n, h, w, ci] */
-    const char *weight;  /* safetensors key of the [co, ci, k, k] weight, */
-    const char *bias;    /* of the [co] bias, or NULL */
-    tensor_id embedding; /* [n, 1, 1, co] or NO_TENSOR */
-    tensor_id residual;  /* [n, oh, ow, co] or NO_TENSOR */
+    tensor_id x;            /* [n, h, w, ci] */
+    const char *weight;     /* safetensors key of the [co, ci, k, k] weight, */
+    const char *bias;       /* of the [co] bias, or NULL */
+    tensor_id embedding;    /* [n, 1, 1, co] or NO_TENSOR */
+    tensor_id residual;     /* [n, oh, ow, co] or NO_TENSOR */
+    bool upsample;          /* x is enlarged twice (nearest) first; 3x3 with padding 1 only */
+    bool upsample_residual; /* the residual is [n, oh / 2, ow / 2, co], and enlarged likewise */
     uint32_t out_channels, kernel, stride;
     uint32_t pad_top, pad_left, pad_bottom, pad_right;
     activation activation;
@@ -40,7 +42,24 @@ typedef struct linear_params {
 } linear_params;
 tensor_id op_linear(graph *g, const char *name, const linear_params *params);
 
-/* torch.nn.GroupNorm, then x * (1 + scale) + shift, then SiLU. */
+/* Products y = W x + b of one x [n, h, w, ci] with any number of weights, by one node that stands
+ * where op_linear_stack_begin was called, after x: `add` may come as late as the y is first needed,
+ * and `end` after the last. weight and bias: keys of [out_channels, ci] and [out_channels], to stay
+ * valid until then. */
+enum { LINEAR_STACK_MAX = 1088 };
+typedef struct linear_stack {
+    tensor_id x;
+    uint32_t node, count;
+    const char *weights[LINEAR_STACK_MAX], *biases[LINEAR_STACK_MAX];
+    uint32_t rows[LINEAR_STACK_MAX];
+    tensor_id y[LINEAR_STACK_MAX];
+} linear_stack;
+void op_linear_stack_begin(graph *g, linear_stack *stack, tensor_id x);
+tensor_id op_linear_stack_add(graph *g, linear_stack *stack, const char *name, const char *weight,
+                              const char *bias, uint32_t out_channels);
+void op_linear_stack_end(graph *g, linear_stack *stack, const char *name);
+
+/* torch.nn.GroupNorm, then x * (1 + scale) + shift, then the activation. */
 typedef struct group_norm_params {
     tensor_id x;
     const char *weight, *bias; /* keys of [c] */
@@ -64,6 +83,14 @@ tensor_id op_upsample_nearest(graph *g, const char *name, tensor_id x); /* x2 */
 tensor_id op_avg_pool(graph *g, const char *name, tensor_id x);         /* 2x2, stride 2 */
 tensor_id op_add(graph *g, const char *name, tensor_id a, tensor_id b); /* same shape */
 tensor_id op_silu(graph *g, const char *name, tensor_id x);
+tensor_id op_soft_clamp(graph *g, const char *name, tensor_id x); /* 3 * tanh(x / 3) */
+
+/* scale * x + shift; and the same on the way in (a float32 state -> the graph's storage type) and
+ * out (an activation -> the float32 state `to` of the same shape). */
+tensor_id op_rescale(graph *g, const char *name, tensor_id x, float scale, float shift);
+tensor_id op_rescale_in(graph *g, const char *name, tensor_id x, float scale, float shift);
+void op_rescale_out(graph *g, const char *name, tensor_id x, tensor_id to, float scale,
+                    float shift);
 
 /* Channels of a, then of b. Costs nothing where both can be slices of the result, otherwise
  * copies the one that cannot. */
@@ -88,8 +115,9 @@ tensor_id op_class_embedding(graph *g, const char *name, tensor_id x, tensor_id 
 
 /* ---- sampling (state tensors are described in sampler/state.h) ------------------------------ */
 
-/* latent = initial_scale * noise(seed[n], draw 0, element); cursor = 0 */
-void op_begin(graph *g, const char *name, tensor_id recipe, tensor_id cursor, tensor_id latent);
+/* latent = initial_scale * noise(seed[n], draw 0, element), or * start_noise; cursor = 0 */
+void op_begin(graph *g, const char *name, tensor_id recipe, tensor_id cursor, tensor_id start_noise,
+              tensor_id latent);
 
 /* time[n], segment[n] = the row's; sample = input_scale * latent, in the graph's storage type */
 tensor_id op_step_input(graph *g, const char *name, tensor_id recipe, tensor_id cursor,
@@ -97,7 +125,7 @@ tensor_id op_step_input(graph *g, const char *name, tensor_id recipe, tensor_id 
 
 /* latent = the row's update with the model's output; then cursor + 1 (its own node). */
 void op_sampler_row(graph *g, const char *name, tensor_id recipe, tensor_id cursor,
-                    tensor_id latent, tensor_id model_output);
+                    tensor_id step_noise, tensor_id latent, tensor_id model_output);
 
 /* latent [n, h, w, 1 | 3 | 4] in [-1, 1] -> frame [n, h, w] packed RGBA8 with straight alpha, and
  * report [n, 1, 1, REPORT_WORDS] (lib/recipe.h). premultiplied: the colours are, and alpha is

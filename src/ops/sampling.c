@@ -53,9 +53,22 @@ static bool check_latent(graph *g, const char *name, tensor_id latent_id)
     return true;
 }
 
+/* Noise that comes from the host lies as the latent does, `slots` times. */
+static bool check_noise(graph *g, const char *name, tensor_id noise_id, tensor_id latent_id,
+                        uint32_t slots)
+{
+    const tensor *noise = graph_tensor(g, noise_id), *latent = graph_tensor(g, latent_id);
+    if (noise->type == DTYPE_F32 && noise->n == slots * latent->n && noise->h == latent->h &&
+        noise->w == latent->w && noise->c == latent->c && noise->stride == latent->stride)
+        return true;
+    graph_fail(g, qs_error(QS_ERROR_OTHER, "%s: the noise must be %u times as large as the latent",
+                           name, slots));
+    return false;
+}
+
 /* ---- begin --------------------------------------------------------------------------------- */
 
-enum { BEGIN_RECIPE, BEGIN_CURSOR };
+enum { BEGIN_RECIPE, BEGIN_CURSOR, BEGIN_NOISE, BEGIN_COUNT };
 
 static void dispatch_begin(const graph *g, const node *self, op_dispatch *d)
 {
@@ -64,18 +77,24 @@ static void dispatch_begin(const graph *g, const node *self, op_dispatch *d)
     op_bind(d, self->in[BEGIN_RECIPE], ACCESS_READ, NO_TENSOR);
     op_bind(d, self->in[BEGIN_CURSOR], ACCESS_WRITE, NO_TENSOR);
     op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, self->in[BEGIN_NOISE], ACCESS_READ, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
     set_quad_groups(g, d, self->out);
 }
 
 static const op begin_op = { "begin", dispatch_begin };
 
-void op_begin(graph *g, const char *name, tensor_id recipe, tensor_id cursor, tensor_id latent)
+void op_begin(graph *g, const char *name, tensor_id recipe, tensor_id cursor, tensor_id start_noise,
+              tensor_id latent)
 {
-    if (!check_latent(g, name, latent))
+    if (!check_latent(g, name, latent) || !check_noise(g, name, start_noise, latent, 1))
         return;
-    const tensor_id in[] = { [BEGIN_RECIPE] = recipe, [BEGIN_CURSOR] = cursor };
-    graph_node(g, &begin_op, name, in, 2, latent, NULL, 0, 0);
+    const tensor_id in[BEGIN_COUNT] = {
+        [BEGIN_RECIPE] = recipe,
+        [BEGIN_CURSOR] = cursor,
+        [BEGIN_NOISE] = start_noise,
+    };
+    graph_node(g, &begin_op, name, in, BEGIN_COUNT, latent, NULL, 0, 0);
 }
 
 /* ---- step_input ---------------------------------------------------------------------------- */
@@ -116,7 +135,7 @@ tensor_id op_step_input(graph *g, const char *name, tensor_id recipe, tensor_id 
 
 /* ---- sampler_row: NAME.reduce, NAME, NAME.cursor ------------------------------------------- */
 
-enum { ROW_RECIPE, ROW_CURSOR, ROW_LATENT, ROW_MODEL, ROW_PARTIALS, ROW_COUNT };
+enum { ROW_RECIPE, ROW_CURSOR, ROW_LATENT, ROW_MODEL, ROW_PARTIALS, ROW_NOISE, ROW_COUNT };
 
 static void bind_row(const graph *g, const node *self, access latent, access partials,
                      tensor_id partials_id, op_dispatch *d)
@@ -142,6 +161,7 @@ static void dispatch_row(const graph *g, const node *self, op_dispatch *d)
 {
     d->shader = storage_shader(g, SHADER_sampler_row_f32, SHADER_sampler_row_f16);
     bind_row(g, self, ACCESS_READ_WRITE, ACCESS_READ, self->in[ROW_PARTIALS], d);
+    op_bind(d, self->in[ROW_NOISE], ACCESS_READ, NO_TENSOR);
     set_quad_groups(g, d, self->out);
 }
 
@@ -158,9 +178,10 @@ static const op sampler_row_op = { "sampler_row", dispatch_row };
 static const op cursor_next_op = { "cursor_next", dispatch_cursor_next };
 
 void op_sampler_row(graph *g, const char *name, tensor_id recipe, tensor_id cursor,
-                    tensor_id latent, tensor_id model_output)
+                    tensor_id step_noise, tensor_id latent, tensor_id model_output)
 {
-    if (!check_latent(g, name, latent) || !check_same_shape(g, name, model_output, latent))
+    if (!check_latent(g, name, latent) || !check_same_shape(g, name, model_output, latent) ||
+        !check_noise(g, name, step_noise, latent, STEP_NOISE_SLOTS))
         return;
     const tensor x = *graph_tensor(g, latent);
     const char *reduce = arena_format(&g->arena, "%s.reduce", name);
@@ -172,7 +193,7 @@ void op_sampler_row(graph *g, const char *name, tensor_id recipe, tensor_id curs
     const tensor_id partials = graph_activation(g, reduce, DTYPE_F32, x.n, 1, 1, chunks_for(&x));
     const tensor_id in[ROW_COUNT] = {
         [ROW_RECIPE] = recipe,      [ROW_CURSOR] = cursor,     [ROW_LATENT] = latent,
-        [ROW_MODEL] = model_output, [ROW_PARTIALS] = partials,
+        [ROW_MODEL] = model_output, [ROW_PARTIALS] = partials, [ROW_NOISE] = step_noise,
     };
     graph_node(g, &sampler_reduce_op, reduce, in, ROW_PARTIALS, partials, NULL, 0, 0);
     graph_node(g, &sampler_row_op, name, in, ROW_COUNT, latent, NULL, 0, 0);

@@ -1,5 +1,6 @@
 #include "plan/plan.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- liveness ------------------------------------------------------------------------------ */
@@ -152,6 +153,26 @@ static qs_status place_barriers(plan *p)
 
 /* ---- the whole ----------------------------------------------------------------------------- */
 
+/* A binding is a whole root: of several pictures there may be too many. */
+static qs_status check_ranges(const graph *g, const node *n, const op_dispatch *d)
+{
+    const uint64_t most = g->limits->storage_range_bytes;
+    for (uint32_t b = 0; b < d->binding_count; ++b) {
+        const tensor *t = graph_tensor(g, graph_root(g, d->bindings[b].tensor));
+        if (t->bytes <= most)
+            continue;
+        const uint64_t fitting = most / (t->bytes / t->n);
+        char advice[64] = "; float16 takes half of it";
+        if (fitting > 0)
+            snprintf(advice, sizeof advice, ": at most %u pictures at a time", (uint32_t)fitting);
+        return qs_error(QS_ERROR_DEVICE,
+                        "%s: the tensor %s takes %.1f MiB, this device binds at most %.1f%s",
+                        n->name, t->name, (double)t->bytes / 1048576, (double)most / 1048576,
+                        fitting > 0 || g->storage != DTYPE_F16 ? advice : "");
+    }
+    return QS_OK;
+}
+
 static qs_status lower(plan *p)
 {
     const graph *g = p->graph;
@@ -166,6 +187,9 @@ static qs_status lower(plan *p)
                     g->nodes[n].name, d->groups[0], d->groups[1], d->groups[2],
                     g->limits->workgroup_count[0], g->limits->workgroup_count[1],
                     g->limits->workgroup_count[2]);
+        const qs_status status = check_ranges(g, &g->nodes[n], d);
+        if (status != QS_OK)
+            return status;
     }
     return QS_OK;
 }

@@ -24,12 +24,6 @@ static qs_status record_node(qs_device *device, const plan *p, uint32_t n, const
     for (uint32_t b = 0; b < d->binding_count; ++b) {
         bindings[b] = slices[graph_root(g, d->bindings[b].tensor)];
         assert(bindings[b].buffer && "a root without memory");
-        if (bindings[b].size > gpu_device_limits(device)->storage_range_bytes)
-            return qs_error(QS_ERROR_DEVICE,
-                            "%s: tensor %s takes %llu bytes, this device binds at most %llu",
-                            g->nodes[n].name, graph_tensor(g, d->bindings[b].tensor)->name,
-                            (unsigned long long)bindings[b].size,
-                            (unsigned long long)gpu_device_limits(device)->storage_range_bytes);
     }
     gpu_record_dispatch(commands,
                         &(gpu_dispatch){ .pipeline = pipeline,

@@ -45,11 +45,13 @@ void row_finish(const scheduler_config *scheduler, double t, sampler_row *row)
     row->next_x0 = 1;
 }
 
+/* sigma in float, as diffusers has it: sigma - sigma_min is a difference of equals at the end. */
 void row_consistency(const scheduler_config *scheduler, double sigma, double sigma_next,
                      sampler_row *row)
 {
-    const double data = scheduler->sigma_data, above = sigma - scheduler->sigma_min;
-    const double norm = sqrt(sigma * sigma + data * data);
+    const float rounded = (float)sigma, least = (float)scheduler->sigma_min;
+    const double data = scheduler->sigma_data, above = rounded - least;
+    const double norm = sqrt((double)rounded * rounded + data * data);
     const double renoise = sigma_next * sigma_next - scheduler->sigma_min * scheduler->sigma_min;
     *row = (sampler_row){
         .input_scale = (float)(1 / norm),
@@ -67,7 +69,6 @@ static void diffusion_rows(const scheduler_config *scheduler, bool segments, boo
                            sampler_recipe *recipe)
 {
     const uint32_t steps = recipe->steps;
-    recipe->initial_scale = 1;
     for (uint32_t step = 0; step < steps; ++step) {
         sampler_row *row = &recipe->rows[step];
         const double t = (double)(steps - step) / steps;
@@ -77,44 +78,57 @@ static void diffusion_rows(const scheduler_config *scheduler, bool segments, boo
         else
             row_finish(scheduler, t, row);
         row->segment = segments ? (float)(scheduler->timestep_scale * (t - s)) : 0;
-        row->draw = 1 + step;
     }
 }
 
 /*
- * Which points of the training grid N steps visit: 0, r, 2r .. with r = floor(points / N), as
- * diffusers' CMStochasticIterativeScheduler.set_timesteps(num_inference_steps=N). For two steps,
- * the published checkpoints have a second point of their own (openai/consistency_models,
- * scripts/launch.sh), known here by the size of their grid: 40 is consistency distillation and
- * takes ImageNet-64's 22 (the bedroom models' 17 and 18 have the same grid size); 201 is
- * consistency training on ImageNet-64; 151 on LSUN and takes bedroom's 67 (cat's is 62).
+ * Which point of the training grid a step visits: of the caller's list, which starts with the last;
+ * of two steps, the points that the model's authors found best; otherwise 0, r, 2r .. with
+ * r = floor(points / N), as CMStochasticIterativeScheduler.set_timesteps(num_inference_steps=N).
  */
-static uint32_t consistency_index(uint32_t points, uint32_t steps, uint32_t step)
+static uint32_t consistency_index(const scheduler_config *scheduler, const qs_recipe *wanted,
+                                  uint32_t steps, uint32_t step)
 {
-    if (steps == 2 && step == 1) {
-        switch (points) {
-        case 40: return 22;
-        case 151: return 67;
-        case 201: return 106;
-        }
-    }
-    return points / steps * step;
+    if (wanted->timesteps)
+        return wanted->timesteps[steps - 1 - step];
+    if (steps == 2 && step == 1 && scheduler->two_step_index)
+        return scheduler->two_step_index;
+    return scheduler->num_train_timesteps / steps * step;
 }
 
-static void consistency_rows(const scheduler_config *scheduler, sampler_recipe *recipe)
+static qs_status check_timesteps(const scheduler_config *scheduler, const qs_recipe *wanted,
+                                 uint32_t steps)
 {
-    const uint32_t steps = recipe->steps, points = scheduler->num_train_timesteps;
-    recipe->initial_scale = (float)scheduler->sigma_max;
-    double sigma = schedule_karras_sigma(scheduler, 0);
-    for (uint32_t step = 0; step < steps; ++step) {
-        const double sigma_next =
-            step + 1 < steps
-                ? schedule_karras_sigma(scheduler, consistency_index(points, steps, step + 1))
-                : scheduler->sigma_min;
-        row_consistency(scheduler, sigma, sigma_next, &recipe->rows[step]);
-        recipe->rows[step].draw = 1 + step;
-        sigma = sigma_next;
+    uint32_t below = scheduler->num_train_timesteps;
+    for (uint32_t i = 0; wanted->timesteps && i < steps; ++i) {
+        if (wanted->timesteps[i] >= below)
+            return qs_error(QS_ERROR_USAGE,
+                            "timestep %u: they must descend, below the model's %u noise levels",
+                            wanted->timesteps[i], scheduler->num_train_timesteps);
+        below = wanted->timesteps[i];
     }
+    return QS_OK;
+}
+
+static qs_status consistency_rows(const scheduler_config *scheduler, const qs_recipe *wanted,
+                                  sampler_recipe *recipe)
+{
+    const uint32_t steps = recipe->steps;
+    const qs_status status = check_timesteps(scheduler, wanted, steps);
+    if (status != QS_OK)
+        return status;
+    recipe->initial_scale = (float)scheduler->sigma_max;
+    for (uint32_t step = 0; step < steps; ++step) {
+        const uint32_t index = consistency_index(scheduler, wanted, steps, step);
+        const double sigma_next =
+            step + 1 < steps ? schedule_karras_sigma(
+                                   scheduler, consistency_index(scheduler, wanted, steps, step + 1))
+                             : scheduler->sigma_min;
+        row_consistency(scheduler, schedule_karras_sigma(scheduler, index), sigma_next,
+                        &recipe->rows[step]);
+        recipe->rows[step].draw = step + 1 < steps ? 1 + step : 0;
+    }
+    return QS_OK;
 }
 
 /* A network without a segment embedding was trained for certain N only. */
@@ -128,28 +142,60 @@ static void warn_untrained(const scheduler_config *scheduler, uint32_t steps)
                  "this model has no segment embedding and was not trained for %u steps", steps);
 }
 
-qs_status sampler_rows(const scheduler_config *scheduler, bool has_segments, qs_sampler sampler,
-                       uint32_t steps, sampler_recipe *recipe)
+/* The options that only some samplers have. */
+static qs_status check_options(const scheduler_config *scheduler, qs_sampler sampler,
+                               const qs_recipe *wanted)
+{
+    const bool discrete = scheduler->class == SCHEDULER_DDPM || scheduler->class == SCHEDULER_DDIM;
+    if (!(wanted->eta >= 0 && wanted->eta <= 1))
+        return qs_error(QS_ERROR_USAGE, "eta is %g: 0 to 1 are possible", (double)wanted->eta);
+    if (wanted->eta > 0 && !(sampler == QS_SAMPLER_DDIM && discrete))
+        return qs_error(QS_ERROR_USAGE,
+                        "eta is for the sampler ddim and models with DDIMScheduler or "
+                        "DDPMScheduler; this is %s with %s",
+                        qs_sampler_name(sampler), scheduler_class_name(scheduler->class));
+    if (wanted->timesteps && sampler != QS_SAMPLER_CONSISTENCY)
+        return qs_error(QS_ERROR_USAGE, "timesteps are for the sampler consistency, not %s",
+                        qs_sampler_name(sampler));
+    return QS_OK;
+}
+
+static qs_status check_steps(const scheduler_config *scheduler, uint32_t steps)
+{
+    const uint32_t most = scheduler_steps_max(scheduler);
+    if (steps >= 1 && steps <= most)
+        return QS_OK;
+    if (most == RECIPE_STEPS_MAX)
+        return qs_error(QS_ERROR_USAGE, "%u steps: 1 to %u are possible", steps, most);
+    return qs_error(QS_ERROR_USAGE,
+                    "%u steps: this model was trained on %u noise levels, no more steps are "
+                    "possible",
+                    steps, most);
+}
+
+qs_status sampler_rows(const scheduler_config *scheduler, bool has_segments,
+                       const qs_recipe *wanted, sampler_recipe *recipe)
 {
     qs_status status = QS_OK;
-    if (steps < 1 || steps > RECIPE_STEPS_MAX)
-        return qs_error(QS_ERROR_USAGE, "%u steps: 1 to %d are possible", steps, RECIPE_STEPS_MAX);
-    TRY(sampler_check(scheduler, sampler));
-    const qs_sampler resolved = sampler_resolve(scheduler, sampler);
-    if (resolved == QS_SAMPLER_CONSISTENCY && steps > scheduler->num_train_timesteps)
-        return qs_error(QS_ERROR_USAGE,
-                        "%u steps: this model was trained on %u noise levels, no more steps are "
-                        "possible",
-                        steps, scheduler->num_train_timesteps);
-    recipe->steps = steps;
-    if (resolved == QS_SAMPLER_CONSISTENCY) {
-        consistency_rows(scheduler, recipe);
-        return QS_OK;
+    TRY(check_steps(scheduler, wanted->steps));
+    TRY(sampler_check(scheduler, wanted->sampler));
+    const qs_sampler sampler = sampler_resolve(scheduler, wanted->sampler);
+    TRY(check_options(scheduler, sampler, wanted));
+    recipe->steps = wanted->steps;
+    recipe->initial_scale = 1;
+    switch (scheduler->class) {
+    case SCHEDULER_CONSISTENCY: return consistency_rows(scheduler, wanted, recipe);
+    case SCHEDULER_DDPM:
+    case SCHEDULER_DDIM:
+        return sampler == QS_SAMPLER_DDPM
+                   ? rows_ddpm(scheduler, wanted->steps, recipe->rows)
+                   : rows_ddim(scheduler, wanted->steps, wanted->eta, recipe->rows);
+    case SCHEDULER_MULTISTEP: break;
     }
-    const bool multistep = resolved == QS_SAMPLER_MULTISTEP;
+    const bool multistep = sampler == QS_SAMPLER_MULTISTEP;
     if (multistep && !has_segments)
-        warn_untrained(scheduler, steps);
-    diffusion_rows(scheduler, multistep && has_segments, resolved == QS_SAMPLER_ADDIM, recipe);
+        warn_untrained(scheduler, wanted->steps);
+    diffusion_rows(scheduler, multistep && has_segments, sampler == QS_SAMPLER_ADDIM, recipe);
 fail:
     return status;
 }

@@ -20,4 +20,10 @@ void row_finish(const scheduler_config *scheduler, double t, sampler_row *row);
 void row_consistency(const scheduler_config *scheduler, double sigma, double sigma_next,
                      sampler_row *row);
 
+/* The rows of diffusers' DDIMScheduler and DDPMScheduler, draw included: set_timesteps(steps) and
+ * step(). QS_ERROR_USAGE, QS_ERROR_MODEL. */
+qs_status rows_ddim(const scheduler_config *scheduler, uint32_t steps, float eta,
+                    sampler_row *rows);
+qs_status rows_ddpm(const scheduler_config *scheduler, uint32_t steps, sampler_row *rows);
+
 #endif

@@ -1,5 +1,6 @@
 #include "sampler/sampler.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char *const sampler_names[] = {
@@ -8,9 +9,22 @@ static const char *const sampler_names[] = {
     [QS_SAMPLER_DDIM] = "ddim",
     [QS_SAMPLER_ADDIM] = "addim",
     [QS_SAMPLER_CONSISTENCY] = "consistency",
+    [QS_SAMPLER_DDPM] = "ddpm",
 };
 
 enum { SAMPLER_COUNT = sizeof sampler_names / sizeof *sampler_names };
+
+static const char *const rng_names[] = { [QS_RNG_PHILOX] = "philox", [QS_RNG_TORCH] = "torch" };
+
+enum { RNG_COUNT = sizeof rng_names / sizeof *rng_names };
+
+/* What each class of scheduler runs. */
+static const qs_sampler class_samplers[][4] = {
+    [SCHEDULER_MULTISTEP] = { QS_SAMPLER_MULTISTEP, QS_SAMPLER_DDIM, QS_SAMPLER_ADDIM },
+    [SCHEDULER_CONSISTENCY] = { QS_SAMPLER_CONSISTENCY },
+    [SCHEDULER_DDPM] = { QS_SAMPLER_DDPM, QS_SAMPLER_DDIM },
+    [SCHEDULER_DDIM] = { QS_SAMPLER_DDIM, QS_SAMPLER_DDPM },
+};
 
 const char *qs_sampler_name(qs_sampler sampler)
 {
@@ -28,33 +42,45 @@ qs_status qs_sampler_parse(const char *name, qs_sampler *sampler)
         }
     }
     return qs_error(QS_ERROR_USAGE,
-                    "sampler \"%s\" is unknown: default, multistep, ddim, addim, consistency",
+                    "sampler \"%s\" is unknown: default, multistep, ddim, addim, consistency, ddpm",
                     name);
+}
+
+const char *qs_rng_name(qs_rng rng)
+{
+    return (size_t)rng < RNG_COUNT ? rng_names[rng] : "unknown";
+}
+
+qs_status qs_rng_parse(const char *name, qs_rng *rng)
+{
+    if (!name || !rng)
+        return qs_error(QS_ERROR_USAGE, "qs_rng_parse: %s is NULL", name ? "rng" : "name");
+    for (size_t i = 0; i < RNG_COUNT; ++i) {
+        if (strcmp(name, rng_names[i]) == 0) {
+            *rng = (qs_rng)i;
+            return QS_OK;
+        }
+    }
+    return qs_error(QS_ERROR_USAGE, "rng \"%s\" is unknown: philox, torch", name);
 }
 
 qs_sampler sampler_resolve(const scheduler_config *scheduler, qs_sampler sampler)
 {
-    if (sampler != QS_SAMPLER_DEFAULT)
-        return sampler;
-    return scheduler->class == SCHEDULER_CONSISTENCY ? QS_SAMPLER_CONSISTENCY
-                                                     : QS_SAMPLER_MULTISTEP;
+    return sampler != QS_SAMPLER_DEFAULT ? sampler : scheduler_default_sampler(scheduler);
 }
 
 qs_status sampler_check(const scheduler_config *scheduler, qs_sampler sampler)
 {
     if ((size_t)sampler >= SAMPLER_COUNT)
         return qs_error(QS_ERROR_USAGE, "sampler %d is unknown", (int)sampler);
-    const bool wanted = sampler_resolve(scheduler, sampler) == QS_SAMPLER_CONSISTENCY;
-    const bool have = scheduler->class == SCHEDULER_CONSISTENCY;
-    if (wanted && !have)
-        return qs_error(QS_ERROR_USAGE,
-                        "sampler \"%s\" needs a model with CMStochasticIterativeScheduler; this "
-                        "one has MultistepConsistencyScheduler: multistep, ddim or addim",
-                        qs_sampler_name(sampler));
-    if (!wanted && have)
-        return qs_error(QS_ERROR_USAGE,
-                        "sampler \"%s\" needs a model with MultistepConsistencyScheduler; this "
-                        "one has CMStochasticIterativeScheduler: consistency",
-                        qs_sampler_name(sampler));
-    return QS_OK;
+    const qs_sampler *runs = class_samplers[scheduler->class];
+    char list[64] = "";
+    for (size_t i = 0; runs[i] != QS_SAMPLER_DEFAULT; ++i) {
+        if (runs[i] == sampler_resolve(scheduler, sampler))
+            return QS_OK;
+        const size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", sampler_names[runs[i]]);
+    }
+    return qs_error(QS_ERROR_USAGE, "sampler \"%s\": this model has %s, which runs %s",
+                    sampler_names[sampler], scheduler_class_name(scheduler->class), list);
 }

@@ -10,11 +10,15 @@ qs_status sampler_check(const scheduler_config *scheduler, qs_sampler sampler);
 qs_sampler sampler_resolve(const scheduler_config *scheduler,
                            qs_sampler sampler); /* never DEFAULT */
 
-/* Fills recipe->steps, initial_scale and rows[0 .. steps-1]; nothing else. has_segments: the
- * network has a segment embedding. Without one "multistep" is the paper's own setting, one network
- * per number of steps: other numbers are drawn, with a warning. */
-qs_status sampler_rows(const scheduler_config *scheduler, bool has_segments, qs_sampler sampler,
-                       uint32_t steps, sampler_recipe *recipe);
+/*
+ * Fills recipe->steps, initial_scale and rows[0 .. steps-1] from what the caller wants (steps,
+ * sampler, eta, timesteps); nothing else. has_segments: the network has a segment embedding.
+ * Without one "multistep" is the paper's own setting, one network per number of steps: other
+ * numbers are drawn, with a warning. QS_ERROR_USAGE: what this scheduler cannot do; QS_ERROR_MODEL:
+ * a schedule whose numbers are not finite.
+ */
+qs_status sampler_rows(const scheduler_config *scheduler, bool has_segments,
+                       const qs_recipe *wanted, sampler_recipe *recipe);
 
 /* log-SNR, alpha and sigma of the interpolated cosine schedule at t in [0, 1] (method: Heek et
  * al. 2024, A.1), exposed for tests. */

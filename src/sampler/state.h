@@ -7,6 +7,8 @@
  *   segment  f32 [n]: timestep minus the segment's start, in the same unit; 0: diffusion
  *   labels   u32 [n]
  *   latent   f32 [n, h, w, c]
+ *   start_noise   f32 [n, h, w, c], host visible: unit noise that begin may take
+ *   step_noise    f32 [STEP_NOISE_SLOTS * n, h, w, c], host visible: that the rows may take
  *   frame    u32 [n, h, w]: RGBA8
  *   report   u32 [n, 1, 1, REPORT_WORDS]: of each picture (lib/recipe.h)
  */

@@ -31,6 +31,28 @@ static void case_random(selftest *suite, dtype storage, uint32_t seed)
     test_end(&t);
 }
 
+/* Heads too wide for a lane: in parts, and where there are none of a good size (67 vectors), plain.
+ */
+static void case_wide(selftest *suite, dtype storage, uint32_t width)
+{
+    const uint32_t heads = width == 512 ? 2 : 1;
+    if (width == 512 && suite->limits.cpu && suite->limits.texel_elements == 0)
+        return; /* as in case_random */
+    test t;
+    if (!test_begin(&t, suite, storage, "attention %s [2, 5, 4, 3 x %u x %u]",
+                    test_storage_name(storage), heads, width))
+        return;
+    const tensor_id qkv = test_activation(&t, "qkv", 2, 5, 4, 3 * heads * width);
+    test_fill_normal(&t, qkv, 0, 1);
+    const float scale = (float)(1 / sqrt(width));
+    const tensor_id y = op_attention(&t.graph, "y", &(attention_params){ qkv, heads, scale });
+    test_slice_output(&t, y);
+    reference expected = reference_like(&t, y);
+    reference_attention(&expected, test_reference(&t, qkv), heads, scale);
+    test_expect(&t, y, &expected, test_limit(&t, 1e-11, 3e-7, 16));
+    test_end(&t);
+}
+
 /* ---- O7: rows of the softmax, seen through values that are all one ------------------------- */
 
 typedef enum logits { EQUAL, HUGE_LOGITS } logits;
@@ -104,5 +126,8 @@ void cases_attention(selftest *suite)
         if (!suite->variant[0]) /* seconds for hardware's variant on software */
             case_rows(suite, storage, 4096, HUGE_LOGITS, 64);
         case_repeats(suite, storage);
+        static const uint32_t wide[] = { 268, 288, 512 };
+        for (size_t i = 0; i < sizeof wide / sizeof *wide; ++i)
+            case_wide(suite, storage, wide[i]);
     }
 }

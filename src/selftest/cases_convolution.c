@@ -16,9 +16,23 @@ static test_limits sum_limit(const test *t, uint32_t terms)
 typedef struct conv_case {
     uint32_t n, h, w, ci, co, kernel, stride;
     uint32_t pad_top, pad_left, pad_bottom, pad_right;
-    bool bias, embedding, residual, silu;
+    bool bias, embedding, residual;
+    activation activation;
     uint32_t repeats;
 } conv_case;
+
+static const char *const activation_names[] = {
+    [ACTIVATION_NONE] = "",
+    [ACTIVATION_SILU] = " silu",
+    [ACTIVATION_RELU] = " relu",
+};
+
+static activation dice_activation(dice *d)
+{
+    static const activation faces[] = { ACTIVATION_SILU, ACTIVATION_RELU };
+    const uint32_t face = dice_below(d, 4);
+    return face < 2 ? faces[face] : ACTIVATION_NONE;
+}
 
 static void run_conv(selftest *suite, dtype storage, const conv_case *p, const char *kind)
 {
@@ -28,7 +42,7 @@ static void run_conv(selftest *suite, dtype storage, const conv_case *p, const c
                     test_storage_name(storage), p->n, p->h, p->w, p->ci, p->co, p->kernel,
                     p->kernel, p->stride, p->pad_top, p->pad_left, p->pad_bottom, p->pad_right,
                     p->bias ? " bias" : "", p->embedding ? " embedding" : "",
-                    p->residual ? " residual" : "", p->silu ? " silu" : "", kind))
+                    p->residual ? " residual" : "", activation_names[p->activation], kind))
         return;
     t.repeats = p->repeats;
     const uint32_t terms = p->ci * p->kernel * p->kernel;
@@ -41,7 +55,7 @@ static void run_conv(selftest *suite, dtype storage, const conv_case *p, const c
         .stride = p->stride,
         .pad_top = p->pad_top,
         .pad_left = p->pad_left,
-        .silu = p->silu,
+        .activation = p->activation,
     };
     conv2d_params params = {
         .x = x,
@@ -56,7 +70,7 @@ static void run_conv(selftest *suite, dtype storage, const conv_case *p, const c
         .pad_left = p->pad_left,
         .pad_bottom = p->pad_bottom,
         .pad_right = p->pad_right,
-        .activation = p->silu ? ACTIVATION_SILU : ACTIVATION_NONE,
+        .activation = p->activation,
     };
     if (p->embedding) {
         params.embedding = test_activation(&t, "embedding", p->n, 1, 1, p->co);
@@ -99,13 +113,119 @@ static void case_conv(selftest *suite, dtype storage, uint32_t seed)
         .bias = dice_below(&d, 4) != 0,
         .embedding = dice_below(&d, 3) == 0,
         .residual = dice_below(&d, 3) == 0,
-        .silu = dice_below(&d, 4) == 0,
+        .activation = dice_activation(&d),
     };
     if (stride == 2 && kernel == 3 && p.h > 1 && p.w > 1 && dice_below(&d, 2))
         p.pad_top = p.pad_left = 0; /* diffusers' Downsample2D with padding 0 */
     char kind[32];
     snprintf(kind, sizeof kind, " seed %u", seed);
     run_conv(suite, storage, &p, kind);
+}
+
+/* The input enlarged first, or the residual, or both. */
+static void case_conv_upsample(selftest *suite, dtype storage, uint32_t seed)
+{
+    dice d = { seed };
+    const uint32_t n = 1 + dice_below(&d, 2), h = dice_size(&d, 18), w = dice_size(&d, 18);
+    const uint32_t ci = dice_size(&d, 70), co = dice_size(&d, 70), terms = 9 * ci;
+    const bool embedding = dice_below(&d, 3) == 0;
+    const uint32_t which = dice_below(&d, 4);
+    const bool residual = which > 0, upsample = which<3, upsample_residual = which> 1;
+    test t;
+    if (!test_begin(&t, suite, storage, "conv2d %s [%u, %u, %u, %u] -> %u%s%s%s seed %u",
+                    test_storage_name(storage), n, h, w, ci, co, upsample ? " upsample" : "",
+                    embedding ? " embedding" : "",
+                    upsample_residual ? " upsampled residual"
+                    : residual        ? " residual"
+                                      : "",
+                    seed))
+        return;
+    /* x, and all that has not been enlarged, has h * w pixels; the result has four times as many */
+    const tensor_id x = upsample ? test_activation(&t, "x", n, h, w, ci)
+                                 : test_activation(&t, "x", n, 2 * h, 2 * w, ci);
+    test_fill_normal(&t, x, 0, 1);
+    conv2d_params params = {
+        .x = x,
+        .weight = "w",
+        .bias = "b",
+        .embedding = NO_TENSOR,
+        .residual = NO_TENSOR,
+        .upsample = upsample,
+        .upsample_residual = upsample_residual,
+        .out_channels = co,
+        .kernel = 3,
+        .stride = 1,
+        .pad_top = 1,
+        .pad_left = 1,
+        .pad_bottom = 1,
+        .pad_right = 1,
+    };
+    convolution conv = {
+        .weight = test_weight(&t, "w", (size_t)co * terms, 0, 1 / sqrt(terms)),
+        .bias = test_weight(&t, "b", co, 0, 1),
+        .kernel = 3,
+        .stride = 1,
+        .pad_top = 1,
+        .pad_left = 1,
+    };
+    if (embedding) {
+        params.embedding = test_activation(&t, "embedding", n, 1, 1, co);
+        test_fill_normal(&t, params.embedding, 0, 1);
+        conv.embedding = test_reference(&t, params.embedding);
+    }
+    reference enlarged = reference_make(&t, n, 2 * h, 2 * w, ci);
+    reference enlarged_residual = reference_make(&t, n, 2 * h, 2 * w, co);
+    if (upsample)
+        reference_upsample(&enlarged, test_reference(&t, x));
+    if (residual) {
+        params.residual = upsample_residual ? test_activation(&t, "residual", n, h, w, co)
+                                            : test_activation(&t, "residual", n, 2 * h, 2 * w, co);
+        test_fill_normal(&t, params.residual, 0, 1);
+        if (upsample_residual)
+            reference_upsample(&enlarged_residual, test_reference(&t, params.residual));
+        conv.residual =
+            upsample_residual ? &enlarged_residual : test_reference(&t, params.residual);
+    }
+    const tensor_id y = op_conv2d(&t.graph, "y", &params);
+    test_slice_output(&t, y);
+    reference expected = reference_like(&t, y);
+    reference_convolution(&expected, upsample ? &enlarged : test_reference(&t, x), &conv);
+    /* sums of weights are rounded to float16 once more, each by as much as a result is */
+    for (size_t i = 0; i < reference_count(&expected) && upsample && storage == DTYPE_F16; ++i)
+        expected.magnitude[i] *= 2;
+    test_expect(&t, y, &expected, sum_limit(&t, terms));
+    test_end(&t);
+}
+
+/* As torch.relu: NaN stays NaN. One channel, so that infinity meets no weight that is zero. */
+static void case_relu_extremes(selftest *suite, dtype storage)
+{
+    const double top = storage == DTYPE_F16 ? 65504 : 1e38;
+    const double values[] = { 0, -0.0, 1, -1, top, -top, INFINITY, -INFINITY, NAN };
+    const uint32_t count = sizeof values / sizeof *values;
+    test t;
+    if (!test_begin(&t, suite, storage, "conv2d %s relu at 0, +-inf, NaN",
+                    test_storage_name(storage)))
+        return;
+    const tensor_id x = test_activation(&t, "x", 1, 1, count, 1);
+    test_fill(&t, x, values);
+    const convolution conv = { .weight = test_weight(&t, "w", 4, 1, 0),
+                               .kernel = 1,
+                               .stride = 1,
+                               .activation = ACTIVATION_RELU };
+    const tensor_id y = op_conv2d(&t.graph, "y",
+                                  &(conv2d_params){ .x = x,
+                                                    .weight = "w",
+                                                    .embedding = NO_TENSOR,
+                                                    .residual = NO_TENSOR,
+                                                    .out_channels = 4,
+                                                    .kernel = 1,
+                                                    .stride = 1,
+                                                    .activation = ACTIVATION_RELU });
+    reference expected = reference_like(&t, y);
+    reference_convolution(&expected, test_reference(&t, x), &conv);
+    test_expect(&t, y, &expected, sum_limit(&t, 1));
+    test_end(&t);
 }
 
 /* ---- linear -------------------------------------------------------------------------------- */
@@ -133,17 +253,17 @@ static void case_linear(selftest *suite, dtype storage, uint32_t seed)
     const uint32_t w = few ? 1 : dice_size(&d, 5), ci = dice_size(&d, 260), co = dice_size(&d, 132);
     const uint32_t count = dice_below(&d, 3) == 0 ? 3 : 1;
     const bool bias = dice_below(&d, 3) != 0, residual = dice_below(&d, 3) == 0;
-    const bool silu = dice_below(&d, 4) == 0;
+    const activation activation = dice_activation(&d);
     test t;
     if (!test_begin(&t, suite, storage, "linear %s [%u, %u, %u, %u] -> %u x %u%s%s%s seed %u",
                     test_storage_name(storage), n, h, w, ci, count, co, bias ? " bias" : "",
-                    residual ? " residual" : "", silu ? " silu" : "", seed))
+                    residual ? " residual" : "", activation_names[activation], seed))
         return;
     linear_params params = {
         .count = count,
         .residual = NO_TENSOR,
         .out_channels = co,
-        .activation = silu ? ACTIVATION_SILU : ACTIVATION_NONE,
+        .activation = activation,
     };
     for (uint32_t i = 0; i < count; ++i) {
         params.weights[i] = weights[i];
@@ -151,7 +271,7 @@ static void case_linear(selftest *suite, dtype storage, uint32_t seed)
     }
     params.x = test_activation(&t, "x", n, h, w, ci);
     test_fill_normal(&t, params.x, 0, 1);
-    convolution conv = { .kernel = 1, .stride = 1, .silu = silu };
+    convolution conv = { .kernel = 1, .stride = 1, .activation = activation };
     conv.weight = stacked(&t, weights, count, (size_t)co * ci, 0, 1 / sqrt(ci));
     conv.bias = bias ? stacked(&t, biases, count, co, 0, 1) : NULL;
     if (residual) {
@@ -167,13 +287,60 @@ static void case_linear(selftest *suite, dtype storage, uint32_t seed)
     test_end(&t);
 }
 
+/* Products of one input in one dispatch, of widths that end anywhere. */
+static void case_linear_stack(selftest *suite, dtype storage, uint32_t seed)
+{
+    static const char *const weights[] = { "0.w", "1.w", "2.w", "3.w" };
+    static const char *const biases[] = { "0.b", "1.b", "2.b", "3.b" };
+    static const char *const names[] = { "0", "1", "2", "3" };
+    dice d = { seed };
+    const uint32_t n = 1 + dice_below(&d, 8), ci = dice_size(&d, 130); /* rows: both shaders */
+    const uint32_t count = 1 + dice_below(&d, 4);
+    test t;
+    if (!test_begin(&t, suite, storage, "linear %s stack [%u, 1, 1, %u] -> %u products seed %u",
+                    test_storage_name(storage), n, ci, count, seed))
+        return;
+    const tensor_id x = test_activation(&t, "x", n, 1, 1, ci);
+    test_fill_normal(&t, x, 0, 1);
+    linear_stack *stack = test_alloc(&t, 1, sizeof *stack);
+    reference expected[4];
+    tensor_id y[4];
+    op_linear_stack_begin(&t.graph, stack, x);
+    for (uint32_t i = 0; i < count; ++i) {
+        const uint32_t co = dice_size(&d, 70);
+        const convolution product = {
+            .weight = test_weight(&t, weights[i], (size_t)co * ci, 0, 1 / sqrt(ci)),
+            .bias = test_weight(&t, biases[i], co, 0, 1),
+            .kernel = 1,
+            .stride = 1,
+        };
+        y[i] = op_linear_stack_add(&t.graph, stack, names[i], weights[i], biases[i], co);
+        expected[i] = reference_like(&t, y[i]);
+        reference_convolution(&expected[i], test_reference(&t, x), &product);
+    }
+    /* a reader: the product must come before it although it is appended after it */
+    const tensor_id read = op_silu(&t.graph, "read", y[0]);
+    reference expected_read = reference_like(&t, read);
+    reference_silu(&expected_read, &expected[0]);
+    for (size_t i = 0; i < reference_count(&expected_read); ++i) /* SiLU's steepest slope is 1.1 */
+        expected_read.magnitude[i] += 1.1 * 2 * expected[0].magnitude[i];
+    op_linear_stack_end(&t.graph, stack, "stack");
+    for (uint32_t i = 0; i < count; ++i)
+        test_expect(&t, y[i], &expected[i], sum_limit(&t, ci));
+    test_expect(&t, read, &expected_read, sum_limit(&t, ci));
+    test_end(&t);
+}
+
 void cases_convolution(selftest *suite)
 {
     for (dtype storage = DTYPE_F32; storage <= DTYPE_F16; ++storage) {
         for (uint32_t seed = 1; seed <= SEEDS; ++seed) {
             case_conv(suite, storage, seed);
+            case_conv_upsample(suite, storage, seed);
             case_linear(suite, storage, seed);
+            case_linear_stack(suite, storage, seed);
         }
+        case_relu_extremes(suite, storage);
         run_conv(suite, storage,
                  &(conv_case){ .n = 1,
                                .h = 16,

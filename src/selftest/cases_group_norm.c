@@ -7,7 +7,8 @@ enum { SEEDS = 50 };
 
 typedef struct norm_case {
     uint32_t n, h, w, c, groups;
-    bool scale_shift, silu;
+    bool scale_shift;
+    activation activation;
     double mean, sigma;
     uint32_t repeats;
 } norm_case;
@@ -21,17 +22,16 @@ static void expect_norm(test *t, tensor_id x, tensor_id scale_shift, const norm_
         .scale_shift = scale_shift == NO_TENSOR ? NULL : test_reference(t, scale_shift),
         .groups = p->groups,
         .eps = 1e-5,
-        .silu = p->silu,
+        .activation = p->activation,
     };
-    const tensor_id y = op_group_norm(
-        &t->graph, "norm",
-        &(group_norm_params){ .x = x,
-                              .weight = "norm.weight",
-                              .bias = "norm.bias",
-                              .scale_shift = scale_shift,
-                              .groups = p->groups,
-                              .eps = 1e-5f,
-                              .activation = p->silu ? ACTIVATION_SILU : ACTIVATION_NONE });
+    const tensor_id y = op_group_norm(&t->graph, "norm",
+                                      &(group_norm_params){ .x = x,
+                                                            .weight = "norm.weight",
+                                                            .bias = "norm.bias",
+                                                            .scale_shift = scale_shift,
+                                                            .groups = p->groups,
+                                                            .eps = 1e-5f,
+                                                            .activation = p->activation });
     test_slice_output(t, y);
     reference expected = reference_like(t, y);
     reference_group_norm(&expected, test_reference(t, x), &norm);
@@ -43,7 +43,11 @@ static void run_case(selftest *suite, dtype storage, const norm_case *p, const c
     test t;
     if (!test_begin(&t, suite, storage, "group_norm %s [%u, %u, %u, %u] %u groups%s%s%s",
                     test_storage_name(storage), p->n, p->h, p->w, p->c, p->groups,
-                    p->scale_shift ? " scale-shift" : "", p->silu ? " silu" : "", kind))
+                    p->scale_shift ? " scale-shift" : "",
+                    p->activation == ACTIVATION_SILU   ? " silu"
+                    : p->activation == ACTIVATION_RELU ? " relu"
+                                                       : "",
+                    kind))
         return;
     const tensor_id x = test_activation(&t, "x", p->n, p->h, p->w, p->c);
     test_fill_normal(&t, x, p->mean, p->sigma);
@@ -68,7 +72,7 @@ static void case_random(selftest *suite, dtype storage, uint32_t seed)
         .c = groups * per_group,
         .groups = groups,
         .scale_shift = dice_below(&d, 2),
-        .silu = dice_below(&d, 2),
+        .activation = (activation)dice_below(&d, 3), /* none, SiLU, ReLU */
         .mean = 4 * dice_uniform(&d) - 2,
         .sigma = 1,
     };
@@ -159,11 +163,27 @@ void cases_group_norm(selftest *suite)
                                .c = 96,
                                .groups = 32,
                                .scale_shift = true,
-                               .silu = true,
+                               .activation = ACTIVATION_SILU,
                                .sigma = 1,
                                .repeats = 100 },
                  " 100 times");
         run_case(suite, storage,
+                 &(norm_case){ .n = 1,
+                               .h = 67,
+                               .w = 61,
+                               .c = 38,
+                               .groups = 1,
+                               .scale_shift = true,
+                               .activation = ACTIVATION_SILU,
+                               .mean = 3,
+                               .sigma = 1 },
+                 " chunks");
+        run_case(suite, storage,
                  &(norm_case){ .n = 1, .h = 2, .w = 3, .c = 1280, .groups = 1, .sigma = 1 }, "");
+        /* more pixels than llvmpipe lets a lane go over */
+        for (uint32_t c = 128; c <= 256; c *= 2)
+            run_case(suite, storage,
+                     &(norm_case){ .n = 1, .h = 256, .w = 256, .c = c, .groups = 32, .sigma = 1 },
+                     "");
     }
 }

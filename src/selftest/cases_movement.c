@@ -1,4 +1,5 @@
-/* add, silu, upsample, avg pool, concat: nothing here computes more than a few operations. */
+/* add, silu, soft clamp, rescale, upsample, avg pool, concat: nothing here computes more than a few
+ * operations. */
 #include "selftest/references.h"
 
 #include <math.h>
@@ -85,6 +86,70 @@ static void case_silu_extremes(selftest *suite, dtype storage)
     test_limits limits = test_limit(&t, 1e-12, 3e-7, 8);
     limits.absolute = 2e-37; /* exp(-88) is 6e-39, a subnormal that a device may flush */
     test_expect(&t, y, &expected, limits);
+    test_end(&t);
+}
+
+static void case_soft_clamp(selftest *suite, dtype storage, uint32_t seed)
+{
+    dice d = { seed };
+    const shape s = dice_shape(&d);
+    test t;
+    if (!test_begin(&t, suite, storage, "soft_clamp %s [%u, %u, %u, %u] seed %u",
+                    test_storage_name(storage), s.n, s.h, s.w, s.c, seed))
+        return;
+    const tensor_id x = filled(&t, "x", s, 4);
+    const tensor_id y = op_soft_clamp(&t.graph, "y", x);
+    test_slice_output(&t, y);
+    reference expected = reference_like(&t, y);
+    reference_soft_clamp(&expected, test_reference(&t, x));
+    expect(&t, y, &expected, false, 8);
+    test_end(&t);
+}
+
+static void case_soft_clamp_extremes(selftest *suite, dtype storage)
+{
+    const double top = storage == DTYPE_F16 ? 65504 : 3e38;
+    const double values[] = {
+        0, 1e-4, -1e-4, 29, 30, 31, -31, top, -top, INFINITY, -INFINITY, NAN
+    };
+    const uint32_t count = sizeof values / sizeof *values;
+    test t;
+    if (!test_begin(&t, suite, storage, "soft_clamp %s at +-30, +-inf, NaN",
+                    test_storage_name(storage)))
+        return;
+    const tensor_id x = test_activation(&t, "x", 1, 1, 1, count);
+    test_fill(&t, x, values);
+    const tensor_id y = op_soft_clamp(&t.graph, "y", x);
+    reference expected = reference_like(&t, y);
+    reference_soft_clamp(&expected, test_reference(&t, x));
+    expect(&t, y, &expected, false, 8);
+    test_end(&t);
+}
+
+/* In and out again, through a shift that the pad lanes must not get. */
+static void case_rescale(selftest *suite, dtype storage, uint32_t seed)
+{
+    dice d = { seed };
+    const shape s = dice_shape(&d);
+    const float scale = 0.5f, shift = 0.25f, back = -3.0f;
+    test t;
+    if (!test_begin(&t, suite, storage, "rescale %s [%u, %u, %u, %u] seed %u",
+                    test_storage_name(storage), s.n, s.h, s.w, s.c, seed))
+        return;
+    const tensor_id x = test_state(&t, "x", DTYPE_F32, s.n, s.h, s.w, s.c);
+    test_fill_normal(&t, x, 0, 1);
+    const tensor_id y = op_rescale_in(&t.graph, "y", x, scale, shift);
+    test_slice_output(&t, y);
+    const tensor_id z = test_state(&t, "z", DTYPE_F32, s.n, s.h, s.w, s.c);
+    op_rescale_out(&t.graph, "out", y, z, back, shift);
+    reference inside = reference_like(&t, y), outside = reference_like(&t, z);
+    reference_rescale(&inside, test_reference(&t, x), scale, shift);
+    reference_rescale(&outside, &inside, back, shift);
+    expect(&t, y, &inside, false, 2);
+    test_limits limits = test_limit(&t, 1e-12, 3e-7, 4);
+    if (storage == DTYPE_F16) /* y was rounded to a half, which z does not show */
+        limits.factor = 8192;
+    test_expect(&t, z, &outside, limits);
     test_end(&t);
 }
 
@@ -178,11 +243,14 @@ void cases_movement(selftest *suite)
         for (uint32_t seed = 1; seed <= SEEDS; ++seed) {
             case_add(suite, storage, seed);
             case_silu(suite, storage, seed);
+            case_soft_clamp(suite, storage, seed);
+            case_rescale(suite, storage, seed);
             case_upsample(suite, storage, seed);
             case_avg_pool(suite, storage, seed);
             case_concat(suite, storage, seed);
         }
         case_silu_extremes(suite, storage);
+        case_soft_clamp_extremes(suite, storage);
         case_concat_twice(suite, storage, 8);
         case_concat_twice(suite, storage, 6);
     }

@@ -32,7 +32,7 @@ static size_t shape_count(shape s)
 
 /* The states of the sampler, and what is in them. */
 typedef struct states {
-    tensor_id recipe, cursor, latent;
+    tensor_id recipe, cursor, latent, start_noise, step_noise;
     sampler_recipe *content;
 } states;
 
@@ -43,10 +43,13 @@ static states make_states(test *t, shape s)
             test_state(t, "recipe", DTYPE_U32, 1, 1, 1, sizeof(sampler_recipe) / sizeof(uint32_t)),
         .cursor = test_state(t, "cursor", DTYPE_U32, 1, 1, 1, 1),
         .latent = test_state(t, "latent", DTYPE_F32, s.n, s.h, s.w, s.c),
+        .start_noise = test_state(t, "start_noise", DTYPE_F32, s.n, s.h, s.w, s.c),
+        .step_noise = test_state(t, "step_noise", DTYPE_F32, STEP_NOISE_SLOTS * s.n, s.h, s.w, s.c),
         .content = test_alloc(t, 1, sizeof(sampler_recipe)),
     };
     memset(made.content, 0xff, sizeof *made.content); /* NaN in the rows that no step may read */
     made.content->steps = 1;
+    made.content->start_from_host = made.content->steps_from_host = dice_below(&t->dice, 2);
     for (uint32_t i = 0; i < RECIPE_BATCH_MAX; ++i) {
         made.content->seed_low[i] = dice_below(&t->dice, UINT32_MAX);
         made.content->seed_high[i] = dice_below(&t->dice, 3);
@@ -59,9 +62,12 @@ static uint64_t seed_of(const sampler_recipe *recipe, uint32_t picture)
     return (uint64_t)recipe->seed_high[picture] << 32 | recipe->seed_low[picture];
 }
 
+/* And the noise of the host, whether it is used or not. */
 static void fill_recipe(test *t, const states *s)
 {
     test_fill_bytes(t, s->recipe, s->content, sizeof *s->content);
+    test_fill_normal(t, s->start_noise, 0, 1);
+    test_fill_normal(t, s->step_noise, 0, 1);
 }
 
 static void expect_cursor(test *t, const states *s, uint32_t cursor)
@@ -146,6 +152,29 @@ static void reference_noise(reference *latent, const sampler_recipe *recipe, uin
         }
 }
 
+/* What begin takes. */
+static void reference_start(test *t, const states *s, reference *latent)
+{
+    if (s->content->start_from_host)
+        memcpy(latent->value, test_reference(t, s->start_noise)->value,
+               reference_count(latent) * sizeof *latent->value);
+    else
+        reference_noise(latent, s->content, 0);
+}
+
+/* What the row of the step `cursor` takes. */
+static void reference_step(test *t, const states *s, uint32_t cursor, uint32_t draw,
+                           reference *latent)
+{
+    const size_t count = reference_count(latent);
+    if (s->content->steps_from_host)
+        memcpy(latent->value,
+               test_reference(t, s->step_noise)->value + cursor % STEP_NOISE_SLOTS * count,
+               count * sizeof *latent->value);
+    else
+        reference_noise(latent, s->content, draw);
+}
+
 /* The same bits on every device. */
 static void case_begin(selftest *suite, shape s, uint32_t seed)
 {
@@ -156,9 +185,9 @@ static void case_begin(selftest *suite, shape s, uint32_t seed)
     const states state = make_states(&t, s);
     state.content->initial_scale = seed % 2 ? 80.0f : 1.0f;
     fill_recipe(&t, &state);
-    op_begin(&t.graph, "begin", state.recipe, state.cursor, state.latent);
+    op_begin(&t.graph, "begin", state.recipe, state.cursor, state.start_noise, state.latent);
     reference expected = reference_like(&t, state.latent);
-    reference_noise(&expected, state.content, 0);
+    reference_start(&t, &state, &expected);
     for (size_t i = 0; i < shape_count(s); ++i)
         expected.value[i] = (float)(state.content->initial_scale * expected.value[i]);
     test_expect(&t, state.latent, &expected, (test_limits){ .exact = true });
@@ -259,13 +288,14 @@ static void reference_row(const sampler_row *row, const double *x, const double 
  * output, which the reference reads already rounded. */
 static const test_limits row_limits = { .nmse = 1e-12, .absolute = 1e-7, .factor = 32 };
 
-static void expect_row(test *t, const states *state, const sampler_row *row, tensor_id model)
+static void expect_row(test *t, const states *state, uint32_t cursor, const sampler_row *row,
+                       tensor_id model)
 {
     const reference *x = test_reference(t, state->latent), *m = test_reference(t, model);
     reference expected = reference_like(t, state->latent);
     const size_t count = reference_count(x) / x->n;
     if (row->next_noise != 0)
-        reference_noise(&expected, state->content, row->draw);
+        reference_step(t, state, cursor, row->draw, &expected);
     for (size_t first = 0; first < reference_count(x); first += count)
         reference_row(row, x->value + first, m->value + first, count, expected.value + first,
                       expected.magnitude + first);
@@ -289,8 +319,9 @@ static void case_sampler_row(selftest *suite, dtype storage, uint32_t kind, shap
     test_fill_normal(&t, state.latent, 0, 1);
     test_fill_normal(&t, model, 0, 1);
     t.repeats = 3;
-    op_sampler_row(&t.graph, "row", state.recipe, state.cursor, state.latent, model);
-    expect_row(&t, &state, &row, model);
+    op_sampler_row(&t.graph, "row", state.recipe, state.cursor, state.step_noise, state.latent,
+                   model);
+    expect_row(&t, &state, cursor, &row, model);
     expect_cursor(&t, &state, cursor + 1);
     test_end(&t);
 }
@@ -315,8 +346,9 @@ static void case_sampler_row_bad(selftest *suite, dtype storage, uint32_t seed)
     for (size_t i = 0; i < shape_count(s); ++i)
         values[i] = i % 7 == 0 ? NAN : i % 11 == 0 ? INFINITY : i % 13 == 0 ? -INFINITY : 0.25;
     test_fill(&t, model, values);
-    op_sampler_row(&t.graph, "row", state.recipe, state.cursor, state.latent, model);
-    expect_row(&t, &state, &state.content->rows[cursor], model);
+    op_sampler_row(&t.graph, "row", state.recipe, state.cursor, state.step_noise, state.latent,
+                   model);
+    expect_row(&t, &state, cursor, &state.content->rows[cursor], model);
     expect_cursor(&t, &state, 1);
     test_end(&t);
 }
@@ -339,25 +371,26 @@ static void case_sampler_chain(selftest *suite, uint32_t kind, uint32_t seed)
     for (uint32_t step = 0; step < STEPS; ++step)
         state.content->rows[step] = draw_row(&d, kind);
     fill_recipe(&t, &state);
-    op_begin(&t.graph, "begin", state.recipe, state.cursor, state.latent);
+    op_begin(&t.graph, "begin", state.recipe, state.cursor, state.start_noise, state.latent);
     for (uint32_t step = 0; step < STEPS; ++step) {
         char name[16];
         snprintf(name, sizeof name, "step%u", step);
         graph_push_scope(&t.graph, "%s", name);
         const tensor_id sample = op_step_input(&t.graph, "sample", state.recipe, state.cursor,
                                                state.latent, time, segment);
-        op_sampler_row(&t.graph, "row", state.recipe, state.cursor, state.latent, sample);
+        op_sampler_row(&t.graph, "row", state.recipe, state.cursor, state.step_noise, state.latent,
+                       sample);
         graph_pop_scope(&t.graph);
     }
     reference x = reference_like(&t, state.latent), m = reference_like(&t, state.latent);
     reference next = reference_like(&t, state.latent);
     const size_t count = shape_count(s) / s.n;
-    reference_noise(&x, state.content, 0);
+    reference_start(&t, &state, &x);
     for (uint32_t step = 0; step < STEPS; ++step) {
         const sampler_row *row = &state.content->rows[step];
         for (size_t i = 0; i < shape_count(s); ++i)
             m.value[i] = row->input_scale * x.value[i];
-        reference_noise(&next, state.content, row->draw);
+        reference_step(&t, &state, step, row->draw, &next);
         for (size_t first = 0; first < shape_count(s); first += count)
             reference_row(row, x.value + first, m.value + first, count, next.value + first,
                           next.magnitude + first);
@@ -537,7 +570,7 @@ static void cases_of_rows(selftest *suite)
 
 void cases_sampling(selftest *suite)
 {
-    for (uint32_t seed = 0; seed < 12; ++seed) {
+    for (uint32_t seed = 0; seed < 12; ++seed) { /* half of them with noise of the host */
         dice d = { seed };
         case_begin(suite, draw_shape(&d), seed);
         case_step_input(suite, DTYPE_F32, seed);

@@ -22,9 +22,14 @@ static void set(reference *r, uint32_t n, uint32_t y, uint32_t x, uint32_t c, do
     r->magnitude[reference_index(r, n, y, x, c)] = magnitude;
 }
 
-double reference_silu_of(double x)
+double reference_activation(activation activation, double x)
 {
-    return x / (1 + exp(-x));
+    switch (activation) {
+    case ACTIVATION_SILU: return x / (1 + exp(-x));
+    case ACTIVATION_RELU: return x < 0 ? 0 : x;
+    case ACTIVATION_NONE: break;
+    }
+    return x;
 }
 
 /* ---- convolution --------------------------------------------------------------------------- */
@@ -57,8 +62,8 @@ void reference_convolution(reference *out, const reference *in, const convolutio
             magnitude += fabs(added[i]);
         }
         /* the steepest slope of SiLU is 1.1 */
-        set(out, n, y, x, c, conv->silu ? reference_silu_of(sum) : sum,
-            conv->silu ? 1.1 * magnitude : magnitude);
+        set(out, n, y, x, c, reference_activation(conv->activation, sum),
+            conv->activation == ACTIVATION_SILU ? 1.1 * magnitude : magnitude);
     }
 }
 
@@ -93,7 +98,7 @@ void reference_group_norm(reference *out, const reference *in, const normalizati
                             (fabs(scaled) + fabs(norm->weight[c]) + fabs(norm->bias[c])) *
                                 fabs(scale) +
                             fabs(shift);
-                        set(out, n, y, x, c, norm->silu ? reference_silu_of(value) : value,
+                        set(out, n, y, x, c, reference_activation(norm->activation, value),
                             1.1 * magnitude);
                     }
         }
@@ -157,9 +162,26 @@ void reference_add(reference *out, const reference *a, const reference *b)
 void reference_silu(reference *out, const reference *in)
 {
     for (size_t i = 0; i < reference_count(out); ++i) {
-        out->value[i] = reference_silu_of(in->value[i]);
+        out->value[i] = reference_activation(ACTIVATION_SILU, in->value[i]);
         /* rounding x in exp(-x) is a relative error of |x| of the exponential */
         out->magnitude[i] = fabs(out->value[i]) * (1 + fabs(in->value[i]));
+    }
+}
+
+void reference_soft_clamp(reference *out, const reference *in)
+{
+    for (size_t i = 0; i < reference_count(out); ++i) {
+        out->value[i] = 3 * tanh(in->value[i] / 3);
+        /* tanh is a difference of exponentials near 1, on a device that follows the standard */
+        out->magnitude[i] = 3;
+    }
+}
+
+void reference_rescale(reference *out, const reference *in, double scale, double shift)
+{
+    for (size_t i = 0; i < reference_count(out); ++i) {
+        out->value[i] = scale * in->value[i] + shift;
+        out->magnitude[i] = fabs(scale * in->value[i]) + fabs(shift);
     }
 }
 

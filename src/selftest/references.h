@@ -5,14 +5,14 @@
 
 #include "selftest/selftest.h"
 
-double reference_silu_of(double x);
+double reference_activation(activation activation, double x);
 
 typedef struct convolution {
     const double *weight; /* [co, ci, kernel, kernel] */
     const double *bias;   /* [co] */
     const reference *embedding, *residual;
     uint32_t kernel, stride, pad_top, pad_left;
-    bool silu;
+    activation activation;
 } convolution;
 void reference_convolution(reference *y, const reference *x, const convolution *c);
 
@@ -21,7 +21,7 @@ typedef struct normalization {
     const reference *scale_shift; /* [n, 1, 1, 2c] */
     uint32_t groups;
     double eps;
-    bool silu;
+    activation activation;
 } normalization;
 void reference_group_norm(reference *y, const reference *x, const normalization *norm);
 
@@ -29,6 +29,8 @@ void reference_attention(reference *y, const reference *qkv, uint32_t heads, dou
 
 void reference_add(reference *y, const reference *a, const reference *b);
 void reference_silu(reference *y, const reference *x);
+void reference_soft_clamp(reference *y, const reference *x);
+void reference_rescale(reference *y, const reference *x, double scale, double shift);
 void reference_upsample(reference *y, const reference *x);
 void reference_avg_pool(reference *y, const reference *x);
 void reference_concat(reference *y, const reference *a, const reference *b);

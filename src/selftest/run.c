@@ -96,20 +96,19 @@ static void fill_nan(uint8_t *at, uint64_t bytes, dtype type)
 static bool fill_weight(test *t, const tensor *s, void *packed, outcome *o)
 {
     const weight *w = s->weight;
-    size_t total = 0, used = 0;
-    for (uint32_t k = 0; k < w->key_count; ++k)
-        for (uint32_t i = 0; i < t->weight_count; ++i)
-            total += strcmp(t->weights[i].key, w->keys[k]) == 0 ? t->weights[i].count : 0;
-    float *stacked = test_alloc(t, total, sizeof *stacked);
+    const size_t row = weight_row_elements(w);
+    float *stacked = test_alloc(t, weight_row(w, w->key_count) * row + 1, sizeof *stacked);
     for (uint32_t k = 0; k < w->key_count; ++k) {
-        const size_t before = used;
-        for (uint32_t i = 0; i < t->weight_count; ++i)
-            if (strcmp(t->weights[i].key, w->keys[k]) == 0) {
-                memcpy(stacked + used, t->weights[i].values, t->weights[i].count * sizeof *stacked);
-                used += t->weights[i].count;
+        const size_t wanted = row * (w->rows ? w->rows[k] : w->shape[0]);
+        bool found = false;
+        for (uint32_t i = 0; i < t->weight_count && !found; ++i)
+            if (strcmp(t->weights[i].key, w->keys[k]) == 0 && t->weights[i].count == wanted) {
+                memcpy(stacked + weight_row(w, k) * row, t->weights[i].values,
+                       wanted * sizeof *stacked);
+                found = true;
             }
-        if (used == before) {
-            fail(o, "the case has no weight \"%s\"", w->keys[k]);
+        if (!found) {
+            fail(o, "the case has no weight \"%s\" of %zu values", w->keys[k], wanted);
             return false;
         }
     }

@@ -152,7 +152,7 @@ void *test_alloc(test *t, size_t count, size_t size); /* zeroed, freed by test_e
 void cases_convolution(selftest *suite);
 void cases_group_norm(selftest *suite);
 void cases_attention(selftest *suite);
-void cases_movement(selftest *suite);  /* add, silu, upsample, avg pool, concat */
+void cases_movement(selftest *suite);  /* add, silu, clamp, rescale, upsample, pool, concat */
 void cases_embedding(selftest *suite); /* time and class */
 void cases_sampling(selftest *suite);  /* begin, step_input, sampler_row, decode */
 

@@ -37,12 +37,19 @@ static tensor_id latent_state(graph *g, shapes size)
     return graph_state(g, "latent", DTYPE_F32, size.n, size.h, size.w, size.c);
 }
 
+static tensor_id noise_state(graph *g, const char *name, shapes size, uint32_t slots)
+{
+    return graph_state(g, name, DTYPE_F32, slots * size.n, size.h, size.w, size.c);
+}
+
 /* seed -> noise in latent, cursor = 0 */
 static void build_begin(qs_session *s)
 {
     graph *g = &s->begin.graph;
+    const shapes size = session_shapes(s);
     verb_init(s, &s->begin);
-    op_begin(g, "begin", recipe_state(g), cursor_state(g), latent_state(g, session_shapes(s)));
+    op_begin(g, "begin", recipe_state(g), cursor_state(g), noise_state(g, "start_noise", size, 1),
+             latent_state(g, size));
 }
 
 /* row[cursor], UNet, update of latent, cursor + 1 */
@@ -57,7 +64,8 @@ static void build_step(qs_session *s)
     const tensor_id segment = graph_state(g, "segment", DTYPE_F32, size.n, 1, 1, 1);
     const tensor_id sample = op_step_input(g, "step_input", recipe, cursor, latent, time, segment);
     const tensor_id output = model_build_network(g, &s->model->config, size.n, sample);
-    op_sampler_row(g, "sampler_row", recipe, cursor, latent, output);
+    op_sampler_row(g, "sampler_row", recipe, cursor,
+                   noise_state(g, "step_noise", size, STEP_NOISE_SLOTS), latent, output);
 }
 
 /* latent -> RGBA8 frame, and the report on it */
@@ -128,6 +136,23 @@ static qs_status create_slots(qs_session *s)
                              "recipes", &s->recipe_memory);
 }
 
+/* Noise that the host writes, and what it takes to draw PyTorch's. */
+static qs_status create_noise(qs_session *s)
+{
+    const shapes size = session_shapes(s);
+    const uint64_t bytes = s->state.latent.size;
+    s->picture_elements = (size_t)size.c * size.h * size.w;
+    s->generators = calloc(size.n, sizeof *s->generators);
+    s->drawn = calloc(s->picture_elements, sizeof *s->drawn);
+    if (!s->generators || !s->drawn)
+        return qs_error(QS_ERROR_MEMORY, "no host memory for noise");
+    uint64_t used = 0;
+    s->state.start_noise = (gpu_slice){ &s->noise_memory, take(&used, bytes), bytes };
+    s->state.step_noise = (gpu_slice){ &s->noise_memory, take(&used, STEP_NOISE_SLOTS * bytes),
+                                       STEP_NOISE_SLOTS * bytes };
+    return gpu_buffer_create(s->device, GPU_UPLOAD, used, "noise", &s->noise_memory);
+}
+
 /* ---- planning and binding --------------------------------------------------------------- */
 
 qs_status verb_plan(verb *v, bool keep_activations)
@@ -158,6 +183,8 @@ void session_bind(qs_session *s, verb *v, const gpu_buffer *arena, const frame_s
         { "segment", s->state.segment },
         { "labels", s->state.labels },
         { "latent", s->state.latent },
+        { "start_noise", s->state.start_noise },
+        { "step_noise", s->state.step_noise },
         { "sample", s->state.sample },
         { "frame", frame ? frame->pixels : (gpu_slice){ 0 } },
         { "report", frame ? frame->report : (gpu_slice){ 0 } },
@@ -245,8 +272,6 @@ static qs_status record_all(qs_session *s)
         TRY(record_verb(s, "decode", &s->decode, false, &s->frames[i].decode));
     }
     TRY(session_record_copy(s, "read latent", &s->state.latent, &latent_on_host, &s->read_latent));
-    TRY(session_record_copy(s, "write latent", &latent_on_host, &s->state.latent,
-                            &s->write_latent));
 fail:
     return status;
 }
@@ -309,6 +334,7 @@ static qs_status allocate_and_record(qs_session *s)
     TRY(gpu_buffer_create(s->device, GPU_DEVICE, arena_bytes(s), "activations", &s->arena));
     TRY(create_state(s));
     TRY(create_slots(s));
+    TRY(create_noise(s));
     session_bind(s, &s->begin, &s->arena, NULL);
     session_bind(s, &s->step, &s->arena, NULL);
     TRY(record_all(s));
@@ -362,7 +388,7 @@ fail:
 
 static void destroy_commands(qs_session *s)
 {
-    gpu_commands *all[] = { s->step_commands, s->read_latent, s->write_latent, s->forward_commands,
+    gpu_commands *all[] = { s->step_commands, s->read_latent, s->forward_commands,
                             s->inspect_commands };
     for (size_t i = 0; i < sizeof all / sizeof *all; ++i)
         gpu_commands_destroy(s->device, all[i]);
@@ -384,10 +410,13 @@ void qs_session_destroy(qs_session *s)
     verb_finish(&s->forward);
     gpu_buffer *buffers[] = { &s->arena,          &s->state_memory,     &s->recipe_memory,
                               &s->frame_memory,   &s->latent_memory,    &s->forward_arena,
-                              &s->forward_upload, &s->forward_readback, &s->inspect_readback };
+                              &s->forward_upload, &s->forward_readback, &s->inspect_readback,
+                              &s->noise_memory };
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; ++i)
         gpu_buffer_destroy(s->device, buffers[i]);
     model_store_release(s->model, s->weights);
+    free(s->generators);
+    free(s->drawn);
     free(s);
 }
 
@@ -407,7 +436,8 @@ void qs_session_get_memory(const qs_session *s, qs_session_memory *memory)
                                    .activation_sum_bytes = s->step.plan.activation_sum_bytes,
                                    .live_max_bytes = s->step.plan.live_max_bytes,
                                    .state_bytes = s->state_memory.size + s->recipe_memory.size +
-                                                  s->frame_memory.size + s->latent_memory.size,
+                                                  s->frame_memory.size + s->latent_memory.size +
+                                                  s->noise_memory.size,
                                    .node_count = s->step.graph.node_count,
                                    .barrier_count = s->step.plan.barrier_count,
                                    .allocation_count = gpu_device_allocation_count(s->device) };

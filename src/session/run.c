@@ -3,6 +3,7 @@
 #include "session/session.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,11 +69,11 @@ static qs_status check_recipe(const qs_session *s, const qs_recipe *r)
 {
     qs_status status = QS_OK;
     uint32_t id;
-    if (r->steps > QS_STEPS_MAX)
-        return qs_error(QS_ERROR_USAGE, "%u steps: at most %u", r->steps, QS_STEPS_MAX);
+    if (r->rng != QS_RNG_PHILOX && r->rng != QS_RNG_TORCH)
+        return qs_error(QS_ERROR_USAGE, "rng %d is neither QS_RNG_PHILOX nor QS_RNG_TORCH",
+                        (int)r->rng);
     for (uint32_t i = 0; r->labels && i < s->options.batch; ++i)
         TRY(session_label(s, r->labels[i], &id));
-    TRY(sampler_check(&s->model->config.scheduler, r->sampler));
 fail:
     return status;
 }
@@ -87,22 +88,9 @@ static qs_status fill_recipe(const qs_session *s, const qs_recipe *r, sampler_re
         recipe->seed_high[i] = (uint32_t)(seed >> 32);
         TRY(session_label(s, r->labels ? r->labels[i] : -1, &recipe->labels[i]));
     }
-    TRY(sampler_rows(&c->scheduler, c->unet.segment_embedding, r->sampler, r->steps ? r->steps : 1,
-                     recipe));
-fail:
-    return status;
-}
-
-/* The caller's noise instead of the seed's, scaled as begin scales its own. */
-static qs_status write_noise(qs_session *s, const float *noise, float initial_scale)
-{
-    const unet_config *c = &s->model->config.unet;
-    qs_status status = QS_OK;
-    TRY(session_drain(s));
-    layout_to_device(noise, s->options.batch, c->in_channels, c->sample_height, c->sample_width,
-                     initial_scale, DTYPE_F32, s->latent_memory.mapped);
-    uint64_t ticket = 0;
-    TRY(session_submit(s, s->write_latent, 0, &ticket));
+    qs_recipe wanted = *r;
+    wanted.steps = r->steps ? r->steps : 1;
+    TRY(sampler_rows(&c->scheduler, c->unet.segment_embedding, &wanted, recipe));
 fail:
     return status;
 }
@@ -120,10 +108,11 @@ qs_status qs_session_begin(qs_session *s, const qs_recipe *r)
     TRY(fill_recipe(s, r, recipe));
     ++s->serial;
     s->begun = false; /* a failure below leaves no picture: the old one's state is overwritten */
+    TRY(session_start_noise(s, r, recipe));
     TRY(session_submit(s, s->begin_commands[slot], 0, &s->recipe_tickets[slot]));
-    if (r->noise)
-        TRY(write_noise(s, r->noise, recipe->initial_scale));
+    s->start_noise_ticket = s->recipe_tickets[slot];
     s->begun = true;
+    s->recipe = recipe;
     s->steps = recipe->steps;
     s->steps_submitted = 0;
     s->decode_submitted = false;
@@ -170,10 +159,12 @@ static qs_status submit_next(qs_session *s, bool *submitted)
 {
     *submitted = true;
     if (s->steps_submitted < s->steps) {
-        const qs_status status =
-            session_submit(s, s->step_commands, s->steps_submitted, &s->step_ticket);
+        qs_status status = session_step_noise(s, s->steps_submitted);
+        if (status == QS_OK)
+            status = session_submit(s, s->step_commands, s->steps_submitted, &s->step_ticket);
         if (status != QS_OK)
             return status; /* not counted: the next advance submits this step again */
+        s->step_noise_tickets[s->steps_submitted % STEP_NOISE_SLOTS] = s->step_ticket;
         ++s->steps_submitted;
         return session_inspects() ? session_inspect_step(s) : QS_OK;
     }
@@ -239,18 +230,21 @@ static const uint32_t *picture_report(const qs_session *s, const frame_slot *slo
            (size_t)index * REPORT_WORDS;
 }
 
+qs_status session_check_report(const uint32_t *report, const char *what)
+{
+    if (report[REPORT_BAD] > 0)
+        return qs_error(QS_ERROR_PICTURE, "%s has %u NaN or Inf values", what, report[REPORT_BAD]);
+    if (float_from_bits(report[REPORT_DEVIATION]) < FLAT_DISTANCE)
+        return qs_error(QS_ERROR_PICTURE, "%s is one flat colour", what);
+    return QS_OK;
+}
+
 static qs_status check_picture(const qs_frame *f, uint32_t index, const uint32_t *report)
 {
-    const unsigned long long seed = f->seed + index;
-    if (report[REPORT_BAD] > 0)
-        return qs_error(QS_ERROR_PICTURE,
-                        "picture %u of %u (seed %llu, %u steps) has %u NaN or Inf values",
-                        index + 1, f->count, seed, f->steps, report[REPORT_BAD]);
-    if (float_from_bits(report[REPORT_DEVIATION]) < FLAT_DISTANCE)
-        return qs_error(QS_ERROR_PICTURE,
-                        "picture %u of %u (seed %llu, %u steps) is one flat colour", index + 1,
-                        f->count, seed, f->steps);
-    return QS_OK;
+    char what[96];
+    snprintf(what, sizeof what, "picture %u of %u (seed %llu, %u steps)", index + 1, f->count,
+             (unsigned long long)f->seed + index, f->steps);
+    return session_check_report(report, what);
 }
 
 /* The message is that of the first bad picture. */

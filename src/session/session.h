@@ -1,12 +1,14 @@
 /*
  * One model on one device at one batch size and precision. The files, in the order of a picture:
  * create.c (graphs, memory, recording: once), run.c (begin, advance, frame, render: every
- * picture), forward.c (the network alone, activations, times), inspect.c (QUICKSTEP_DEBUG),
- * layout.c (the API's floats and the device's).
+ * picture), noise.c (noise that does not come from the device), forward.c (the network alone,
+ * activations, times), inspect.c (QUICKSTEP_DEBUG), layout.c (the API's floats and the device's).
+ * autoencoder.c is qs_coder, which has no session.
  */
 #ifndef QS_SESSION_SESSION_H
 #define QS_SESSION_SESSION_H
 
+#include "core/torch_rng.h"
 #include "model/model.h"
 #include "plan/record.h"
 #include "sampler/sampler.h"
@@ -26,7 +28,7 @@ typedef struct verb {
 
 /* Named memory that outlives a replay (sampler/state.h), slices of one device buffer. */
 typedef struct session_state {
-    gpu_slice recipe, cursor, time, segment, labels, latent, sample;
+    gpu_slice recipe, cursor, time, segment, labels, latent, sample, start_noise, step_noise;
 } session_state;
 
 typedef struct frame_slot {
@@ -49,18 +51,24 @@ struct qs_session {
     qs_session_options options;
     weight_store *weights;
 
-    gpu_buffer arena, state_memory, recipe_memory, frame_memory, latent_memory;
+    gpu_buffer arena, state_memory, recipe_memory, frame_memory, latent_memory, noise_memory;
     session_state state;
     frame_slot frames[FRAME_SLOTS];
 
     verb begin, step, decode; /* decode's slices: of the frame slot recorded last */
     gpu_commands *begin_commands[RECIPE_SLOTS], *step_commands;
-    gpu_commands *read_latent, *write_latent; /* latent <-> latent_memory */
-    uint64_t recipe_tickets[RECIPE_SLOTS];
+    gpu_commands *read_latent; /* latent -> latent_memory */
+    uint64_t recipe_tickets[RECIPE_SLOTS], start_noise_ticket, step_noise_tickets[STEP_NOISE_SLOTS];
 
     /* the picture in progress */
     bool begun; /* there is one, perhaps finished */
     uint64_t serial;
+    const sampler_recipe *recipe;  /* its slot */
+    const float *given_step_noise; /* the caller's, or NULL */
+    torch_rng *generators;         /* [batch], QS_RNG_TORCH */
+    float *drawn;                  /* [picture_elements]: one picture's noise on its way */
+    size_t picture_elements;       /* c * h * w */
+    uint32_t noise_steps;          /* the next step that may still have to draw */
     uint32_t steps, steps_submitted;
     bool decode_submitted;
     uint64_t seed;
@@ -90,11 +98,21 @@ qs_status session_record_copy(qs_session *s, const char *name, const gpu_slice *
                               const gpu_slice *to, gpu_commands **commands);
 
 /* run.c */
+/* QS_ERROR_PICTURE, "WHAT has 3 NaN or Inf values", if a decode's report says that its picture is
+ * no good. */
+qs_status session_check_report(const uint32_t *report, const char *what);
 /* A caller's label, -1 being the model's default, as the network's. */
 qs_status session_label(const qs_session *s, int32_t label, uint32_t *id);
 qs_status session_submit(qs_session *s, const gpu_commands *commands, uint32_t steps_before,
                          uint64_t *ticket);
 qs_status session_drain(qs_session *s); /* waits for everything in flight */
+
+/* noise.c */
+/* Before the begin of a picture: writes its noise where that comes from the host, and says so in
+ * its recipe. */
+qs_status session_start_noise(qs_session *s, const qs_recipe *wanted, sampler_recipe *recipe);
+/* The same before step `step` of the picture in progress; nothing if that step draws none. */
+qs_status session_step_noise(qs_session *s, uint32_t step);
 
 /* inspect.c */
 bool session_inspects(void);

@@ -19,6 +19,17 @@ static void complain(complaint *c, const char *name)
         snprintf(c->names + used, sizeof c->names - used, "%s%s", used ? ", " : "", name);
 }
 
+static void complain_missing(complaint *c, const char *name)
+{
+    char both[1100];
+    tensor_name old;
+    if (weight_old_name(name, &old))
+        snprintf(both, sizeof both, "%s (in old files %s)", name, old.text);
+    else
+        snprintf(both, sizeof both, "%s", name);
+    complain(c, both);
+}
+
 static void describe_shape(char *text, size_t room, uint32_t rank, const uint64_t *shape)
 {
     size_t used = (size_t)snprintf(text, room, "[");
@@ -34,12 +45,13 @@ static bool is_float(qs_dtype type)
     return type == QS_DTYPE_F32 || type == QS_DTYPE_F16 || type == QS_DTYPE_BF16;
 }
 
-static qs_status check_shape(const weight_files *files, const weight *w, const qs_tensor *t)
+static qs_status check_shape(const weight_files *files, const weight *w, uint32_t key,
+                             const qs_tensor *t)
 {
     uint64_t wanted[4];
     bool same = t->rank == w->rank;
     for (uint32_t i = 0; i < w->rank; ++i) {
-        wanted[i] = w->shape[i];
+        wanted[i] = i == 0 && w->rows ? w->rows[key] : w->shape[i];
         same = same && t->shape[i] == wanted[i];
     }
     if (!is_float(t->dtype))
@@ -62,7 +74,10 @@ static int by_name(const void *a, const void *b)
 /* The names that the graph uses, sorted. */
 static const char **graph_keys(const graph *g, size_t *count)
 {
-    const char **keys = calloc((size_t)g->tensor_count * 3 + 1, sizeof *keys);
+    size_t total = 0;
+    for (tensor_id id = 0; id < g->tensor_count; ++id)
+        total += g->tensors[id].weight ? g->tensors[id].weight->key_count : 0;
+    const char **keys = calloc(total + 1, sizeof *keys);
     *count = 0;
     for (tensor_id id = 0; keys && id < g->tensor_count; ++id)
         if (g->tensors[id].kind == TENSOR_WEIGHT)
@@ -83,7 +98,8 @@ static qs_status check_extra(const weight_files *files, const graph *g, uint64_t
     *parameter_count = 0;
     for (size_t i = 0; i < weight_files_count(files); ++i) {
         const qs_tensor *t = weight_files_at(files, i);
-        if (!bsearch(&t->name, keys, key_count, sizeof *keys, by_name))
+        const char *name = weight_files_name(files, i);
+        if (!bsearch(&name, keys, key_count, sizeof *keys, by_name))
             complain(&extra, t->name);
         *parameter_count += t->size_bytes / qs_dtype_size_bytes(t->dtype);
     }
@@ -103,10 +119,10 @@ qs_status weights_check(const weight_files *files, const graph *g, uint64_t *par
         for (uint32_t k = 0; w && k < w->key_count; ++k) {
             const qs_tensor *t = weight_files_find(files, w->keys[k]);
             if (!t) {
-                complain(&missing, w->keys[k]);
+                complain_missing(&missing, w->keys[k]);
                 continue;
             }
-            const qs_status status = check_shape(files, w, t);
+            const qs_status status = check_shape(files, w, k, t);
             if (status != QS_OK)
                 return status;
         }

@@ -20,12 +20,22 @@ static const char *kind_name(mode_t mode)
     return "a device";
 }
 
+/* The files of a Hugging Face cache are links to blobs, of which one may be missing. */
+static qs_status refuse_open(const char *path, int error)
+{
+    struct stat info;
+    if (error == ENOENT && lstat(path, &info) == 0)
+        return qs_error(QS_ERROR_MODEL,
+                        "%s: is a link to a file that is not there: an incomplete download?", path);
+    return qs_error(QS_ERROR_MODEL, "%s: cannot open: %s", path, strerror(error));
+}
+
 qs_status file_open(const char *path, int *fd, uint64_t *size_bytes)
 {
     /* O_NONBLOCK: a FIFO without a writer would block the open itself. */
     const int opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (opened < 0)
-        return qs_error(QS_ERROR_MODEL, "%s: cannot open: %s", path, strerror(errno));
+        return refuse_open(path, errno);
     struct stat info;
     if (fstat(opened, &info) != 0) {
         const int error = errno;
@@ -65,7 +75,7 @@ qs_status file_read(int fd, const char *path, uint64_t offset, void *bytes, size
 qs_status file_exists(const char *path, bool *exists)
 {
     struct stat info;
-    *exists = stat(path, &info) == 0;
+    *exists = lstat(path, &info) == 0;
     if (!*exists && errno != ENOENT && errno != ENOTDIR)
         return qs_error(QS_ERROR_MODEL, "%s: cannot open: %s", path, strerror(errno));
     return QS_OK;

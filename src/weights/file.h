@@ -13,7 +13,8 @@ qs_status file_open(const char *path, int *fd, uint64_t *size_bytes);
 /* Reads exactly `count` bytes. path is for the message. */
 qs_status file_read(int fd, const char *path, uint64_t offset, void *bytes, size_t count);
 
-/* *exists: whether the path leads to anything; false also for a missing folder on the way. */
+/* *exists: whether there is such a name, be it a link to nothing; false also for a missing folder
+ * on the way. */
 qs_status file_exists(const char *path, bool *exists);
 
 /* A small file (at most 16 MiB) that holds one JSON object without duplicate keys. *object: a new

@@ -50,8 +50,8 @@ uint64_t weight_store_bytes(const weight_store *store)
 
 static bool same_weight(const weight *a, const weight *b)
 {
-    if (a->key_count != b->key_count || a->pack != b->pack || a->type != b->type ||
-        memcmp(a->layout, b->layout, sizeof a->layout) != 0)
+    if (a->key_count != b->key_count || !a->rows != !b->rows || a->pack != b->pack ||
+        a->type != b->type || memcmp(a->layout, b->layout, sizeof a->layout) != 0)
         return false;
     for (uint32_t i = 0; i < a->key_count; ++i)
         if (strcmp(a->keys[i], b->keys[i]) != 0)
@@ -67,27 +67,20 @@ static const entry *find(const weight_store *store, const weight *w)
     return NULL;
 }
 
-static size_t source_elements(const weight *w)
-{
-    size_t count = 1;
-    for (uint32_t i = 0; i < w->rank; ++i)
-        count *= w->shape[i];
-    return count;
-}
-
 static qs_status upload(weight_store *store, const weight_files *files, const weight *w,
                         const gpu_slice *slice)
 {
     qs_status status = QS_OK;
-    const size_t elements = source_elements(w);
-    float *values = calloc(w->key_count * elements + 1, sizeof *values); /* no keys: computed */
+    const size_t row = weight_row_elements(w);
+    float *values =
+        calloc(weight_row(w, w->key_count) * row + 1, sizeof *values); /* no keys: computed */
     void *packed = calloc(1, w->packed_bytes);
     if (!values || !packed)
         TRY(qs_error(QS_ERROR_MEMORY, "no host memory to pack a weight of %zu bytes",
                      w->packed_bytes));
     for (uint32_t k = 0; k < w->key_count; ++k) {
         const qs_tensor *t = weight_files_find(files, w->keys[k]);
-        TRY(weight_files_read_floats(files, t, values + k * elements));
+        TRY(weight_files_read_floats(files, t, values + weight_row(w, k) * row));
     }
     w->pack(w, values, w->type, packed);
     TRY(gpu_upload(store->device, slice, packed));
@@ -105,10 +98,21 @@ static qs_status add_entry(weight_store *store, const weight *w, const gpu_slice
     store->entries = grown;
     entry *added = &grown[store->entry_count];
     *added = (entry){ *w, *slice };
-    for (uint32_t k = 0; k < w->key_count; ++k) {
-        added->source.keys[k] = arena_strdup(&store->names, w->keys[k]);
-        if (!added->source.keys[k])
+    const char **keys = arena_alloc(&store->names, w->key_count + 1, sizeof *keys);
+    for (uint32_t k = 0; k < w->key_count && keys; ++k) {
+        keys[k] = arena_strdup(&store->names, w->keys[k]);
+        if (!keys[k])
+            keys = NULL;
+    }
+    if (!keys)
+        return qs_error(QS_ERROR_MEMORY, "no host memory for weight names");
+    added->source.keys = keys;
+    if (w->rows) {
+        uint32_t *rows = arena_alloc(&store->names, w->key_count, sizeof *rows);
+        if (!rows)
             return qs_error(QS_ERROR_MEMORY, "no host memory for weight names");
+        memcpy(rows, w->rows, w->key_count * sizeof *rows);
+        added->source.rows = rows;
     }
     ++store->entry_count;
     return QS_OK;

@@ -2,8 +2,9 @@
 #include "core/arena.h"
 #include "core/status.h"
 #include "weights/file.h"
+#include "weights/weight_folder.h"
 
-#include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@ enum { SHARD_COUNT_MAX = 256 };
 
 /* Where a tensor is. */
 typedef struct weight_entry {
+    const char *name; /* today's; the file may have an old one */
     const qs_tensor *tensor;
     const qs_safetensors *file;
 } weight_entry;
@@ -132,60 +134,88 @@ fail:
 /* ------------------------------------------------------------------------------------------- */
 /* The folder                                                                                   */
 
-static qs_status refuse_folder(const weight_files *files)
+static qs_status open_files(weight_files *files, const char *variant)
 {
-    char bin[256] = "";
-    DIR *folder = opendir(files->dir);
-    for (struct dirent *entry; folder && !bin[0] && (entry = readdir(folder)) != NULL;) {
-        const size_t length = strlen(entry->d_name);
-        if (length > 4 && strcmp(entry->d_name + length - 4, ".bin") == 0)
-            memcpy(bin, entry->d_name, length + 1);
-    }
-    if (folder)
-        closedir(folder);
-    if (bin[0])
-        return qs_error(QS_ERROR_MODEL,
-                        "%s/%s: is a Python pickle, which can run code and is not read; convert "
-                        "it to safetensors (in diffusers: save_pretrained(..., "
-                        "safe_serialization=True))",
-                        files->dir, bin);
-    return qs_error(QS_ERROR_MODEL, "%s: has no diffusion_pytorch_model.safetensors", files->dir);
+    weight_choice choice;
+    const qs_status status = weight_folder_choose(files->dir, variant, &choice);
+    if (status != QS_OK)
+        return status;
+    if (!choice.is_index)
+        return open_shard(files, choice.name);
+    const char *path = arena_format(&files->arena, "%s/%s", files->dir, choice.name);
+    return path ? open_index(files, path) : no_memory(files);
 }
 
-static qs_status open_files(weight_files *files)
+/* diffusers.ModelMixin._fix_state_dict_keys_on_load: files from before its AttentionBlock became
+ * Attention. The shapes are the same. */
+static const struct {
+    const char *old, *new;
+} renamed[] = {
+    { ".query.", ".to_q." },
+    { ".key.", ".to_k." },
+    { ".value.", ".to_v." },
+    { ".proj_attn.", ".to_out.0." },
+};
+
+/* `name` with its first `from` replaced by `to` if only "weight" or "bias" follows. */
+static bool replace_module(const char *name, const char *from, const char *to, tensor_name *result)
 {
-    static const struct {
-        const char *name;
-        bool is_index;
-    } candidates[] = {
-        { "diffusion_pytorch_model.safetensors", false },
-        { "diffusion_pytorch_model.safetensors.index.json", true },
-        { "diffusion_pytorch_model.fp16.safetensors", false },
-        { "diffusion_pytorch_model.safetensors.index.fp16.json", true },
-    };
-    for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++) {
-        const char *path = arena_format(&files->arena, "%s/%s", files->dir, candidates[i].name);
-        if (!path)
-            return no_memory(files);
-        bool exists = false;
-        const qs_status status = file_exists(path, &exists);
-        if (status != QS_OK)
-            return status;
-        if (exists)
-            return candidates[i].is_index ? open_index(files, path)
-                                          : open_shard(files, candidates[i].name);
-    }
-    return refuse_folder(files);
+    const char *at = strstr(name, from);
+    const char *last = at ? at + strlen(from) : "";
+    if (strcmp(last, "weight") != 0 && strcmp(last, "bias") != 0)
+        return false;
+    snprintf(result->text, sizeof result->text, "%.*s%s%s", (int)(at - name), name, to, last);
+    return true;
+}
+
+static tensor_name new_name(const char *name)
+{
+    tensor_name result;
+    for (size_t i = 0; i < sizeof renamed / sizeof renamed[0]; i++)
+        if (replace_module(name, renamed[i].old, renamed[i].new, &result))
+            return result;
+    snprintf(result.text, sizeof result.text, "%s", name);
+    return result;
+}
+
+bool weight_old_name(const char *name, tensor_name *old)
+{
+    for (size_t i = 0; i < sizeof renamed / sizeof renamed[0]; i++)
+        if (replace_module(name, renamed[i].new, renamed[i].old, old))
+            return true;
+    return false;
 }
 
 static int compare_entries(const void *a, const void *b)
 {
     const weight_entry *x = a, *y = b;
-    return strcmp(x->tensor->name, y->tensor->name);
+    const int order = strcmp(x->name, y->name);
+    return order ? order : strcmp(x->tensor->name, y->tensor->name);
+}
+
+static qs_status add_entry(weight_files *files, const qs_tensor *tensor, const qs_safetensors *file)
+{
+    const char *name = arena_strdup(&files->arena, new_name(tensor->name).text);
+    if (!name)
+        return no_memory(files);
+    files->entries[files->count++] = (weight_entry){ name, tensor, file };
+    return QS_OK;
+}
+
+static qs_status check_names_differ(const weight_files *files)
+{
+    for (size_t i = 1; i < files->count; i++) {
+        const weight_entry *a = &files->entries[i - 1], *b = &files->entries[i];
+        if (strcmp(a->name, b->name) == 0)
+            return qs_error(QS_ERROR_MODEL, "%s: has both %s and %s, which are names of one tensor",
+                            files->dir, a->tensor->name, b->tensor->name);
+    }
+    return QS_OK;
 }
 
 static qs_status list_tensors(weight_files *files)
 {
+    qs_status status = QS_OK;
     size_t capacity = 0;
     for (size_t s = 0; s < files->shard_count; s++)
         capacity += qs_safetensors_count(files->shards[s]);
@@ -194,13 +224,14 @@ static qs_status list_tensors(weight_files *files)
         return no_memory(files);
     for (size_t s = 0; s < files->shard_count; s++)
         for (size_t i = 0; i < qs_safetensors_count(files->shards[s]); i++)
-            files->entries[files->count++] =
-                (weight_entry){ qs_safetensors_at(files->shards[s], i), files->shards[s] };
+            TRY(add_entry(files, qs_safetensors_at(files->shards[s], i), files->shards[s]));
     qsort(files->entries, files->count, sizeof *files->entries, compare_entries);
-    return QS_OK;
+    TRY(check_names_differ(files));
+fail:
+    return status;
 }
 
-qs_status weight_files_open(const char *dir, weight_files **files)
+qs_status weight_files_open(const char *dir, const char *variant, weight_files **files)
 {
     qs_status status = QS_OK;
     *files = NULL;
@@ -210,7 +241,7 @@ qs_status weight_files_open(const char *dir, weight_files **files)
     f->dir = arena_strdup(&f->arena, dir);
     if (!f->dir)
         TRY(qs_error(QS_ERROR_MEMORY, "%s: no memory", dir));
-    TRY(open_files(f));
+    TRY(open_files(f, variant));
     TRY(list_tensors(f));
     *files = f;
     return QS_OK;
@@ -248,16 +279,22 @@ const qs_tensor *weight_files_at(const weight_files *files, size_t index)
     return index < files->count ? files->entries[index].tensor : NULL;
 }
 
+const char *weight_files_name(const weight_files *files, size_t index)
+{
+    return index < files->count ? files->entries[index].name : NULL;
+}
+
 static int compare_name(const void *name, const void *entry)
 {
-    return strcmp(name, ((const weight_entry *)entry)->tensor->name);
+    return strcmp(name, ((const weight_entry *)entry)->name);
 }
 
 static const weight_entry *find_entry(const weight_files *files, const char *name)
 {
-    return files->count == 0
-               ? NULL
-               : bsearch(name, files->entries, files->count, sizeof *files->entries, compare_name);
+    const tensor_name key = new_name(name);
+    return files->count == 0 ? NULL
+                             : bsearch(key.text, files->entries, files->count,
+                                       sizeof *files->entries, compare_name);
 }
 
 const qs_tensor *weight_files_find(const weight_files *files, const char *name)

@@ -2,7 +2,10 @@
  * What the shell test of the command line cannot do itself:
  *     helper pixels FILE.png           decode with libpng and with stb_image; one line: size, hash
  *     helper noise FILE N C H W NAN    write "noise" [N, C, H, W], pseudo-random; NaN first if
- * NAN=1 helper input FILE N C H W        write "sample", "timestep" (I64), "class_labels" (I64)
+ *                                      NAN=1
+ *     helper latent FILE N C H W NAN   the same as "latent"
+ *     helper steps FILE STEPS N C H W  write "noise" [N, ..] and "step_noise" [STEPS, N, ..]
+ *     helper input FILE N C H W        write "sample", "timestep" (I64), "class_labels" (I64)
  *     helper differ A.png B.png        the largest difference of two bytes
  *     helper values FILE TENSOR        shape, smallest and largest value, number of distinct bytes
  */
@@ -81,7 +84,8 @@ static float noise_value(uint32_t *state)
     return sum;
 }
 
-static int write_input(char **argv, bool is_noise)
+/* name: of the only tensor, or NULL for all inputs of 'forward'. */
+static int write_input(char **argv, const char *name)
 {
     const uint64_t n = strtoull(argv[1], NULL, 10), c = strtoull(argv[2], NULL, 10),
                    h = strtoull(argv[3], NULL, 10), w = strtoull(argv[4], NULL, 10);
@@ -93,10 +97,10 @@ static int write_input(char **argv, bool is_noise)
     uint32_t state = 1;
     for (size_t i = 0; i < count; i++)
         values[i] = noise_value(&state);
-    if (is_noise && argv[5] && argv[5][0] == '1')
+    if (name && argv[5][0] == '1')
         values[0] = __builtin_nanf("");
     const qs_tensor tensors[] = {
-        { .name = is_noise ? "noise" : "sample",
+        { .name = name ? name : "sample",
           .dtype = QS_DTYPE_F32,
           .rank = 4,
           .shape = { n, c, h, w },
@@ -115,9 +119,39 @@ static int write_input(char **argv, bool is_noise)
           .data = numbers,
           .size_bytes = (size_t)n * sizeof *numbers },
     };
-    const qs_status status = qs_safetensors_write(argv[0], tensors, is_noise ? 1 : 3, NULL);
+    const qs_status status = qs_safetensors_write(argv[0], tensors, name ? 1 : 3, NULL);
     free(values);
     free(numbers);
+    return status;
+}
+
+static int write_steps(char **argv)
+{
+    uint64_t shape[5], count = 1;
+    for (int i = 0; i < 5; i++)
+        count *= shape[i] = strtoull(argv[1 + i], NULL, 10);
+    float *values = malloc(count * sizeof *values);
+    if (!values)
+        return 1;
+    uint32_t state = 1;
+    for (size_t i = 0; i < count; i++)
+        values[i] = noise_value(&state);
+    const qs_tensor tensors[] = {
+        { .name = "noise",
+          .dtype = QS_DTYPE_F32,
+          .rank = 4,
+          .shape = { shape[1], shape[2], shape[3], shape[4] },
+          .data = values,
+          .size_bytes = count / shape[0] * sizeof *values },
+        { .name = "step_noise",
+          .dtype = QS_DTYPE_F32,
+          .rank = 5,
+          .shape = { shape[0], shape[1], shape[2], shape[3], shape[4] },
+          .data = values,
+          .size_bytes = count * sizeof *values },
+    };
+    const qs_status status = qs_safetensors_write(argv[0], tensors, 2, NULL);
+    free(values);
     return status;
 }
 
@@ -154,10 +188,12 @@ int main(int argc, char **argv)
         return pixels(argv[2]);
     if (argc == 4 && strcmp(argv[1], "differ") == 0)
         return differ(argv + 2);
-    if (argc == 8 && strcmp(argv[1], "noise") == 0)
-        return write_input(argv + 2, true);
+    if (argc == 8 && (strcmp(argv[1], "noise") == 0 || strcmp(argv[1], "latent") == 0))
+        return write_input(argv + 2, argv[1]);
+    if (argc == 8 && strcmp(argv[1], "steps") == 0)
+        return write_steps(argv + 2);
     if (argc == 7 && strcmp(argv[1], "input") == 0)
-        return write_input(argv + 2, false);
+        return write_input(argv + 2, NULL);
     if (argc == 4 && strcmp(argv[1], "values") == 0)
         return values(argv[2], argv[3]);
     return 2;

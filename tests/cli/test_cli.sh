@@ -52,6 +52,8 @@ no_files() { # nothing in the folder, hidden temporaries neither
 
 . "$here/usage.sh"
 . "$here/pictures.sh"
+. "$here/samplers.sh"
+. "$here/autoencoder.sh"
 . "$here/trouble.sh"
 
 echo "1..$number"

@@ -89,6 +89,11 @@ for offset in $(seq 8 7 "$((size < 700 ? size - 1 : 700))"); do
 done
 report $survived 'metadata of damaged files: exit 0 or 1'
 
+# said before anything is allocated, with need and have
+QUICKSTEP_DEBUG=memory=1 run sample --model "$model" --steps 1 -o a.png
+is_error 5 'needs [0-9.]* MiB on the device .*, there are 1.0'
+report $? 'a device with too little memory: exit 5'
+
 # signals at many moments: from the start to the middle of the drawing
 rm -rf empty && mkdir empty
 signal_at() { # signal_at SIGNAL STATUS DELAY

@@ -18,7 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     qs_status status = QS_OK;
     switch (bytes[0] % 3) {
     case 0: status = config_parse_unet("unet", root, &config.unet); break;
-    case 1: status = config_parse_scheduler("scheduler", root, &config.scheduler); break;
+    case 1:
+        status = config_parse_scheduler("scheduler", root, &config.arena, &config.scheduler);
+        break;
     case 2: status = config_parse_index("index", root, &config); break;
     }
     if (status != QS_OK && status != QS_ERROR_MODEL)

@@ -85,10 +85,20 @@ static const char *base_of(const char *name)
                                      : base_scheduler;
 }
 
+static qs_status read_config(model_config *config)
+{
+    model_folder found;
+    qs_status status = model_folder_find(folder, NULL, &found);
+    if (status == QS_OK)
+        status = model_config_read(&found, config);
+    model_folder_finish(&found);
+    return status;
+}
+
 static void check_refused(const char *name, const char *fragment)
 {
-    model_config config;
-    const qs_status status = model_config_read(folder, &config);
+    model_config config = { 0 };
+    const qs_status status = read_config(&config);
     if (status != QS_ERROR_MODEL || !strstr(qs_last_error(), fragment) ||
         !strstr(qs_last_error(), name))
         fail_msg("%s: status %d, wanted \"%s\", got \"%s\"", name, status, fragment,
@@ -104,7 +114,7 @@ static void every_value_arrives(void **state)
 {
     (void)state;
     model_config config;
-    if (model_config_read(folder, &config) != QS_OK)
+    if (read_config(&config) != QS_OK)
         fail_msg("%s", qs_last_error());
     const unet_config *u = &config.unet;
     assert_int_equal(u->sample_height, 32);
@@ -158,7 +168,7 @@ static void absent_keys_are_diffusers_defaults(void **state)
     remove(temporary_path(folder, INDEX));
     write_text(UNET, "{\"_class_name\":\"UNet2DModel\",\"sample_size\":[64,128]}");
     write_text(SCHEDULER, "{\"_class_name\":\"CMStochasticIterativeScheduler\"}");
-    if (model_config_read(folder, &config) != QS_OK)
+    if (read_config(&config) != QS_OK)
         fail_msg("%s", qs_last_error());
     const unet_config *u = &config.unet;
     const uint32_t widths[] = { 224, 448, 672, 896 };
@@ -206,6 +216,14 @@ static const patch_row accepted[] = {
     { UNET, "time_embedding_dim", "128", NULL },
     { UNET, "num_train_timesteps", "1000", NULL },
     { UNET, "sample_size", "[4, 8]", NULL },
+    { UNET, "center_input_sample", "true", NULL },
+    { UNET, "mid_block_scale_factor", "1.41", NULL },
+    { UNET, "_some_note", "\"x\"", NULL },
+    { UNET, "update_after_step", "0", NULL },
+    { SCHEDULER, "_some_note", "[]", NULL },
+    { INDEX, "_class_name", "\"ConsistencyModelPipeline\"", NULL },
+    { INDEX, "_class_name", "\"DDPMPipeline\"", NULL },
+    { INDEX, "_class_name", "\"DDIMPipeline\"", NULL },
     { SCHEDULER, "trained_steps", NULL, NULL },
     { SCHEDULER, "trained_steps", "[]", NULL },
     { INDEX, "safety_checker", "null", NULL },
@@ -225,7 +243,7 @@ static void these_load(void **state)
         model_config config;
         write_base();
         patch(row->file, base_of(row->file), row->key, row->value);
-        if (model_config_read(folder, &config) != QS_OK)
+        if (read_config(&config) != QS_OK)
             fail_msg("%s: %s: %s", row->key, row->value, qs_last_error());
         assert_int_equal(config.unet.mid_attention,
                          config.unet.has_mid_block && strcmp(row->key, "add_attention") != 0);
@@ -239,7 +257,7 @@ static void openai_scheduler_loads(void **state)
     model_config config;
     write_text(SCHEDULER, consistency_scheduler);
     patch(INDEX, base_index, "scheduler", "[\"diffusers\",\"CMStochasticIterativeScheduler\"]");
-    if (model_config_read(folder, &config) != QS_OK)
+    if (read_config(&config) != QS_OK)
         fail_msg("%s", qs_last_error());
     assert_int_equal(config.scheduler.class, SCHEDULER_CONSISTENCY);
     assert_true(config.scheduler.rho == 7 && config.scheduler.clip_denoised);
@@ -270,8 +288,6 @@ static const patch_row damaged[] = {
     { UNET, "in_channels", "true", "key \"in_channels\" is true" },
     { UNET, "in_channels", "4.0", "key \"in_channels\" is 4.0" },
     { UNET, "in_channels", "null", "key \"in_channels\" is null" },
-    { UNET, "center_input_sample", "true",
-      "key \"center_input_sample\" is true, supported: false" },
     { UNET, "center_input_sample", "0",
       "key \"center_input_sample\" is 0, supported: true, false" },
     { UNET, "time_embedding_type", "\"fourier\"",
@@ -305,7 +321,7 @@ static const patch_row damaged[] = {
       "attention_head_dim 32 does not divide the 80 channels" },
     { UNET, "layers_per_block", "65", "key \"layers_per_block\" is 65, supported: 1 to 64" },
     { UNET, "layers_per_block", "[1,2,3]", "key \"layers_per_block\" is [1,2,3]" },
-    { UNET, "mid_block_scale_factor", "1.41", "key \"mid_block_scale_factor\" is 1.4" },
+    { UNET, "mid_block_scale_factor", "0", "key \"mid_block_scale_factor\" is 0" },
     { UNET, "downsample_padding", "2", "key \"downsample_padding\" is 2, supported: 0 to 1" },
     { UNET, "downsample_type", "\"fir\"",
       "key \"downsample_type\" is \"fir\", supported: \"conv\", \"resnet\"" },
@@ -335,9 +351,9 @@ static const patch_row damaged[] = {
     { UNET, "segment_embedding", "\"yes\"", "key \"segment_embedding\" is \"yes\"" },
 
     { SCHEDULER, "_class_name", NULL, "key \"_class_name\" is missing" },
-    { SCHEDULER, "_class_name", "\"DDPMScheduler\"",
-      "key \"_class_name\" is \"DDPMScheduler\", supported: \"MultistepConsistencyScheduler\", "
-      "\"CMStochasticIterativeScheduler\"" },
+    { SCHEDULER, "_class_name", "\"PNDMScheduler\"",
+      "key \"_class_name\" is \"PNDMScheduler\", supported: \"MultistepConsistencyScheduler\", "
+      "\"CMStochasticIterativeScheduler\", \"DDPMScheduler\", \"DDIMScheduler\"" },
     { SCHEDULER, "beta_start", "0.1", "unknown key \"beta_start\"" },
     { SCHEDULER, "prediction_type", "\"epsilon\"",
       "key \"prediction_type\" is \"epsilon\", supported: \"v_prediction\"" },
@@ -359,6 +375,9 @@ static const patch_row damaged[] = {
     { SCHEDULER, "trained_steps", "[1025]", "key \"trained_steps\" is [1025]" },
     { SCHEDULER, "trained_steps", "4", "key \"trained_steps\" is 4, supported: a list" },
 
+    { INDEX, "_class_name", NULL, "key \"_class_name\" is missing, needed: the pipeline's class" },
+    { INDEX, "_class_name", "\"StableDiffusionPipeline\"",
+      "key \"_class_name\" is \"StableDiffusionPipeline\", supported: " },
     { INDEX, "unet", NULL, "key \"unet\" is missing, needed: [library, \"UNet2DModel\"]" },
     { INDEX, "unet", "[\"diffusers\",\"UNet2DConditionModel\"]",
       "key \"unet\" is [\"diffusers\",\"UNet2DConditionModel\"]" },

@@ -8,7 +8,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-static const gpu_limits limits = { .subgroup_size = 8, .workgroup_count = { 65535, 65535, 65535 } };
+static const gpu_limits limits = { .storage_range_bytes = UINT64_MAX,
+                                   .subgroup_size = 8,
+                                   .workgroup_count = { 65535, 65535, 65535 } };
 
 /* An op that reads its inputs and writes its output. */
 static void mix_dispatch(const graph *g, const node *n, op_dispatch *d)

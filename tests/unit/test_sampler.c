@@ -47,6 +47,13 @@ static scheduler_config song(uint32_t points)
 
 static sampler_recipe recipe; /* too large for a stack */
 
+static qs_status make_rows(const scheduler_config *scheduler, bool segments, qs_sampler sampler,
+                           uint32_t steps)
+{
+    const qs_recipe wanted = { .sampler = sampler, .steps = steps };
+    return sampler_rows(scheduler, segments, &wanted, &recipe);
+}
+
 static void assert_near(double got, double wanted, double relative)
 {
     if (!(fabs(got - wanted) <= relative * fmax(fabs(wanted), 1e-3)))
@@ -104,12 +111,13 @@ static void sample(const scheduler_config *scheduler, bool segments, qs_sampler 
                    uint32_t steps, double *x)
 {
     memset(&recipe, 0xff, sizeof recipe);
-    assert_int_equal(sampler_rows(scheduler, segments, sampler, steps, &recipe), QS_OK);
+    assert_int_equal(make_rows(scheduler, segments, sampler, steps), QS_OK);
     assert_int_equal(recipe.steps, steps);
     start(recipe.initial_scale, x);
     for (uint32_t step = 0; step < steps; ++step) {
-        assert_int_equal(recipe.rows[step].draw, 1 + step);
-        apply(&recipe.rows[step], x);
+        const sampler_row *row = &recipe.rows[step];
+        assert_int_equal(row->draw, row->next_noise != 0 ? 1 + step : 0);
+        apply(row, x);
     }
 }
 
@@ -352,9 +360,9 @@ static void addim_without_variance_is_ddim(void **state)
 {
     (void)state;
     static sampler_row rows[16];
-    assert_int_equal(sampler_rows(&imagenet64, true, QS_SAMPLER_ADDIM, 16, &recipe), QS_OK);
+    assert_int_equal(make_rows(&imagenet64, true, QS_SAMPLER_ADDIM, 16), QS_OK);
     memcpy(rows, recipe.rows, sizeof rows);
-    assert_int_equal(sampler_rows(&imagenet64, true, QS_SAMPLER_DDIM, 16, &recipe), QS_OK);
+    assert_int_equal(make_rows(&imagenet64, true, QS_SAMPLER_DDIM, 16), QS_OK);
     for (int i = 0; i < 16; ++i) {
         assert_true(i == 15 ? rows[i].variance == 0 : rows[i].variance > 0);
         rows[i].variance = 0;
@@ -378,14 +386,17 @@ static void consistency_is_songs(void **state)
 {
     (void)state;
     static const struct {
-        uint32_t points, steps, indices[4];
+        uint32_t points, published, steps, indices[4];
     } cases[] = {
-        { 40, 1, { 0 } },      { 40, 2, { 0, 22 } },           { 201, 2, { 0, 106 } },
-        { 151, 2, { 0, 67 } }, { 40, 3, { 0, 13, 26 } },       { 40, 4, { 0, 10, 20, 30 } },
-        { 64, 2, { 0, 32 } },  { 151, 4, { 0, 37, 74, 111 } },
+        { 40, 0, 1, { 0 } },          { 40, 22, 1, { 0 } },
+        { 40, 22, 2, { 0, 22 } },     { 40, 0, 2, { 0, 20 } },
+        { 201, 106, 2, { 0, 106 } },  { 151, 67, 2, { 0, 67 } },
+        { 40, 22, 3, { 0, 13, 26 } }, { 40, 22, 4, { 0, 10, 20, 30 } },
+        { 64, 0, 2, { 0, 32 } },      { 151, 0, 4, { 0, 37, 74, 111 } },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
-        const scheduler_config c = song(cases[i].points);
+        scheduler_config c = song(cases[i].points);
+        c.two_step_index = cases[i].published;
         double got[ELEMENTS], wanted[ELEMENTS];
         sample(&c, false, QS_SAMPLER_DEFAULT, cases[i].steps, got);
         algorithm_song(&c, cases[i].indices, cases[i].steps, wanted);
@@ -404,9 +415,8 @@ static void all_steps(void **state)
         for (int i = 0; i < 3; ++i) {
             memset(&recipe, 0xff, sizeof recipe);
             const bool consistency = samplers[i] == QS_SAMPLER_CONSISTENCY;
-            assert_int_equal(
-                sampler_rows(consistency ? &grid : &imagenet64, true, samplers[i], steps, &recipe),
-                QS_OK);
+            assert_int_equal(make_rows(consistency ? &grid : &imagenet64, true, samplers[i], steps),
+                             QS_OK);
             for (uint32_t step = 0; step < steps; ++step) {
                 const float *numbers = &recipe.rows[step].input_scale;
                 for (size_t k = 0; k < offsetof(sampler_row, draw) / sizeof *numbers; ++k)
@@ -418,8 +428,7 @@ static void all_steps(void **state)
         }
     }
     /* the full grid visits every point once, down to sigma_min */
-    assert_int_equal(sampler_rows(&grid, false, QS_SAMPLER_CONSISTENCY, RECIPE_STEPS_MAX, &recipe),
-                     QS_OK);
+    assert_int_equal(make_rows(&grid, false, QS_SAMPLER_CONSISTENCY, RECIPE_STEPS_MAX), QS_OK);
     assert_near(recipe.rows[RECIPE_STEPS_MAX - 1].timestep, 250 * log(0.002), 1e-6);
 }
 
@@ -427,11 +436,10 @@ static void refusals(void **state)
 {
     (void)state;
     const scheduler_config c = song(40);
-    assert_int_equal(sampler_rows(&imagenet64, true, QS_SAMPLER_DDIM, 0, &recipe), QS_ERROR_USAGE);
-    assert_int_equal(sampler_rows(&imagenet64, true, QS_SAMPLER_DDIM, 1025, &recipe),
-                     QS_ERROR_USAGE);
+    assert_int_equal(make_rows(&imagenet64, true, QS_SAMPLER_DDIM, 0), QS_ERROR_USAGE);
+    assert_int_equal(make_rows(&imagenet64, true, QS_SAMPLER_DDIM, 1025), QS_ERROR_USAGE);
     assert_non_null(strstr(qs_last_error(), "1025"));
-    assert_int_equal(sampler_rows(&c, false, QS_SAMPLER_DEFAULT, 41, &recipe), QS_ERROR_USAGE);
+    assert_int_equal(make_rows(&c, false, QS_SAMPLER_DEFAULT, 41), QS_ERROR_USAGE);
     assert_non_null(strstr(qs_last_error(), "41"));
     assert_non_null(strstr(qs_last_error(), "40"));
     assert_int_equal(sampler_check(&c, QS_SAMPLER_DDIM), QS_ERROR_USAGE);
@@ -458,11 +466,11 @@ static void warning_about_untrained_steps(void **state)
     c.trained_steps_count = 1;
     qs_set_log(count_warning, NULL);
     warnings = 0;
-    assert_int_equal(sampler_rows(&c, false, QS_SAMPLER_MULTISTEP, 4, &recipe), QS_OK);
-    assert_int_equal(sampler_rows(&c, true, QS_SAMPLER_MULTISTEP, 3, &recipe), QS_OK);
-    assert_int_equal(sampler_rows(&c, false, QS_SAMPLER_DDIM, 3, &recipe), QS_OK);
+    assert_int_equal(make_rows(&c, false, QS_SAMPLER_MULTISTEP, 4), QS_OK);
+    assert_int_equal(make_rows(&c, true, QS_SAMPLER_MULTISTEP, 3), QS_OK);
+    assert_int_equal(make_rows(&c, false, QS_SAMPLER_DDIM, 3), QS_OK);
     assert_int_equal(warnings, 0);
-    assert_int_equal(sampler_rows(&c, false, QS_SAMPLER_DEFAULT, 3, &recipe), QS_OK);
+    assert_int_equal(make_rows(&c, false, QS_SAMPLER_DEFAULT, 3), QS_OK);
     assert_int_equal(warnings, 1);
     qs_set_log(NULL, NULL);
 }
@@ -471,13 +479,13 @@ static void names(void **state)
 {
     (void)state;
     qs_sampler sampler;
-    for (int i = QS_SAMPLER_DEFAULT; i <= QS_SAMPLER_CONSISTENCY; ++i) {
+    for (int i = QS_SAMPLER_DEFAULT; i <= QS_SAMPLER_DDPM; ++i) {
         assert_int_equal(qs_sampler_parse(qs_sampler_name((qs_sampler)i), &sampler), QS_OK);
         assert_int_equal(sampler, i);
     }
     assert_string_equal(qs_sampler_name(QS_SAMPLER_MULTISTEP), "multistep");
     assert_int_equal(qs_sampler_parse("DDPM", &sampler), QS_ERROR_USAGE);
-    assert_int_equal(sampler, QS_SAMPLER_CONSISTENCY);
+    assert_int_equal(sampler, QS_SAMPLER_DDPM);
     assert_int_equal(qs_sampler_parse(NULL, &sampler), QS_ERROR_USAGE);
     assert_int_equal(qs_sampler_parse("ddim", NULL), QS_ERROR_USAGE);
     assert_non_null(qs_sampler_name((qs_sampler)99));

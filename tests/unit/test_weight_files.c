@@ -33,12 +33,27 @@ static float read_value(const weight_files *files, const char *name)
     return value;
 }
 
-static void check_refused(const char *fragment)
+static void check_variant_refused(const char *variant, const char *fragment)
 {
     weight_files *files = NULL;
-    const qs_status status = weight_files_open(folder, &files);
+    const qs_status status = weight_files_open(folder, variant, &files);
     if (status != QS_ERROR_MODEL || files || !strstr(qs_last_error(), fragment))
         fail_msg("status %d, wanted \"%s\", got \"%s\"", status, fragment, qs_last_error());
+}
+
+static void check_refused(const char *fragment)
+{
+    check_variant_refused(NULL, fragment);
+}
+
+/* The value of tensor "x" in what is opened. */
+static void check_opened(const char *variant, float value)
+{
+    weight_files *files = NULL;
+    if (weight_files_open(folder, variant, &files) != QS_OK)
+        fail_msg("%s", qs_last_error());
+    assert_true(read_value(files, "x") == value);
+    weight_files_close(files);
 }
 
 #define INDEX "diffusion_pytorch_model.safetensors.index.json"
@@ -51,7 +66,7 @@ static void one_file(void **state)
     weight_files *files = NULL;
     write_shard("diffusion_pytorch_model.safetensors", "z", "a", 5);
     write_shard("diffusion_pytorch_model.fp16.safetensors", "other", NULL, 9);
-    assert_int_equal(weight_files_open(folder, &files), QS_OK);
+    assert_int_equal(weight_files_open(folder, NULL, &files), QS_OK);
     assert_string_equal(weight_files_dir(files), folder);
     assert_int_equal(weight_files_count(files), 2);
     assert_string_equal(weight_files_at(files, 0)->name, "a");
@@ -66,14 +81,57 @@ static void one_file(void **state)
     weight_files_close(NULL);
 }
 
-static void the_fp16_variant_alone(void **state)
+static void variants(void **state)
 {
     (void)state;
-    weight_files *files = NULL;
     write_shard("diffusion_pytorch_model.fp16.safetensors", "x", NULL, 3);
-    assert_int_equal(weight_files_open(folder, &files), QS_OK);
-    assert_true(read_value(files, "x") == 3);
-    weight_files_close(files);
+    check_opened(NULL, 3); /* the only one */
+    check_opened("fp16", 3);
+    check_variant_refused("bf16", "has no variant \"bf16\" "
+                                  "(diffusion_pytorch_model.bf16.safetensors), only fp16");
+    write_shard("diffusion_pytorch_model.non_ema-00001-of-00001.safetensors", "x", NULL, 4);
+    check_opened(NULL, 3); /* a shard is no variant */
+    write_text("diffusion_pytorch_model.safetensors.index.non_ema.json",
+               "{\"weight_map\":{\"x\":"
+               "\"diffusion_pytorch_model.non_ema-00001-of-00001.safetensors\"}}");
+    check_opened("non_ema", 4);
+    check_refused("but the variants fp16, non_ema: choose one (--variant)");
+    write_shard("diffusion_pytorch_model.safetensors", "x", NULL, 5);
+    check_opened(NULL, 5);
+    check_opened("fp16", 3);
+    weight_files *files = NULL;
+    static const char *const words[] = { "", "../x", "a.b", "\x1b" };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        assert_int_equal(weight_files_open(folder, words[i], &files), QS_ERROR_USAGE);
+}
+
+/* An attention block of before diffusers 0.15. */
+static void old_attention_names(void **state)
+{
+    (void)state;
+    static const char *const names[][2] = {
+        { "mid.0.query.weight", "mid.0.to_q.weight" },
+        { "mid.0.key.bias", "mid.0.to_k.bias" },
+        { "mid.0.value.weight", "mid.0.to_v.weight" },
+        { "mid.0.proj_attn.bias", "mid.0.to_out.0.bias" },
+    };
+    tensor_name old;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        weight_files *files = NULL;
+        write_shard("diffusion_pytorch_model.safetensors", names[i][0], "other.query", 7);
+        assert_int_equal(weight_files_open(folder, NULL, &files), QS_OK);
+        assert_true(read_value(files, names[i][1]) == 7 && read_value(files, names[i][0]) == 7);
+        assert_string_equal(weight_files_name(files, 0), names[i][1]);
+        assert_string_equal(weight_files_at(files, 0)->name, names[i][0]);
+        assert_string_equal(weight_files_name(files, 1), "other.query");
+        assert_null(weight_files_name(files, 2));
+        assert_true(weight_old_name(names[i][1], &old));
+        assert_string_equal(old.text, names[i][0]);
+        weight_files_close(files);
+    }
+    assert_false(weight_old_name("conv_in.weight", &old));
+    write_shard("diffusion_pytorch_model.safetensors", "a.query.bias", "a.to_q.bias", 7);
+    check_refused("which are names of one tensor");
 }
 
 static void shards(void **state)
@@ -84,7 +142,7 @@ static void shards(void **state)
     write_shard(SHARD2, "c", "a", 3);
     write_text(INDEX, "{\"metadata\":{\"total_size\":16},\"weight_map\":{\"a\":\"" SHARD2
                       "\",\"b\":\"" SHARD1 "\",\"c\":\"" SHARD2 "\",\"d\":\"" SHARD1 "\"}}");
-    assert_int_equal(weight_files_open(folder, &files), QS_OK);
+    assert_int_equal(weight_files_open(folder, NULL, &files), QS_OK);
     assert_int_equal(weight_files_count(files), 4);
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(weight_files_at(files, i)->name[0], "abcd"[i]);
@@ -139,15 +197,30 @@ static void damaged_shards(void **state)
 static void folders_without_safetensors(void **state)
 {
     (void)state;
+    static const char *const pickles[] = { "diffusion_pytorch_model.pt", "a.pth", "Z.ckpt",
+                                           "diffusion_pytorch_model.bin" };
     check_refused("has no diffusion_pytorch_model.safetensors");
-    write_text("diffusion_pytorch_model.bin", "pickle");
-    check_refused("diffusion_pytorch_model.bin: is a Python pickle");
-    check_refused("convert it to safetensors");
+    for (size_t i = 0; i < sizeof pickles / sizeof *pickles; i++) {
+        char fragment[128];
+        write_text(pickles[i], "pickle");
+        snprintf(fragment, sizeof fragment, "/%s: is a Python pickle", pickles[i]);
+        check_refused(fragment);
+        snprintf(fragment, sizeof fragment, "/%s' '%s/diffusion_pytorch_model.safetensors'",
+                 pickles[i], folder);
+        check_refused(fragment); /* the command that converts it */
+        remove(temporary_path(folder, pickles[i]));
+    }
+    write_shard("unet.safetensors", "x", NULL, 1);
+    check_refused("unet.safetensors is not a name that diffusers gives");
     weight_files *files = NULL;
-    assert_int_equal(weight_files_open("/nonexistent/folder", &files), QS_ERROR_MODEL);
+    assert_int_equal(weight_files_open("/nonexistent/folder", NULL, &files), QS_ERROR_MODEL);
     assert_non_null(strstr(qs_last_error(), "/nonexistent/folder"));
     assert_int_equal(mkdir(temporary_path(folder, "diffusion_pytorch_model.safetensors"), 0700), 0);
     check_refused("is a directory, not a file");
+    remove(temporary_path(folder, "diffusion_pytorch_model.safetensors"));
+    assert_int_equal(
+        symlink("../blobs/1", temporary_path(folder, "diffusion_pytorch_model.safetensors")), 0);
+    check_refused("is a link to a file that is not there: an incomplete download?");
 }
 
 static int create_folder(void **state)
@@ -169,7 +242,8 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(one_file),       IN_FOLDER(the_fp16_variant_alone),      IN_FOLDER(shards),
+        IN_FOLDER(one_file),       IN_FOLDER(variants),
+        IN_FOLDER(shards),         IN_FOLDER(old_attention_names),
         IN_FOLDER(damaged_shards), IN_FOLDER(folders_without_safetensors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,13 @@ GREY = dict(in_channels=1, out_channels=1)
 OPENAI = dict(downsample_type="resnet", upsample_type="resnet", **RGB)
 
 
+@dataclass(frozen=True)
+class Scheduler:
+    name: str  # diffusers' class
+    options: dict = field(default_factory=dict)
+    etas: tuple[float, ...] = ()  # of the pictures by DDIMPipeline
+
+
 @dataclass
 class Network:
     config: dict
@@ -22,8 +29,10 @@ class Network:
     variant: str | None = None
     max_shard_size: str | None = None
     sparse: bool = False  # config.json without what is diffusers' default, as its old versions wrote it
-    scheduler: dict = field(default_factory=dict)
-    steps: tuple[int, ...] = ()
+    flat: bool = False  # all files in one folder, attention's tensors under their old names, as google/ddpm-*
+    scheduler: Scheduler = Scheduler("CMStochasticIterativeScheduler")
+    schedulers: dict[str, Scheduler] = field(default_factory=dict)  # more, each with its pictures
+    steps: tuple[int, ...] = ()  # of whole pictures; none: no pictures
 
 
 def blocks(down, up):
@@ -37,19 +46,47 @@ def unet(size, widths, down, up, groups, **options):
     return dict(sample_size=size, block_out_channels=widths, norm_num_groups=groups, **blocks(down, up), **options)
 
 
+GOOGLE = dict(beta_start=1e-4, beta_end=0.02)
+
+# Every option of DDPMScheduler and DDIMScheduler at least once (but variance_type fixed_large_log, with which diffusers
+# itself draws NaN: the square root of a logarithm). At the noisiest time a trained network's error is
+# multiplied by up to 200, and so is a rounding error; those that begin there predict v or the sample.
+DIFFUSION = {
+    "ddim_v_cosine_trailing": Scheduler(
+        "DDIMScheduler", dict(prediction_type="v_prediction", beta_schedule="squaredcos_cap_v2", timestep_spacing="trailing"), (0, 1)),
+    "ddim_v_linspace": Scheduler(
+        "DDIMScheduler", dict(prediction_type="v_prediction", timestep_spacing="linspace", clip_sample=False), (0.5,)),
+    "ddim_epsilon_scaled": Scheduler(
+        "DDIMScheduler", dict(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, steps_offset=1,
+                              set_alpha_to_one=False), (0, 1)),
+    "ddim_sample": Scheduler("DDIMScheduler", dict(prediction_type="sample", clip_sample_range=0.7), (0, 0.5)),
+    "ddpm_v_large_trailing": Scheduler(
+        "DDPMScheduler", dict(prediction_type="v_prediction", variance_type="fixed_large", timestep_spacing="trailing")),
+    "ddpm_sample_log_linspace": Scheduler(
+        "DDPMScheduler", dict(prediction_type="sample", variance_type="fixed_small_log", timestep_spacing="linspace",
+                              clip_sample_range=0.8)),
+    "ddpm_epsilon_cosine": Scheduler("DDPMScheduler", dict(beta_schedule="squaredcos_cap_v2", steps_offset=1)),
+}
+
 NETWORKS = {
     # google/ddpm-cifar10-32, smaller
     "ddpm": Network(
         unet(16, [8, 8, 12, 12], "D A D D", "D D A D", 4, attention_head_dim=None, freq_shift=1, flip_sin_to_cos=False,
-             downsample_padding=0, norm_eps=1e-6, layers_per_block=2, **RGB), 1),
+             downsample_padding=0, norm_eps=1e-6, layers_per_block=2, **RGB), 1,
+        scheduler=Scheduler("DDPMScheduler", GOOGLE, (0, 1)), schedulers=DIFFUSION, steps=(1, 2, 4)),
+    # google/ddpm-celebahq-256, smaller, its files and tensors as they were published
+    "ddpm_flat": Network(
+        unet(32, [8, 8, 12, 12], "D D A D", "D A D D", 4, attention_head_dim=None, freq_shift=1, flip_sin_to_cos=False,
+             downsample_padding=0, norm_eps=1e-6, layers_per_block=1, **RGB), 18, torch.float32, flat=True,
+        scheduler=Scheduler("DDPMScheduler", GOOGLE), steps=(1, 2, 4)),
     # openai/diffusers-cd_imagenet64_l2, smaller: classes, scale and shift
     "openai_imagenet": Network(
         unet(16, [8, 16], "R A", "A R", 8, attention_head_dim=8, attn_norm_num_groups=8, layers_per_block=2,
-             resnet_time_scale_shift="scale_shift", num_class_embeds=10, **OPENAI), 2, steps=(1,)),
+             resnet_time_scale_shift="scale_shift", num_class_embeds=10, **OPENAI), 2, steps=(1, 2, 4)),
     # openai/diffusers-cd_bedroom256_l2, smaller: no classes, and as a variant
     "openai_lsun": Network(
         unet(16, [8, 8, 16], "R A A", "A A R", 4, attention_head_dim=8, attn_norm_num_groups=8, layers_per_block=2, **OPENAI),
-        3, variant="fp16", scheduler=dict(s_noise=0.0), steps=(1, 2, 4)),
+        3, variant="fp16", scheduler=Scheduler("CMStochasticIterativeScheduler", dict(num_train_timesteps=151)), steps=(1, 2, 4)),
     "plain": Network(unet(8, [8, 16], "D D", "D D", 4, layers_per_block=1, add_attention=False, **GREY), 4, torch.float32),
     # a mid block whose attention has no norm
     "attention_conv": Network(
@@ -72,12 +109,18 @@ NETWORKS = {
         unet([16, 8], [8, 12, 16], "A D A", "R A A", 4, attention_head_dim=None, layers_per_block=1, downsample_padding=0,
              downsample_type="conv", upsample_type="resnet", resnet_time_scale_shift="scale_shift", **GREY), 110,
         variant="fp16", max_shard_size="60KB"),
+    "centered": Network(
+        unet(8, [8, 16], "D A", "A D", 4, attention_head_dim=8, layers_per_block=1, center_input_sample=True, mid_block_scale_factor=1.5,
+             **RGB), 20),
     "odd_widths": Network(
         unet([8, 12], [20, 24], "D A", "A D", 4, attention_head_dim=4, layers_per_block=1, flip_sin_to_cos=False, num_class_embeds=2,
              **RGB), 11),
     # no width, head or group is a multiple of four
     "no_vectors": Network(
         unet([10, 6], [6, 10], "A A", "A A", 2, attention_head_dim=2, layers_per_block=1, freq_shift=0.5, **RGB), 12, torch.float32),
+    # the widest head that fits into a small file; no mid block
+    "widest_head": Network(
+        unet(8, [4, 132], "D A", "D D", 4, attention_head_dim=None, layers_per_block=1, mid_block_type=None, **GREY), 19),
     # heads of 48 channels, no mid block
     "wide_head": Network(
         unet(8, [4, 48], "D A", "D D", 4, attention_head_dim=48, layers_per_block=1, mid_block_type=None, **GREY), 13),

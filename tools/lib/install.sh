@@ -20,6 +20,7 @@ header:volk.h              libvulkan-volk-dev
 module:jansson             libjansson-dev
 module:libpng              libpng-dev
 module:popt                libpopt-dev
+header:stb/stb_image.h     libstb-dev
 command:g++                g++
 module:glfw3               libglfw3-dev
 header++:imgui/imgui.h     libimgui-dev
@@ -30,7 +31,6 @@ file:/usr/share/fonts/*/*/*.ttf|/usr/share/fonts/*/*.ttf  fonts-dejavu-core
 test_needs='
 module:cmocka              libcmocka-dev
 file:/usr/share/vulkan/explicit_layer.d/VkLayer_khronos_validation.json  vulkan-validationlayers
-header:stb/stb_image.h     libstb-dev
 command:Xvfb               xvfb
 command:xauth              xauth
 command:xdotool            xdotool

@@ -13,10 +13,12 @@
 
 qs_status cli_engine_open_model(cli_engine *engine)
 {
+    const qs_model_options options = { .variant = cli_shared_options.variant,
+                                       .scheduler = cli_shared_options.scheduler };
     char *path = NULL;
     qs_status status = app_find_model(cli_shared_options.model, &path);
     if (status == QS_OK)
-        status = app_library(qs_model_open(path, &engine->model));
+        status = app_library(qs_model_open_with(path, &options, &engine->model));
     if (status == QS_OK)
         qs_model_get_info(engine->model, &engine->info);
     free(path);
@@ -107,6 +109,12 @@ qs_status cli_sampler(const cli_engine *engine, const char *text, qs_sampler *sa
     if (status != QS_OK)
         return status;
     return app_library(qs_model_check_sampler(engine->model, *sampler));
+}
+
+qs_status cli_rng(const char *text, qs_rng *rng)
+{
+    *rng = QS_RNG_PHILOX;
+    return text ? app_library(qs_rng_parse(text, rng)) : QS_OK;
 }
 
 qs_status cli_seed(const char *text, uint64_t *seed)

@@ -32,6 +32,9 @@ qs_status cli_label(const cli_engine *engine, const char *text, int32_t *label);
 /* --sampler, checked against the model. NULL: the model's default. */
 qs_status cli_sampler(const cli_engine *engine, const char *text, qs_sampler *sampler);
 
+/* --rng; NULL: philox. */
+qs_status cli_rng(const char *text, qs_rng *rng);
+
 /* --seed; NULL: a random one below 2^32. */
 qs_status cli_seed(const char *text, uint64_t *seed);
 

@@ -11,7 +11,7 @@
 enum { COLUMNS_MAX = 32, ROWS_MAX = 1024, LIMIT_STEPS = 64 };
 
 static struct {
-    char *steps, *seed, *label, *count, *sampler, *batch, *scale, *output;
+    char *steps, *seed, *label, *count, *sampler, *rng, *batch, *scale, *output;
 } texts;
 
 static const struct poptOption options[] = {
@@ -26,7 +26,9 @@ static const struct poptOption options[] = {
     { "label", 'l', POPT_ARG_STRING, &texts.label, 5,
       "What to draw: a label's name or number (default: the model's)", "LABEL" },
     { "sampler", '\0', POPT_ARG_STRING, &texts.sampler, 6,
-      "default (the model's), multistep, ddim, addim or consistency", "NAME" },
+      "default (the model's), multistep, ddim, addim, consistency or ddpm", "NAME" },
+    { "rng", '\0', POPT_ARG_STRING, &texts.rng, 9,
+      "Where noise comes from: philox (default), or torch as in 'quickstep sample'", "NAME" },
     { "batch", 'b', POPT_ARG_STRING, &texts.batch, 7,
       "How many pictures the device draws at a time, 1 to 64 (default: up to 16)", "B" },
     { "scale", '\0', POPT_ARG_STRING, &texts.scale, 8,
@@ -39,8 +41,9 @@ static const struct poptOption options[] = {
 
 static const char notes[] =
     "Rows are seeds, columns are numbers of steps. Without --steps the columns are 1, 2, 4, 8, 16\n"
-    "and the diffusion limit: 64 steps of adjusted DDIM where the model can run it.\n"
-    "Transparent pictures lie on a checkerboard; 'quickstep sample' writes the transparency itself.\n"
+    "and 64, of adjusted DDIM where the model has it: the diffusion limit.\n"
+    "Transparent pictures lie on a checkerboard; 'quickstep sample' writes the transparency "
+    "itself.\n"
     "\n"
     "  quickstep grid -o grid.png\n"
     "  quickstep grid --steps 1,4,16,64:ddim --count 8 --seed 1 -o grid.png\n";
@@ -57,6 +60,7 @@ typedef struct grid_run {
     uint64_t seed;
     int32_t label;
     qs_sampler sampler;
+    qs_rng rng;
     char steps[sizeof((app_recipe *)0)->steps];
 } grid_run;
 
@@ -80,9 +84,10 @@ static qs_status read_column(const cli_engine *engine, char *text, grid_run *run
 static qs_status read_columns(const cli_engine *engine, grid_run *run)
 {
     const bool has_limit = qs_model_check_sampler(engine->model, QS_SAMPLER_ADDIM) == QS_OK;
-    const char *text = texts.steps ? texts.steps
-                       : has_limit ? "1,2,4,8,16,64:addim"
-                                   : "1,2,4,8,16,64";
+    const char *text = texts.steps                    ? texts.steps
+                       : has_limit                    ? "1,2,4,8,16,64:addim"
+                       : engine->info.steps_max >= 64 ? "1,2,4,8,16,64"
+                                                      : "1,2,4,8,16";
     if (strlen(text) >= sizeof run->steps)
         return app_error(QS_ERROR_USAGE, "--steps: the list is too long");
     snprintf(run->steps, sizeof run->steps, "%s", text);
@@ -103,6 +108,7 @@ static qs_status read_numbers(grid_run *run)
     TRY(cli_count("--batch", texts.batch, 1, QS_BATCH_MAX, &run->batch));
     TRY(cli_count("--scale", texts.scale, 1, 64, &run->scale));
     TRY(cli_seed(texts.seed, &run->seed));
+    TRY(cli_rng(texts.rng, &run->rng));
     qs_precision precision;
     TRY(cli_precision(&precision));
     TRY(cli_target_init(&run->target, texts.output));
@@ -121,6 +127,7 @@ static qs_status draw_columns(cli_engine *engine, const grid_run *run, uint8_t *
                               .steps = run->columns[x].steps,
                               .sampler = run->columns[x].sampler,
                               .seed = run->seed,
+                              .rng = run->rng,
                               .label = run->label };
         cli_pictures pictures;
         const qs_status status = cli_render(engine, &job, &pictures);
@@ -146,7 +153,7 @@ static qs_status draw_and_write(cli_engine *engine, grid_run *run)
     if (engine->info.has_alpha)
         app_montage_over_checkerboard(pixels, count, engine->info.width, engine->info.height);
     app_recipe recipe;
-    const qs_recipe drawn = { .sampler = run->sampler, .seed = run->seed };
+    const qs_recipe drawn = { .sampler = run->sampler, .seed = run->seed, .rng = run->rng };
     app_recipe_init(&recipe, engine->model, engine->device, engine->options.precision, &drawn,
                     run->label);
     snprintf(recipe.command, sizeof recipe.command, "grid");
@@ -176,8 +183,7 @@ static qs_status run_grid(const char *argument)
     TRY(cli_sampler(&engine, texts.sampler, &run.sampler));
     TRY(read_columns(&engine, &run));
     TRY(cli_engine_open_device(&engine));
-    TRY(cli_engine_start(&engine,
-                         (qs_session_options){ .batch = cli_batch_size(run.rows, run.batch) }));
+    TRY(cli_engine_start_many(&engine, run.rows, run.batch));
     TRY(draw_and_write(&engine, &run));
 fail:
     cli_engine_close(&engine);

@@ -1,6 +1,6 @@
 /* quickstep inspect: what a model is, and what it takes on a device. */
 #include "commands.h"
-#include "engine.h"
+#include "inspect.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -25,28 +25,78 @@ static const char notes[] =
     "The arena holds the activations; the largest set that is alive at one time is its lower\n"
     "bound, all activations side by side are what it would take without a plan.\n";
 
+/* "1 to 40, tuned by its authors for 1, 2" */
+static void print_steps(const cli_engine *engine)
+{
+    size_t count = 0;
+    const uint32_t *tuned = qs_model_tuned_steps(engine->model, &count);
+    printf("steps       1 to %u", engine->info.steps_max);
+    for (size_t i = 0; i < count; i++)
+        printf("%s%u", i ? ", " : "; tuned by its authors for ", tuned[i]);
+    printf("\n");
+}
+
+/* 295,899,267 */
+static void print_grouped(uint64_t number)
+{
+    char digits[24];
+    const int count = snprintf(digits, sizeof digits, "%" PRIu64, number);
+    for (int i = 0; i < count; i++)
+        printf("%s%c", i > 0 && (count - i) % 3 == 0 ? "," : "", digits[i]);
+}
+
+/* All of a few; of many the first, the default and the last, which tell names from numbers. */
+static void print_labels(const cli_engine *engine)
+{
+    enum { SHOWN_MAX = 64, FIRST = 16 };
+    const qs_model_info *info = &engine->info;
+    bool left_out = false;
+    printf("labels      %u", info->label_count);
+    for (uint32_t i = 0; i < info->label_count; i++) {
+        const bool shown = info->label_count <= SHOWN_MAX || i < FIRST ||
+                           i == info->default_label || i + 1 == info->label_count;
+        if (shown)
+            printf("%s%s%s%s", i ? ", " : ": ", left_out ? "..., " : "",
+                   qs_model_label_name(engine->model, i),
+                   i == info->default_label ? " (default)" : "");
+        left_out = !shown;
+    }
+    printf("\n");
+}
+
 static void print_model(const cli_engine *engine)
 {
     const qs_model_info *info = &engine->info;
     printf("model       %s\n", info->name);
     printf("picture     %u x %u, %u channels%s\n", info->width, info->height, info->channels,
            info->has_alpha ? " (RGBA)" : "");
-    printf("parameters  %" PRIu64 "\n", info->parameter_count);
-    printf("sampler     %s (default)", qs_sampler_name(info->default_sampler));
-    for (qs_sampler s = QS_SAMPLER_MULTISTEP; s <= QS_SAMPLER_CONSISTENCY; s++)
+    printf("parameters  ");
+    print_grouped(info->parameter_count);
+    printf("\nsampler     %s (default)", qs_sampler_name(info->default_sampler));
+    for (qs_sampler s = QS_SAMPLER_MULTISTEP; s <= QS_SAMPLER_DDPM; s++)
         if (s != info->default_sampler && qs_model_check_sampler(engine->model, s) == QS_OK)
             printf(", %s", qs_sampler_name(s));
     printf("\nsegments    %s\n", info->has_segments ? "yes: any number of steps" : "no");
-    printf("labels      %u", info->label_count);
-    for (uint32_t i = 0; i < info->label_count; i++)
-        printf("%s%s%s", i ? ", " : ": ", qs_model_label_name(engine->model, i),
-               i == info->default_label ? " (default)" : "");
-    printf("\n");
+    print_steps(engine);
+    print_labels(engine);
 }
 
 static double ratio(uint64_t a, uint64_t b)
 {
     return b ? (double)a / (double)b : 0.0;
+}
+
+void cli_print_plan(const qs_session_memory *m)
+{
+    printf("graph       %u nodes, %u barriers\n", m->node_count, m->barrier_count);
+    printf("weights     %s\n", cli_bytes(m->weights_bytes));
+    printf("arena       %s\n", cli_bytes(m->arena_bytes));
+    printf("  lower bound (largest live set)  %s, the arena is %.3f of it\n",
+           cli_bytes(m->live_max_bytes), ratio(m->arena_bytes, m->live_max_bytes));
+    printf("  all activations side by side    %s, the arena is %.3f of it\n",
+           cli_bytes(m->activation_sum_bytes), ratio(m->arena_bytes, m->activation_sum_bytes));
+    printf("state       %s\n", cli_bytes(m->state_bytes));
+    printf("memory      %u allocations\n", m->allocation_count);
 }
 
 static void print_memory(const cli_engine *engine)
@@ -56,15 +106,7 @@ static void print_memory(const cli_engine *engine)
     printf("device      %s\n", engine->device_info.name);
     printf("session     batch %u, %s\n", engine->options.batch,
            engine->options.precision == QS_F16 ? "f16" : "f32");
-    printf("graph       %u nodes, %u barriers\n", m.node_count, m.barrier_count);
-    printf("weights     %s\n", cli_bytes(m.weights_bytes));
-    printf("arena       %s\n", cli_bytes(m.arena_bytes));
-    printf("  lower bound (largest live set)  %s, the arena is %.3f of it\n",
-           cli_bytes(m.live_max_bytes), ratio(m.arena_bytes, m.live_max_bytes));
-    printf("  all activations side by side    %s, the arena is %.3f of it\n",
-           cli_bytes(m.activation_sum_bytes), ratio(m.arena_bytes, m.activation_sum_bytes));
-    printf("state       %s\n", cli_bytes(m.state_bytes));
-    printf("memory      %u allocations\n", m.allocation_count);
+    cli_print_plan(&m);
 }
 
 /* The activations' names and shapes are known after an evaluation that kept them. */
@@ -99,6 +141,12 @@ static qs_status run_inspect(const char *argument)
     qs_status status = QS_OK;
     TRY(cli_count("--batch", texts.batch, 1, QS_BATCH_MAX, &session.batch));
     TRY(cli_precision(&session.precision));
+    if (cli_is_autoencoder()) {
+        if (texts.batch || texts.nodes)
+            TRY(app_error(QS_ERROR_USAGE, "--batch and --nodes are for models that draw, not for "
+                                          "autoencoders"));
+        return cli_inspect_autoencoder();
+    }
     TRY(cli_engine_open_model(&engine));
     print_model(&engine);
     TRY(cli_engine_open_device(&engine));

@@ -17,6 +17,13 @@ struct poptOption cli_model_options[] = {
       "DIR" },
     { "precision", 'p', POPT_ARG_STRING, &cli_shared_options.precision, CLI_SHARED_FIRST + 1,
       "How numbers are stored on the device: f32 (default) or f16", "f32|f16" },
+    { "variant", '\0', POPT_ARG_STRING, &cli_shared_options.variant, CLI_SHARED_FIRST + 4,
+      "Which of the model's weights, e.g. fp16 (default: those without a variant, or the only one)",
+      "WORD" },
+    { "scheduler", '\0', POPT_ARG_STRING, &cli_shared_options.scheduler, CLI_SHARED_FIRST + 5,
+      "How the network was trained, in place of what the model says: a scheduler_config.json, or a "
+      "class with diffusers' defaults",
+      "FILE|CLASS" },
     CLI_END,
 };
 

@@ -21,11 +21,11 @@ typedef struct cli_command {
 
 /* The options that several commands share; their values. */
 typedef struct cli_shared {
-    char *model, *precision, *device;
+    char *model, *precision, *device, *variant, *scheduler;
     int quiet;
 } cli_shared;
 extern cli_shared cli_shared_options;
-extern struct poptOption cli_model_options[];  /* --model, --precision */
+extern struct poptOption cli_model_options[];  /* --model, --precision, ... */
 extern struct poptOption cli_device_options[]; /* --device, --quiet */
 extern struct poptOption cli_help_options[];   /* --help, last in every table */
 

@@ -88,12 +88,12 @@ static void finish_entry(entry *e)
     free(e->json);
 }
 
-static qs_status write_image(const char *path, const app_image *image, const char *json)
+qs_status cli_write_image(const char *path, const app_image *image, const char *recipe)
 {
     const bool is_stdout = strcmp(path, "-") == 0; /* a reader may never read: stay stoppable */
     if (!is_stdout)
         cli_signals_block();
-    const qs_status status = app_png_write(path, image, json);
+    const qs_status status = app_png_write(path, image, recipe);
     if (!is_stdout)
         cli_signals_unblock();
     return status;
@@ -116,7 +116,7 @@ qs_status cli_write_png(const cli_target *target, const cli_engine *engine,
                                  info->height, columns ? columns : app_montage_columns(per_file),
                                  recipe->scale, &image);
         if (status == QS_OK)
-            status = write_image(e.path, &image, e.json);
+            status = cli_write_image(e.path, &image, e.json);
         app_montage_free(&image);
         finish_entry(&e);
     }

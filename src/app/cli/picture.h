@@ -2,6 +2,7 @@
 #ifndef CLI_PICTURE_H
 #define CLI_PICTURE_H
 
+#include "common/png_file.h"
 #include "common/recipe.h"
 #include "engine.h"
 
@@ -15,6 +16,9 @@ typedef struct cli_target {
 
 /* From the file's name. QS_ERROR_USAGE: no such format; QS_ERROR_WRITE: cannot be written. */
 qs_status cli_target_init(cli_target *target, const char *path);
+
+/* Writes one PNG; a signal waits until it is whole. recipe: as in app_png_write. */
+qs_status cli_write_image(const char *path, const app_image *image, const char *recipe);
 
 /* Writes `count` pictures. The recipe's seed is the first picture's; its count is set to the
  * file's. columns 0: a near-square grid; otherwise the recipe's count stays (grid: rows). */

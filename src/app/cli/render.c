@@ -12,7 +12,7 @@ enum { DEFAULT_BATCH_LIMIT = 16 };
 /* One render's worth of inputs and outputs, `batch` pictures each. */
 typedef struct scratch {
     int32_t labels[QS_BATCH_MAX];
-    float *noise, *floats;
+    float *noise, *step_noise, *floats;
 } scratch;
 
 static size_t picture_floats(const cli_engine *engine)
@@ -25,11 +25,22 @@ static size_t picture_bytes(const cli_engine *engine)
     return (size_t)4 * engine->info.height * engine->info.width;
 }
 
-uint32_t cli_batch_size(uint32_t count, uint32_t limit)
+/* The batch that draws `count` pictures in the fewest renders of at most `most`. */
+static uint32_t even_batch(uint32_t count, uint32_t most)
 {
-    const uint32_t most = limit ? limit : DEFAULT_BATCH_LIMIT;
     const uint32_t renders = (count + most - 1) / most;
-    return limit ? (count < most ? count : most) : (count + renders - 1) / renders;
+    return (count + renders - 1) / renders;
+}
+
+/* Both refusals of a large batch come before anything is allocated. */
+qs_status cli_engine_start_many(cli_engine *engine, uint32_t count, uint32_t limit)
+{
+    for (uint32_t most = DEFAULT_BATCH_LIMIT;; most /= 2) {
+        const uint32_t batch = !limit ? even_batch(count, most) : count < limit ? count : limit;
+        const qs_status status = cli_engine_start(engine, (qs_session_options){ .batch = batch });
+        if (limit || batch == 1 || (status != QS_ERROR_DEVICE && status != QS_ERROR_MEMORY))
+            return status;
+    }
 }
 
 static qs_status allocate(const cli_engine *engine, const cli_job *job, cli_pictures *pictures,
@@ -47,6 +58,10 @@ static qs_status allocate(const cli_engine *engine, const cli_job *job, cli_pict
         s->noise = calloc(batch, floats * sizeof(float));
         failed |= !s->noise;
     }
+    if (job->step_noise) {
+        s->step_noise = calloc(job->steps * batch, floats * sizeof(float));
+        failed |= !s->step_noise;
+    }
     for (size_t i = 0; i < batch; i++)
         s->labels[i] = job->label;
     return failed ? app_error(QS_ERROR_MEMORY, "no memory for %u pictures", job->count) : QS_OK;
@@ -54,13 +69,24 @@ static qs_status allocate(const cli_engine *engine, const cli_job *job, cli_pict
 
 /* The last render may have fewer pictures to draw than the session has places: the rest repeats
  * the first noise, or draws the next seeds, and is dropped. */
-static void copy_noise(const cli_engine *engine, const cli_job *job, uint32_t first,
-                       uint32_t wanted, float *noise)
+static void copy_noise(const cli_engine *engine, const float *from, uint32_t first, uint32_t wanted,
+                       float *noise)
 {
     const size_t floats = picture_floats(engine);
     for (uint32_t i = 0; i < engine->options.batch; i++)
-        memcpy(noise + i * floats, job->noise + (first + (i < wanted ? i : 0)) * floats,
+        memcpy(noise + i * floats, from + (first + (i < wanted ? i : 0)) * floats,
                floats * sizeof(float));
+}
+
+static void copy_given_noise(const cli_engine *engine, const cli_job *job, uint32_t first,
+                             uint32_t wanted, const scratch *s)
+{
+    const size_t floats = picture_floats(engine), batch = engine->options.batch;
+    if (job->noise)
+        copy_noise(engine, job->noise, first, wanted, s->noise);
+    for (uint32_t step = 0; job->step_noise && step < job->steps; step++)
+        copy_noise(engine, job->step_noise + step * job->count * floats, first, wanted,
+                   s->step_noise + step * batch * floats);
 }
 
 static qs_status render_batch(cli_engine *engine, const cli_job *job, uint32_t first,
@@ -72,14 +98,17 @@ static qs_status render_batch(cli_engine *engine, const cli_job *job, uint32_t f
         .seed = job->seed + first,
         .labels = job->label >= 0 ? s->labels : NULL,
         .noise = s->noise,
+        .rng = job->rng,
+        .eta = job->eta,
+        .timesteps = job->timesteps,
+        .step_noise = s->step_noise,
     };
     char title[64] = "";
     if (job->count > wanted)
         snprintf(title, sizeof title, "pictures %u to %u of %u", first + 1, first + wanted,
                  job->count);
     cli_progress_title(title);
-    if (job->noise)
-        copy_noise(engine, job, first, wanted, s->noise);
+    copy_given_noise(engine, job, first, wanted, s);
 
     qs_frame frame;
     cli_signals_defer();
@@ -113,6 +142,7 @@ qs_status cli_render(cli_engine *engine, const cli_job *job, cli_pictures *pictu
     }
     cli_progress_clear();
     free(s.noise);
+    free(s.step_noise);
     free(s.floats);
     if (status != QS_OK)
         cli_pictures_free(pictures);

@@ -8,8 +8,12 @@ typedef struct cli_job {
     uint32_t count, steps;
     qs_sampler sampler;
     uint64_t seed;
-    int32_t label;      /* -1: the model's default */
-    const float *noise; /* [count, c, h, w] or NULL */
+    qs_rng rng;
+    float eta;
+    const uint32_t *timesteps; /* [steps] or NULL */
+    int32_t label;             /* -1: the model's default */
+    const float *noise;        /* [count, c, h, w] or NULL */
+    const float *step_noise;   /* [steps, count, c, h, w] or NULL */
     bool want_floats;
 } cli_job;
 
@@ -19,8 +23,8 @@ typedef struct cli_pictures {
     double ms;       /* wall clock of all renders together */
 } cli_pictures;
 
-/* The batch that draws `count` pictures in the fewest renders of at most `limit` (0: 16). */
-uint32_t cli_batch_size(uint32_t count, uint32_t limit);
+/* A session for `count` pictures in batches of `limit`; 0: of 16, or as many as fit the device. */
+qs_status cli_engine_start_many(cli_engine *engine, uint32_t count, uint32_t limit);
 
 /* With the engine's session. QS_CANCELLED when a signal came. Free with cli_pictures_free. */
 qs_status cli_render(cli_engine *engine, const cli_job *job, cli_pictures *pictures);

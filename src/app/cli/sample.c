@@ -9,14 +9,15 @@
 #include <string.h>
 
 static struct {
-    char *steps, *seed, *label, *count, *sampler, *noise, *batch, *scale, *output;
+    char *steps, *seed, *label, *count, *sampler, *eta, *timesteps, *rng, *noise, *batch, *scale;
+    char *output;
 } texts;
 
 static const struct poptOption options[] = {
     { "output", 'o', POPT_ARG_STRING, &texts.output, 1,
       "Where to: FILE.png, FILE.safetensors, or - for a PNG on standard output", "FILE" },
-    { "steps", 'n', POPT_ARG_STRING, &texts.steps, 2, "Network evaluations, 1 to 1024 (default: 4)",
-      "N" },
+    { "steps", 'n', POPT_ARG_STRING, &texts.steps, 2,
+      "Network evaluations, 1 to 1024 (default: 4; 50 of a plain diffusion model)", "N" },
     { "seed", 's', POPT_ARG_STRING, &texts.seed, 3,
       "The first picture's seed; picture i has seed S + i (default: random)", "S" },
     { "label", 'l', POPT_ARG_STRING, &texts.label, 4,
@@ -24,12 +25,25 @@ static const struct poptOption options[] = {
     { "count", 'c', POPT_ARG_STRING, &texts.count, 5,
       "How many pictures (default: 1, or as many as there is noise)", "COUNT" },
     { "sampler", '\0', POPT_ARG_STRING, &texts.sampler, 6,
-      "default (the model's), multistep, ddim, addim or consistency", "NAME" },
+      "default (the model's), multistep, ddim, addim, consistency or ddpm", "NAME" },
+    { "eta", '\0', POPT_ARG_STRING, &texts.eta, 10,
+      "How much noise ddim adds in each step of a diffusion model, 0 to 1 (default: 0)", "ETA" },
+    { "timesteps", '\0', POPT_ARG_STRING, &texts.timesteps, 11,
+      "The points of the training grid that a consistency model visits, descending, e.g. 22,0 "
+      "(default: what its authors chose)",
+      "LIST" },
+    { "rng", '\0', POPT_ARG_STRING, &texts.rng, 12,
+      "Where noise comes from: philox (default; the same on every device), or torch: what "
+      "diffusers "
+      "draws with generator=torch.Generator().manual_seed(S + i) for picture i",
+      "NAME" },
     { "noise", '\0', POPT_ARG_STRING, &texts.noise, 7,
-      "Start from the tensor \"noise\" [n, c, h, w], unit variance, instead of the seed's noise",
+      "Start from the tensor \"noise\" [n, c, h, w], unit variance, instead of the seed's noise; "
+      "what later steps add is \"step_noise\" [steps, n, c, h, w] where the file has it",
       "FILE" },
     { "batch", 'b', POPT_ARG_STRING, &texts.batch, 8,
-      "How many pictures the device draws at a time, 1 to 64 (default: up to 16)", "B" },
+      "How many pictures the device draws at a time, 1 to 64 (default: up to 16, as many as fit)",
+      "B" },
     { "scale", '\0', POPT_ARG_STRING, &texts.scale, 9,
       "Enlarge the PNG by whole pixels, 1 to 64 times (default: 1)", "K" },
     CLI_INCLUDE(cli_model_options),
@@ -54,7 +68,8 @@ typedef struct sample_run {
     cli_target target;
     cli_job job;
     uint32_t batch, scale;
-    float *noise;
+    uint32_t timesteps[QS_STEPS_MAX];
+    float *noise, *step_noise;
 } sample_run;
 
 static qs_status read_noise(const cli_engine *engine, sample_run *run)
@@ -67,11 +82,47 @@ static qs_status read_noise(const cli_engine *engine, sample_run *run)
     if (texts.count && run->job.count != count)
         status = app_error(QS_ERROR_USAGE, "--count %u, but %s has noise for %u pictures",
                            run->job.count, texts.noise, count);
+    TRY(status);
     run->job.count = count;
     run->job.noise = run->noise;
+    TRY(cli_read_step_pictures(engine, texts.noise, file, "step_noise", run->job.steps, count,
+                               &run->step_noise));
+    run->job.step_noise = run->step_noise;
 fail:
     qs_safetensors_close(file);
     return status;
+}
+
+/* "22,0": also the number of steps. */
+static qs_status read_timesteps(sample_run *run)
+{
+    if (!texts.timesteps)
+        return QS_OK;
+    if (strlen(texts.timesteps) >= sizeof((app_recipe *)0)->timesteps)
+        return app_error(QS_ERROR_USAGE, "--timesteps: the list is too long");
+    char *list = strdup(texts.timesteps), *rest = list;
+    uint32_t count = 0;
+    qs_status status = list ? QS_OK : app_error(QS_ERROR_MEMORY, "no memory");
+    for (; rest && status == QS_OK; count++)
+        status =
+            cli_count("--timesteps", strsep(&rest, ","), 0, UINT32_MAX, &run->timesteps[count]);
+    free(list);
+    if (status == QS_OK && texts.steps && run->job.steps != count)
+        return app_error(QS_ERROR_USAGE, "--steps %u, but --timesteps has %u", run->job.steps,
+                         count);
+    run->job.steps = count;
+    run->job.timesteps = run->timesteps;
+    return status;
+}
+
+static qs_status read_eta(float *eta)
+{
+    char *end = texts.eta;
+    const double value = texts.eta ? strtod(texts.eta, &end) : 0;
+    if (texts.eta && (end == texts.eta || *end || !(value >= 0 && value <= 1)))
+        return app_error(QS_ERROR_USAGE, "--eta wants a number from 0 to 1, not '%s'", texts.eta);
+    *eta = (float)value;
+    return QS_OK;
 }
 
 /* Everything that can be said without the model is said before it is read. */
@@ -85,12 +136,27 @@ static qs_status read_numbers(sample_run *run)
     TRY(cli_count("--batch", texts.batch, 1, QS_BATCH_MAX, &run->batch));
     TRY(cli_count("--scale", texts.scale, 1, 64, &run->scale));
     TRY(cli_seed(texts.seed, &run->job.seed));
+    TRY(cli_rng(texts.rng, &run->job.rng));
+    TRY(read_eta(&run->job.eta));
+    TRY(read_timesteps(run));
     qs_precision precision;
     TRY(cli_precision(&precision));
     TRY(cli_target_init(&run->target, texts.output));
     run->job.want_floats = run->target.format == CLI_SAFETENSORS;
 fail:
     return status;
+}
+
+/* A diffusion model needs more steps than the others. */
+static void choose_steps(const cli_engine *engine, cli_job *job)
+{
+    const qs_sampler sampler =
+        job->sampler == QS_SAMPLER_DEFAULT ? engine->info.default_sampler : job->sampler;
+    const bool diffusion = sampler == QS_SAMPLER_DDPM || sampler == QS_SAMPLER_DDIM;
+    if (!texts.steps && !texts.timesteps)
+        job->steps = diffusion && engine->info.default_sampler != QS_SAMPLER_MULTISTEP ? 50 : 4;
+    if (job->steps > engine->info.steps_max && !texts.steps && !texts.timesteps)
+        job->steps = engine->info.steps_max;
 }
 
 static void print_summary(const app_recipe *recipe, const sample_run *run, double ms)
@@ -114,11 +180,15 @@ static qs_status draw_and_write(cli_engine *engine, const sample_run *run)
     app_recipe recipe;
     const qs_recipe drawn = { .steps = run->job.steps,
                               .sampler = run->job.sampler,
-                              .seed = run->job.seed };
+                              .seed = run->job.seed,
+                              .rng = run->job.rng,
+                              .eta = run->job.eta };
     app_recipe_init(&recipe, engine->model, engine->device, engine->options.precision, &drawn,
                     run->job.label);
     recipe.scale = run->scale;
     snprintf(recipe.noise, sizeof recipe.noise, "%s", texts.noise ? texts.noise : "");
+    snprintf(recipe.timesteps, sizeof recipe.timesteps, "%s",
+             texts.timesteps ? texts.timesteps : "");
     status =
         run->target.format == CLI_PNG
             ? cli_write_png(&run->target, engine, &recipe, pictures.pixels, run->job.count, 0)
@@ -139,14 +209,15 @@ static qs_status run_sample(const char *argument)
     TRY(cli_engine_open_model(&engine));
     TRY(cli_label(&engine, texts.label, &run.job.label));
     TRY(cli_sampler(&engine, texts.sampler, &run.job.sampler));
+    choose_steps(&engine, &run.job);
     if (texts.noise)
         TRY(read_noise(&engine, &run));
     TRY(cli_engine_open_device(&engine));
-    TRY(cli_engine_start(
-        &engine, (qs_session_options){ .batch = cli_batch_size(run.job.count, run.batch) }));
+    TRY(cli_engine_start_many(&engine, run.job.count, run.batch));
     TRY(draw_and_write(&engine, &run));
 fail:
     free(run.noise);
+    free(run.step_noise);
     cli_engine_close(&engine);
     return status;
 }

@@ -6,8 +6,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-static const char *shape_text(const qs_tensor *tensor)
+const char *cli_shape_text(const qs_tensor *tensor)
 {
     static char text[QS_RANK_MAX * 24 + 2];
     size_t used = (size_t)snprintf(text, sizeof text, "[");
@@ -18,8 +19,8 @@ static const char *shape_text(const qs_tensor *tensor)
     return text;
 }
 
-static qs_status read_values(const qs_safetensors *file, const qs_tensor *tensor, size_t count,
-                             float **values)
+qs_status cli_read_values(const qs_safetensors *file, const qs_tensor *tensor, size_t count,
+                          float **values)
 {
     float *numbers = calloc(count, sizeof *numbers);
     if (!numbers)
@@ -44,11 +45,28 @@ qs_status cli_read_pictures(const cli_engine *engine, const char *path, const qs
         tensor->shape[3] != info->width)
         return app_error(QS_ERROR_USAGE,
                          "%s: \"%s\" is %s, the model %s wants [1 to %u, %u, %u, %u]", path, name,
-                         shape_text(tensor), info->name, count_max, info->channels, info->height,
-                         info->width);
+                         cli_shape_text(tensor), info->name, count_max, info->channels,
+                         info->height, info->width);
     *count = (uint32_t)tensor->shape[0];
-    return read_values(file, tensor, (size_t)*count * info->channels * info->height * info->width,
-                       values);
+    return cli_read_values(file, tensor,
+                           (size_t)*count * info->channels * info->height * info->width, values);
+}
+
+qs_status cli_read_step_pictures(const cli_engine *engine, const char *path,
+                                 const qs_safetensors *file, const char *name, uint32_t steps,
+                                 uint32_t count, float **values)
+{
+    const qs_model_info *info = &engine->info;
+    const uint64_t wanted[] = { steps, count, info->channels, info->height, info->width };
+    const qs_tensor *tensor = qs_safetensors_find(file, name);
+    if (!tensor)
+        return QS_OK;
+    if (tensor->rank != 5 || memcmp(tensor->shape, wanted, sizeof wanted) != 0)
+        return app_error(QS_ERROR_USAGE, "%s: \"%s\" is %s, wanted is [%u, %u, %u, %u, %u]", path,
+                         name, cli_shape_text(tensor), steps, count, info->channels, info->height,
+                         info->width);
+    return cli_read_values(
+        file, tensor, (size_t)steps * count * info->channels * info->height * info->width, values);
 }
 
 qs_status cli_read_vector(const char *path, const qs_safetensors *file, const char *name,
@@ -62,8 +80,8 @@ qs_status cli_read_vector(const char *path, const qs_safetensors *file, const ch
     const bool is_one = tensor->rank == 0 || (tensor->rank == 1 && tensor->shape[0] == 1);
     if (!is_one && (tensor->rank != 1 || tensor->shape[0] != count))
         return app_error(QS_ERROR_USAGE, "%s: \"%s\" is %s, not [%u] or one number", path, name,
-                         shape_text(tensor), count);
-    const qs_status status = read_values(file, tensor, count, values);
+                         cli_shape_text(tensor), count);
+    const qs_status status = cli_read_values(file, tensor, count, values);
     for (uint32_t i = 1; status == QS_OK && is_one && i < count; i++)
         (*values)[i] = (*values)[0];
     return status;

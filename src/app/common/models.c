@@ -12,11 +12,18 @@ typedef struct search {
     char looked[1024]; /* "a, b, c" for the error message */
 } search;
 
+/* Any of the layouts that qs_model_open_with knows. */
 static bool is_model(const char *folder)
 {
-    char file[PATH_MAX];
-    const int length = snprintf(file, sizeof file, "%s/model_index.json", folder);
-    return length < (int)sizeof file && access(file, F_OK) == 0;
+    static const char *const signs[] = { "model_index.json", "unet/config.json", "config.json",
+                                         "snapshots" };
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+        char path[PATH_MAX];
+        if (snprintf(path, sizeof path, "%s/%s", folder, signs[i]) < (int)sizeof path &&
+            access(path, F_OK) == 0)
+            return true;
+    }
+    return false;
 }
 
 static void look_in(search *s, const char *folder)

@@ -16,9 +16,9 @@ static const struct {
     {                                                                                              \
 #name, offsetof(app_recipe, name), sizeof((app_recipe *)0)->name, required                 \
     }
-    FIELD(command, true), FIELD(version, true), FIELD(model, true),
-    FIELD(label, false),  FIELD(sampler, true), FIELD(precision, true),
-    FIELD(noise, false),  FIELD(device, false), FIELD(driver, false),
+    FIELD(command, true), FIELD(version, true),   FIELD(model, true),      FIELD(label, false),
+    FIELD(sampler, true), FIELD(precision, true), FIELD(noise, false),     FIELD(device, false),
+    FIELD(driver, false), FIELD(rng, false),      FIELD(timesteps, false),
 #undef FIELD
 };
 enum { TEXT_FIELD_COUNT = sizeof text_fields / sizeof text_fields[0] };
@@ -40,6 +40,9 @@ void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device 
     const qs_sampler sampler =
         drawn->sampler == QS_SAMPLER_DEFAULT ? info.default_sampler : drawn->sampler;
     snprintf(recipe->sampler, sizeof recipe->sampler, "%s", qs_sampler_name(sampler));
+    if (drawn->rng != QS_RNG_PHILOX)
+        snprintf(recipe->rng, sizeof recipe->rng, "%s", qs_rng_name(drawn->rng));
+    recipe->eta = (double)drawn->eta;
     snprintf(recipe->precision, sizeof recipe->precision, "%s",
              precision == QS_F16 ? "f16" : "f32");
     snprintf(recipe->device, sizeof recipe->device, "%s", device_info.name);
@@ -76,6 +79,8 @@ char *app_recipe_to_json(const app_recipe *recipe)
                                   *end ? json_string(recipe->steps) : json_integer((long)steps));
     failed |= json_object_set_new(root, "seed", json_integer((json_int_t)recipe->seed));
     failed |= json_object_set_new(root, "count", json_integer(recipe->count));
+    if (recipe->eta > 0)
+        failed |= json_object_set_new(root, "eta", json_real(recipe->eta));
     if (recipe->scale > 1)
         failed |= json_object_set_new(root, "scale", json_integer(recipe->scale));
     char *text = failed ? NULL : json_dumps(root, JSON_ENSURE_ASCII);
@@ -135,6 +140,15 @@ static qs_status read_steps(const json_t *root, app_recipe *recipe)
     return status;
 }
 
+static qs_status read_eta(const json_t *root, app_recipe *recipe)
+{
+    const json_t *value = json_object_get(root, "eta");
+    recipe->eta = json_number_value(value);
+    if (value && (!json_is_number(value) || !(recipe->eta >= 0 && recipe->eta <= 1)))
+        return app_error(QS_ERROR_OTHER, "the recipe's \"eta\" is not a number from 0 to 1");
+    return QS_OK;
+}
+
 static qs_status check_words(const app_recipe *recipe)
 {
     qs_sampler sampler;
@@ -143,6 +157,11 @@ static qs_status check_words(const app_recipe *recipe)
     if (strcmp(recipe->precision, "f32") != 0 && strcmp(recipe->precision, "f16") != 0)
         return app_error(QS_ERROR_OTHER, "the recipe's precision \"%s\" is unknown",
                          recipe->precision);
+    qs_rng rng;
+    if (recipe->rng[0] && qs_rng_parse(recipe->rng, &rng) != QS_OK)
+        return app_error(QS_ERROR_OTHER, "the recipe's rng \"%s\" is unknown", recipe->rng);
+    if (recipe->timesteps[strspn(recipe->timesteps, "0123456789,")])
+        return app_error(QS_ERROR_OTHER, "the recipe's \"timesteps\" are damaged");
     if (qs_sampler_parse(recipe->sampler, &sampler) != QS_OK)
         return app_error(QS_ERROR_OTHER, "the recipe's sampler \"%s\" is unknown", recipe->sampler);
     return QS_OK;
@@ -162,6 +181,7 @@ qs_status app_recipe_from_json(const char *json, app_recipe *recipe)
     TRY(read_texts(root, recipe));
     TRY(check_words(recipe));
     TRY(read_steps(root, recipe));
+    TRY(read_eta(root, recipe));
     TRY(read_number(root, "seed", 0, INT64_MAX, -1, &seed));
     TRY(read_number(root, "count", 1, 1 << 20, 1, &count));
     TRY(read_number(root, "scale", 1, 64, 1, &scale));
@@ -207,6 +227,10 @@ char *app_recipe_command(const app_recipe *recipe)
     if (recipe->count > 1)
         fprintf(out, " --count %" PRIu32, recipe->count);
     put_quoted(out, "--sampler", recipe->sampler);
+    if (recipe->eta > 0)
+        fprintf(out, " --eta %.9g", recipe->eta);
+    put_quoted(out, "--timesteps", recipe->timesteps);
+    put_quoted(out, "--rng", recipe->rng);
     put_quoted(out, "--precision", recipe->precision);
     put_quoted(out, "--noise", recipe->noise);
     if (recipe->scale > 1 || strcmp(recipe->command, "grid") == 0) /* grid has another default */

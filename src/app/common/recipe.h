@@ -5,9 +5,9 @@
  *      "steps": 4, "seed": 42, "count": 1, "label": "knight", "sampler": "multistep",
  *      "precision": "f32", "device": "llvmpipe (LLVM 15.0.6, 256 bits)", "driver": "Mesa 22.3.6"}
  *
- * Optional: "label" (absent: the model has none), "noise" (the file that replaced the seed's
- * noise), "scale" (absent: 1). "steps" of the command "grid" is a list, one entry per column:
- * "1,2,4,64:addim".
+ * Optional: "label" (absent: the model has none), "rng" (absent: philox), "eta" (absent: 0),
+ * "timesteps" ("22,0"), "noise" (the file that replaced the seed's noise), "scale" (absent: 1).
+ * "steps" of the command "grid" is a list, one entry per column: "1,2,4,64:addim".
  */
 #ifndef APP_RECIPE_H
 #define APP_RECIPE_H
@@ -26,12 +26,15 @@ typedef struct app_recipe {
     char label[128]; /* name, or number in decimals; "": none */
     char sampler[32];
     char precision[8];
-    char noise[256]; /* "": the seed's */
+    char rng[16];         /* "" or a qs_rng_name */
+    double eta;           /* 0 .. 1 */
+    char timesteps[1024]; /* "": the model's own; "22,0" */
+    char noise[256];      /* "": the seed's */
     char device[256], driver[256];
 } app_recipe;
 
-/* Fills in version, model, sampler (the default resolved), label's name, precision and device;
- * command "sample", count 1, scale 1. label -1: the model's default. */
+/* Fills in version, model, sampler (the default resolved) and its options, label's name, precision
+ * and device; command "sample", count 1, scale 1. label -1: the model's default. */
 void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device *device,
                      qs_precision precision, const qs_recipe *drawn, int32_t label);
 

@@ -82,7 +82,7 @@ static qs_status begin(generator *g, const viewer_controls *controls,
     for (uint32_t i = 0; i < controls->batch; i++)
         labels[i] = controls->label;
     const qs_recipe recipe = {
-        .steps = notch_steps(controls->notch),
+        .steps = readings->slider.steps[controls->notch],
         .sampler = notch_sampler(readings, controls->notch, controls->sampler),
         .seed = controls->seed,
         .labels = labels,

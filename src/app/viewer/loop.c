@@ -102,7 +102,7 @@ static void take_keys(loop *l)
 {
     window *w = &l->window;
     const int notch = (int)l->controls.notch + w->key_step;
-    if (notch >= 0 && notch < NOTCH_COUNT)
+    if (notch >= 0 && notch < (int)l->readings.slider.count)
         l->controls.notch = (uint32_t)notch;
     if (w->key_pause)
         l->controls.animate = !l->controls.animate;

@@ -2,6 +2,7 @@
 #include "common/log.h"
 #include "common/models.h"
 #include "viewer/loop.h"
+#include "viewer/readout.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,7 +12,7 @@
 #include <string.h>
 
 typedef struct viewer_options {
-    char *model, *device, *seed, *batch, *precision, *label, *sampler, *size;
+    char *model, *variant, *scheduler, *device, *seed, *batch, *precision, *label, *sampler, *size;
     int steps, play, help, version, report;
     double exit_after;
 } viewer_options;
@@ -34,16 +35,21 @@ static qs_status parse_options(int argc, const char **argv, viewer_options *opti
         { "model", 'm', POPT_ARG_STRING, &options->model, 0,
           "The model: a folder, or the name of one that came with the program (default: sprites)",
           "DIR" },
+        { "variant", '\0', POPT_ARG_STRING, &options->variant, 0,
+          "Which of the model's weights, e.g. fp16 (default: those without a variant)", "WORD" },
+        { "scheduler", '\0', POPT_ARG_STRING, &options->scheduler, 0,
+          "A scheduler_config.json, or a class with diffusers' defaults (default: the model's)",
+          "FILE|CLASS" },
         { "device", 'd', POPT_ARG_STRING, &options->device, 0,
           "The device: its number, UUID or a part of its name, see 'quickstep devices'", "DEVICE" },
         { "steps", 'n', POPT_ARG_INT, &options->steps, 0,
-          "1 to 16, or 32 or 64: the diffusion limit", "N" },
+          "1 to 16, or 32 or 64: the diffusion limit; up to 1000 of a plain diffusion model", "N" },
         { "seed", 's', POPT_ARG_STRING, &options->seed, 0, "The first seed (default: 1)", "S" },
         { "batch", 'b', POPT_ARG_STRING, &options->batch, 0, "Pictures at a time: 1, 4, 9 or 16",
           "B" },
         { "label", 'l', POPT_ARG_STRING, &options->label, 0, "The label, by name or number", "L" },
         { "sampler", '\0', POPT_ARG_STRING, &options->sampler, 0,
-          "multistep, ddim, addim or consistency (default: the model's)", "NAME" },
+          "multistep, ddim, addim, consistency or ddpm (default: the model's)", "NAME" },
         { "precision", 'p', POPT_ARG_STRING, &options->precision, 0,
           "How numbers are stored on the device: f32 (default) or f16", "f32|f16" },
         { "play", '\0', POPT_ARG_NONE, &options->play, 0, "Start with playing", NULL },
@@ -99,15 +105,21 @@ static qs_status find_label(const qs_model *model, const qs_model_info *info, co
     return QS_OK;
 }
 
-static qs_status find_notch(int steps, uint32_t *notch)
+/* steps 0: not given. */
+static qs_status find_notch(const viewer_readings *readings, int steps, uint32_t *notch)
 {
-    for (uint32_t i = 0; i < NOTCH_COUNT; i++) {
-        if ((int)notch_steps(i) == steps) {
-            *notch = i;
-            return QS_OK;
-        }
-    }
-    return app_error(QS_ERROR_USAGE, "--steps is 1 to 16, 32 or 64, not %d", steps);
+    const viewer_slider *slider = &readings->slider;
+    const bool few = readings->model.default_sampler == QS_SAMPLER_MULTISTEP ||
+                     readings->model.default_sampler == QS_SAMPLER_CONSISTENCY;
+    if (readout_find_notch(slider, steps ? (uint32_t)steps : few ? 4 : 32, notch))
+        return QS_OK;
+    *notch = slider->count - 1;
+    if (!steps)
+        return QS_OK;
+    char more[64] = "";
+    for (uint32_t i = slider->few; i < slider->count; i++)
+        snprintf(more + strlen(more), sizeof more - strlen(more), ", %u", slider->steps[i]);
+    return app_error(QS_ERROR_USAGE, "--steps is 1 to %u%s, not %d", slider->few, more, steps);
 }
 
 static qs_status fill_controls(const viewer_options *options, const qs_model *model,
@@ -119,7 +131,7 @@ static qs_status fill_controls(const viewer_options *options, const qs_model *mo
     controls->seed = 1;
     controls->animate = options->play;
     controls->sampler = readings->model.default_sampler;
-    TRY(find_notch(options->steps, &controls->notch));
+    TRY(find_notch(readings, options->steps, &controls->notch));
     TRY(find_label(model, &readings->model, options->label, &controls->label));
     if (options->seed && !parse_number(options->seed, INT64_MAX - QS_BATCH_MAX, &controls->seed))
         return app_error(QS_ERROR_USAGE, "--seed is a whole number from 0, not '%s'",
@@ -147,11 +159,11 @@ static void fill_readings(const qs_model *model, const qs_device *device, viewer
     qs_device_get_info(device, &readings->device);
     readings->labels = model;
     readings->note = "";
-    for (int i = QS_SAMPLER_DEFAULT + 1; i <= QS_SAMPLER_CONSISTENCY; i++)
+    for (int i = QS_SAMPLER_DEFAULT + 1; i <= QS_SAMPLER_DDPM; i++)
         readings->sampler_allowed[i] = qs_model_check_sampler(model, (qs_sampler)i) == QS_OK;
-    readings->diffusion_sampler = readings->sampler_allowed[QS_SAMPLER_ADDIM]  ? QS_SAMPLER_ADDIM
-                                  : readings->sampler_allowed[QS_SAMPLER_DDIM] ? QS_SAMPLER_DDIM
-                                                                               : QS_SAMPLER_DEFAULT;
+    readout_slider(model, &readings->slider);
+    readings->diffusion_sampler =
+        readings->sampler_allowed[QS_SAMPLER_ADDIM] ? QS_SAMPLER_ADDIM : QS_SAMPLER_DEFAULT;
 }
 
 static qs_status open_device(const char *select, qs_device **device)
@@ -166,12 +178,14 @@ static qs_status open_device(const char *select, qs_device **device)
     return app_library(qs_device_create(&options, device));
 }
 
-static qs_status open_model(const char *name, qs_model **model)
+static qs_status open_model(const viewer_options *options, qs_model **model)
 {
+    const qs_model_options chosen = { .variant = options->variant,
+                                      .scheduler = options->scheduler };
     char *path = NULL;
     qs_status status = QS_OK;
-    TRY(app_find_model(name, &path));
-    QS(qs_model_open(path, model));
+    TRY(app_find_model(options->model, &path));
+    QS(qs_model_open_with(path, &chosen, model));
 fail:
     free(path);
     return status;
@@ -222,7 +236,7 @@ static qs_status view(const viewer_options *options)
     qs_device *device = NULL;
     l.options = (loop_options){ .exit_after = options->exit_after, .report = options->report };
     TRY(window_system_init());
-    TRY(open_model(options->model, &model));
+    TRY(open_model(options, &model));
     TRY(open_device(options->device, &device));
     qs_device_get_vulkan(device, &l.vulkan);
     fill_readings(model, device, &l.readings);
@@ -242,7 +256,7 @@ fail:
 
 int main(int argc, char **argv)
 {
-    static viewer_options options = { .steps = 4 };
+    static viewer_options options = { 0 };
     app_log_to_stderr("quickstep-view", QS_LOG_WARNING);
     bool leave = false;
     qs_status status = parse_options(argc, (const char **)argv, &options, &leave);

@@ -33,21 +33,57 @@ const char *readout_sampler(qs_sampler sampler)
     case QS_SAMPLER_DDIM: return "DDIM";
     case QS_SAMPLER_ADDIM: return "adjusted DDIM";
     case QS_SAMPLER_CONSISTENCY: return "consistency model";
+    case QS_SAMPLER_DDPM: return "DDPM";
     default: return qs_sampler_name(sampler);
     }
 }
 
-float readout_notch_place(uint32_t notch)
+void readout_slider(const qs_model *model, viewer_slider *slider)
 {
-    const float gap = 0.9f; /* before the diffusion limit */
-    return ((float)notch + (notch >= NOTCH_DIFFUSION ? gap : 0)) / ((float)NOTCH_COUNT - 1 + gap);
+    static const uint32_t limit[] = { 32, 64, 0 }, diffusion[] = { 32, 64, 128, 250, 500, 1000, 0 };
+    static const uint32_t none[] = { 0 };
+    qs_model_info info;
+    size_t tuned_count = 0;
+    const uint32_t *tuned = qs_model_tuned_steps(model, &tuned_count);
+    qs_model_get_info(model, &info);
+    const uint32_t *more = info.default_sampler == QS_SAMPLER_MULTISTEP     ? limit
+                           : info.default_sampler == QS_SAMPLER_CONSISTENCY ? none
+                                                                            : diffusion;
+    *slider = (viewer_slider){ 0 };
+    for (uint32_t steps = 1; steps <= NOTCHES_FEW && steps <= info.steps_max; steps++)
+        slider->steps[slider->count++] = steps;
+    slider->few = slider->count;
+    for (; *more && *more <= info.steps_max; more++)
+        slider->steps[slider->count++] = *more;
+    for (size_t i = 0; i < tuned_count; i++) {
+        uint32_t notch;
+        if (readout_find_notch(slider, tuned[i], &notch))
+            slider->tuned[notch] = true;
+    }
 }
 
-uint32_t readout_notch_at(float place)
+bool readout_find_notch(const viewer_slider *slider, uint32_t steps, uint32_t *notch)
+{
+    for (*notch = 0; *notch < slider->count; ++*notch)
+        if (slider->steps[*notch] == steps)
+            return true;
+    return false;
+}
+
+float readout_notch_place(const viewer_slider *slider, uint32_t notch)
+{
+    const float gap = 0.9f; /* before the larger numbers */
+    const float gaps = slider->count > slider->few ? gap : 0;
+    return ((float)notch + (notch >= slider->few ? gap : 0)) /
+           fmaxf((float)slider->count - 1 + gaps, 1);
+}
+
+uint32_t readout_notch_at(const viewer_slider *slider, float place)
 {
     uint32_t best = 0;
-    for (uint32_t i = 1; i < NOTCH_COUNT; i++)
-        if (fabsf(readout_notch_place(i) - place) < fabsf(readout_notch_place(best) - place))
+    for (uint32_t i = 1; i < slider->count; i++)
+        if (fabsf(readout_notch_place(slider, i) - place) <
+            fabsf(readout_notch_place(slider, best) - place))
             best = i;
     return best;
 }

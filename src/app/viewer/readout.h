@@ -12,9 +12,12 @@ const char *readout_count(uint64_t value, char text[READOUT_SIZE]);
 const char *readout_number(double value, char text[READOUT_SIZE]);
 const char *readout_sampler(qs_sampler sampler); /* "multistep consistency" */
 
+void readout_slider(const qs_model *model, viewer_slider *slider);
 /* Where a notch is along the slider, 0 .. 1, and the notch nearest to a place. */
-float readout_notch_place(uint32_t notch);
-uint32_t readout_notch_at(float place);
+float readout_notch_place(const viewer_slider *slider, uint32_t notch);
+uint32_t readout_notch_at(const viewer_slider *slider, float place);
+/* The notch of a number of steps; false: there is none. */
+bool readout_find_notch(const viewer_slider *slider, uint32_t steps, uint32_t *notch);
 
 /* What the ops of one kind took together. */
 typedef struct readout_kind {

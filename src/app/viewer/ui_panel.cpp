@@ -155,7 +155,7 @@ void sampler_combo(const viewer_readings &readings, viewer_controls &controls)
     report_item("sampler");
     if (!open)
         return;
-    for (int i = QS_SAMPLER_DEFAULT + 1; i <= QS_SAMPLER_CONSISTENCY; i++) {
+    for (int i = QS_SAMPLER_DEFAULT + 1; i <= QS_SAMPLER_DDPM; i++) {
         const qs_sampler sampler = (qs_sampler)i;
         const bool allowed = readings.sampler_allowed[i];
         if (ImGui::Selectable(readout_sampler(sampler), sampler == used,

@@ -7,25 +7,25 @@ using namespace viewer_ui;
 namespace
 {
 
-void slider_marks(ImDrawList *list, const viewer_controls &controls, ImVec2 at, float width,
-                  int hovered)
+void slider_marks(ImDrawList *list, const viewer_slider &slider, const viewer_controls &controls,
+                  ImVec2 at, float width, int hovered)
 {
     const bool tight = width < 420 * ui.u;
-    for (uint32_t i = 0; i < NOTCH_COUNT; i++) {
-        const float x = at.x + readout_notch_place(i) * width;
+    for (uint32_t i = 0; i < slider.count; i++) {
+        const float x = at.x + readout_notch_place(&slider, i) * width;
         const bool chosen = i == controls.notch;
         char text[24];
         if (!chosen)
-            list->AddCircleFilled(ImVec2(x, at.y), 2.5f * ui.u,
+            list->AddCircleFilled(ImVec2(x, at.y), (slider.tuned[i] ? 4.0f : 2.5f) * ui.u,
                                   rgb((int)i == hovered    ? TEXT
                                       : i < controls.notch ? ACCENT
                                                            : FAINT));
-        snprintf(text, sizeof text, "%u", notch_steps(i));
-        const bool every = !tight || chosen || i % 5 == 0 || i >= NOTCH_DIFFUSION;
+        snprintf(text, sizeof text, "%u", slider.steps[i]);
+        const bool every = !tight || chosen || i % 5 == 0 || i >= slider.few;
         if (every)
             draw_text(list, ui.small, ImVec2(x, at.y + 15 * ui.u),
                       chosen || (int)i == hovered ? TEXT : DIM, text, 0.5f);
-        snprintf(text, sizeof text, "notch.%u", notch_steps(i));
+        snprintf(text, sizeof text, "notch.%u", slider.steps[i]);
         report(text, ImVec2(x - 6 * ui.u, at.y - 10 * ui.u),
                ImVec2(x + 6 * ui.u, at.y + 10 * ui.u));
     }
@@ -34,13 +34,17 @@ void slider_marks(ImDrawList *list, const viewer_controls &controls, ImVec2 at, 
 void slider_track(ImDrawList *list, const viewer_readings &readings,
                   const viewer_controls &controls, ImVec2 at, float width)
 {
-    const float knob = at.x + readout_notch_place(controls.notch) * width;
+    const viewer_slider &slider = readings.slider;
+    const float knob = at.x + readout_notch_place(&slider, controls.notch) * width;
     const float half = 2.5f * ui.u, end = at.x + width;
-    // a gap before the diffusion limit: another way of drawing
-    const float few_end = at.x + (readout_notch_place(NOTCH_DIFFUSION - 1) + 0.028f) * width;
-    const float limit = at.x + (readout_notch_place(NOTCH_DIFFUSION) - 0.028f) * width;
+    const bool more = slider.count > slider.few; // behind a gap: many steps, or the diffusion limit
+    const float few_end =
+        more ? at.x + (readout_notch_place(&slider, slider.few - 1) + 0.028f) * width : end;
     list->AddRectFilled(ImVec2(at.x, at.y - half), ImVec2(few_end, at.y + half), rgb(FIELD), half);
-    list->AddRectFilled(ImVec2(limit, at.y - half), ImVec2(end, at.y + half), rgb(FIELD), half);
+    if (more) {
+        const float limit = at.x + (readout_notch_place(&slider, slider.few) - 0.028f) * width;
+        list->AddRectFilled(ImVec2(limit, at.y - half), ImVec2(end, at.y + half), rgb(FIELD), half);
+    }
     list->AddRectFilled(ImVec2(at.x, at.y - half), ImVec2(knob, at.y + half), rgb(ACCENT_DARK),
                         half);
     // how far the picture is, where that takes long enough to be watched; otherwise it would
@@ -56,6 +60,7 @@ void slider_track(ImDrawList *list, const viewer_readings &readings,
 
 void slider(const viewer_readings &readings, viewer_controls &controls, ImVec2 at, float width)
 {
+    const viewer_slider &notches = readings.slider;
     const float reach = 18 * ui.u;
     ImGui::SetCursorScreenPos(ImVec2(at.x - reach, at.y - reach));
     ImGui::InvisibleButton("##steps", ImVec2(width + 2 * reach, reach + 30 * ui.u));
@@ -63,19 +68,39 @@ void slider(const viewer_readings &readings, viewer_controls &controls, ImVec2 a
     const float place = (ImGui::GetIO().MousePos.x - at.x) / width;
     const bool hovered = ImGui::IsItemHovered(), active = ImGui::IsItemActive();
     if (active)
-        controls.notch = readout_notch_at(place);
+        controls.notch = readout_notch_at(&notches, place);
     const float wheel = ImGui::GetIO().MouseWheel;
     if (hovered && wheel != 0)
-        controls.notch =
-            (uint32_t)std::clamp((int)controls.notch + (wheel > 0 ? 1 : -1), 0, NOTCH_COUNT - 1);
+        controls.notch = (uint32_t)std::clamp((int)controls.notch + (wheel > 0 ? 1 : -1), 0,
+                                              (int)notches.count - 1);
     ImDrawList *list = ImGui::GetWindowDrawList();
     slider_track(list, readings, controls, at, width);
-    slider_marks(list, controls, at, width, hovered && !active ? (int)readout_notch_at(place) : -1);
-    const ImVec2 knob(at.x + readout_notch_place(controls.notch) * width, at.y);
+    slider_marks(list, notches, controls, at, width,
+                 hovered && !active ? (int)readout_notch_at(&notches, place) : -1);
+    const ImVec2 knob(at.x + readout_notch_place(&notches, controls.notch) * width, at.y);
     if (hovered || active)
         list->AddCircleFilled(knob, 15 * ui.u, rgb(ACCENT, 46), 32);
     list->AddCircleFilled(knob, 9.5f * ui.u, rgb(ACCENT), 32);
     list->AddCircleFilled(knob, 3.5f * ui.u, rgb(BAR), 24);
+}
+
+// "multistep consistency", "consistency model; tuned by its authors for 1, 2"
+void sampler_line(ImDrawList *list, const viewer_readings &readings,
+                  const viewer_controls &controls, ImVec2 at)
+{
+    const viewer_slider &slider = readings.slider;
+    char text[192];
+    bool found = false;
+    snprintf(text, sizeof text, "%s",
+             readout_sampler(notch_sampler(&readings, controls.notch, controls.sampler)));
+    for (uint32_t i = 0; i < slider.count; i++) {
+        if (!slider.tuned[i] || readings.model.has_segments) // made for every number
+            continue;
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%u",
+                 found ? ", " : "; tuned by its authors for ", slider.steps[i]);
+        found = true;
+    }
+    draw_text(list, ui.small, at, DIM, text);
 }
 
 } // namespace
@@ -91,7 +116,7 @@ void viewer_ui::build_steps(const viewer_readings &readings, viewer_controls &co
                      ImGuiWindowFlags_NoScrollWithMouse | ImGuiWindowFlags_NoSavedSettings);
     ImDrawList *list = ImGui::GetWindowDrawList();
     const float u = ui.u, left = at.x + MARGIN * u, readout = 96 * u;
-    const uint32_t steps = notch_steps(controls.notch);
+    const uint32_t steps = readings.slider.steps[controls.notch];
     char text[64];
     snprintf(text, sizeof text, "%u", steps);
     draw_text(list, ui.huge, ImVec2(left, at.y + 10 * u), TEXT, text);
@@ -101,11 +126,13 @@ void viewer_ui::build_steps(const viewer_readings &readings, viewer_controls &co
     const ImVec2 track(left + readout, at.y + 46 * u);
     const float width = std::max(40 * u, size.x - readout - 2 * MARGIN * u - 14 * u);
     slider(readings, controls, track, width);
-    const float middle = track.x + (readout_notch_place(16) + readout_notch_place(17)) / 2 * width;
-    if (readings.diffusion_sampler != QS_SAMPLER_DEFAULT)
+    const viewer_slider &notches = readings.slider;
+    const float middle = track.x + (readout_notch_place(&notches, notches.few) +
+                                    readout_notch_place(&notches, notches.count - 1)) /
+                                       2 * width;
+    if (readings.diffusion_sampler != QS_SAMPLER_DEFAULT && notches.count > notches.few)
         draw_text(list, ui.small, ImVec2(middle, track.y - 34 * u), DIM, "diffusion", 0.5f);
-    draw_text(list, ui.small, ImVec2(track.x, track.y - 34 * u), DIM,
-              readout_sampler(notch_sampler(&readings, controls.notch, controls.sampler)));
+    sampler_line(list, readings, controls, ImVec2(track.x, track.y - 34 * u));
     const float bottom = at.y + size.y - 24 * u;
     const char *keys = "space  play/pause     \xe2\x86\x90 \xe2\x86\x92  steps     R  new seed     "
                        "S  save     Esc  leave";

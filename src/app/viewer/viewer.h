@@ -7,12 +7,19 @@
 
 #include <quickstep/quickstep.h>
 
-/* The step slider: 1 to 16, then the diffusion limit in 32 and in 64 steps. */
-enum { NOTCH_COUNT = 18, NOTCH_DIFFUSION = 16 };
+/* The step slider: every number up to 16, then larger ones: the diffusion limit of a model that has
+ * one, or what a plain diffusion model needs. No more than the model can run. */
+enum { NOTCHES_MAX = 24, NOTCHES_FEW = 16 };
+
+typedef struct viewer_slider {
+    uint32_t count, few;         /* notches; how many of them before the larger numbers */
+    uint32_t steps[NOTCHES_MAX]; /* of each notch */
+    bool tuned[NOTCHES_MAX];     /* its model's authors trained or tuned it for so many */
+} viewer_slider;
 
 /* One value per widget; a change acts on the next picture. */
 typedef struct viewer_controls {
-    uint32_t notch; /* 0 .. NOTCH_COUNT - 1 */
+    uint32_t notch; /* of the slider, from 0 */
     uint64_t seed;  /* picture i of the batch has seed + i */
     bool seed_locked;
     int32_t label; /* -1: the model has none */
@@ -32,8 +39,9 @@ typedef struct viewer_readings {
     qs_model_info model;
     qs_device_info device;
     const qs_model *labels; /* for qs_model_label_name */
-    bool sampler_allowed[QS_SAMPLER_CONSISTENCY + 1];
-    qs_sampler diffusion_sampler; /* of the last two notches; QS_SAMPLER_DEFAULT: there is none */
+    viewer_slider slider;
+    bool sampler_allowed[QS_SAMPLER_DDPM + 1];
+    qs_sampler diffusion_sampler; /* of the last notches; QS_SAMPLER_DEFAULT: the chosen one's */
 
     qs_frame frame;        /* the picture on the screen; serial 0: none yet; pixels NULL:
                               its session is gone */
@@ -55,16 +63,11 @@ typedef struct viewer_rect {
     float x, y, width, height;
 } viewer_rect;
 
-static inline uint32_t notch_steps(uint32_t notch)
-{
-    return notch < NOTCH_DIFFUSION ? notch + 1 : 32u << (notch - NOTCH_DIFFUSION);
-}
-
-/* The sampler of a notch: the last two are the diffusion model where the model can be run so. */
+/* The sampler of a notch: the last ones are the diffusion model where the model can be run so. */
 static inline qs_sampler notch_sampler(const viewer_readings *readings, uint32_t notch,
                                        qs_sampler chosen)
 {
-    const bool diffusion = notch >= NOTCH_DIFFUSION &&
+    const bool diffusion = notch >= readings->slider.few &&
                            readings->diffusion_sampler != QS_SAMPLER_DEFAULT &&
                            chosen != QS_SAMPLER_DDIM && chosen != QS_SAMPLER_ADDIM;
     return diffusion ? readings->diffusion_sampler : chosen;

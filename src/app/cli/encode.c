@@ -1,0 +1,73 @@
+/* quickstep encode: a picture to a latent. */
+#include "coder.h"
+#include "commands.h"
+#include "common/picture_file.h"
+#include "picture.h"
+#include "tensors.h"
+
+#include <stdlib.h>
+
+static char *output;
+
+static const struct poptOption options[] = {
+    { "output", 'o', POPT_ARG_STRING, &output, 1,
+      "Where to: the tensor \"latent\" [1, c, h / 8, w / 8]", "FILE.safetensors" },
+    CLI_INCLUDE(cli_coder_options),
+    CLI_INCLUDE(cli_device_options),
+    CLI_INCLUDE(cli_help_options),
+    CLI_END,
+};
+
+static const char notes[] =
+    "--model is the folder of a tiny autoencoder (diffusers' AutoencoderTiny, TAESD, TAEF2);\n"
+    "tools/convert_taesd.py makes one of its author's files. The picture's width and height are\n"
+    "multiples of 8. The latent is as the network gives it: not scaled, not rounded.\n";
+
+static qs_status encode(cli_coder *coder, const float *picture, uint32_t width, uint32_t height)
+{
+    const qs_autoencoder_info *info = &coder->info;
+    const uint32_t w = width / info->factor, h = height / info->factor;
+    qs_status status = QS_OK;
+    float *latent = calloc((size_t)info->latent_channels * h * w, sizeof *latent);
+    if (!latent)
+        return app_error(QS_ERROR_MEMORY, "no memory for the latent");
+    QS(qs_coder_encode(coder->coder, picture, latent));
+    TRY(cli_write_pictures(output, "latent", latent, 1, info->latent_channels, h, w, NULL));
+    printf("%s: latent [1, %u, %u, %u]\n", output, info->latent_channels, h, w);
+fail:
+    free(latent);
+    return status;
+}
+
+static qs_status run_encode(const char *path)
+{
+    cli_coder coder = { 0 };
+    cli_target target;
+    float *picture = NULL;
+    uint32_t width = 0, height = 0;
+    qs_status status = QS_OK;
+    if (!path || !output)
+        return app_error(QS_ERROR_USAGE,
+                         "'encode' wants a picture and --output: quickstep encode -m DIR photo.png "
+                         "-o latent.safetensors");
+    TRY(cli_target_init(&target, output));
+    if (target.format != CLI_SAFETENSORS || target.numbered)
+        TRY(app_error(QS_ERROR_USAGE, "-o %s: a latent is one .safetensors file", output));
+    TRY(cli_coder_open(&coder, "encode"));
+    TRY(app_picture_read(path, coder.info.image_channels, &picture, &width, &height));
+    TRY(cli_coder_start(&coder, QS_ENCODE, width, height));
+    TRY(encode(&coder, picture, width, height));
+fail:
+    free(picture);
+    cli_coder_close(&coder);
+    return status;
+}
+
+const cli_command cli_encode = {
+    .name = "encode",
+    .arguments = "PICTURE",
+    .summary = "a PNG or JPEG to a latent, with a tiny autoencoder",
+    .notes = notes,
+    .options = options,
+    .run = run_encode,
+};

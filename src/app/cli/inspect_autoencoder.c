@@ -1,0 +1,59 @@
+#include "coder.h"
+#include "common/models.h"
+#include "inspect.h"
+#include "options.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum { SIDE = 512 }; /* of the square picture that is planned for, about */
+
+bool cli_is_autoencoder(void)
+{
+    char *path = NULL;
+    const bool is_one =
+        app_find_model(cli_shared_options.model, &path) == QS_OK && qs_autoencoder_probe(path);
+    free(path);
+    return is_one;
+}
+
+static void print_info(const qs_autoencoder_info *info)
+{
+    printf("model       %s, a tiny autoencoder: see 'quickstep help encode'\n", info->name);
+    printf("picture     any multiple of %u pixels a side, %u channels\n", info->factor,
+           info->image_channels);
+    printf("latent      a side %u times smaller, %u channels\n", info->factor,
+           info->latent_channels);
+    printf("halves      %s%s%s\n", info->has_encoder ? "encoder" : "",
+           info->has_encoder && info->has_decoder ? ", " : "", info->has_decoder ? "decoder" : "");
+    printf("parameters  %" PRIu64 "\n", info->parameter_count);
+}
+
+static qs_status print_direction(cli_coder *coder, qs_direction direction)
+{
+    const uint32_t factor = coder->info.factor, side = (SIDE + factor - 1) / factor * factor;
+    qs_session_memory memory;
+    const qs_status status = cli_coder_start(coder, direction, side, side);
+    if (status != QS_OK)
+        return status;
+    qs_coder_get_memory(coder->coder, &memory);
+    printf("\n%s      a picture of %u x %u\n", direction == QS_DECODE ? "decode" : "encode", side,
+           side);
+    cli_print_plan(&memory);
+    return QS_OK;
+}
+
+qs_status cli_inspect_autoencoder(void)
+{
+    cli_coder coder = { 0 };
+    qs_status status = QS_OK;
+    TRY(cli_coder_open(&coder, "inspect"));
+    print_info(&coder.info);
+    if (coder.info.has_encoder)
+        TRY(print_direction(&coder, QS_ENCODE));
+    if (coder.info.has_decoder)
+        TRY(print_direction(&coder, QS_DECODE));
+fail:
+    cli_coder_close(&coder);
+    return status;
+}

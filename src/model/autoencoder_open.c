@@ -1,0 +1,102 @@
+#include "model/autoencoder.h"
+#include "weights/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool has_prefix(const weight_files *files, const char *prefix)
+{
+    for (size_t i = 0; i < weight_files_count(files); ++i)
+        if (strncmp(weight_files_at(files, i)->name, prefix, strlen(prefix)) == 0)
+            return true;
+    return false;
+}
+
+/* Builds the halves that are there, for no device in particular, and holds them against the files.
+ */
+static qs_status check_weights(qs_autoencoder *a)
+{
+    const gpu_limits any_device = { .storage_range_bytes = UINT64_MAX,
+                                    .subgroup_size = 32,
+                                    .workgroup_invocations = 128,
+                                    .workgroup_count = { 65535, 65535, 65535 } };
+    const autoencoder_config *c = &a->config;
+    const uint32_t latent_side = 2, side = latent_side * autoencoder_factor(c);
+    qs_status status = QS_OK;
+    graph g;
+    graph_init(&g, &any_device, DTYPE_F32);
+    const tensor_id picture =
+        graph_state(&g, "picture", DTYPE_F32, 1, side, side, c->image_channels);
+    const tensor_id latent =
+        graph_state(&g, "latent", DTYPE_F32, 1, latent_side, latent_side, c->latent_channels);
+    if (a->has_encoder)
+        autoencoder_build_encoder(&g, c, picture, latent);
+    if (a->has_decoder)
+        autoencoder_build_decoder(&g, c, latent, picture);
+    TRY(graph_status(&g));
+    TRY(weights_check(a->files, &g, &a->parameter_count));
+fail:
+    graph_finish(&g);
+    return status;
+}
+
+qs_status qs_autoencoder_open(const char *path, qs_autoencoder **out)
+{
+    if (!path || !out)
+        return qs_error(QS_ERROR_USAGE,
+                        "qs_autoencoder_open: path and autoencoder must not be NULL");
+    qs_status status = QS_OK;
+    char *folder = NULL;
+    qs_autoencoder *a = calloc(1, sizeof *a);
+    if (a)
+        a->path = strdup(path);
+    if (!a || !a->path)
+        TRY(qs_error(QS_ERROR_MEMORY, "no host memory for an autoencoder"));
+    TRY(autoencoder_find_folder(path, &folder));
+    TRY(autoencoder_read_config(folder, &a->config));
+    TRY(weight_files_open(folder, NULL, &a->files));
+    a->has_encoder = has_prefix(a->files, "encoder.");
+    a->has_decoder = has_prefix(a->files, "decoder.");
+    if (!a->has_encoder && !a->has_decoder)
+        TRY(qs_error(QS_ERROR_MODEL, "%s: no tensor is named encoder.* or decoder.*", folder));
+    TRY(check_weights(a));
+    free(folder);
+    *out = a;
+    return QS_OK;
+fail:
+    free(folder);
+    qs_autoencoder_destroy(a);
+    return status;
+}
+
+void qs_autoencoder_destroy(qs_autoencoder *a)
+{
+    if (!a)
+        return;
+    weight_store_destroy(a->store);
+    weight_files_close(a->files);
+    free(a->path);
+    free(a);
+}
+
+void qs_autoencoder_get_info(const qs_autoencoder *a, qs_autoencoder_info *info)
+{
+    if (!a || !info)
+        return;
+    *info = (qs_autoencoder_info){ .image_channels = a->config.image_channels,
+                                   .latent_channels = a->config.latent_channels,
+                                   .factor = autoencoder_factor(&a->config),
+                                   .has_encoder = a->has_encoder,
+                                   .has_decoder = a->has_decoder,
+                                   .latent_magnitude = a->config.latent_magnitude,
+                                   .latent_shift = a->config.latent_shift,
+                                   .parameter_count = a->parameter_count };
+    size_t length = strlen(a->path);
+    while (length > 1 && a->path[length - 1] == '/')
+        --length;
+    size_t begin = length;
+    while (begin > 0 && a->path[begin - 1] != '/')
+        --begin;
+    snprintf(info->name, sizeof info->name, "%.*s", (int)(length - begin), a->path + begin);
+}

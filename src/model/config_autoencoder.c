@@ -1,0 +1,218 @@
+/* config.json of an AutoencoderTiny, and where it lies. */
+#include "model/autoencoder.h"
+#include "model/config_reader.h"
+#include "weights/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WIDTH_MAX = 1024, LATENT_CHANNELS_MAX = 256, BLOCKS_MAX = 64 };
+
+static const char CLASS[] = "AutoencoderTiny";
+
+/* ---- the folder ------------------------------------------------------------------------------ */
+
+static bool has_file(const char *dir, const char *name)
+{
+    char *path = NULL;
+    bool exists = false;
+    if (asprintf(&path, "%s/%s", dir, name) < 0)
+        return false;
+    const qs_status status = file_exists(path, &exists);
+    free(path);
+    return status == QS_OK && exists;
+}
+
+/* DIR/config.json's _class_name into text; "" where that is not to be had. */
+static void read_class(const char *dir, char *text, size_t room)
+{
+    char *path = NULL;
+    json_t *root = NULL;
+    text[0] = '\0';
+    if (has_file(dir, "config.json") && asprintf(&path, "%s/config.json", dir) >= 0 &&
+        file_read_json(path, &root) == QS_OK) {
+        const char *class = json_string_value(json_object_get(root, "_class_name"));
+        snprintf(text, room, "%s", class ? class : "");
+    }
+    json_decref(root);
+    free(path);
+}
+
+qs_status autoencoder_find_folder(const char *dir, char **folder)
+{
+    char class[64];
+    const bool in_vae = has_file(dir, "vae/config.json");
+    read_class(dir, class, sizeof class);
+    if (!in_vae && (has_file(dir, "unet/config.json") || strncmp(class, "UNet", 4) == 0))
+        return qs_error(QS_ERROR_MODEL,
+                        "%s is a diffusion model (a UNet), not a tiny autoencoder: it draws with "
+                        "'quickstep sample' or qs_model_open",
+                        dir);
+    if (!in_vae && !has_file(dir, "config.json"))
+        return qs_error(QS_ERROR_MODEL,
+                        "%s has neither config.json nor vae/config.json: a tiny autoencoder's "
+                        "folder is wanted",
+                        dir);
+    if (asprintf(folder, in_vae ? "%s/vae" : "%s", dir) < 0)
+        return qs_error(QS_ERROR_MEMORY, "no host memory for a path");
+    return QS_OK;
+}
+
+bool qs_autoencoder_probe(const char *path)
+{
+    char class[64];
+    if (!path)
+        return false;
+    read_class(path, class, sizeof class);
+    return strcmp(class, CLASS) == 0 ||
+           (has_file(path, "vae/config.json") && !has_file(path, "unet/config.json"));
+}
+
+qs_status autoencoder_refuse(const char *dir)
+{
+    if (!qs_autoencoder_probe(dir))
+        return QS_OK;
+    return qs_error(QS_ERROR_MODEL,
+                    "%s is an autoencoder and draws nothing by itself: use 'quickstep encode' and "
+                    "'quickstep decode', or qs_autoencoder_open",
+                    dir);
+}
+
+/* ---- config.json ----------------------------------------------------------------------------- */
+
+static qs_status take_list(config_reader *r, const char *key, uint32_t min, uint32_t max,
+                           uint32_t *values, uint32_t *count)
+{
+    const json_t *list = config_take(r, key);
+    if (!list)
+        return QS_OK;
+    const size_t length = json_array_size(list);
+    if (!json_is_array(list) || length < 1 || length > AUTOENCODER_STAGES_MAX)
+        return config_refuse(r, key, list, "supported: a list of 1 to %d numbers",
+                             AUTOENCODER_STAGES_MAX);
+    for (size_t i = 0; i < length; ++i) {
+        const json_t *entry = json_array_get(list, i);
+        const json_int_t value = json_integer_value(entry);
+        if (!json_is_integer(entry) || value < (json_int_t)min || value > (json_int_t)max)
+            return config_refuse(r, key, list, "supported: %u to %u in every entry", min, max);
+        values[i] = (uint32_t)value;
+    }
+    *count = (uint32_t)length;
+    return QS_OK;
+}
+
+/* The widths of a side's stages: as many as there are stages, and equal. */
+static qs_status take_width(config_reader *r, const char *key, uint32_t stage_count,
+                            uint32_t *width)
+{
+    uint32_t widths[AUTOENCODER_STAGES_MAX] = { 64, 64, 64, 64 }, count = 4;
+    qs_status status = QS_OK;
+    TRY(take_list(r, key, 1, WIDTH_MAX, widths, &count));
+    const json_t *list = json_object_get(r->root, key);
+    if (count != stage_count)
+        TRY(config_refuse(r, key, list, "there are %u stages of blocks", stage_count));
+    for (uint32_t i = 1; i < count; ++i)
+        if (widths[i] != widths[0])
+            TRY(config_refuse(r, key, list, "supported: equal numbers"));
+    *width = widths[0];
+fail:
+    return status;
+}
+
+static qs_status read_stages(config_reader *r, autoencoder_config *c)
+{
+    static const uint32_t encoder[] = { 1, 3, 3, 3 }, decoder[] = { 3, 3, 3, 1 };
+    uint32_t encoder_count = 4, decoder_count = 4;
+    qs_status status = QS_OK;
+    memcpy(c->encoder_blocks, encoder, sizeof encoder);
+    memcpy(c->decoder_blocks, decoder, sizeof decoder);
+    TRY(take_list(r, "num_encoder_blocks", 0, BLOCKS_MAX, c->encoder_blocks, &encoder_count));
+    TRY(take_list(r, "num_decoder_blocks", 0, BLOCKS_MAX, c->decoder_blocks, &decoder_count));
+    if (encoder_count != decoder_count)
+        TRY(qs_error(QS_ERROR_MODEL,
+                     "%s: num_encoder_blocks has %u stages, num_decoder_blocks %u: the picture "
+                     "would come back in another size",
+                     r->path, encoder_count, decoder_count));
+    c->stage_count = encoder_count;
+    TRY(take_width(r, "encoder_block_out_channels", encoder_count, &c->encoder_width));
+    TRY(take_width(r, "decoder_block_out_channels", encoder_count, &c->decoder_width));
+fail:
+    return status;
+}
+
+static qs_status read_channels(config_reader *r, autoencoder_config *c)
+{
+    uint32_t out = 3;
+    qs_status status = QS_OK;
+    c->image_channels = 3;
+    c->latent_channels = 4;
+    TRY(config_take_u32(r, "in_channels", 1, 4, &c->image_channels));
+    TRY(config_take_u32(r, "out_channels", 1, 4, &out));
+    TRY(config_take_u32(r, "latent_channels", 1, LATENT_CHANNELS_MAX, &c->latent_channels));
+    if (c->image_channels == 2 || out != c->image_channels)
+        TRY(qs_error(QS_ERROR_MODEL,
+                     "%s: in_channels is %u and out_channels %u, supported: both 1 (grey), 3 (RGB) "
+                     "or 4 (RGBA)",
+                     r->path, c->image_channels, out));
+fail:
+    return status;
+}
+
+/* What a pipeline does with latents (scaling_factor, shift_factor) or how diffusers computes
+ * (force_upcast) leaves encode and decode as they are; block_out_channels repeats the decoder's. */
+static qs_status read_rest(config_reader *r, autoencoder_config *c)
+{
+    static const char *const relu[] = { "relu", NULL }, *const nearest[] = { "nearest", NULL };
+    static const char *const unused_keys[] = { "scaling_factor",     "shift_factor",
+                                               "force_upcast",       "block_out_channels",
+                                               "_diffusers_version", "_name_or_path" };
+    uint32_t unused = 0, factor = 2;
+    qs_status status = QS_OK;
+    for (size_t i = 0; i < sizeof unused_keys / sizeof *unused_keys; ++i)
+        config_ignore(r, unused_keys[i]);
+    c->latent_magnitude = 3;
+    c->latent_shift = 0.5;
+    TRY(config_take_word(r, "act_fn", relu, &unused));
+    TRY(config_take_word(r, "upsample_fn", nearest, &unused));
+    TRY(config_take_u32(r, "upsampling_scaling_factor", 2, 2, &factor));
+    TRY(config_take_number(r, "latent_magnitude", 1e-6, 1e6, &c->latent_magnitude));
+    TRY(config_take_number(r, "latent_shift", -1e6, 1e6, &c->latent_shift));
+    TRY(config_take_bool(r, "use_midblock_gn", &c->use_midblock_gn));
+fail:
+    return status;
+}
+
+static qs_status parse(const char *path, json_t *root, autoencoder_config *config)
+{
+    static const char *const classes[] = { CLASS, NULL };
+    config_reader r;
+    uint32_t unused = 0;
+    qs_status status = QS_OK;
+    *config = (autoencoder_config){ 0 };
+    TRY(config_reader_init(&r, path, root));
+    TRY(config_require(&r, "_class_name", "needed: \"AutoencoderTiny\""));
+    TRY(config_take_word(&r, "_class_name", classes, &unused));
+    TRY(read_stages(&r, config));
+    TRY(read_channels(&r, config));
+    TRY(read_rest(&r, config));
+    TRY(config_check_all_taken(&r));
+fail:
+    config_reader_finish(&r);
+    return status;
+}
+
+qs_status autoencoder_read_config(const char *folder, autoencoder_config *config)
+{
+    char *path = NULL;
+    json_t *root = NULL;
+    qs_status status = QS_OK;
+    if (asprintf(&path, "%s/config.json", folder) < 0)
+        return qs_error(QS_ERROR_MEMORY, "no host memory for a path");
+    TRY(file_read_json(path, &root));
+    TRY(parse(path, root, config));
+fail:
+    json_decref(root);
+    free(path);
+    return status;
+}

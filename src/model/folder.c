@@ -1,0 +1,205 @@
+#include "model/folder.h"
+
+#include "weights/file.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static qs_status no_memory(const char *path)
+{
+    return qs_error(QS_ERROR_MEMORY, "%s: no memory", path);
+}
+
+/* *path: DIR/NAME, in the arena; *exists: whether there is such a name. */
+static qs_status look(model_folder *f, const char *dir, const char *name, const char **path,
+                      bool *exists)
+{
+    *path = arena_format(&f->arena, "%s/%s", dir, name);
+    return *path ? file_exists(*path, exists) : no_memory(dir);
+}
+
+static bool ends_with(const char *text, const char *ending)
+{
+    const size_t length = strlen(text), ending_length = strlen(ending);
+    return length >= ending_length && strcmp(text + length - ending_length, ending) == 0;
+}
+
+static qs_status check_is_folder(const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return qs_error(QS_ERROR_MODEL, "%s: cannot open: %s", path, strerror(errno));
+    if (S_ISDIR(info.st_mode))
+        return QS_OK;
+    const bool pickle = ends_with(path, ".pt") || ends_with(path, ".ckpt");
+    return qs_error(QS_ERROR_MODEL,
+                    "%s: is not a folder; a model is a folder with config.json beside its weights, "
+                    "as diffusers writes it%s",
+                    path,
+                    pickle ? " (diffusers' scripts/convert_consistency_to_diffusers.py makes one "
+                             "of OpenAI's .pt files)"
+                           : "");
+}
+
+/* ---- Hugging Face's cache: refs/main has the name of a folder of snapshots ------------------- */
+
+static bool is_snapshot(const char *name)
+{
+    for (const char *c = name; *c; c++)
+        if (!isalnum((unsigned char)*c))
+            return false;
+    return name[0] != '\0';
+}
+
+static qs_status read_reference(const char *path, char name[128])
+{
+    uint64_t size = 0;
+    int fd = -1;
+    qs_status status = file_open(path, &fd, &size);
+    if (status != QS_OK)
+        return status;
+    const size_t count = size < 127 ? (size_t)size : 127;
+    status = file_read(fd, path, 0, name, count);
+    close(fd);
+    name[status == QS_OK ? count : 0] = '\0';
+    name[strcspn(name, "\r\n")] = '\0';
+    if (status == QS_OK && !is_snapshot(name))
+        status = qs_error(QS_ERROR_MODEL, "%s: \"%s\" is not the name of a snapshot", path,
+                          text_clean(name).text);
+    return status;
+}
+
+/* The name of the only snapshot, for a cache without refs/main (of another revision). */
+static qs_status find_only_snapshot(const char *snapshots, char name[128])
+{
+    uint32_t count = 0;
+    DIR *folder = opendir(snapshots);
+    if (!folder)
+        return qs_error(QS_ERROR_MODEL, "%s: cannot open: %s", snapshots, strerror(errno));
+    for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        if (!is_snapshot(entry->d_name) || strlen(entry->d_name) > 127)
+            continue;
+        memcpy(name, entry->d_name, strlen(entry->d_name) + 1);
+        count++;
+    }
+    closedir(folder);
+    if (count == 1)
+        return QS_OK;
+    return qs_error(QS_ERROR_MODEL,
+                    "%s: has %u snapshots and no refs/main beside it to choose one%s", snapshots,
+                    count, count ? ": name the snapshot's folder" : "");
+}
+
+/* *root: the folder itself, or its snapshot. */
+static qs_status enter_cache(model_folder *f, const char *path, const char **root)
+{
+    const char *snapshots, *reference;
+    bool is_cache = false, has_main = false;
+    char name[128];
+    qs_status status = QS_OK;
+    *root = arena_strdup(&f->arena, path);
+    if (!*root)
+        TRY(no_memory(path));
+    TRY(look(f, path, "snapshots", &snapshots, &is_cache));
+    if (!is_cache)
+        return QS_OK;
+    TRY(look(f, path, "refs/main", &reference, &has_main));
+    if (has_main)
+        TRY(read_reference(reference, name));
+    else
+        TRY(find_only_snapshot(snapshots, name));
+    bool exists = false;
+    TRY(look(f, snapshots, name, root, &exists));
+    if (!exists)
+        TRY(qs_error(QS_ERROR_MODEL, "%s: refs/main names this snapshot, which is not there",
+                     *root));
+fail:
+    return status;
+}
+
+/* ---- the parts ------------------------------------------------------------------------------- */
+
+static qs_status find_unet(model_folder *f, const char *root)
+{
+    bool folder = false, file = false;
+    const char *nested;
+    qs_status status = QS_OK;
+    TRY(look(f, root, "unet", &nested, &folder));
+    TRY(look(f, root, "config.json", &f->unet, &file));
+    f->unet_dir = folder ? nested : root;
+    if (folder)
+        TRY(look(f, nested, "config.json", &f->unet, &file));
+    else if (!file)
+        TRY(qs_error(QS_ERROR_MODEL,
+                     "%s: has neither unet/config.json nor config.json: this is no model in "
+                     "diffusers' layout",
+                     root));
+fail:
+    return status;
+}
+
+/* A class is a word; anything else is a path. */
+static qs_status name_scheduler(model_folder *f, const char *scheduler)
+{
+    struct stat info;
+    const bool there = stat(scheduler, &info) == 0;
+    f->scheduler_named = true;
+    const char *copy = there && S_ISDIR(info.st_mode)
+                           ? arena_format(&f->arena, "%s/scheduler_config.json", scheduler)
+                           : arena_strdup(&f->arena, scheduler);
+    if (!copy)
+        return no_memory(scheduler);
+    if (there || strpbrk(scheduler, "/."))
+        f->scheduler = copy;
+    else
+        f->scheduler_class = copy;
+    return QS_OK;
+}
+
+static qs_status find_scheduler(model_folder *f, const char *root)
+{
+    bool folder = false, file = false;
+    const char *unused;
+    qs_status status = QS_OK;
+    TRY(look(f, root, "scheduler", &unused, &folder));
+    TRY(look(f, root, folder ? "scheduler/scheduler_config.json" : "scheduler_config.json",
+             &f->scheduler, &file));
+    if (!folder && !file)
+        TRY(qs_error(QS_ERROR_MODEL,
+                     "%s: has no scheduler/scheduler_config.json, and the network does not say how "
+                     "it was trained: name a scheduler_config.json, or a class for its defaults "
+                     "(--scheduler CMStochasticIterativeScheduler)",
+                     root));
+fail:
+    return status;
+}
+
+qs_status model_folder_find(const char *path, const char *scheduler, model_folder *f)
+{
+    const char *root;
+    bool has_index = false;
+    qs_status status = QS_OK;
+    *f = (model_folder){ 0 };
+    TRY(check_is_folder(path));
+    TRY(enter_cache(f, path, &root));
+    TRY(find_unet(f, root));
+    TRY(scheduler ? name_scheduler(f, scheduler) : find_scheduler(f, root));
+    TRY(look(f, root, "model_index.json", &f->index, &has_index));
+    if (!has_index)
+        f->index = NULL;
+    return QS_OK;
+fail:
+    model_folder_finish(f);
+    return status;
+}
+
+void model_folder_finish(model_folder *f)
+{
+    arena_finish(&f->arena);
+    *f = (model_folder){ 0 };
+}

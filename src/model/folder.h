@@ -1,0 +1,34 @@
+/* Where the parts of a model are on disk. */
+#ifndef QS_MODEL_FOLDER_H
+#define QS_MODEL_FOLDER_H
+
+#include "core/arena.h"
+#include "core/status.h"
+
+/* All strings are the arena's. */
+typedef struct model_folder {
+    arena arena;
+    const char *index;           /* model_index.json; NULL: there is none */
+    const char *unet_dir;        /* the network's config.json and weights */
+    const char *unet;            /* its config.json */
+    const char *scheduler;       /* scheduler_config.json; NULL: scheduler_class has it */
+    const char *scheduler_class; /* named by the caller, with diffusers' defaults; or NULL */
+    bool scheduler_named;        /* by the caller: model_index.json's is not looked at */
+} model_folder;
+
+/*
+ * path: any of these.
+ *     DIR with unet/ and scheduler/             diffusers' layout
+ *     DIR with config.json and the weights      a UNet alone, or a whole model in one folder, as
+ *                                               google/ddpm-* are: scheduler_config.json beside
+ *     models--ORG--NAME with snapshots/         Hugging Face's cache of one model: the snapshot
+ *                                               that refs/main names, or the only one
+ * model_index.json may be absent. scheduler: a scheduler_config.json, a folder with one, or a
+ * class, which is then taken with diffusers' defaults; NULL: the folder's own, and an error if it
+ * has none, for a network does not say how it was trained.
+ * After an error *folder is all zero.
+ */
+qs_status model_folder_find(const char *path, const char *scheduler, model_folder *folder);
+void model_folder_finish(model_folder *folder);
+
+#endif

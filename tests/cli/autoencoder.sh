@@ -1,0 +1,70 @@
+# shellcheck shell=bash
+# encode and decode. Sourced by test_cli.sh. golden.safetensors has a tensor "latent".
+
+golden=$here/../golden/autoencoders
+taesd=$golden/taesd
+
+run decode -m "$taesd" "$taesd/golden.safetensors" -o decoded.png
+[ "$status" -eq 0 ] && "$helper" pixels decoded.png | grep -q '^24x40 rgb '
+report $? 'decode writes a PNG'
+run decode -m "$taesd" "$taesd/golden.safetensors" -o - && mv out stdout.png &&
+    cmp -s decoded.png stdout.png
+report $? 'decode -o -'
+run decode -m "$taesd" "$taesd/golden.safetensors" -o decoded.safetensors
+[ "$status" -eq 0 ] && "$helper" values decoded.safetensors sample | grep -q '^1 3 40 24 .*varied'
+report $? 'decode writes the floats'
+run encode -m "$taesd" decoded.png -o encoded.safetensors
+[ "$status" -eq 0 ] && "$helper" values encoded.safetensors latent | grep -q '^1 4 5 3 .*varied'
+report $? 'encode writes a latent'
+run decode -m "$taesd" encoded.safetensors --precision f16 -o again.png
+[ "$status" -eq 0 ] && "$helper" pixels again.png | grep -q '^24x40 rgb '
+report $? 'decode reads what encode writes'
+run decode -m "$golden/rgba_odd" "$golden/rgba_odd/golden.safetensors" -o rgba.png
+[ "$status" -eq 0 ] && "$helper" pixels rgba.png | grep -q '^10x18 rgba '
+report $? 'a decoder of four channels writes RGBA'
+run inspect -m "$golden/taef2"
+[ "$status" -eq 0 ] && grep -q 'tiny autoencoder' out && [ "$(grep -c '^arena' out)" -eq 2 ]
+report $? 'inspect of an autoencoder'
+
+rm -rf empty && mkdir empty
+fails 'encode without a picture' 2 'wants a picture' encode -m "$taesd" -o empty/a.safetensors
+fails 'encode without --output' 2 'wants a picture' encode -m "$taesd" decoded.png
+fails 'encode without --model' 2 'wants --model' encode decoded.png -o empty/a.safetensors
+fails 'encode to a PNG' 2 'safetensors' encode -m "$taesd" decoded.png -o empty/a.png
+fails 'encode of nothing' 2 'nosuch.png: No such file' \
+    encode -m "$taesd" nosuch.png -o empty/a.safetensors
+echo 'no picture' >text.png
+fails 'encode of a text' 2 'cannot be read as PNG or JPEG' \
+    encode -m "$taesd" text.png -o empty/a.safetensors
+run decode -m "$golden/grey_flat" "$golden/grey_flat/golden.safetensors" -o grey.png
+fails 'encode of a small picture' 2 'the smallest is 8x8' \
+    encode -m "$taesd" grey.png -o empty/a.safetensors
+fails 'encode of another size' 2 'must be multiples of 2; crop it to 6x8' \
+    encode -m "$golden/rgba_odd" grey.png -o empty/a.safetensors
+fails 'encode of a picture in colour as grey' 2 'is in colour' \
+    encode -m "$golden/grey_flat" decoded.png -o empty/a.safetensors
+fails 'decode without a latent' 2 'wants a latent' decode -m "$taesd" -o empty/a.png
+fails 'decode without --output' 2 'Name a file' decode -m "$taesd" encoded.safetensors
+fails 'decode to numbered files' 2 'one file' \
+    decode -m "$taesd" encoded.safetensors -o empty/a%d.png
+fails 'decode of other channels' 2 'wants \[1 to 64, 32, h, w\]' \
+    decode -m "$golden/taef2" encoded.safetensors -o empty/a.png
+fails 'decode of a file without a latent' 2 'no tensor "latent"' \
+    decode -m "$taesd" decoded.safetensors -o empty/a.png
+fails 'decode of a picture' 3 'decoded.png' decode -m "$taesd" decoded.png -o empty/a.png
+fails 'decode with a model that draws' 3 "draws with 'quickstep sample'" \
+    decode -m "$model" encoded.safetensors -o empty/a.png
+fails 'sample with an autoencoder' 3 "'quickstep decode'" sample -m "$taesd" -o empty/a.png
+fails 'inspect --nodes of an autoencoder' 2 'not for autoencoders' inspect -m "$taesd" --nodes
+sample --steps 1 --seed 7 -o drawn.png
+if [ "$("$helper" pixels drawn.png | cut -d ' ' -f 2)" = rgba ]; then
+    fails 'encode of a transparent picture' 2 'transparent' \
+        encode -m "$taesd" drawn.png -o empty/a.safetensors
+fi
+no_files empty
+report $? 'no file after an error'
+
+"$helper" latent nan.safetensors 1 4 4 4 1
+run decode -m "$taesd" nan.safetensors -o empty/a.png
+is_error 7 'not finite' && no_files empty
+report $? 'decode of NaN: exit 7, no file'

@@ -1,0 +1,344 @@
+/* Model folders as they are found on disks: every layout that is understood, and damaged or
+ * unsupported ones with what is said about each. A row is a few steps away from a good folder. */
+#include "../harness/temporary.h"
+
+#include <quickstep/safetensors.h>
+
+#include <jansson.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#define INDEX "model_index.json"
+#define UNET "unet/config.json"
+#define SCHEDULER "scheduler/scheduler_config.json"
+#define STEM "diffusion_pytorch_model"
+#define WEIGHTS "unet/" STEM ".safetensors"
+#define SHARD STEM "-00001-of-00001.safetensors"
+#define CACHE "models--org--name"
+
+enum { PARAMETERS = 71132 }; /* of the good folder */
+
+static char *folder;
+
+/* ---- steps ----------------------------------------------------------------------------------- */
+
+typedef enum action {
+    END,
+    SET,    /* in the JSON `file` the key `a` becomes `b`; NULL: is removed */
+    TEXT,   /* `file` becomes `a` */
+    MOVE,   /* `file` is moved to `a`, NULL: removed */
+    LINK,   /* `file` becomes a link to `a` */
+    CUT,    /* `file` loses its last half */
+    TENSOR, /* in the weights `a` is renamed to `b`, NULL: removed */
+    SHAPE,  /* in the weights `a` gets one axis */
+    DOUBLE, /* the weights get another tensor, `a` */
+} action;
+
+typedef struct step {
+    action action;
+    const char *file, *a, *b;
+} step;
+
+static void copy_file(const char *from, const char *to)
+{
+    static char bytes[1 << 20];
+    FILE *file = fopen(from, "rb");
+    assert_non_null(file);
+    const size_t count = fread(bytes, 1, sizeof bytes, file);
+    assert_true(count < sizeof bytes);
+    fclose(file);
+    temporary_write(to, bytes, count);
+}
+
+/* tests/golden/networks/attention_conv: one file of weights, attention, no labels. */
+static void write_good_folder(void)
+{
+    static const char *const files[] = { INDEX, UNET, SCHEDULER, WEIGHTS };
+    char from[4352];
+    folder = temporary_create();
+    mkdir(temporary_path(folder, "unet"), 0700);
+    mkdir(temporary_path(folder, "scheduler"), 0700);
+    for (size_t i = 0; i < sizeof files / sizeof *files; ++i) {
+        snprintf(from, sizeof from, "%s/tests/golden/networks/attention_conv/%s",
+                 getenv("QUICKSTEP_TEST_SOURCE"), files[i]);
+        copy_file(from, temporary_path(folder, files[i]));
+    }
+}
+
+static void set_key(const char *path, const char *key, const char *value)
+{
+    json_t *root = json_load_file(path, 0, NULL);
+    assert_non_null(root);
+    if (value)
+        json_object_set_new(root, key, json_loads(value, JSON_DECODE_ANY, NULL));
+    else
+        json_object_del(root, key);
+    assert_int_equal(json_dump_file(root, path, 0), 0);
+    json_decref(root);
+}
+
+static size_t edit_tensor(const step *s, qs_tensor *tensors, size_t count)
+{
+    for (size_t i = 0; i < count; ++i) {
+        if (strcmp(tensors[i].name, s->a) != 0)
+            continue;
+        if (s->action == TENSOR && s->b)
+            tensors[i].name = s->b;
+        else if (s->action == TENSOR)
+            tensors[i] = tensors[--count];
+        for (uint32_t axis = 1; s->action == SHAPE && axis < tensors[i].rank; ++axis)
+            tensors[i].shape[0] *= tensors[i].shape[axis];
+        if (s->action == SHAPE)
+            tensors[i].rank = 1;
+        return count;
+    }
+    assert_int_equal(s->action, DOUBLE);
+    tensors[count] = tensors[0];
+    tensors[count].name = s->a;
+    return count + 1;
+}
+
+static void edit_weights(const step *s, const char *path)
+{
+    qs_safetensors *file = NULL;
+    assert_int_equal(qs_safetensors_open(path, &file), QS_OK);
+    size_t count = qs_safetensors_count(file);
+    qs_tensor *tensors = calloc(count + 1, sizeof *tensors);
+    assert_non_null(tensors);
+    for (size_t i = 0; i < count; ++i)
+        tensors[i] = *qs_safetensors_at(file, i);
+    count = edit_tensor(s, tensors, count);
+    assert_int_equal(qs_safetensors_write(path, tensors, count, NULL), QS_OK);
+    free(tensors);
+    qs_safetensors_close(file);
+}
+
+/* The folders on the way to a file. */
+static void make_parents(const char *path)
+{
+    char part[4352];
+    for (const char *slash = path + 1; (slash = strchr(slash, '/')) != NULL; ++slash) {
+        snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
+        mkdir(part, 0700);
+    }
+}
+
+static void take_step(const step *s)
+{
+    char path[4352];
+    struct stat info;
+    snprintf(path, sizeof path, "%s", temporary_path(folder, s->file ? s->file : WEIGHTS));
+    make_parents(path);
+    switch (s->action) {
+    case END: break;
+    case SET: set_key(path, s->a, s->b); break;
+    case TEXT: temporary_write(path, s->a, strlen(s->a)); break;
+    case MOVE:
+        if (s->a)
+            make_parents(temporary_path(folder, s->a));
+        assert_int_equal(s->a ? rename(path, temporary_path(folder, s->a)) : remove(path), 0);
+        break;
+    case LINK: assert_int_equal(symlink(s->a, path), 0); break;
+    case CUT:
+        assert_int_equal(stat(path, &info), 0);
+        assert_int_equal(truncate(path, info.st_size / 2), 0);
+        break;
+    case TENSOR:
+    case SHAPE:
+    case DOUBLE: edit_weights(s, path); break;
+    }
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+typedef struct row {
+    const char *message; /* a part of it; NULL: the folder is good */
+    const char *path;    /* in the folder, of what is opened; NULL: the folder */
+    const char *variant, *scheduler;
+    step steps[6];
+} row;
+
+#define NO_INDEX                                                                                   \
+    {                                                                                              \
+        MOVE, INDEX, NULL, NULL                                                                    \
+    }
+#define NO_SCHEDULER                                                                               \
+    {                                                                                              \
+        MOVE, "scheduler", "elsewhere", NULL                                                       \
+    }
+/* Everything into a snapshot of Hugging Face's cache, the weights a link to a blob. */
+#define INTO_CACHE                                                                                 \
+    { MOVE, WEIGHTS, CACHE "/blobs/b0", NULL },                                                    \
+        { MOVE, "unet", CACHE "/snapshots/0a1b/unet", NULL },                                      \
+        { MOVE, "scheduler", CACHE "/snapshots/0a1b/scheduler", NULL },                            \
+    {                                                                                              \
+        LINK, CACHE "/snapshots/0a1b/" WEIGHTS, "../../../blobs/b0", NULL                          \
+    }
+#define CLASS "CMStochasticIterativeScheduler"
+
+static const row rows[] = {
+    /* what is understood */
+    { .steps = { { END } } },
+    { .steps = { NO_INDEX } },
+    { .scheduler = CLASS, .steps = { NO_INDEX, NO_SCHEDULER } },
+    { .path = "unet", .scheduler = CLASS, .steps = { NO_INDEX, NO_SCHEDULER } },
+    { .scheduler = "DDPMScheduler", .steps = { { END } } }, /* the index has another */
+    { .steps = { { MOVE, UNET, "config.json", NULL },
+                 { MOVE, WEIGHTS, STEM ".safetensors", NULL },
+                 { MOVE, SCHEDULER, "scheduler_config.json", NULL },
+                 { MOVE, "unet", NULL, NULL },
+                 { MOVE, "scheduler", NULL, NULL } } },
+    { .path = CACHE, .steps = { INTO_CACHE, { TEXT, CACHE "/refs/main", "0a1b\n", NULL } } },
+    { .path = CACHE, .steps = { INTO_CACHE } },
+    { .path = CACHE "/snapshots/0a1b", .steps = { INTO_CACHE } },
+    { .steps = { { MOVE, WEIGHTS, "unet/" STEM ".fp16.safetensors", NULL } } },
+    { .variant = "ema", .steps = { { MOVE, WEIGHTS, "unet/" STEM ".ema.safetensors", NULL } } },
+    { .steps = { { TENSOR, NULL, "mid_block.attentions.0.to_q.weight",
+                   "mid_block.attentions.0.query.weight" },
+                 { TENSOR, NULL, "up_blocks.0.attentions.1.to_out.0.bias",
+                   "up_blocks.0.attentions.1.proj_attn.bias" } } },
+
+    /* parts that are not there */
+    { .message = "has neither unet/config.json nor config.json",
+      .steps = { { MOVE, "unet", "elsewhere", NULL } } },
+    { .message = "/unet/config.json: cannot open: No such file",
+      .steps = { { MOVE, UNET, NULL, NULL } } },
+    { .message = "has no scheduler/scheduler_config.json, and the network does not say how it was "
+                 "trained: name a scheduler_config.json, or a class",
+      .steps = { NO_SCHEDULER } },
+    { .message = "/scheduler/scheduler_config.json: cannot open: No such file",
+      .steps = { { MOVE, SCHEDULER, NULL, NULL } } },
+    { .message = "/unet: has no " STEM ".safetensors", .steps = { { MOVE, WEIGHTS, NULL, NULL } } },
+    { .message = "nowhere: cannot open: No such file", .path = "nowhere", .steps = { { END } } },
+    { .message = "/model_index.json: is not a folder; a model is a folder", .path = INDEX },
+    { .message = "consistency_to_diffusers.py makes one of OpenAI's .pt files",
+      .path = "cd.pt",
+      .steps = { { TEXT, "cd.pt", "x", NULL } } },
+
+    /* other networks, pipelines and schedulers */
+    { .message = "key \"_class_name\" is \"UNet2DConditionModel\", supported: \"UNet2DModel\"",
+      .steps = { { SET, UNET, "_class_name", "\"UNet2DConditionModel\"" } } },
+    { .message = "entry 0 is none of the supported: \"DownBlock2D\", \"AttnDownBlock2D\"",
+      .steps = { { SET, UNET, "down_block_types", "[\"SkipDownBlock2D\",\"AttnDownBlock2D\"]" } } },
+    { .message = "key \"time_embedding_type\" is \"fourier\", supported: \"positional\"",
+      .steps = { { SET, UNET, "time_embedding_type", "\"fourier\"" } } },
+    { .message = "key \"sample_size\" is null, needed: 1 to 4096",
+      .steps = { { SET, UNET, "sample_size", "null" } } },
+    { .message = "key \"sample_size\" is missing",
+      .steps = { { SET, UNET, "sample_size", NULL } } },
+    { .message = "unknown key \"cross_attention_dim\"",
+      .steps = { { SET, UNET, "cross_attention_dim", "768" } } },
+    { .message = "key \"_class_name\" is \"LDMPipeline\", supported: ",
+      .steps = { { SET, INDEX, "_class_name", "\"LDMPipeline\"" } } },
+    { .message = "key \"vqvae\" is [\"diffusers\",\"VQModel\"], supported: null",
+      .steps = { { SET, INDEX, "vqvae", "[\"diffusers\",\"VQModel\"]" } } },
+    { .message = "key \"_class_name\" is \"EulerDiscreteScheduler\", supported: ",
+      .steps = { { SET, SCHEDULER, "_class_name", "\"EulerDiscreteScheduler\"" } } },
+    { .message = "key \"scheduler\" is [\"diffusers\",\"DDPMScheduler\"], needed: [library, ",
+      .steps = { { SET, INDEX, "scheduler", "[\"diffusers\",\"DDPMScheduler\"]" } } },
+    { .message = "key \"_class_name\" is \"NoSuchScheduler\", supported: ",
+      .scheduler = "NoSuchScheduler" },
+    { .message = "none.json: cannot open: No such file", .scheduler = "./none.json" },
+    { .message = "/unet/config.json: not valid JSON", .steps = { { CUT, UNET, NULL, NULL } } },
+
+    /* weights */
+    { .message = "1 tensors missing: conv_in.bias",
+      .steps = { { TENSOR, NULL, "conv_in.bias", NULL } } },
+    { .message = "1 tensors missing: mid_block.attentions.0.to_q.weight (in old files "
+                 "mid_block.attentions.0.query.weight)",
+      .steps = { { TENSOR, NULL, "mid_block.attentions.0.to_q.weight", NULL } } },
+    { .message = "1 tensors that config.json has no place for: surplus.weight",
+      .steps = { { DOUBLE, NULL, "surplus.weight", NULL } } },
+    { .message = "a.to_q.bias, which are names of one tensor",
+      .steps = { { DOUBLE, NULL, "a.to_q.bias", NULL }, { DOUBLE, NULL, "a.query.bias", NULL } } },
+    { .message = "conv_out.weight is [288], config.json says [4,8,3,3]",
+      .steps = { { SHAPE, NULL, "conv_out.weight", NULL } } },
+    { .message = "config.json says [24,8,3,3]",
+      .steps = { { SET, UNET, "block_out_channels", "[8,24]" } } },
+    { .message = ".safetensors: ", .steps = { { CUT, WEIGHTS, NULL, NULL } } },
+    { .message = "header length", .steps = { { TEXT, WEIGHTS, "not a safetensors file", NULL } } },
+    { .message = "is a link to a file that is not there: an incomplete download?",
+      .steps = { { MOVE, WEIGHTS, NULL, NULL }, { LINK, WEIGHTS, "../../blobs/b0", NULL } } },
+    { .message = STEM ".bin: is a Python pickle, which can run code and is not read; convert it "
+                      "once: python3 -c ",
+      .steps = { { MOVE, WEIGHTS, "unet/" STEM ".bin", NULL } } },
+    { .message = "unet/last.ckpt: is a Python pickle",
+      .steps = { { MOVE, WEIGHTS, "unet/last.ckpt", NULL } } },
+    { .message = "model.safetensors is not a name that diffusers gives",
+      .steps = { { MOVE, WEIGHTS, "unet/model.safetensors", NULL } } },
+    { .message = "has no variant \"fp16\" (" STEM ".fp16.safetensors), only ema",
+      .variant = "fp16",
+      .steps = { { MOVE, WEIGHTS, "unet/" STEM ".ema.safetensors", NULL } } },
+    { .message = "has no variant \"fp16\" (" STEM ".fp16.safetensors)", .variant = "fp16" },
+    { .message = "but the variants ema, fp16: choose one (--variant)",
+      .steps = { { MOVE, WEIGHTS, "unet/" STEM ".ema.safetensors", NULL },
+                 { TEXT, "unet/" STEM ".fp16.safetensors", "", NULL } } },
+
+    /* shards */
+    { .message = "has no " STEM ".safetensors; " SHARD " is not a name",
+      .steps = { { MOVE, WEIGHTS, "unet/" SHARD, NULL } } },
+    { .message = "index.json: weight_map: ",
+      .steps = { { MOVE, WEIGHTS, "unet/elsewhere.safetensors", NULL },
+                 { TEXT, WEIGHTS ".index.json", "{\"weight_map\":{\"conv_in.bias\":\"" SHARD "\"}}",
+                   NULL } } },
+    { .message = "weight_map: tensor \"none\" is not in " SHARD,
+      .steps = { { MOVE, WEIGHTS, "unet/" SHARD, NULL },
+                 { TEXT, WEIGHTS ".index.json", "{\"weight_map\":{\"none\":\"" SHARD "\"}}",
+                   NULL } } },
+    { .message = SHARD ": ",
+      .steps = { { MOVE, WEIGHTS, "unet/" SHARD, NULL },
+                 { CUT, "unet/" SHARD, NULL, NULL },
+                 { TEXT, WEIGHTS ".index.json", "{\"weight_map\":{\"conv_in.bias\":\"" SHARD "\"}}",
+                   NULL } } },
+
+    /* Hugging Face's cache */
+    { .message = "/snapshots: has 0 snapshots and no refs/main",
+      .path = CACHE,
+      .steps = { { TEXT, CACHE "/snapshots/.x", "", NULL } } },
+    { .message = "/snapshots: has 2 snapshots and no refs/main beside it to choose one: name the "
+                 "snapshot's folder",
+      .path = CACHE,
+      .steps = { INTO_CACHE, { TEXT, CACHE "/snapshots/0a1c/x", "", NULL } } },
+    { .message = "/snapshots/0a1c: refs/main names this snapshot, which is not there",
+      .path = CACHE,
+      .steps = { INTO_CACHE, { TEXT, CACHE "/refs/main", "0a1c", NULL } } },
+    { .message = "refs/main: \"../..\" is not the name of a snapshot",
+      .path = CACHE,
+      .steps = { INTO_CACHE, { TEXT, CACHE "/refs/main", "../..", NULL } } },
+};
+
+static void check_row(const row *r)
+{
+    const qs_model_options options = { .variant = r->variant, .scheduler = r->scheduler };
+    qs_model *model = NULL;
+    qs_model_info info = { 0 };
+    write_good_folder();
+    for (const step *s = r->steps; s < r->steps + 6 && s->action != END; ++s)
+        take_step(s);
+    const qs_status status =
+        qs_model_open_with(r->path ? temporary_path(folder, r->path) : folder, &options, &model);
+    const size_t number = (size_t)(r - rows);
+    if (r->message && (status != QS_ERROR_MODEL || !strstr(qs_last_error(), r->message)))
+        fail_msg("row %zu: status %d, wanted \"%s\", got \"%s\"", number, status, r->message,
+                 qs_last_error());
+    if (!r->message && status != QS_OK)
+        fail_msg("row %zu: %s", number, qs_last_error());
+    qs_model_get_info(model, &info);
+    if (!r->message)
+        assert_int_equal(info.parameter_count, PARAMETERS);
+    qs_model_destroy(model);
+    temporary_remove(folder);
+}
+
+static void every_row(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i)
+        check_row(&rows[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(every_row) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,101 @@
+/* What the published consistency models take on a device, by their plans alone: no device, no
+ * weights. */
+#include "model/config_reader.h"
+#include "model/model.h"
+#include "plan/plan.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <string.h>
+#include <cmocka.h>
+
+/* openai/diffusers-cd_imagenet64_l2 and -cd_bedroom256_l2, without what is the default. */
+#define COMMON                                                                                     \
+    "\"_class_name\":\"UNet2DModel\",\"attention_head_dim\":64,\"attn_norm_num_groups\":32,"       \
+    "\"downsample_type\":\"resnet\",\"upsample_type\":\"resnet\","
+static const char imagenet64[] =
+    "{" COMMON "\"sample_size\":64,\"block_out_channels\":[192,384,576,768],\"layers_per_block\":3,"
+    "\"resnet_time_scale_shift\":\"scale_shift\",\"num_class_embeds\":1000,"
+    "\"down_block_types\":[\"ResnetDownsampleBlock2D\",\"AttnDownBlock2D\",\"AttnDownBlock2D\","
+    "\"AttnDownBlock2D\"],\"up_block_types\":[\"AttnUpBlock2D\",\"AttnUpBlock2D\","
+    "\"AttnUpBlock2D\",\"ResnetUpsampleBlock2D\"]}";
+static const char bedroom256[] =
+    "{" COMMON "\"sample_size\":256,\"block_out_channels\":[256,256,512,512,1024,1024],"
+    "\"down_block_types\":[\"ResnetDownsampleBlock2D\",\"ResnetDownsampleBlock2D\","
+    "\"ResnetDownsampleBlock2D\",\"AttnDownBlock2D\",\"AttnDownBlock2D\",\"AttnDownBlock2D\"],"
+    "\"up_block_types\":[\"AttnUpBlock2D\",\"AttnUpBlock2D\",\"AttnUpBlock2D\","
+    "\"ResnetUpsampleBlock2D\",\"ResnetUpsampleBlock2D\",\"ResnetUpsampleBlock2D\"]}";
+
+static const double MIB = 1048576;
+
+/* The least that Vulkan asks of maxStorageBufferRange. */
+static const gpu_limits limits = { .storage_range_bytes = 128 << 20,
+                                   .subgroup_size = 32,
+                                   .workgroup_invocations = 128,
+                                   .workgroup_count = { 65535, 65535, 65535 },
+                                   .f16 = true };
+
+/* QS_OK and what it takes, or the plan's refusal. */
+static qs_status plan_network(const char *json, dtype storage, uint32_t batch, double *weights_mib,
+                              double *arena_mib)
+{
+    model_config config = { 0 };
+    json_t *root = json_loads(json, 0, NULL);
+    graph g;
+    plan p;
+    assert_int_equal(config_parse_unet("config.json", root, &config.unet), QS_OK);
+    json_decref(root);
+    const unet_config *c = &config.unet;
+    graph_init(&g, &limits, storage);
+    model_build_network(&g, &config, batch,
+                        graph_state(&g, "sample", storage, batch, c->sample_height, c->sample_width,
+                                    c->in_channels));
+    const qs_status status = plan_create(&g, false, &p);
+    *weights_mib = *arena_mib = 0;
+    for (tensor_id id = 0; id < g.tensor_count; ++id)
+        if (g.tensors[id].kind == TENSOR_WEIGHT)
+            *weights_mib += (double)gpu_align(g.tensors[id].bytes) / MIB;
+    if (status == QS_OK) {
+        *arena_mib = (double)p.arena_bytes / MIB;
+        fprintf(stderr, "# %u x %u, %u at a time, %s: weights %.1f MiB, arena %.1f MiB\n",
+                c->sample_width, c->sample_height, batch, storage == DTYPE_F16 ? "f16" : "f32",
+                *weights_mib, *arena_mib);
+        assert_true(p.arena_bytes <= p.live_max_bytes * 11 / 10);
+        plan_finish(&p);
+    }
+    graph_finish(&g);
+    return status;
+}
+
+/* Packed weights are what the numbers take and, for padded widths and 32-bit vectors, a little. */
+static void weights_in_half_precision(void **state)
+{
+    double weights, arena;
+    (void)state;
+    assert_int_equal(plan_network(imagenet64, DTYPE_F16, 1, &weights, &arena), QS_OK);
+    assert_true(fabs(weights - 295899267.0 * 2 / MIB) < 48);
+    assert_int_equal(plan_network(bedroom256, DTYPE_F16, 1, &weights, &arena), QS_OK);
+    assert_true(fabs(weights - 526304771.0 * 2 / MIB) < 48);
+}
+
+/* The last concat of a 256 x 256 picture in float32 has 512 channels: 128 MiB to the byte. */
+static void a_picture_fits_the_smallest_binding(void **state)
+{
+    double weights, arena;
+    (void)state;
+    assert_int_equal(plan_network(bedroom256, DTYPE_F32, 1, &weights, &arena), QS_OK);
+    assert_int_equal(plan_network(bedroom256, DTYPE_F16, 2, &weights, &arena), QS_OK);
+    assert_int_equal(plan_network(bedroom256, DTYPE_F32, 2, &weights, &arena), QS_ERROR_DEVICE);
+    assert_non_null(strstr(qs_last_error(), "takes 256.0 MiB, this device binds at most 128.0: at "
+                                            "most 1 pictures at a time"));
+    assert_int_equal(plan_network(imagenet64, DTYPE_F32, 8, &weights, &arena), QS_OK);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(weights_in_half_precision),
+        cmocka_unit_test(a_picture_fits_the_smallest_binding),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
