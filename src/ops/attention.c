@@ -74,6 +74,14 @@ static void dispatch_attention(const graph *g, const node *self, op_dispatch *d)
     op_set_push(d, &args, sizeof args);
 }
 
+/* llvmpipe leaves a shader's loops for good, and without a word, after 65535 rounds of all of them
+ * together; attention_any's are over keys and channels, for each head of a vector of four. */
+static bool fits_llvmpipe(const attention_args *args)
+{
+    const uint32_t heads = args->width >= 4 ? 2 : 4;
+    return is_fast(args->width) || (uint64_t)args->tokens * (args->width + 5) * heads <= 65535;
+}
+
 static const op op_attend = { "attention", dispatch_attention };
 
 tensor_id op_attention(graph *g, const char *name, const attention_params *params)
@@ -86,7 +94,16 @@ tensor_id op_attention(graph *g, const char *name, const attention_params *param
                                graph_name(g, name), t.c, params->heads));
         return 0;
     }
-    const double tokens = (double)t.h * t.w;
+    const attention_args size = { .tokens = t.h * t.w, .width = t.c / (3 * params->heads) };
+    if (g->limits->cpu && !fits_llvmpipe(&size)) {
+        graph_fail(g,
+                   qs_error(QS_ERROR_DEVICE,
+                            "%s: %u tokens in heads %u channels wide are too many for a software "
+                            "device: heads need a multiple of four channels there",
+                            graph_name(g, name), size.tokens, size.width));
+        return 0;
+    }
+    const double tokens = size.tokens;
     const tensor_id y = graph_activation(g, name, t.type, t.n, t.h, t.w, t.c / 3);
     graph_node(g, &op_attend, name, &params->qkv, 1, y, params, sizeof *params,
                4 * tokens * tokens * (t.c / 3) * t.n);

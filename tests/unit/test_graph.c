@@ -1,5 +1,5 @@
-/* Tensors, slices, scopes. */
-#include "graph/graph.h"
+/* Tensors, slices, scopes; what an op refuses. */
+#include "ops/ops.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -91,6 +91,27 @@ static void states_are_found_by_name(void **state)
     graph_finish(&g);
 }
 
+static qs_status attention_status(uint32_t width, bool cpu)
+{
+    gpu_limits device = limits;
+    device.cpu = cpu;
+    graph g;
+    graph_init(&g, &device, DTYPE_F32);
+    const tensor_id qkv = graph_activation(&g, "qkv", DTYPE_F32, 1, 64, 64, 3 * width);
+    op_attention(&g, "y", &(attention_params){ qkv, 1, 1 });
+    const qs_status status = graph_status(&g);
+    graph_finish(&g);
+    return status;
+}
+
+static void loops_that_llvmpipe_leaves_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(attention_status(20, true), QS_OK);
+    assert_int_equal(attention_status(18, false), QS_OK);
+    assert_int_equal(attention_status(18, true), QS_ERROR_DEVICE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -99,6 +120,7 @@ int main(void)
         cmocka_unit_test(slices_share_their_parent),
         cmocka_unit_test(the_first_failure_stays),
         cmocka_unit_test(states_are_found_by_name),
+        cmocka_unit_test(loops_that_llvmpipe_leaves_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
