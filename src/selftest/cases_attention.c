@@ -6,6 +6,21 @@
 
 enum { SEEDS = 50 };
 
+/* Attention of a random qkv against the reference; the tensor may be a slice. */
+static void expect_attention(test *t, const uint32_t size[3], uint32_t heads, uint32_t width,
+                             double deviation)
+{
+    const tensor_id qkv = test_activation(t, "qkv", size[0], size[1], size[2], 3 * heads * width);
+    test_fill_normal(t, qkv, 0, deviation);
+    const float scale = (float)(1 / sqrt(width));
+    const tensor_id y = op_attention(&t->graph, "y", &(attention_params){ qkv, heads, scale });
+    test_slice_output(t, y);
+    reference expected = reference_like(t, y);
+    reference_attention(&expected, test_reference(t, qkv), heads, scale);
+    test_expect(t, y, &expected, test_limit(t, 1e-11, 3e-7, 16));
+    test_end(t);
+}
+
 static void case_random(selftest *suite, dtype storage, uint32_t seed)
 {
     static const uint32_t widths[] = { 8, 16, 32, 40, 64, 80, 160, 4, 1, 7, 9, 18 };
@@ -20,15 +35,7 @@ static void case_random(selftest *suite, dtype storage, uint32_t seed)
     if (!test_begin(&t, suite, storage, "attention %s [%u, %u, %u, 3 x %u x %u] seed %u",
                     test_storage_name(storage), n, h, w, heads, width, seed))
         return;
-    const tensor_id qkv = test_activation(&t, "qkv", n, h, w, 3 * heads * width);
-    test_fill_normal(&t, qkv, 0, 1.5);
-    const float scale = (float)(1 / sqrt(width));
-    const tensor_id y = op_attention(&t.graph, "y", &(attention_params){ qkv, heads, scale });
-    test_slice_output(&t, y);
-    reference expected = reference_like(&t, y);
-    reference_attention(&expected, test_reference(&t, qkv), heads, scale);
-    test_expect(&t, y, &expected, test_limit(&t, 1e-11, 3e-7, 16));
-    test_end(&t);
+    expect_attention(&t, (uint32_t[]){ n, h, w }, heads, width, 1.5);
 }
 
 /* Heads too wide for a lane: in parts, and where there are none of a good size (67 vectors), plain.
@@ -42,15 +49,7 @@ static void case_wide(selftest *suite, dtype storage, uint32_t width)
     if (!test_begin(&t, suite, storage, "attention %s [2, 5, 4, 3 x %u x %u]",
                     test_storage_name(storage), heads, width))
         return;
-    const tensor_id qkv = test_activation(&t, "qkv", 2, 5, 4, 3 * heads * width);
-    test_fill_normal(&t, qkv, 0, 1);
-    const float scale = (float)(1 / sqrt(width));
-    const tensor_id y = op_attention(&t.graph, "y", &(attention_params){ qkv, heads, scale });
-    test_slice_output(&t, y);
-    reference expected = reference_like(&t, y);
-    reference_attention(&expected, test_reference(&t, qkv), heads, scale);
-    test_expect(&t, y, &expected, test_limit(&t, 1e-11, 3e-7, 16));
-    test_end(&t);
+    expect_attention(&t, (uint32_t[]){ 2, 5, 4 }, heads, width, 1);
 }
 
 /* ---- O7: rows of the softmax, seen through values that are all one ------------------------- */
