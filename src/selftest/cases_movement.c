@@ -153,6 +153,24 @@ static void case_rescale(selftest *suite, dtype storage, uint32_t seed)
     test_end(&t);
 }
 
+static void case_rescale_inside(selftest *suite, dtype storage, uint32_t seed)
+{
+    dice d = { seed };
+    const shape s = dice_shape(&d);
+    const float scale = 2.0f, shift = -0.75f;
+    test t;
+    if (!test_begin(&t, suite, storage, "rescale %s inside [%u, %u, %u, %u] seed %u",
+                    test_storage_name(storage), s.n, s.h, s.w, s.c, seed))
+        return;
+    const tensor_id x = filled(&t, "x", s, 1);
+    const tensor_id y = op_rescale(&t.graph, "y", x, scale, shift);
+    test_slice_output(&t, y);
+    reference expected = reference_like(&t, y);
+    reference_rescale(&expected, test_reference(&t, x), scale, shift);
+    expect(&t, y, &expected, false, 2);
+    test_end(&t);
+}
+
 static void case_upsample(selftest *suite, dtype storage, uint32_t seed)
 {
     dice d = { seed };
@@ -245,6 +263,7 @@ void cases_movement(selftest *suite)
             case_silu(suite, storage, seed);
             case_soft_clamp(suite, storage, seed);
             case_rescale(suite, storage, seed);
+            case_rescale_inside(suite, storage, seed);
             case_upsample(suite, storage, seed);
             case_avg_pool(suite, storage, seed);
             case_concat(suite, storage, seed);
