@@ -352,10 +352,21 @@ typedef void (*qs_selftest_fn)(void *user, const qs_selftest_result *result);
 QS_API qs_status qs_selftest(qs_device *device, const char *filter, qs_selftest_fn report,
                              void *user);
 
-/* Speed of single ops on fixed shapes: medians of `repeats` (1 or more) runs after a warm-up. */
+/* What the device can do at best in float32 without matrix units: multiplications and additions
+ * (two each) in registers, and bytes of a copy, read and written, of 128 MiB if there is room. An
+ * op whose tensors stay in a cache may exceed the copy. The best of a few runs. */
+typedef struct qs_roofline {
+    double gflops, gbytes_per_s;
+} qs_roofline;
+
+QS_API qs_status qs_bench_roofline(qs_device *device, qs_roofline *roofline);
+
+/* Speed of single ops on fixed shapes: medians of `repeats` (1 or more) runs after a warm-up. An op
+ * that takes very long is repeated less often, after 3 seconds no more. */
 typedef struct qs_bench_result {
     const char *name; /* "conv2d 3x3 f32 128 -> 128 @ 32x32" */
     double median_ms, p95_ms, gflops, gbytes_per_s;
+    uint32_t repeats; /* done */
 } qs_bench_result;
 
 typedef void (*qs_bench_fn)(void *user, const qs_bench_result *result);

@@ -105,4 +105,14 @@ SHARED_STRUCT(decode_args) {
     uint32_t premultiplied; /* boolean: colours are multiplied with alpha, divide it out */
 };
 
+/* ---- measuring the device: shaders/ops/roofline_*.comp --------------------------------------- */
+
+#define ROOFLINE_WORKGROUP 64
+#define ROOFLINE_COPY_PER_LANE 4
+
+SHARED_STRUCT(roofline_fma_args) {
+    uint32_t rounds;
+    float a, b;
+};
+
 #endif

@@ -45,14 +45,21 @@ typedef struct weight {
     const char *const *keys; /* safetensors names; several are stacked along dimension 0 */
     uint32_t key_count;
     const uint32_t *rows;    /* NULL, or dimension 0 of each source, where they differ: then each
-                                starts    at a multiple of four rows, and the rows between are zero */
+                                starts at a multiple of four rows, and the rows between are zero */
     uint32_t rank, shape[4]; /* of one source, as in the file: [co, ci, kh, kw], [out, in], [c] */
     size_t packed_bytes;
-    /* values: the sources as float, stacked: [weight_row(weight, key_count), shape[1], ...] */
-    void (*pack)(const struct weight *weight, const float *values, dtype type, void *packed);
+    /* Called once for each source, or once with NULL where there are no keys. values: the source as
+     * float, [weight_rows(weight, key), shape[1], ...]. packed: of all sources, zeroed before. */
+    void (*pack)(const struct weight *weight, uint32_t key, const float *values, void *packed);
     dtype type;         /* element type of the packed bytes */
     uint32_t layout[4]; /* for pack: tile sizes and the like */
 } weight;
+
+/* Dimension 0 of source `key`. */
+static inline uint32_t weight_rows(const weight *w, uint32_t key)
+{
+    return w->rows ? w->rows[key] : w->shape[0];
+}
 
 /* Where source `key` starts in the stack; of key_count: the rows of all. */
 static inline uint32_t weight_row(const weight *w, uint32_t key)

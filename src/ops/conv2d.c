@@ -2,10 +2,10 @@
 
 /* ---- weights ------------------------------------------------------------------------------- */
 
-static void pack_weight(const weight *w, const float *values, dtype type, void *packed)
+static void pack_weight(const weight *w, uint32_t key, const float *values, void *packed)
 {
-    conv2d_pack(values, weight_row(w, w->key_count), w->shape[1], w->rank == 4 ? w->shape[2] : 1,
-                type == DTYPE_F16, packed);
+    conv2d_pack(values, weight_row(w, key), weight_rows(w, key), weight_row(w, w->key_count),
+                w->shape[1], w->rank == 4 ? w->shape[2] : 1, w->type == DTYPE_F16, packed);
 }
 
 tensor_id conv2d_weight(graph *g, const weight *source)
@@ -18,9 +18,10 @@ tensor_id conv2d_weight(graph *g, const weight *source)
     return graph_weight(g, &w);
 }
 
-static void pack_upsampling(const weight *w, const float *values, dtype type, void *packed)
+static void pack_upsampling(const weight *w, uint32_t key, const float *values, void *packed)
 {
-    conv2d_pack_upsampling(values, w->shape[0], w->shape[1], type == DTYPE_F16, packed);
+    (void)key; /* the only one */
+    conv2d_pack_upsampling(values, w->shape[0], w->shape[1], w->type == DTYPE_F16, packed);
 }
 
 static tensor_id upsampling_weight(graph *g, const char *key, uint32_t co, uint32_t ci)

@@ -3,8 +3,6 @@
 #include "core/half.h"
 #include "graph/graph.h"
 
-#include <string.h>
-
 static bool in_limits(const uint32_t groups[3])
 {
     return groups[0] <= 65535 && groups[1] <= 65535 && groups[2] <= 65535;
@@ -63,14 +61,13 @@ static void pack_taps(const float *values, uint32_t taps, uint32_t co, uint32_t 
     }
 }
 
-void conv2d_pack(const float *values, uint32_t co, uint32_t ci, uint32_t kernel, bool half,
-                 void *packed)
+void conv2d_pack(const float *values, uint32_t row, uint32_t rows, uint32_t co, uint32_t ci,
+                 uint32_t kernel, bool half, void *packed)
 {
     const uint32_t taps = kernel * kernel;
-    memset(packed, 0, conv2d_packed_bytes(co, ci, kernel, half));
-    for (uint32_t o = 0; o < co; o++)
+    for (uint32_t o = 0; o < rows; o++)
         for (uint32_t i = 0; i < ci; i++)
-            pack_taps(values + ((size_t)o * ci + i) * taps, taps, co, ci, o, i, half, packed);
+            pack_taps(values + ((size_t)o * ci + i) * taps, taps, co, ci, row + o, i, half, packed);
 }
 
 /* Row y of the kernel at an output row of parity `phase` meets the input row of tap 0 or 1, which
@@ -82,7 +79,6 @@ static uint32_t upsampling_tap(uint32_t phase, uint32_t y)
 
 void conv2d_pack_upsampling(const float *values, uint32_t co, uint32_t ci, bool half, void *packed)
 {
-    memset(packed, 0, conv2d_packed_bytes(co, ci, 4, half));
     for (uint32_t o = 0; o < co; o++)
         for (uint32_t i = 0; i < ci; i++) {
             float sums[16] = { 0 };
@@ -103,13 +99,13 @@ size_t linear_packed_bytes(uint32_t co, uint32_t ci, bool half)
     return (size_t)divide_up(co, 4) * divide_up(ci, 4) * 4 * (half ? 8 : 16);
 }
 
-void linear_pack(const float *values, uint32_t co, uint32_t ci, bool half, void *packed)
+void linear_pack(const float *values, uint32_t row, uint32_t rows, uint32_t co, uint32_t ci,
+                 bool half, void *packed)
 {
     const size_t width = (size_t)divide_up(co, 4) * 4;
-    memset(packed, 0, linear_packed_bytes(co, ci, half));
-    for (size_t o = 0; o < co; o++)
+    for (size_t o = 0; o < rows; o++)
         for (size_t i = 0; i < ci; i++)
-            store_float(packed, i * width + o, half, values[o * ci + i]);
+            store_float(packed, i * width + row + o, half, values[o * ci + i]);
 }
 
 linear_tile linear_choose_tile(bool cpu, uint32_t subgroup_size, uint32_t rows)

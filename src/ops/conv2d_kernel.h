@@ -29,11 +29,12 @@ bool conv2d_groups(conv2d_tile tile, uint32_t n, uint32_t pixel_count, uint32_t 
 /* [co, ci, k, k] as
  *   [ceil(co / 4 quads)][k * k taps][ceil(ci / 4)][4 input channels][quads][4 output channels],
  * zeros where co or ci end, and CONV2D_SLACK_VECTORS vectors more, because a subgroup loads whole
- * blocks. half: elements are float16, else float. */
+ * blocks. half: elements are float16, else float. values: `rows` of the co rows, from `row` on;
+ * packed: zeroed before, as for the two below. */
 enum { CONV2D_SLACK_VECTORS = 64 };
 size_t conv2d_packed_bytes(uint32_t co, uint32_t ci, uint32_t kernel, bool half);
-void conv2d_pack(const float *values, uint32_t co, uint32_t ci, uint32_t kernel, bool half,
-                 void *packed);
+void conv2d_pack(const float *values, uint32_t row, uint32_t rows, uint32_t co, uint32_t ci,
+                 uint32_t kernel, bool half, void *packed);
 
 /* [co, ci, 3, 3] for an input that is enlarged twice (nearest): the four taps of the output's phase
  * (0, 0), then of (0, 1), (1, 0) and (1, 1), as if the kernel were 4x4. */
@@ -41,7 +42,8 @@ void conv2d_pack_upsampling(const float *values, uint32_t co, uint32_t ci, bool 
 
 /* [co, ci] as [ceil4(ci)][ceil4(co)], with zeros where co or ci end. */
 size_t linear_packed_bytes(uint32_t co, uint32_t ci, bool half);
-void linear_pack(const float *values, uint32_t co, uint32_t ci, bool half, void *packed);
+void linear_pack(const float *values, uint32_t row, uint32_t rows, uint32_t co, uint32_t ci,
+                 bool half, void *packed);
 
 /* Rows up to which linear.comp is the better one; above, a product is a 1x1 convolution. */
 enum { LINEAR_ROWS_MAX = 4 };

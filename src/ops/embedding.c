@@ -3,7 +3,6 @@
 #include "core/half.h"
 
 #include <math.h>
-#include <string.h>
 
 /* ---- time ---------------------------------------------------------------------------------- */
 
@@ -11,15 +10,14 @@
  * argument of sine and cosine multiplies its error by a time of up to 1000; everything before exp
  * is rounded as PyTorch's float32 arithmetic rounds it. layout: half the channels, freq_shift,
  * max_period. */
-static void pack_frequencies(const weight *w, const float *values, dtype type, void *packed)
+static void pack_frequencies(const weight *w, uint32_t key, const float *values, void *packed)
 {
+    (void)key;
     (void)values;
-    (void)type;
     float *frequencies = packed;
     const uint32_t count = w->layout[0];
     const float shift = float_from_bits(w->layout[1]), period = float_from_bits(w->layout[2]);
     const float rate = (float)-log((double)period);
-    memset(packed, 0, w->packed_bytes);
     for (uint32_t i = 0; i < count; ++i) {
         const float numerator = rate * (float)i;
         const float exponent = numerator / (float)((double)count - (double)shift);
@@ -77,13 +75,13 @@ tensor_id op_time_embedding(graph *g, const char *name, const time_embedding_par
 /* ---- class --------------------------------------------------------------------------------- */
 
 /* [count, c] -> rows of ceil4(c) in the storage type. */
-static void pack_table(const weight *w, const float *values, dtype type, void *packed)
+static void pack_table(const weight *w, uint32_t key, const float *values, void *packed)
 {
+    (void)key; /* the only one */
     const size_t c = w->shape[1], stride = ceil4(w->shape[1]);
-    memset(packed, 0, w->packed_bytes);
     for (size_t row = 0; row < w->shape[0]; ++row)
         for (size_t i = 0; i < c; ++i)
-            store_float(packed, row * stride + i, type == DTYPE_F16, values[row * c + i]);
+            store_float(packed, row * stride + i, w->type == DTYPE_F16, values[row * c + i]);
 }
 
 static void dispatch_class(const graph *g, const node *self, op_dispatch *d)

@@ -8,9 +8,10 @@ typedef struct linear_node { /* params of op_few_rows */
     activation activation;
 } linear_node;
 
-static void pack_weight(const weight *w, const float *values, dtype type, void *packed)
+static void pack_weight(const weight *w, uint32_t key, const float *values, void *packed)
 {
-    linear_pack(values, weight_row(w, w->key_count), w->shape[1], type == DTYPE_F16, packed);
+    linear_pack(values, weight_row(w, key), weight_rows(w, key), weight_row(w, w->key_count),
+                w->shape[1], w->type == DTYPE_F16, packed);
 }
 
 static tensor_id linear_weight(graph *g, const weight *source)

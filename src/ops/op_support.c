@@ -54,11 +54,9 @@ uint32_t op_variant(const graph *g, const shader_variants *variants, tensor_id a
     return fits_texels(g, a) && fits_texels(g, b) ? variants->texel[f16] : variants->shuffle[f16];
 }
 
-static void pack_vector(const weight *w, const float *values, dtype type, void *packed)
+static void pack_vector(const weight *w, uint32_t key, const float *values, void *packed)
 {
-    (void)type;
-    memset(packed, 0, w->packed_bytes);
-    memcpy(packed, values, weight_row(w, w->key_count) * sizeof *values);
+    memcpy((float *)packed + weight_row(w, key), values, weight_rows(w, key) * sizeof *values);
 }
 
 tensor_id weight_vectors(graph *g, const char *const *keys, uint32_t key_count, uint32_t c,

@@ -4,17 +4,22 @@
 
 #include "core/clock.h"
 #include "core/half.h"
+#include "selftest/measure.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum bench_kind { CONV3, CONV1, NORM_SILU, ATTENTION } bench_kind;
+enum { OP_MS_MAX = 3000 };
 
+typedef enum bench_kind { CONV3, DOWN3, CONV1, NORM_SILU, ATTENTION } bench_kind;
+
+/* CONV3, CONV1: c -> to channels, 0 as many, on size x size pixels; DOWN3: with stride 2.
+ * ATTENTION: c heads of `to` channels, size^2 tokens. */
 typedef struct bench_shape {
     bench_kind kind;
-    uint32_t c, size; /* attention: heads of 64 channels, size^2 tokens */
+    uint32_t c, size, to;
 } bench_shape;
 
 static const bench_shape shapes[] = {
@@ -27,32 +32,67 @@ static const bench_shape shapes[] = {
     { CONV1, 128, 32 },
     { CONV1, 256, 16 },
     { CONV1, 512, 8 },
-    { CONV1, 1024, 32 },
+    { CONV1, 1024, 32 }, /* a product of 1024^3 */
     { NORM_SILU, 128, 32 },
     { NORM_SILU, 256, 16 },
     { NORM_SILU, 192, 64 },
     { NORM_SILU, 384, 32 },
     { NORM_SILU, 512, 8 },
-    { ATTENTION, 4, 16 },
-    { ATTENTION, 8, 16 },
-    { ATTENTION, 4, 32 },
-    { ATTENTION, 8, 32 },
-    /* small UNets */
+    { ATTENTION, 4, 16, 64 },
+    { ATTENTION, 8, 16, 64 },
+    { ATTENTION, 4, 32, 64 },
+    { ATTENTION, 8, 32, 64 },
+    /* the shipped networks, and others as small */
     { CONV3, 32, 32 },
     { CONV3, 64, 32 },
+    { CONV3, 64, 32, 32 },
     { CONV3, 96, 32 },
     { CONV3, 64, 16 },
+    { CONV3, 96, 16, 32 },
     { CONV3, 128, 16 },
+    { CONV3, 16, 64 },
     { CONV3, 96, 8 },
     { CONV3, 128, 8 },
+    { CONV3, 192, 8, 64 },
+    { CONV3, 128, 4 },
+    { CONV3, 256, 4, 128 },
+    { CONV3, 160, 4 },
+    { DOWN3, 32, 32 },
+    { DOWN3, 64, 8 },
+    { CONV1, 192, 8, 64 },
     { NORM_SILU, 32, 32 },
     { NORM_SILU, 64, 32 },
     { NORM_SILU, 64, 16 },
     { NORM_SILU, 128, 16 },
     { NORM_SILU, 128, 8 },
-    { ATTENTION, 1, 16 },
-    { ATTENTION, 2, 16 },
-    { ATTENTION, 2, 8 },
+    { NORM_SILU, 32, 64 },
+    { ATTENTION, 2, 8, 32 },
+    { ATTENTION, 4, 4, 32 },
+    { ATTENTION, 2, 16, 32 },
+    { ATTENTION, 1, 16, 64 },
+    { ATTENTION, 2, 16, 64 },
+    { ATTENTION, 2, 8, 64 },
+    /* published networks: cd_imagenet64, ddpm-cifar10-32, and those of 256 pixels */
+    { CONV3, 384, 64, 192 },
+    { CONV3, 768, 32, 384 },
+    { CONV3, 576, 16 },
+    { CONV3, 1152, 16, 576 },
+    { CONV3, 768, 8 },
+    { CONV3, 1536, 8, 768 },
+    { CONV3, 256, 32, 128 },
+    { CONV3, 128, 256 },
+    { CONV3, 256, 128 },
+    { CONV3, 512, 64 },
+    { CONV3, 1024, 16 },
+    { DOWN3, 128, 256 },
+    { CONV1, 384, 32, 1152 },
+    { CONV1, 768, 8, 2304 },
+    { NORM_SILU, 128, 256 },
+    { NORM_SILU, 768, 8 },
+    { ATTENTION, 6, 32, 64 },
+    { ATTENTION, 9, 16, 64 },
+    { ATTENTION, 12, 8, 64 },
+    { ATTENTION, 1, 16, 256 },
 };
 
 typedef struct bench {
@@ -70,12 +110,11 @@ static void build(bench *b, const bench_shape *s, dtype storage)
 {
     graph *g = &b->graph;
     const char *type = storage == DTYPE_F16 ? "f16" : "f32";
-    const uint32_t c = s->c;
+    const uint32_t c = s->c, to = s->to ? s->to : c, tokens = s->size * s->size;
     if (s->kind == ATTENTION) {
-        snprintf(b->name, sizeof b->name, "attention %s %u x 64 @ %u tokens", type, c,
-                 s->size * s->size);
-        const tensor_id x = graph_activation(g, "x", storage, 1, s->size, s->size, 3 * 64 * c);
-        op_attention(g, "op", &(attention_params){ x, c, 0.125f });
+        snprintf(b->name, sizeof b->name, "attention %s %u x %u @ %u tokens", type, c, to, tokens);
+        const tensor_id qkv = graph_activation(g, "x", storage, 1, s->size, s->size, 3 * to * c);
+        op_attention(g, "op", &(attention_params){ qkv, c, 1.0f / sqrtf((float)to) });
         return;
     }
     const tensor_id x = graph_activation(g, "x", storage, 1, s->size, s->size, c);
@@ -92,18 +131,18 @@ static void build(bench *b, const bench_shape *s, dtype storage)
                                             .activation = ACTIVATION_SILU });
         return;
     }
-    const uint32_t kernel = s->kind == CONV3 ? 3 : 1, pad = kernel / 2;
-    snprintf(b->name, sizeof b->name, "conv2d %ux%u %s %u -> %u @ %ux%u", kernel, kernel, type, c,
-             c, s->size, s->size);
+    const uint32_t kernel = s->kind == CONV1 ? 1 : 3, pad = kernel / 2;
+    snprintf(b->name, sizeof b->name, "conv2d %ux%u%s %s %u -> %u @ %ux%u", kernel, kernel,
+             s->kind == DOWN3 ? " s2" : "", type, c, to, s->size, s->size);
     op_conv2d(g, "op",
               &(conv2d_params){ .x = x,
                                 .weight = "w",
                                 .bias = "b",
                                 .embedding = NO_TENSOR,
                                 .residual = NO_TENSOR,
-                                .out_channels = c,
+                                .out_channels = to,
                                 .kernel = kernel,
-                                .stride = 1,
+                                .stride = s->kind == DOWN3 ? 2 : 1,
                                 .pad_top = pad,
                                 .pad_left = pad,
                                 .pad_bottom = pad,
@@ -181,45 +220,32 @@ fail:
     return status;
 }
 
-static qs_status measure(const bench *b, double *ms)
-{
-    qs_status status = QS_OK;
-    uint64_t ticket = 0;
-    const double start = clock_ms();
-    TRY(gpu_submit(b->device, b->commands, &ticket));
-    TRY(gpu_wait(b->device, ticket, UINT32_MAX));
-    *ms = clock_ms() - start;
-    if (gpu_device_limits(b->device)->timestamps) {
-        double ns[2];
-        TRY(gpu_commands_timestamps(b->device, b->commands, ns));
-        *ms = (ns[1] - ns[0]) * 1e-6;
-    }
-fail:
-    return status;
-}
-
 static int compare_doubles(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-static qs_status time_op(bench *b, uint32_t repeats, double *samples)
+/* *count: in, the samples wanted; out, those taken, in ascending order. */
+static qs_status time_op(bench *b, uint32_t *count, double *samples)
 {
     qs_status status = QS_OK;
     double once = 0;
     TRY(record(b, 1));
-    TRY(measure(b, &once)); /* the driver compiles now */
-    TRY(measure(b, &once));
+    TRY(measure_commands(b->device, b->commands, &once)); /* the driver compiles now */
+    TRY(measure_commands(b->device, b->commands, &once));
     const double wanted = 20 / (once > 0.01 ? once : 0.01);
     const uint32_t times = wanted < 1 ? 1 : wanted > 256 ? 256 : (uint32_t)wanted;
     TRY(record(b, times));
-    TRY(measure(b, &once));
-    for (uint32_t i = 0; i < repeats; ++i) {
-        TRY(measure(b, &samples[i]));
-        samples[i] /= times;
-    }
-    qsort(samples, repeats, sizeof *samples, compare_doubles);
+    TRY(measure_commands(b->device, b->commands, &once));
+    const double end_ms = clock_ms() + OP_MS_MAX;
+    uint32_t done = 0;
+    do {
+        TRY(measure_commands(b->device, b->commands, &samples[done]));
+        samples[done++] /= times;
+    } while (done < *count && clock_ms() < end_ms);
+    *count = done;
+    qsort(samples, done, sizeof *samples, compare_doubles);
 fail:
     return status;
 }
@@ -235,7 +261,7 @@ static qs_status bench_one(qs_device *device, const bench_shape *shape, dtype st
     if (filter && !strstr(b.name, filter))
         goto fail;
     TRY(prepare(&b));
-    TRY(time_op(&b, repeats, samples));
+    TRY(time_op(&b, &repeats, samples));
     double flops = 0;
     for (uint32_t i = 0; i < b.graph.node_count; ++i)
         flops += b.graph.nodes[i].flops;
@@ -244,7 +270,8 @@ static qs_status bench_one(qs_device *device, const bench_shape *shape, dtype st
                                      .median_ms = median,
                                      .p95_ms = samples[(uint32_t)(0.95 * (repeats - 1) + 0.5)],
                                      .gflops = flops / (median * 1e6),
-                                     .gbytes_per_s = bytes_moved(&b.graph) / (median * 1e6) });
+                                     .gbytes_per_s = bytes_moved(&b.graph) / (median * 1e6),
+                                     .repeats = repeats });
 fail:
     gpu_commands_destroy(device, b.commands);
     gpu_buffer_destroy(device, &b.buffer);

@@ -96,15 +96,13 @@ static void fill_nan(uint8_t *at, uint64_t bytes, dtype type)
 static bool fill_weight(test *t, const tensor *s, void *packed, outcome *o)
 {
     const weight *w = s->weight;
-    const size_t row = weight_row_elements(w);
-    float *stacked = test_alloc(t, weight_row(w, w->key_count) * row + 1, sizeof *stacked);
+    memset(packed, 0, w->packed_bytes);
     for (uint32_t k = 0; k < w->key_count; ++k) {
-        const size_t wanted = row * (w->rows ? w->rows[k] : w->shape[0]);
+        const size_t wanted = weight_rows(w, k) * weight_row_elements(w);
         bool found = false;
         for (uint32_t i = 0; i < t->weight_count && !found; ++i)
             if (strcmp(t->weights[i].key, w->keys[k]) == 0 && t->weights[i].count == wanted) {
-                memcpy(stacked + weight_row(w, k) * row, t->weights[i].values,
-                       wanted * sizeof *stacked);
+                w->pack(w, k, t->weights[i].values, packed);
                 found = true;
             }
         if (!found) {
@@ -112,7 +110,8 @@ static bool fill_weight(test *t, const tensor *s, void *packed, outcome *o)
             return false;
         }
     }
-    w->pack(w, stacked, w->type, packed);
+    if (w->key_count == 0)
+        w->pack(w, 0, NULL, packed);
     return true;
 }
 

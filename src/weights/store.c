@@ -71,18 +71,21 @@ static qs_status upload(weight_store *store, const weight_files *files, const we
                         const gpu_slice *slice)
 {
     qs_status status = QS_OK;
-    const size_t row = weight_row_elements(w);
-    float *values =
-        calloc(weight_row(w, w->key_count) * row + 1, sizeof *values); /* no keys: computed */
+    uint32_t rows = 0; /* of the largest source: a stack is never a whole one in floats */
+    for (uint32_t k = 0; k < w->key_count; ++k)
+        rows = weight_rows(w, k) > rows ? weight_rows(w, k) : rows;
+    float *values = malloc((rows * weight_row_elements(w) + 1) * sizeof *values);
     void *packed = calloc(1, w->packed_bytes);
     if (!values || !packed)
         TRY(qs_error(QS_ERROR_MEMORY, "no host memory to pack a weight of %zu bytes",
                      w->packed_bytes));
     for (uint32_t k = 0; k < w->key_count; ++k) {
         const qs_tensor *t = weight_files_find(files, w->keys[k]);
-        TRY(weight_files_read_floats(files, t, values + weight_row(w, k) * row));
+        TRY(weight_files_read_floats(files, t, values));
+        w->pack(w, k, values, packed);
     }
-    w->pack(w, values, w->type, packed);
+    if (w->key_count == 0)
+        w->pack(w, 0, NULL, packed);
     TRY(gpu_upload(store->device, slice, packed));
 fail:
     free(values);

@@ -123,5 +123,12 @@ report $? 'forward'
 report $? 'forward --dump writes conv_in'
 
 run bench --model "$model" --repeats 2 --json
-[ "$status" -eq 0 ] && grep -q '"pictures_per_s"' out
-report $? 'bench --json'
+[ "$status" -eq 0 ] && grep -q '"pictures_per_s"' out && grep -q '"roof_share": [0-9.]*[1-9]' out
+report $? 'bench --json: pictures, and ops with their share of the roofline'
+
+run bench --ops 'group_norm silu f32 128 @ 8x8' --repeats 1 --json
+[ "$status" -eq 0 ] && [ "$(grep -c '"name"' out)" -eq 1 ] && grep -q '"roof_share": [0-9.]*[1-9]' out
+report $? 'bench --ops FILTER --json'
+run bench --ops nothing
+[ "$status" -eq 2 ] && grep -q '"nothing"' err
+report $? 'bench --ops with a filter that no op has: exit 2'

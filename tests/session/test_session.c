@@ -382,6 +382,7 @@ static void null_is_an_error_and_never_a_crash(void **state)
     qs_session_get_memory(session, NULL);
     assert_int_equal(qs_selftest(NULL, NULL, NULL, NULL), QS_ERROR_USAGE);
     assert_int_equal(qs_bench_ops(device, NULL, 1, NULL, NULL), QS_ERROR_USAGE);
+    assert_int_equal(qs_bench_roofline(device, NULL), QS_ERROR_USAGE);
     qs_session_destroy(session);
     qs_model_destroy(NULL);
     qs_device_destroy(NULL);

@@ -31,7 +31,10 @@ static const char notes[] =
     "Pictures: wall clock from the begin of a batch to its pixels in memory, without profiling.\n"
     "Ops: the device's time stamps in the last step of every repeat; a multiplication and an\n"
     "addition count as two operations; bytes are inputs read once and outputs written once.\n"
-    "All numbers are medians over the repeats, p95 is the 95th percentile.\n";
+    "All numbers are medians over the repeats, p95 is the 95th percentile.\n"
+    "Roof: the share of what the device could do at best, given by its rate of float32 operations\n"
+    "and its copy bandwidth, whichever is nearer; both are measured by two small shaders first.\n"
+    "What stays in a cache may exceed the copy bandwidth, and matrix units the rate.\n";
 
 enum { REPEATS_MAX = 10000 };
 
@@ -39,6 +42,7 @@ typedef struct bench_run {
     cli_engine engine;
     uint32_t steps, batch, repeats;
     double picture_ms_median, picture_ms_p95; /* per batch of pictures */
+    qs_roofline roofline;
     size_t op_count;
     qs_op_time *ops; /* ms: the median; sorted, slowest first */
 } bench_run;
@@ -150,6 +154,37 @@ static double rate(double amount, double ms)
     return ms > 0.0 ? amount / ms * 1e-6 : 0.0; /* per ms -> 1e9 per second */
 }
 
+/* 0 .. 1, or above: see the notes. */
+static double roof_share(const qs_roofline *roofline, double gflops, double gbytes_per_s)
+{
+    const double compute = gflops / roofline->gflops;
+    const double memory = gbytes_per_s / roofline->gbytes_per_s;
+    return compute > memory ? compute : memory;
+}
+
+static double op_roof_share(const bench_run *run, const qs_op_time *t)
+{
+    return roof_share(&run->roofline, rate(t->flops, t->ms), rate(t->bytes, t->ms));
+}
+
+static qs_status measure_roofline(bench_run *run)
+{
+    cli_progress_title("roofline");
+    return app_library(qs_bench_roofline(run->engine.device, &run->roofline));
+}
+
+static void print_roofline(const qs_roofline *roofline)
+{
+    printf("roofline: %.1f GFLOP/s in float32, %.1f GB/s copied (read and written)\n\n",
+           roofline->gflops, roofline->gbytes_per_s);
+}
+
+static json_t *roofline_json(const qs_roofline *roofline)
+{
+    return json_pack("{s:f, s:f}", "gflops", roofline->gflops, "gbytes_per_s",
+                     roofline->gbytes_per_s);
+}
+
 static double ops_total_ms(const bench_run *run)
 {
     double total_ms = 0.0;
@@ -162,23 +197,28 @@ static void print_text(const bench_run *run)
 {
     const double total_ms = ops_total_ms(run);
     const double per_second = run->batch * 1e3 / run->picture_ms_median;
-    double flops = 0.0;
+    double flops = 0.0, bytes = 0.0;
     printf("%s on %s\n", run->engine.info.name, run->engine.device_info.name);
     printf("%s, %u step%s, batch %u, %u repeats: median %.2f ms, p95 %.2f ms per picture, "
-           "%.2f pictures/s\n\n",
+           "%.2f pictures/s\n",
            run->engine.options.precision == QS_F16 ? "f16" : "f32", run->steps,
            run->steps == 1 ? "" : "s", run->batch, run->repeats,
            run->picture_ms_median / run->batch, run->picture_ms_p95 / run->batch, per_second);
-    printf("%10s %7s %9s %8s  %-12s %s\n", "ms", "share", "GFLOP/s", "GB/s", "op", "name");
+    if (run->op_count == 0) /* a device without timestamps */
+        return;
+    print_roofline(&run->roofline);
+    printf("%10s %7s %9s %8s %7s  %-12s %s\n", "ms", "share", "GFLOP/s", "GB/s", "roof", "op",
+           "name");
     for (size_t i = 0; i < run->op_count; i++) {
         const qs_op_time *t = &run->ops[i];
         flops += t->flops;
-        printf("%10.3f %6.1f%% %9.2f %8.2f  %-12s %s\n", t->ms,
+        bytes += t->bytes;
+        printf("%10.3f %6.1f%% %9.2f %8.2f %6.1f%%  %-12s %s\n", t->ms,
                total_ms > 0.0 ? 100.0 * t->ms / total_ms : 0.0, rate(t->flops, t->ms),
-               rate(t->bytes, t->ms), t->op, t->name);
+               rate(t->bytes, t->ms), 100.0 * op_roof_share(run, t), t->op, t->name);
     }
-    printf("%10.3f %6.1f%% %9.2f %8s  %-12s %zu ops\n", total_ms, 100.0, rate(flops, total_ms), "",
-           "one step", run->op_count);
+    printf("%10.3f %6.1f%% %9.2f %8.2f %7s  %-12s %zu ops\n", total_ms, 100.0,
+           rate(flops, total_ms), rate(bytes, total_ms), "", "one step", run->op_count);
 }
 
 static qs_status print_json(const bench_run *run)
@@ -188,19 +228,20 @@ static qs_status print_json(const bench_run *run)
     for (size_t i = 0; i < run->op_count; i++) {
         const qs_op_time *t = &run->ops[i];
         json_array_append_new(
-            ops, json_pack("{s:s, s:s, s:f, s:f, s:f, s:f}", "name", t->name, "op", t->op, "ms",
-                           t->ms, "share", total_ms > 0.0 ? t->ms / total_ms : 0.0, "gflops",
-                           rate(t->flops, t->ms), "gbytes_per_s", rate(t->bytes, t->ms)));
+            ops, json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f}", "name", t->name, "op", t->op,
+                           "ms", t->ms, "share", total_ms > 0.0 ? t->ms / total_ms : 0.0, "gflops",
+                           rate(t->flops, t->ms), "gbytes_per_s", rate(t->bytes, t->ms),
+                           "roof_share", op_roof_share(run, t)));
     }
-    return cli_print_json(
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:o}", "version",
-                  qs_version(), "model", run->engine.info.name, "device",
-                  run->engine.device_info.name, "driver", run->engine.device_info.driver_info,
-                  "precision", run->engine.options.precision == QS_F16 ? "f16" : "f32", "steps",
-                  (int)run->steps, "batch", (int)run->batch, "repeats", (int)run->repeats,
-                  "picture_ms_median", run->picture_ms_median / run->batch, "picture_ms_p95",
-                  run->picture_ms_p95 / run->batch, "pictures_per_s",
-                  run->batch * 1e3 / run->picture_ms_median, "step_ms", total_ms, "ops", ops));
+    return cli_print_json(json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:o, s:o}", "version",
+        qs_version(), "model", run->engine.info.name, "device", run->engine.device_info.name,
+        "driver", run->engine.device_info.driver_info, "precision",
+        run->engine.options.precision == QS_F16 ? "f16" : "f32", "steps", (int)run->steps, "batch",
+        (int)run->batch, "repeats", (int)run->repeats, "picture_ms_median",
+        run->picture_ms_median / run->batch, "picture_ms_p95", run->picture_ms_p95 / run->batch,
+        "pictures_per_s", run->batch * 1e3 / run->picture_ms_median, "step_ms", total_ms,
+        "roofline", roofline_json(&run->roofline), "ops", ops));
 }
 
 static qs_status bench_model(bench_run *run)
@@ -208,8 +249,10 @@ static qs_status bench_model(bench_run *run)
     qs_status status = QS_OK;
     TRY(cli_engine_open(&run->engine));
     TRY(measure_pictures(run));
-    if (run->engine.device_info.timestamps)
+    if (run->engine.device_info.timestamps) {
+        TRY(measure_roofline(run));
         TRY(measure_ops(run));
+    }
     cli_progress_clear();
     if (texts.json)
         TRY(print_json(run));
@@ -221,32 +264,55 @@ fail:
     return status;
 }
 
+typedef struct ops_report {
+    const qs_roofline *roofline;
+    json_t *list; /* NULL: text */
+    uint32_t count;
+} ops_report;
+
 static void report_op(void *user, const qs_bench_result *result)
 {
-    json_t *list = user;
-    if (list)
-        json_array_append_new(list, json_pack("{s:s, s:f, s:f, s:f, s:f}", "name", result->name,
-                                              "ms_median", result->median_ms, "ms_p95",
-                                              result->p95_ms, "gflops", result->gflops,
-                                              "gbytes_per_s", result->gbytes_per_s));
+    ops_report *report = user;
+    const double share = roof_share(report->roofline, result->gflops, result->gbytes_per_s);
+    if (report->list)
+        json_array_append_new(
+            report->list, json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:i}", "name", result->name,
+                                    "ms_median", result->median_ms, "ms_p95", result->p95_ms,
+                                    "gflops", result->gflops, "gbytes_per_s", result->gbytes_per_s,
+                                    "roof_share", share, "repeats", (int)result->repeats));
     else
-        printf("%10.3f %10.3f %9.2f %8.2f  %s\n", result->median_ms, result->p95_ms, result->gflops,
-               result->gbytes_per_s, result->name);
+        printf("%10.3f %10.3f %9.2f %8.2f %6.1f%%  %s\n", result->median_ms, result->p95_ms,
+               result->gflops, result->gbytes_per_s, 100.0 * share, result->name);
     fflush(stdout);
+    report->count++;
 }
 
 static qs_status bench_ops(bench_run *run, const char *filter)
 {
-    qs_status status = cli_engine_open_device(&run->engine);
+    qs_status status = QS_OK;
+    ops_report report = { .roofline = &run->roofline };
+    TRY(cli_engine_open_device(&run->engine));
+    TRY(measure_roofline(run));
+    cli_progress_clear();
+    if (texts.json)
+        report.list = json_array();
+    else {
+        print_roofline(&run->roofline);
+        printf("%10s %10s %9s %8s %7s  %s\n", "median ms", "p95 ms", "GFLOP/s", "GB/s", "roof",
+               "op");
+    }
+    TRY(app_library(qs_bench_ops(run->engine.device, filter, run->repeats, report_op, &report)));
+    if (report.count == 0)
+        status = app_error(QS_ERROR_USAGE, "no op's name contains \"%s\"", filter);
+    else if (texts.json)
+        return cli_print_json(json_pack("{s:s, s:s, s:s, s:o, s:o}", "version", qs_version(),
+                                        "device", run->engine.device_info.name, "driver",
+                                        run->engine.device_info.driver_info, "roofline",
+                                        roofline_json(&run->roofline), "ops", report.list));
+fail:
+    cli_progress_clear();
     if (status != QS_OK)
-        return status;
-    json_t *list = texts.json ? json_array() : NULL;
-    if (!list)
-        printf("%10s %10s %9s %8s  %s\n", "median ms", "p95 ms", "GFLOP/s", "GB/s", "op");
-    status = app_library(qs_bench_ops(run->engine.device, filter, run->repeats, report_op, list));
-    if (status == QS_OK && list)
-        return cli_print_json(list);
-    json_decref(list);
+        json_decref(report.list);
     return status;
 }
 
