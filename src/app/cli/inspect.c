@@ -81,24 +81,6 @@ static void print_model(const cli_engine *engine)
     print_labels(engine);
 }
 
-static double ratio(uint64_t a, uint64_t b)
-{
-    return b ? (double)a / (double)b : 0.0;
-}
-
-void cli_print_plan(const qs_session_memory *m)
-{
-    printf("graph       %u nodes, %u barriers\n", m->node_count, m->barrier_count);
-    printf("weights     %s\n", cli_bytes(m->weights_bytes));
-    printf("arena       %s\n", cli_bytes(m->arena_bytes));
-    printf("  lower bound (largest live set)  %s, the arena is %.3f of it\n",
-           cli_bytes(m->live_max_bytes), ratio(m->arena_bytes, m->live_max_bytes));
-    printf("  all activations side by side    %s, the arena is %.3f of it\n",
-           cli_bytes(m->activation_sum_bytes), ratio(m->arena_bytes, m->activation_sum_bytes));
-    printf("state       %s\n", cli_bytes(m->state_bytes));
-    printf("memory      %u allocations\n", m->allocation_count);
-}
-
 static void print_memory(const cli_engine *engine)
 {
     qs_session_memory m;
