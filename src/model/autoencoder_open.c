@@ -1,7 +1,8 @@
 #include "model/autoencoder.h"
+
+#include "model/folder.h"
 #include "weights/check.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,15 +18,11 @@ static bool has_prefix(const weight_files *files, const char *prefix)
  */
 static qs_status check_weights(qs_autoencoder *a)
 {
-    const gpu_limits any_device = { .storage_range_bytes = UINT64_MAX,
-                                    .subgroup_size = 32,
-                                    .workgroup_invocations = 128,
-                                    .workgroup_count = { 65535, 65535, 65535 } };
     const autoencoder_config *c = &a->config;
     const uint32_t latent_side = 2, side = latent_side * autoencoder_factor(c);
     qs_status status = QS_OK;
     graph g;
-    graph_init(&g, &any_device, DTYPE_F32);
+    graph_init(&g, &weights_check_limits, DTYPE_F32);
     const tensor_id picture =
         graph_state(&g, "picture", DTYPE_F32, 1, side, side, c->image_channels);
     const tensor_id latent =
@@ -92,11 +89,5 @@ void qs_autoencoder_get_info(const qs_autoencoder *a, qs_autoencoder_info *info)
                                    .latent_magnitude = a->config.latent_magnitude,
                                    .latent_shift = a->config.latent_shift,
                                    .parameter_count = a->parameter_count };
-    size_t length = strlen(a->path);
-    while (length > 1 && a->path[length - 1] == '/')
-        --length;
-    size_t begin = length;
-    while (begin > 0 && a->path[begin - 1] != '/')
-        --begin;
-    snprintf(info->name, sizeof info->name, "%.*s", (int)(length - begin), a->path + begin);
+    model_folder_name(a->path, info->name);
 }

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -202,4 +203,15 @@ void model_folder_finish(model_folder *f)
 {
     arena_finish(&f->arena);
     *f = (model_folder){ 0 };
+}
+
+void model_folder_name(const char *path, char name[128])
+{
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/')
+        --end;
+    size_t begin = end;
+    while (begin > 0 && path[begin - 1] != '/')
+        --begin;
+    snprintf(name, 128, "%.*s", (int)(end - begin), path + begin);
 }

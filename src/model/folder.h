@@ -31,4 +31,7 @@ typedef struct model_folder {
 qs_status model_folder_find(const char *path, const char *scheduler, model_folder *folder);
 void model_folder_finish(model_folder *folder);
 
+/* The last part of a path, for people; cut where it is too long. */
+void model_folder_name(const char *path, char name[128]);
+
 #endif

@@ -1,6 +1,7 @@
 #include "model/model.h"
 
 #include "model/autoencoder.h"
+#include "model/folder.h"
 #include "weights/check.h"
 
 #include <stdio.h>
@@ -22,14 +23,10 @@ tensor_id model_build_network(graph *g, const model_config *config, uint32_t bat
 /* Builds the network once, for no device in particular, and holds it against the files. */
 static qs_status check_weights(qs_model *model)
 {
-    const gpu_limits any_device = { .storage_range_bytes = UINT64_MAX,
-                                    .subgroup_size = 32,
-                                    .workgroup_invocations = 128,
-                                    .workgroup_count = { 65535, 65535, 65535 } };
     const unet_config *c = &model->config.unet;
     qs_status status = QS_OK;
     graph g;
-    graph_init(&g, &any_device, DTYPE_F32);
+    graph_init(&g, &weights_check_limits, DTYPE_F32);
     const tensor_id sample =
         graph_state(&g, "sample", DTYPE_F32, 1, c->sample_height, c->sample_width, c->in_channels);
     model_build_network(&g, &model->config, 1, sample);
@@ -123,18 +120,6 @@ void model_store_release(qs_model *model, weight_store *store)
 
 /* ---- what a caller can ask ------------------------------------------------------------------- */
 
-static const char *folder_name(const char *path, size_t *length)
-{
-    size_t end = strlen(path);
-    while (end > 1 && path[end - 1] == '/')
-        --end;
-    size_t begin = end;
-    while (begin > 0 && path[begin - 1] != '/')
-        --begin;
-    *length = end - begin;
-    return path + begin;
-}
-
 void qs_model_get_info(const qs_model *model, qs_model_info *info)
 {
     if (!model || !info)
@@ -150,9 +135,7 @@ void qs_model_get_info(const qs_model *model, qs_model_info *info)
                              .default_sampler = scheduler_default_sampler(&c->scheduler),
                              .steps_max = scheduler_steps_max(&c->scheduler),
                              .parameter_count = model->parameter_count };
-    size_t length = 0;
-    const char *name = folder_name(model->path, &length);
-    snprintf(info->name, sizeof info->name, "%.*s", (int)length, name);
+    model_folder_name(model->path, info->name);
 }
 
 const uint32_t *qs_model_tuned_steps(const qs_model *model, size_t *count)

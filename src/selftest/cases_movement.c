@@ -47,19 +47,23 @@ static void case_add(selftest *suite, dtype storage, uint32_t seed)
     test_end(&t);
 }
 
-static void case_silu(selftest *suite, dtype storage, uint32_t seed)
+typedef tensor_id (*unary_op)(graph *g, const char *name, tensor_id x);
+typedef void (*unary_reference)(reference *y, const reference *x);
+
+static void case_unary(selftest *suite, dtype storage, uint32_t seed, const char *name, unary_op op,
+                       unary_reference compute)
 {
     dice d = { seed };
     const shape s = dice_shape(&d);
     test t;
-    if (!test_begin(&t, suite, storage, "silu %s [%u, %u, %u, %u] seed %u",
+    if (!test_begin(&t, suite, storage, "%s %s [%u, %u, %u, %u] seed %u", name,
                     test_storage_name(storage), s.n, s.h, s.w, s.c, seed))
         return;
     const tensor_id x = filled(&t, "x", s, 4);
-    const tensor_id y = op_silu(&t.graph, "y", x);
+    const tensor_id y = op(&t.graph, "y", x);
     test_slice_output(&t, y);
     reference expected = reference_like(&t, y);
-    reference_silu(&expected, test_reference(&t, x));
+    compute(&expected, test_reference(&t, x));
     expect(&t, y, &expected, false, 8);
     test_end(&t);
 }
@@ -86,23 +90,6 @@ static void case_silu_extremes(selftest *suite, dtype storage)
     test_limits limits = test_limit(&t, 1e-12, 3e-7, 8);
     limits.absolute = 2e-37; /* exp(-88) is 6e-39, a subnormal that a device may flush */
     test_expect(&t, y, &expected, limits);
-    test_end(&t);
-}
-
-static void case_soft_clamp(selftest *suite, dtype storage, uint32_t seed)
-{
-    dice d = { seed };
-    const shape s = dice_shape(&d);
-    test t;
-    if (!test_begin(&t, suite, storage, "soft_clamp %s [%u, %u, %u, %u] seed %u",
-                    test_storage_name(storage), s.n, s.h, s.w, s.c, seed))
-        return;
-    const tensor_id x = filled(&t, "x", s, 4);
-    const tensor_id y = op_soft_clamp(&t.graph, "y", x);
-    test_slice_output(&t, y);
-    reference expected = reference_like(&t, y);
-    reference_soft_clamp(&expected, test_reference(&t, x));
-    expect(&t, y, &expected, false, 8);
     test_end(&t);
 }
 
@@ -260,8 +247,8 @@ void cases_movement(selftest *suite)
     for (dtype storage = DTYPE_F32; storage <= DTYPE_F16; ++storage) {
         for (uint32_t seed = 1; seed <= SEEDS; ++seed) {
             case_add(suite, storage, seed);
-            case_silu(suite, storage, seed);
-            case_soft_clamp(suite, storage, seed);
+            case_unary(suite, storage, seed, "silu", op_silu, reference_silu);
+            case_unary(suite, storage, seed, "soft_clamp", op_soft_clamp, reference_soft_clamp);
             case_rescale(suite, storage, seed);
             case_rescale_inside(suite, storage, seed);
             case_upsample(suite, storage, seed);

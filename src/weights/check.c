@@ -6,6 +6,11 @@
 
 enum { NAMED_MAX = 5 };
 
+const gpu_limits weights_check_limits = { .storage_range_bytes = UINT64_MAX,
+                                          .subgroup_size = 32,
+                                          .workgroup_invocations = 128,
+                                          .workgroup_count = { 65535, 65535, 65535 } };
+
 /* The first few names of a complaint, and how many there were. */
 typedef struct complaint {
     char names[1024];

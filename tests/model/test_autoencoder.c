@@ -11,16 +11,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "../harness/status.h" /* wants cmocka.h */
+
 static const double LIMITS[] = { [QS_F32] = 1e-5, [QS_F16] = 1e-2 };
 static const char WEIGHTS[] = "diffusion_pytorch_model.safetensors";
 
 static qs_device *device;
-
-static void ok(qs_status status)
-{
-    if (status != QS_OK)
-        fail_msg("%s: %s", qs_status_name(status), qs_last_error());
-}
 
 static void refused(qs_status status, qs_status expected, const char *text)
 {

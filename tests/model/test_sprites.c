@@ -10,15 +10,11 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "../harness/status.h" /* wants cmocka.h */
+
 static qs_device *device;
 static qs_model *model;
 static qs_safetensors *golden;
-
-static void ok(qs_status status)
-{
-    if (status != QS_OK)
-        fail_msg("%s: %s", qs_status_name(status), qs_last_error());
-}
 
 static int open_all(void **state)
 {

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../harness/status.h" /* wants cmocka.h */
+
 enum { STEPS = 4, BATCH = 2, FLOATS_MAX = 3 * 32 * 32 };
 
 static qs_device *device;
@@ -39,12 +41,6 @@ static int close_all(void **state)
     qs_model_destroy(model);
     qs_device_destroy(device);
     return messages == 0 ? 0 : -1;
-}
-
-static void ok(qs_status status)
-{
-    if (status != QS_OK)
-        fail_msg("%s: %s", qs_status_name(status), qs_last_error());
 }
 
 static qs_session *make_session(uint32_t batch)

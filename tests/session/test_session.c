@@ -8,6 +8,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../harness/status.h" /* wants cmocka.h */
+
 static qs_device *device;
 static qs_model *model;
 static qs_model_info info;
@@ -41,12 +43,6 @@ static int close_all(void **state)
     qs_model_destroy(model);
     qs_device_destroy(device);
     return messages == 0 ? 0 : -1;
-}
-
-static void ok(qs_status status)
-{
-    if (status != QS_OK)
-        fail_msg("%s: %s", qs_status_name(status), qs_last_error());
 }
 
 static void no_validation_message(void)
