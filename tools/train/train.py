@@ -32,6 +32,7 @@ import sample
 import schedule as S
 from model import EVERY_N, PRESETS, PlainAttention, SegmentUNet, configure, count_flops, count_parameters, load_checkpoint
 from objective import LAYOUT, Objective
+from optimiser import Optimiser
 from pictures import save_grid
 
 CHECKPOINT_S, GRID_S, LOG_STEPS, GRID_ROWS = 180, 420, 50, 10
@@ -55,7 +56,8 @@ def parse(arguments=None):
     p.add_argument("--more", action="store_true", help="with --resume: the minutes or pictures come on top of the checkpoint's")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--batch", type=int, default=64, help="over all workers")
-    p.add_argument("--lr", type=float, help="peak; default 1e-3 (a), 3e-4 (b)")
+    p.add_argument("--lr", type=float, help="peak; default 2e-3 (a), 7e-4 (b)")
+    p.add_argument("--optimiser", choices=["muon", "adamw"], default="muon", help="see optimiser.py")
     p.add_argument("--ema", type=float, default=0.999)
     p.add_argument("--label-dropout", type=float, default=0.1, help="how often a label becomes 'any'")
     p.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
@@ -82,7 +84,7 @@ def parse(arguments=None):
 
 def check(p, args):
     args.workers = args.workers or (2 if args.device == "cpu" else 1)
-    args.lr = args.lr or (1e-3 if args.phase == "a" else 3e-4)
+    args.lr = args.lr or (2e-3 if args.phase == "a" else 7e-4)
     if args.diffusion_rows is None:
         args.diffusion_rows = 0.0 if args.student_steps else 0.2
     if args.phase == "a" and args.student_steps:
@@ -143,8 +145,7 @@ class Run:
         state = torch.load(self.path, map_location="cpu") if args.resume and self.path.exists() else None
         self.create(state)
         decay = 0.01 if args.phase == "a" else 0.0
-        self.optimiser = torch.optim.AdamW(
-            self.net.parameters(), lr=args.lr, betas=(0.9, 0.99), weight_decay=decay, fused=self.device.type == "cuda")
+        self.optimiser = Optimiser(self.net, args.optimiser, args.lr, decay)
         self.step, self.images, self.seconds, self.warm_from = 0, 0, 0.0, 0
         torch.manual_seed(args.seed + workers.rank)  # the workers' networks are equal, their draws are not
         self.source.generator.manual_seed(torch.initial_seed())
@@ -190,11 +191,11 @@ class Run:
             raise SystemExit(f"the checkpoint is for {theirs} (size, channels, classes), {self.args.data} has {ours}")
 
     def restore(self, state):
-        """A small checkpoint (checkpoint.py) has the average only: the optimiser starts anew, and warms up."""
+        """A small checkpoint (checkpoint.py) has the average only: then, or after another kind, the optimiser starts anew, and warms up."""
         self.net.load_state_dict(state.get("net", state["average"]))
         self.average.load_state_dict(state["average"])
         self.step, self.images, self.seconds = state["clock"]
-        if "optimiser" in state:
+        if "optimiser" in state and state["args"].get("optimiser") == self.args.optimiser:
             self.optimiser.load_state_dict(state["optimiser"])
             self.warm_from = state.get("warm_from", 0)
         else:
@@ -264,10 +265,7 @@ class Run:
         grads = [p.grad for p in self.net.parameters()]
         loss, seconds, stop, save = self.workers.average(grads, loss.detach(), self.mark - start, stop, save)
         norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate()
-        self.optimiser.step()
-        self.optimiser.zero_grad()
+        self.optimiser.step(self.learning_rate())
         keep = min(self.args.ema, (1 + self.step) / (10 + self.step))
         torch._foreach_lerp_(list(self.average.parameters()), [p.detach() for p in self.net.parameters()], 1 - keep)
         self.step += 1

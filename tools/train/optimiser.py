@@ -1,0 +1,52 @@
+"""The optimiser of both phases: Muon for the inner matrices, AdamW for the rest.
+
+Muon (Jordan et al. 2024) replaces a matrix's momentum by the nearest orthogonal one, so that all its directions are learned
+at the same speed; a kernel [co, ci, k, k] is the matrix [co, k k ci]. First and last layer, embeddings, biases and norms have
+no such shape, and take AdamW. One learning rate serves both ("match_rms_adamw", Liu et al. 2025, arXiv 2502.16982).
+"""
+
+import torch
+from torch.optim import AdamW, Muon
+
+OUTER = ("conv_in", "conv_out", "class_embedding")
+
+
+def matrix(x):
+    """[co, ci, k, k] or [co, ci] -> [co, rest], a view of channels-last memory."""
+    return x.permute(0, 2, 3, 1).reshape(len(x), -1) if x.dim() == 4 else x
+
+
+class Optimiser:
+    """Has what train.py uses of torch's optimisers. The network's memory is channels last."""
+
+    def __init__(self, net, kind, lr, weight_decay):
+        """kind: muon, or adamw for all."""
+        inner, rest = [], []
+        for name, p in net.named_parameters():
+            (inner if kind == "muon" and p.dim() in (2, 4) and not name.startswith(OUTER) else rest).append(p)
+        fused = rest[0].device.type == "cuda"
+        self.parts = [AdamW(rest, lr=lr, betas=(0.9, 0.99), weight_decay=weight_decay, fused=fused)]
+        self.kernels = [(p, torch.nn.Parameter(matrix(p.detach()))) for p in inner]
+        if any(p.data_ptr() != view.data_ptr() for p, view in self.kernels):
+            raise ValueError("the network's kernels are not channels last")
+        if inner:
+            views = [view for _, view in self.kernels]
+            self.parts.append(Muon(views, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"))
+
+    def step(self, lr):
+        for p, view in self.kernels:
+            view.grad = matrix(p.grad)
+        for part in self.parts:
+            for group in part.param_groups:
+                group["lr"] = lr
+            part.step()
+            part.zero_grad()
+        for p, _ in self.kernels:
+            p.grad = None
+
+    def state_dict(self):
+        return [part.state_dict() for part in self.parts]
+
+    def load_state_dict(self, states):
+        for part, state in zip(self.parts, states, strict=True):
+            part.load_state_dict(state)
