@@ -217,8 +217,14 @@ static void write_header(const char *path, const struct shader *shaders, size_t 
           file);
     for (size_t i = 0; i < count; i++)
         fprintf(file, "    SHADER_%s,\n", shaders[i].name);
-    fputs("    SHADER_COUNT\n};\n\n"
-          "struct shader_entry {\n"
+    bool matrices = false;
+    for (size_t i = 0; i < count; i++)
+        matrices |= shaders[i].cooperative_matrix;
+    fprintf(file,
+            "    SHADER_COUNT\n};\n\n"
+            "#define SHADERS_WITH_MATRICES %d /* the rows of matrix_shaders are here */\n\n",
+            matrices);
+    fputs("struct shader_entry {\n"
           "    const char *name;\n"
           "    const uint32_t *code;\n"
           "    size_t code_bytes;\n"

@@ -60,8 +60,9 @@ QS_API const char *qs_status_name(qs_status status);
 QS_API const char *qs_last_error(void);
 
 /* Where log lines go, for the whole process; NULL (the default) is silence. Set it before any
- * other call; the callback may come from any thread that calls Quickstep. Errors that a function
- * returns are not logged as well. */
+ * other call; the callback may come from any thread that calls Quickstep and, with messages of
+ * the validation layer, from those that compile for it meanwhile. Errors that a function returns
+ * are not logged as well. */
 QS_API void qs_set_log(qs_log_fn log, void *user);
 
 /* The words of the environment variable QUICKSTEP_DEBUG, one line each. */
@@ -109,6 +110,7 @@ typedef struct qs_device_options {
      * any, the device gets VK_KHR_swapchain too. */
     const char *const *instance_extensions;
     uint32_t instance_extension_count;
+    bool no_matrix; /* leave the device's matrix units alone */
 } qs_device_options;
 
 /* Lists all Vulkan devices. *count: in, the room in `infos`; out, the number of devices.
@@ -211,6 +213,7 @@ typedef struct qs_session_options {
     qs_precision precision;
     bool profile;          /* record a timestamp around every op: qs_session_op_times */
     bool keep_activations; /* give every tensor its own memory: qs_session_activation */
+    bool no_tune;          /* every op's default variant, as without qs_tune */
 } qs_session_options;
 
 /* What to draw. Zero-initialised: one step, seed 0, the model's default label and sampler. */
@@ -265,6 +268,30 @@ typedef struct qs_frame {
 QS_API qs_status qs_session_create(qs_device *device, qs_model *model,
                                    const qs_session_options *options, qs_session **session);
 QS_API void qs_session_destroy(qs_session *session);
+
+/*
+ * Tuning. An op may have variants, algorithms and tiles, whose results differ by rounding. Which is
+ * the fastest for a shape is measured once for a device, its driver and this library's shaders, and
+ * kept in $XDG_CACHE_HOME/quickstep/timings-UUID.json (else ~/.cache/...): with the same file a
+ * session is the same. On a hardware device qs_session_create measures what its network needs and
+ * the file lacks, for at most 3 seconds; on a software device, where that takes longer than it
+ * saves, only qs_tune does. What is not known gets the op's default.
+ */
+typedef struct qs_tune_result {
+    const char *choice; /* "conv2d f32 1x32x32x64 -> 64 k3 s1" */
+    uint32_t variant_count, chosen;
+    const char *const *variants; /* the default first */
+    const double *ms;            /* [variant_count] */
+} qs_tune_result;
+
+/* False stops: QS_CANCELLED, and what was measured is kept. */
+typedef bool (*qs_tune_fn)(void *user, const qs_tune_result *result);
+
+/* Measures all choices of the network, at options' batch and precision (NULL: as for a session),
+ * that the file lacks. report, if not NULL, gets each. QS_ERROR_USAGE with options.no_tune;
+ * otherwise errors as of qs_session_create. */
+QS_API qs_status qs_tune(qs_device *device, qs_model *model, const qs_session_options *options,
+                         qs_tune_fn report, void *user);
 
 /* Starts a picture: writes the recipe into state buffers and submits encode and begin. A picture
  * in progress is dropped between steps. The recipe is copied, but not step_noise. Does not wait,
@@ -330,6 +357,7 @@ QS_API void qs_session_get_memory(const qs_session *session, qs_session_memory *
 typedef struct qs_activation {
     const char *name;
     uint32_t n, c, h, w;
+    const char *variant; /* of its op; NULL: there is only one */
 } qs_activation;
 
 QS_API qs_status qs_session_activation(qs_session *session, uint32_t index,
@@ -339,7 +367,8 @@ QS_API qs_status qs_session_activation(qs_session *session, uint32_t index,
 /* Self-test: every op against a double-precision reference, on this device                     */
 
 typedef struct qs_selftest_result {
-    const char *name; /* "conv2d f16 [1, 7, 5, 33] -> 130 3x3 s2 seed 17"; a filter, too */
+    const char *name; /* "conv2d f16 [1, 7, 5, 33] -> 130 3x3 s2 seed 17 @ direct 8x2x4"; the
+                         variant is behind the @; a filter, too */
     bool passed;
     double error, limit; /* normalised mean square error, and what it may be */
     const char *message; /* "" or what went wrong */
@@ -347,16 +376,18 @@ typedef struct qs_selftest_result {
 
 typedef void (*qs_selftest_fn)(void *user, const qs_selftest_result *result);
 
-/* filter: run only the cases whose name contains it, NULL for all. QS_OK when every case passed,
- * QS_ERROR_OTHER when one failed. report may be NULL. */
+/* filter: "CASE" or "CASE @ VARIANT": run only the cases whose name contains CASE, with every
+ * variant of the op whose name contains VARIANT. NULL: all cases, each with one variant of every
+ * algorithm; which, is drawn by the case's name. QS_OK when every case passed, QS_ERROR_OTHER when
+ * one failed. report may be NULL. */
 QS_API qs_status qs_selftest(qs_device *device, const char *filter, qs_selftest_fn report,
                              void *user);
 
-/* What the device can do at best in float32 without matrix units: multiplications and additions
- * (two each) in registers, and bytes of a copy, read and written, of 128 MiB if there is room. An
+/* What the device can do at best: multiplications and additions (two each) in registers, in float32
+ * and by matrix units (float16 with sums in float32; 0: none are used), and bytes of a copy, read and written, of 128 MiB if there is room. An
  * op whose tensors stay in a cache may exceed the copy. The best of a few runs. */
 typedef struct qs_roofline {
-    double gflops, gbytes_per_s;
+    double gflops, matrix_gflops, gbytes_per_s;
 } qs_roofline;
 
 QS_API qs_status qs_bench_roofline(qs_device *device, qs_roofline *roofline);

@@ -20,6 +20,31 @@ SHARED_STRUCT(conv2d_args) {
     tensor_view embedding; /* its pixels are images */
 };
 
+#define CONV2D_MATRIX_CHUNK 32 /* terms of a sum that conv2d_matrix reads at a time */
+
+/* Of conv2d_matrix and conv2d_reduce. */
+SHARED_STRUCT(conv2d_matrix_args) {
+    conv2d_args conv;
+    uint32_t images;
+    uint32_t chunks, split_chunks; /* of the whole sum; of a part of it */
+    uint32_t weight_rows;          /* ceil4(co) */
+};
+
+/* Of winograd_input (x is its input) and winograd_output (y is its output). */
+SHARED_STRUCT(winograd_args) {
+    tensor_view x, y, residual, embedding;
+    uint32_t h, w, quads;      /* of x or y */
+    uint32_t tiles_x, tiles_y; /* of an image */
+    uint32_t first, count;     /* tiles, counted through all images */
+    uint32_t stride;           /* of the points, from tile to tile */
+    uint32_t pad_top, pad_left;
+};
+
+SHARED_STRUCT(winograd_product_args) {
+    uint32_t tiles, quads_in, quads_out;
+    uint32_t stride; /* as above */
+};
+
 SHARED_STRUCT(linear_args) {
     uint32_t rows;
     uint32_t quads_in, quads_out;
@@ -74,6 +99,8 @@ SHARED_STRUCT(attention_args) {
     tensor_view qkv, y;
     uint32_t tokens, heads, width; /* of one image; channels of one head */
     float scale;                   /* times log2(e): the softmax works with powers of two */
+    uint32_t images;
+    uint32_t splits, split_keys; /* parts of the keys, of workgroups of their own: split_keys each */
 };
 
 SHARED_STRUCT(time_embedding_args) {
@@ -109,6 +136,9 @@ SHARED_STRUCT(decode_args) {
 
 #define ROOFLINE_WORKGROUP 64
 #define ROOFLINE_COPY_PER_LANE 4
+#define ROOFLINE_MATRIX_CHAINS 8
+#define ROOFLINE_MATRIX_STEPS 4
+#define ROOFLINE_MATRIX_PRODUCTS (ROOFLINE_MATRIX_CHAINS * ROOFLINE_MATRIX_STEPS) /* a round */
 
 SHARED_STRUCT(roofline_fma_args) {
     uint32_t rounds;

@@ -8,11 +8,27 @@
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 #define S4 uvec2
 vec4 from_storage(uvec2 v) { return vec4(unpackHalf2x16(v.x), unpackHalf2x16(v.y)); }
+#if TEXEL || SHUFFLE
+// For software devices, which convert with three times these instructions. Rounds to nearest even,
+// infinities and subnormals too.
+uvec2 to_storage(vec4 v)
+{
+    const uvec4 bits = floatBitsToUint(v), size = bits & 0x7fffffffu;
+    const uvec4 finite = min(size, uvec4(0x47800000u)); // 65536 becomes infinity
+    const uvec4 normal = (finite + ((finite >> 13) & 1u) - 0x37fff001u) >> 13;
+    const uvec4 small = floatBitsToUint(uintBitsToFloat(size) + 0.5) - 0x3f000000u;
+    uvec4 half_bits = mix(normal, small, lessThan(size, uvec4(0x38800000u)));
+    half_bits |= bits >> 16 & 0x8000u;
+    half_bits = mix(half_bits, uvec4(0x7e00u), greaterThan(size, uvec4(0x7f800000u))); // NaN
+    return half_bits.xz | half_bits.yw << 16;
+}
+#else
 // A conversion, because packHalf2x16 may truncate.
 uvec2 to_storage(vec4 v)
 {
     return uvec2(packFloat2x16(f16vec2(v.xy)), packFloat2x16(f16vec2(v.zw)));
 }
+#endif
 #else
 #define S4 vec4
 vec4 from_storage(vec4 v) { return v; }
@@ -39,6 +55,17 @@ vec4 to_storage(vec4 v) { return v; }
 #define INPUT4(slot, block, buffer_name) \
     layout(set = 0, binding = slot, std430) readonly buffer block { S4 buffer_name[]; }
 #define fetch4(buffer_name, i) load4(buffer_name, i)
+#endif
+
+// The same for a buffer of floats whatever the storage type.
+#if TEXEL
+#define INPUT_FLOAT4(slot, block, buffer_name) \
+    layout(set = 0, binding = slot) uniform textureBuffer buffer_name
+#define fetch_float4(buffer_name, i) texelFetch(buffer_name, int(i))
+#else
+#define INPUT_FLOAT4(slot, block, buffer_name) \
+    layout(set = 0, binding = slot, std430) readonly buffer block { vec4 buffer_name[]; }
+#define fetch_float4(buffer_name, i) buffer_name[i]
 #endif
 
 #endif

@@ -13,11 +13,7 @@
 // A lane has PIXELS output pixels, LANES apart, and QUADS quads of output channels. A workgroup is
 // LANES lanes: pixels x * LANES * PIXELS .. of image (or phase) z, channels y * QUADS * 4 .. .
 // Pad lanes of y become zero by themselves: packed weights, bias and all inputs are zero there.
-//
-// SHUFFLE is for software devices, where the per-lane load is the dear instruction: a workgroup is
-// exactly one subgroup of LANES, each lane loads another part of the weights once, and constant
-// shuffles (one instruction there, subgroupBroadcast is a loop) hand them round. Without it every
-// lane reads the same weight, which hardware does in one go, and no subgroup size is assumed.
+// SHUFFLE: lib/product.glsl.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -27,6 +23,7 @@
 #endif
 #include "lib/activation.glsl"
 #include "lib/args.h"
+#include "lib/divide.glsl"
 #include "lib/types.glsl"
 
 layout(constant_id = 0) const uint LANES = 8;
@@ -48,68 +45,16 @@ layout(set = 0, binding = 3, std430) readonly buffer Embedding { S4 embedding[];
 layout(set = 0, binding = 4, std430) readonly buffer Residual { S4 residual[]; };
 layout(set = 0, binding = 5, std430) writeonly buffer Y { S4 y[]; };
 layout(push_constant) uniform Args { conv2d_args args; };
+#include "lib/product.glsl"
 
-const uint BLOCK = 4 * QUADS; // the vectors of packed weight for 4 input channels and one tap
 const uint PHASES = UPSAMPLE ? 4 : 1;
-const uint LOADS = (BLOCK + LANES - 1) / LANES;
 
-vec4 sums[PIXELS * QUADS];
 ivec2 corner[PIXELS]; // y, x in the input of the kernel's first tap
 
 uint pixel_of(uint p) { return (gl_WorkGroupID.x * PIXELS + p) * LANES + gl_LocalInvocationID.x; }
 
 uint image() { return gl_WorkGroupID.z / PHASES; }
 uint phase() { return gl_WorkGroupID.z % PHASES; }
-
-// a / b by way of float: one correction makes it exact, a < 2^22
-uint divide(uint a, uint b)
-{
-    const uint q = uint(float(a) / float(b));
-    const int r = int(a - q * b);
-    return r < 0 ? q - 1 : r >= int(b) ? q + 1 : q;
-}
-
-#if SHUFFLE
-#define OUTPUT_LOOP [[dont_unroll]] // one store is hundreds of instructions to compile on a CPU
-vec4 held[LOADS];
-void load_weights(uint block)
-{
-    [[unroll]] for (uint i = 0; i < LOADS; i++)
-        held[i] = fetch4(weight, block + i * LANES + gl_SubgroupInvocationID);
-}
-float weight_of(uint block, uint k, uint quad, uint j)
-{
-    const uint i = k * QUADS + quad;
-    return subgroupShuffle(held[i / LANES][j], i % LANES);
-}
-#else
-#define OUTPUT_LOOP [[unroll]]
-vec4 held[BLOCK];
-void load_weights(uint block)
-{
-    [[unroll]] for (uint i = 0; i < BLOCK; i++)
-        held[i] = fetch4(weight, block + i);
-}
-float weight_of(uint block, uint k, uint quad, uint j) { return held[k * QUADS + quad][j]; }
-#endif
-
-// sums += 4 input channels of one tap. A sum takes its four products one after the other: a CPU has
-// fewer registers than sums, and so loads and stores each sum once and not four times.
-void multiply(uint block, const vec4 value[PIXELS])
-{
-    load_weights(block);
-    [[unroll]] for (uint quad = 0; quad < QUADS; quad++)
-        [[unroll]] for (uint j = 0; j < 4; j++) {
-            const float w0 = weight_of(block, 0, quad, j), w1 = weight_of(block, 1, quad, j);
-            const float w2 = weight_of(block, 2, quad, j), w3 = weight_of(block, 3, quad, j);
-            [[unroll]] for (uint p = 0; p < PIXELS; p++) {
-                float sum = sums[p * QUADS + quad][j] + value[p].x * w0;
-                sum += value[p].y * w1;
-                sum += value[p].z * w2;
-                sums[p * QUADS + quad][j] = sum + value[p].w * w3;
-            }
-        }
-}
 
 // What all pixels of a channel begin with.
 vec4 first_sum(uint channel)
@@ -178,12 +123,10 @@ void main()
         }
     }
 
-    // The next sum moves up to the front, so that the loop need not be unrolled to index registers.
-    OUTPUT_LOOP for (uint i = 0; i < PIXELS * QUADS; i++) {
-        const uint p = i / QUADS, quad = i % QUADS;
-        if (pixel_of(p) < args.h_out * args.w_out && channel + quad < args.quads_out)
-            finish(pixel_of(p), channel + quad, sums[0]);
-        [[unroll]] for (uint next = 1; next < PIXELS * QUADS; next++)
-            sums[next - 1] = sums[next];
+    OUTPUT_LOOP for (uint p = 0; p < PIXELS; p++) {
+        [[unroll]] for (uint quad = 0; quad < QUADS; quad++)
+            if (pixel_of(p) < args.h_out * args.w_out && channel + quad < args.quads_out)
+                finish(pixel_of(p), channel + quad, sums[quad]);
+        next_sums();
     }
 }

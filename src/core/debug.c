@@ -11,9 +11,12 @@ static const struct {
     const char *word;
     size_t offset;
 } flags[] = {
-    { "validate", offsetof(debug_words, validate) }, { "sync", offsetof(debug_words, sync) },
-    { "labels", offsetof(debug_words, labels) },     { "time", offsetof(debug_words, time) },
+    { "validate", offsetof(debug_words, validate) },
+    { "sync", offsetof(debug_words, sync) },
+    { "labels", offsetof(debug_words, labels) },
+    { "time", offsetof(debug_words, time) },
     { "check", offsetof(debug_words, check) },
+    { "defaults", offsetof(debug_words, defaults) },
 };
 
 static debug_words words;
@@ -60,6 +63,7 @@ const char *qs_debug_help(void)
            "labels     debug names and labels, for capture tools\n"
            "time       log every op's time after a picture\n"
            "check      count NaN and Inf after every op, name the first\n"
+           "defaults   every op's default variant, as with --no-tune\n"
            "memory=MIB pretend that the device has so little memory\n"
            "dump=DIR   every activation of every step as DIR/step-NNNN/NAME.safetensors\n";
 }

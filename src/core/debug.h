@@ -11,6 +11,7 @@ typedef struct debug_words {
     bool labels;          /* debug names and labels, for capture tools */
     bool time;            /* log every op's time after a picture */
     bool check;           /* count NaN and Inf after every op, name the first */
+    bool defaults;        /* every op's default variant */
     uint64_t memory_mib;  /* memory=MIB: pretend that every memory heap is so large; 0: no */
     const char *dump_dir; /* dump=DIR: every activation of every step as .safetensors */
 } debug_words;

@@ -1,7 +1,7 @@
 /*
- * The pipeline cache's file: a header of our own, then what the driver gave. Drivers have crashed
- * on data that was not theirs, so it reaches them only if every field agrees; anything else is a
- * miss.
+ * Files that belong to a device. The pipeline cache's: a header of our own, then what the driver
+ * gave. Drivers have crashed on data that was not theirs, so it reaches them only if every field
+ * agrees; anything else is a miss.
  */
 #include "gpu/internal.h"
 
@@ -47,24 +47,39 @@ static struct cache_header make_header(const gpu_physical *physical, const void 
 
 /* ---- where -------------------------------------------------------------------------------- */
 
-static char *format_path(const gpu_physical *physical, const char *base, const char *middle)
+static char *format_path(const gpu_physical *physical, const char *name, const char *ending)
 {
+    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    const bool in_xdg = xdg && xdg[0] == '/'; /* the specification: a relative one is ignored */
     char uuid[33], *path = NULL;
+    if (!in_xdg && !(home && home[0] == '/'))
+        return NULL;
     for (size_t i = 0; i < sizeof physical->info.uuid; i++)
         snprintf(uuid + 2 * i, 3, "%02x", physical->info.uuid[i]);
-    if (asprintf(&path, "%s%s/quickstep/pipelines-%s.bin", base, middle, uuid) < 0)
+    if (asprintf(&path, "%s%s/quickstep/%s-%s.%s", in_xdg ? xdg : home, in_xdg ? "" : "/.cache",
+                 name, uuid, ending) < 0)
         return NULL;
     return path;
 }
 
 char *gpu_cache_path(const gpu_physical *physical)
 {
-    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (xdg && xdg[0] == '/') /* the specification: a relative one is to be ignored */
-        return format_path(physical, xdg, "");
-    if (home && home[0] == '/')
-        return format_path(physical, home, "/.cache");
-    return NULL;
+    return format_path(physical, "pipelines", "bin");
+}
+
+char *gpu_cache_file(const qs_device *device, const char *name, const char *ending)
+{
+    return format_path(&device->physical, name, ending);
+}
+
+void gpu_device_identity(const qs_device *device, char identity[GPU_IDENTITY_BYTES])
+{
+    const gpu_physical *p = &device->physical;
+    char uuid[2 * VK_UUID_SIZE + 1];
+    for (size_t i = 0; i < VK_UUID_SIZE; i++)
+        snprintf(uuid + 2 * i, 3, "%02x", p->pipeline_cache_uuid[i]);
+    snprintf(identity, GPU_IDENTITY_BYTES, "%x:%x driver %x %s shaders %016llx", p->vendor_id,
+             p->device_id, p->driver_version, uuid, (unsigned long long)shader_table_hash);
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
@@ -149,23 +164,31 @@ static void make_folders(char *path)
     }
 }
 
-void gpu_cache_save(const gpu_physical *physical, const char *path, const void *data, size_t size)
+bool gpu_cache_write(const char *path, const void *head, size_t head_bytes, const void *data,
+                     size_t bytes)
 {
-    const struct cache_header header = make_header(physical, data, size);
     char *temporary = NULL;
-    if (size == 0 || size > payload_max || asprintf(&temporary, "%s.XXXXXX", path) < 0)
-        return;
+    if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
+        return false;
     make_folders(temporary);
     const int file = mkostemp(temporary, O_CLOEXEC);
-    bool written =
-        file >= 0 && write_all(file, &header, sizeof header) && write_all(file, data, size);
+    bool written = file >= 0 && write_all(file, head, head_bytes) && write_all(file, data, bytes);
     if (file >= 0)
         written = close(file) == 0 && written;
-    if (written) /* whole or not at all, also with two programs at once */
+    if (written)
         written = rename(temporary, path) == 0;
     if (!written)
-        log_line(QS_LOG_DEBUG, "pipeline cache %s: not written: %s", path, strerror(errno));
+        log_line(QS_LOG_DEBUG, "%s: not written: %s", path, strerror(errno));
     if (!written && file >= 0)
         unlink(temporary);
     free(temporary);
+    return written;
+}
+
+void gpu_cache_save(const gpu_physical *physical, const char *path, const void *data, size_t size)
+{
+    if (size == 0 || size > payload_max)
+        return;
+    const struct cache_header header = make_header(physical, data, size);
+    gpu_cache_write(path, &header, sizeof header, data, size);
 }

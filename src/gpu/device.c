@@ -13,16 +13,7 @@ enum {
 
 /* ---- creation ----------------------------------------------------------------------------- */
 
-static bool shaders_use_matrices(void)
-{
-    for (size_t i = 0; i < SHADER_COUNT; i++)
-        if (shader_table[i].cooperative_matrix)
-            return true;
-    return false;
-}
-
-static uint32_t list_extensions(const gpu_physical *physical, bool window, bool matrices,
-                                const char *names[5])
+static uint32_t list_extensions(const gpu_physical *physical, bool window, const char *names[6])
 {
     uint32_t count = 0;
     names[count++] = VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME;
@@ -32,8 +23,10 @@ static uint32_t list_extensions(const gpu_physical *physical, bool window, bool 
         names[count++] = "VK_KHR_portability_subset";
     if (window)
         names[count++] = VK_KHR_SWAPCHAIN_EXTENSION_NAME;
-    if (matrices)
+    if (physical->limits.matrix.m)
         names[count++] = GPU_MATRIX_EXTENSION_NAME;
+    if (physical->limits.matrix.m && physical->full_subgroups)
+        names[count++] = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
     return count;
 }
 
@@ -41,8 +34,8 @@ static qs_status create_handle(qs_device *device, bool window)
 {
     qs_status status = QS_OK;
     const gpu_physical *physical = &device->physical;
-    const bool matrices = physical->info.matrix_shape_count > 0 && shaders_use_matrices();
-    const char *extensions[5];
+    const bool matrices = physical->limits.matrix.m > 0;
+    const char *extensions[6];
     const float priority = 1;
     const VkDeviceQueueCreateInfo queue = {
         .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
@@ -50,13 +43,21 @@ static qs_status create_handle(qs_device *device, bool window)
         .queueCount = 1,
         .pQueuePriorities = &priority,
     };
+    VkPhysicalDeviceSubgroupSizeControlFeaturesEXT subgroups = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT,
+        .subgroupSizeControl = VK_TRUE,
+        .computeFullSubgroups = VK_TRUE,
+    };
     gpu_matrix_features matrix_features;
     VkPhysicalDeviceVulkan12Features v12 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
-        .pNext = matrices ? gpu_matrix_features_chain(&matrix_features, NULL) : NULL,
+        .pNext = matrices ? gpu_matrix_features_chain(&matrix_features,
+                                                      physical->full_subgroups ? &subgroups : NULL)
+                          : NULL,
         .timelineSemaphore = VK_TRUE,
         .shaderFloat16 = physical->limits.f16,
         .vulkanMemoryModel = matrices,
+        .vulkanMemoryModelDeviceScope = matrices,
     };
     VkPhysicalDeviceVulkan11Features v11 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
@@ -68,7 +69,7 @@ static qs_status create_handle(qs_device *device, bool window)
         .pNext = &v11,
         .queueCreateInfoCount = 1,
         .pQueueCreateInfos = &queue,
-        .enabledExtensionCount = list_extensions(physical, window, matrices, extensions),
+        .enabledExtensionCount = list_extensions(physical, window, extensions),
         .ppEnabledExtensionNames = extensions,
     };
     VK(NULL, device->instance.vk.vkCreateDevice(physical->handle, &info, NULL, &device->handle));
@@ -116,6 +117,15 @@ fail:
     return status;
 }
 
+static bool may_use_matrices(const qs_device *device, const qs_device_options *options)
+{
+    if (options->no_matrix || !SHADERS_WITH_MATRICES || device->physical.limits.matrix.m == 0)
+        return false;
+    if (!device->instance.matrices)
+        log_line(QS_LOG_INFO, "the validation layer is too old for matrix units: they stay idle");
+    return device->instance.matrices;
+}
+
 qs_status qs_device_create(const qs_device_options *options, qs_device **device)
 {
     static const qs_device_options defaults;
@@ -134,6 +144,8 @@ qs_status qs_device_create(const qs_device_options *options, qs_device **device)
     TRY(gpu_instance_init(&new->instance, options->instance_extensions,
                           options->instance_extension_count, true));
     TRY(choose(new, options->select, window));
+    if (!may_use_matrices(new, options))
+        new->physical.limits.matrix = (gpu_matrix){ 0 };
     const qs_device_info *info = &new->physical.info;
     new->memory_cap = debug_get()->memory_mib << 20;
     new->watchdog_ms = new->physical.limits.cpu ? WATCHDOG_CPU_MS : WATCHDOG_MS;

@@ -59,6 +59,41 @@ typedef struct gpu_pipeline gpu_pipeline;
 qs_status gpu_pipeline_get(qs_device *device, enum shader_id shader, const uint32_t *constants,
                            uint32_t constant_count, const gpu_pipeline **pipeline);
 
+/* A pipeline that will be asked for. */
+typedef struct gpu_pipeline_key {
+    enum shader_id shader;
+    uint32_t constant_count, constants[GPU_CONSTANTS_MAX];
+} gpu_pipeline_key;
+
+/* Makes those that gpu_pipeline_get would still have to make, on all cores at once: begin starts
+ * the other cores, end helps them, waits and has the error of the first key that has one. In
+ * between the device may be used, but for other pipelines. end must follow; it takes NULL. */
+typedef struct gpu_pipeline_batch gpu_pipeline_batch;
+qs_status gpu_pipelines_begin(qs_device *device, const gpu_pipeline_key *keys, uint32_t count,
+                              gpu_pipeline_batch **batch);
+qs_status gpu_pipelines_end(qs_device *device, gpu_pipeline_batch *batch);
+
+/* ---- files that belong to a device, beside the driver's pipeline cache --------------------- */
+
+/* $XDG_CACHE_HOME/quickstep/NAME-UUID.ENDING, to be freed; NULL: this user has no such folder. */
+char *gpu_cache_file(const qs_device *device, const char *name, const char *ending);
+
+/* Whole or not at all, also with two programs at once; makes the folders. A file that cannot be
+ * written is logged (QS_LOG_DEBUG), nothing more. */
+bool gpu_cache_write(const char *path, const void *head, size_t head_bytes, const void *data,
+                     size_t bytes);
+
+/* What else such a file's contents depend on: device, driver, shaders. */
+enum { GPU_IDENTITY_BYTES = 96 };
+void gpu_device_identity(const qs_device *device, char identity[GPU_IDENTITY_BYTES]);
+
+/* ---- matrix units: not trusted before they were tried (session/matrix_trial.h) ------------- */
+
+/* There are matrix units, and nobody has judged them. */
+bool gpu_matrices_untried(const qs_device *device);
+/* wrong: gpu_limits::matrix says from now on that there are none. */
+void gpu_matrices_judge(qs_device *device, bool right);
+
 /* ---- recording: once; submitted any number of times, also while still in flight ----------- */
 
 typedef struct gpu_commands gpu_commands;

@@ -7,7 +7,10 @@
 #include <string.h>
 
 static const char validation_layer[] = "VK_LAYER_KHRONOS_validation";
-enum { EXTENSIONS_MAX = 32 };
+enum {
+    EXTENSIONS_MAX = 32,
+    MATRIX_LAYER_VERSION = VK_MAKE_API_VERSION(0, 1, 3, 255), /* knows cooperative matrices */
+};
 
 struct wishes {
     const char *extensions[EXTENSIONS_MAX];
@@ -15,19 +18,21 @@ struct wishes {
     bool validate, sync, portability;
 };
 
-static qs_status layer_exists(const char *name, bool *exists)
+/* *version: of Vulkan, that the layer was written for; 0 if it is not there. */
+static qs_status layer_version(const char *name, uint32_t *version)
 {
     qs_status status = QS_OK;
     VkLayerProperties *layers = NULL;
     uint32_t count = 0;
-    *exists = false;
+    *version = 0;
     VK(NULL, vkEnumerateInstanceLayerProperties(&count, NULL));
     layers = calloc(count + 1, sizeof *layers);
     if (!layers)
         TRY(qs_error(QS_ERROR_MEMORY, "no memory for %u layers", count));
     VK(NULL, vkEnumerateInstanceLayerProperties(&count, layers));
     for (uint32_t i = 0; i < count; i++)
-        *exists |= strcmp(layers[i].layerName, name) == 0;
+        if (strcmp(layers[i].layerName, name) == 0)
+            *version = layers[i].specVersion;
 fail:
     free(layers);
     return status;
@@ -81,17 +86,19 @@ static qs_status wish_window_system(struct wishes *wishes, const char *const *ex
     return QS_OK;
 }
 
-static qs_status wish_validation(struct wishes *wishes)
+static qs_status wish_validation(gpu_instance *instance, struct wishes *wishes)
 {
     qs_status status = QS_OK;
     bool exists;
-    TRY(layer_exists(validation_layer, &exists));
-    if (!exists)
+    uint32_t version;
+    TRY(layer_version(validation_layer, &version));
+    if (version == 0)
         TRY(qs_error(QS_ERROR_DEVICE,
                      "QUICKSTEP_DEBUG=validate needs %s, which is not installed "
                      "(Debian: vulkan-validationlayers)",
                      validation_layer));
     wishes->validate = true;
+    instance->matrices = version >= MATRIX_LAYER_VERSION;
     if (!debug_get()->sync)
         return QS_OK;
     TRY(extension_exists(validation_layer, VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME, &exists));
@@ -109,7 +116,7 @@ static qs_status wish_debugging(gpu_instance *instance, struct wishes *wishes)
     qs_status status = QS_OK;
     bool exists;
     if (debug_get()->validate)
-        TRY(wish_validation(wishes));
+        TRY(wish_validation(instance, wishes));
     if (!debug_get()->validate && !debug_get()->labels)
         return QS_OK;
     TRY(extension_exists(NULL, VK_EXT_DEBUG_UTILS_EXTENSION_NAME, &exists));
@@ -174,6 +181,7 @@ qs_status gpu_instance_init(gpu_instance *instance, const char *const *extension
 {
     qs_status status = QS_OK;
     struct wishes wishes = { 0 };
+    instance->matrices = true;
     TRY(gpu_loader_open());
     TRY(wish_window_system(&wishes, extensions, extension_count));
     if (debug)

@@ -33,6 +33,7 @@ typedef struct gpu_instance {
     struct gpu_instance_functions vk;
     VkDebugUtilsMessengerEXT messenger;
     bool debug_utils;              /* names and labels are wanted and possible */
+    bool matrices;                 /* no validation layer stands in their way */
     atomic_uint_fast64_t messages; /* of the validation layer */
 } gpu_instance;
 
@@ -54,6 +55,8 @@ typedef struct gpu_physical {
     float timestamp_period; /* nanoseconds per tick */
     bool dozen;             /* Vulkan on Direct3D 12: behind a native driver of the same type */
     bool memory_budget, swapchain, portability_subset;
+    bool full_subgroups; /* VK_EXT_subgroup_size_control: size and fullness can be asked for */
+    bool memory_model;   /* vulkanMemoryModel, of the whole device: atomics ask for it then */
     uint32_t vendor_id, device_id, driver_version;
     uint8_t pipeline_cache_uuid[16];
     uint32_t storage_buffers_max; /* maxPerStageDescriptorStorageBuffers */
@@ -76,9 +79,9 @@ const char *gpu_device_type_name(qs_device_type type);
  * (lavapipe of Mesa 22.3: 2 GiB). */
 uint64_t gpu_heap_bytes(const gpu_physical *physical, const VkMemoryHeap *heap);
 
-/* The shapes of VK_KHR_cooperative_matrix that a subgroup multiplies, into info. */
-qs_status gpu_matrix_shapes_read(const gpu_instance *instance, VkPhysicalDevice handle,
-                                 qs_device_info *info);
+/* VK_KHR_cooperative_matrix: the shapes that a subgroup multiplies into info, and the one that the
+ * shaders are to use into limits. */
+qs_status gpu_matrix_read(const gpu_instance *instance, gpu_physical *physical);
 #define GPU_MATRIX_EXTENSION_NAME "VK_KHR_cooperative_matrix"
 /* For VkDeviceCreateInfo::pNext; *storage holds it. */
 typedef struct gpu_matrix_features {
@@ -150,6 +153,7 @@ struct qs_device {
     uint64_t heap_allocated[VK_MAX_MEMORY_HEAPS];
     uint64_t memory_cap; /* tests: pretend that every heap has this size; 0: no */
     uint32_t allocation_count;
+    bool matrices_tried;
     gpu_pipelines pipelines;
     gpu_staging staging;
     qs_device *next_hung;
@@ -179,6 +183,24 @@ void gpu_staging_finish(qs_device *device);
 
 qs_status gpu_pipelines_init(qs_device *device);
 void gpu_pipelines_finish(qs_device *device);
+
+/* Equal shader and constants: a key is a pipeline without handles. */
+gpu_pipeline gpu_pipeline_key_of(enum shader_id shader, const uint32_t *constants, uint32_t count);
+bool gpu_pipeline_same(const gpu_pipeline *a, const gpu_pipeline *b);
+gpu_pipeline *gpu_pipeline_find(const qs_device *device, const gpu_pipeline *key); /* or NULL */
+void gpu_pipeline_destroy(qs_device *device, gpu_pipeline *pipeline);
+
+/* A pipeline on its way: begun and finished by the device's thread, run by any. */
+typedef struct gpu_compilation {
+    gpu_pipeline *pipeline; /* NULL: it is in the table */
+    VkResult result;
+    const char *call; /* what gave the result */
+    double ms;
+} gpu_compilation;
+/* c->pipeline is to be destroyed unless finish succeeds. */
+qs_status gpu_compilation_begin(qs_device *device, const gpu_pipeline *key, gpu_compilation *c);
+void gpu_compilation_run(const qs_device *device, gpu_compilation *c);
+qs_status gpu_compilation_finish(qs_device *device, gpu_compilation *c); /* into the table */
 
 /* The pipeline cache's file. Loading never fails because of the file: what does not fit is a
  * miss. NULL: no file for this user. */

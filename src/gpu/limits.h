@@ -12,15 +12,22 @@ static inline uint64_t gpu_align(uint64_t bytes)
     return (bytes + GPU_ALIGNMENT - 1) / GPU_ALIGNMENT * GPU_ALIGNMENT;
 }
 
+/* What a subgroup of `lanes` multiplies: [m, k] x [k, n], halves in, floats out. */
+typedef struct gpu_matrix {
+    uint32_t m, n, k, lanes; /* m == 0: no matrix units, or not to be used */
+} gpu_matrix;
+
 typedef struct gpu_limits {
     uint64_t storage_range_bytes; /* maxStorageBufferRange */
     uint64_t texel_elements; /* vectors of four in a uniform texel buffer; 0: no such buffers */
     uint64_t memory_bytes;   /* budget of the device-local heap (VK_EXT_memory_budget, else size) */
     uint32_t workgroup_count[3];
     uint32_t workgroup_invocations;
+    uint32_t shared_bytes;  /* of a workgroup */
     uint32_t subgroup_size; /* the default one */
-    bool cpu;               /* a software device: other tile sizes pay */
-    bool f16;               /* 16-bit storage and shaderFloat16 */
+    gpu_matrix matrix;
+    bool cpu; /* a software device: other tile sizes pay */
+    bool f16; /* 16-bit storage and shaderFloat16 */
     bool timestamps;
 } gpu_limits;
 

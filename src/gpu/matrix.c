@@ -11,6 +11,8 @@ enum {
     TYPE_MATRIX_FEATURES = 1000506000,
     TYPE_MATRIX_PROPERTIES = 1000506001,
     SCOPE_SUBGROUP = 3,
+    COMPONENT_F16 = 0,
+    COMPONENT_F32 = 1,
 };
 
 typedef struct matrix_properties { /* VkCooperativeMatrixPropertiesKHR */
@@ -50,25 +52,64 @@ static void add_shape(qs_device_info *info, const matrix_properties *p)
              component_name(p->b), component_name(p->result));
 }
 
-qs_status gpu_matrix_shapes_read(const gpu_instance *instance, VkPhysicalDevice handle,
-                                 qs_device_info *info)
+static bool is_size(uint32_t size)
+{
+    return size == 8 || size == 16 || size == 32;
+}
+
+/* The largest shape of halves with sums in float: the most work for an instruction. */
+static void choose_shape(gpu_matrix *chosen, const matrix_properties *p)
+{
+    if (p->scope == SCOPE_SUBGROUP && p->a == COMPONENT_F16 && p->b == COMPONENT_F16 &&
+        p->c == COMPONENT_F32 && p->result == COMPONENT_F32 && is_size(p->m) && is_size(p->n) &&
+        is_size(p->k) && p->m * p->n * p->k > chosen->m * chosen->n * chosen->k)
+        *chosen = (gpu_matrix){ p->m, p->n, p->k, 0 };
+}
+
+/* The subgroup size to ask for. Intel's matrix instructions have the smallest that the hardware
+ * has, its driver's default is the largest. */
+static uint32_t lanes_for(const gpu_physical *physical)
+{
+    enum { INTEL = 0x8086 };
+    const qs_device_info *info = &physical->info;
+    return physical->full_subgroups && physical->vendor_id == INTEL ? info->subgroup_size_min
+                                                                    : info->subgroup_size;
+}
+
+static bool has_feature(const gpu_instance *instance, VkPhysicalDevice handle)
+{
+    gpu_matrix_features matrix;
+    VkPhysicalDeviceFeatures2 all = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2 };
+    all.pNext = gpu_matrix_features_chain(&matrix, NULL);
+    matrix.cooperative_matrix = VK_FALSE;
+    instance->vk.vkGetPhysicalDeviceFeatures2(handle, &all);
+    return matrix.cooperative_matrix;
+}
+
+qs_status gpu_matrix_read(const gpu_instance *instance, gpu_physical *physical)
 {
     qs_status status = QS_OK;
     matrix_properties *list = NULL;
     uint32_t count = 0;
+    gpu_matrix chosen = { 0 };
     const get_properties_fn get = (get_properties_fn)vkGetInstanceProcAddr(
         instance->handle, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
-    if (!get)
+    if (!get || !has_feature(instance, physical->handle))
         return QS_OK;
-    VK(NULL, get(handle, &count, NULL));
+    VK(NULL, get(physical->handle, &count, NULL));
     list = calloc(count + 1, sizeof *list);
     if (!list)
         TRY(qs_error(QS_ERROR_MEMORY, "no memory for %u matrix shapes", count));
     for (uint32_t i = 0; i < count; i++)
         list[i].type = (VkStructureType)TYPE_MATRIX_PROPERTIES;
-    VK(NULL, get(handle, &count, list));
-    for (uint32_t i = 0; i < count; i++)
-        add_shape(info, &list[i]);
+    VK(NULL, get(physical->handle, &count, list));
+    for (uint32_t i = 0; i < count; i++) {
+        add_shape(&physical->info, &list[i]);
+        choose_shape(&chosen, &list[i]);
+    }
+    chosen.lanes = lanes_for(physical);
+    if (physical->limits.f16 && physical->memory_model)
+        physical->limits.matrix = chosen;
 fail:
     free(list);
     return status;
@@ -82,4 +123,16 @@ void *gpu_matrix_features_chain(gpu_matrix_features *storage, void *next)
         .cooperative_matrix = VK_TRUE,
     };
     return storage;
+}
+
+bool gpu_matrices_untried(const qs_device *device)
+{
+    return device->physical.limits.matrix.m > 0 && !device->matrices_tried;
+}
+
+void gpu_matrices_judge(qs_device *device, bool right)
+{
+    device->matrices_tried = true;
+    if (!right)
+        device->physical.limits.matrix = (gpu_matrix){ 0 };
 }

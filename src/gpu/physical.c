@@ -81,6 +81,7 @@ static void copy_limits(const VkPhysicalDeviceLimits *from, gpu_physical *physic
     gpu_limits *to = &physical->limits;
     to->storage_range_bytes = from->maxStorageBufferRange;
     to->workgroup_invocations = from->maxComputeWorkGroupInvocations;
+    to->shared_bytes = from->maxComputeSharedMemorySize;
     for (int i = 0; i < 3; i++)
         to->workgroup_count[i] = from->maxComputeWorkGroupCount[i];
     physical->timestamp_period = from->timestampPeriod;
@@ -127,16 +128,22 @@ static void read_properties(const gpu_instance *instance, const struct extension
     info->subgroup_size_min = ranged ? sizes.minSubgroupSize : v11.subgroupSize;
     info->subgroup_size_max = ranged ? sizes.maxSubgroupSize : v11.subgroupSize;
     physical->limits.subgroup_size = v11.subgroupSize;
+    physical->full_subgroups = sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT;
     physical->allocation_max = v11.maxMemoryAllocationSize;
     physical->dozen = v12.driverID == VK_DRIVER_ID_MESA_DOZEN;
     if (v11.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT)
         physical->subgroup_operations = v11.subgroupSupportedOperations;
 }
 
-static void read_features(const gpu_instance *instance, gpu_physical *physical)
+static void read_features(const gpu_instance *instance, const struct extensions *extensions,
+                          gpu_physical *physical)
 {
+    VkPhysicalDeviceSubgroupSizeControlFeaturesEXT sizes = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT
+    };
     VkPhysicalDeviceVulkan12Features v12 = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
+        .pNext = extensions->subgroup_size_control ? &sizes : NULL,
     };
     VkPhysicalDeviceVulkan11Features v11 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES, .pNext = &v12
@@ -148,6 +155,8 @@ static void read_features(const gpu_instance *instance, gpu_physical *physical)
     info->f16_storage = v11.storageBuffer16BitAccess;
     info->f16_arithmetic = v12.shaderFloat16;
     physical->limits.f16 = info->f16_storage && info->f16_arithmetic;
+    physical->memory_model = v12.vulkanMemoryModel && v12.vulkanMemoryModelDeviceScope;
+    physical->full_subgroups &= sizes.subgroupSizeControl && sizes.computeFullSubgroups;
     if (!v12.timelineSemaphore)
         unusable(physical, "no timeline semaphores");
 }
@@ -245,12 +254,12 @@ qs_status gpu_physical_read(const gpu_instance *instance, VkPhysicalDevice handl
     }
     TRY(read_extensions(instance, physical, &extensions));
     read_properties(instance, &extensions, physical);
-    read_features(instance, physical);
+    read_features(instance, &extensions, physical);
     read_texels(instance, &basics.limits, physical);
     read_memory(instance, physical);
     TRY(read_queues(instance, physical));
     if (extensions.cooperative_matrix)
-        TRY(gpu_matrix_shapes_read(instance, handle, &physical->info));
+        TRY(gpu_matrix_read(instance, physical));
     physical->info.push_descriptors = extensions.push_descriptor;
     if (!extensions.push_descriptor)
         unusable(physical, "no VK_KHR_push_descriptor");

@@ -1,4 +1,5 @@
-/* Pipelines: made when first asked for, found again by shader and constants. */
+/* Pipelines: made when first asked for, found again by shader and constants. Many at a time:
+ * pipeline_batch.c. */
 #include "gpu/internal.h"
 
 #include "core/clock.h"
@@ -56,7 +57,7 @@ static qs_status check_shader(const qs_device *device, const struct shader_entry
     const char *missing = NULL;
     if (shader->f16 && !physical->limits.f16)
         missing = "16-bit floats";
-    if (shader->cooperative_matrix && physical->info.matrix_shape_count == 0)
+    if (shader->cooperative_matrix && physical->limits.matrix.m == 0)
         missing = "cooperative matrices";
     if (shader->subgroup_operations & ~physical->subgroup_operations)
         missing = "its subgroup operations";
@@ -69,9 +70,8 @@ static qs_status check_shader(const qs_device *device, const struct shader_entry
     return QS_OK;
 }
 
-static qs_status create_vk(qs_device *device, gpu_pipeline *pipeline, VkShaderModule module)
+static VkResult create_vk(const qs_device *device, gpu_pipeline *pipeline, VkShaderModule module)
 {
-    qs_status status = QS_OK;
     VkSpecializationMapEntry entries[GPU_CONSTANTS_MAX];
     for (uint32_t i = 0; i < pipeline->constant_count; i++)
         entries[i] = (VkSpecializationMapEntry){ .constantID = i,
@@ -83,22 +83,31 @@ static qs_status create_vk(qs_device *device, gpu_pipeline *pipeline, VkShaderMo
         .dataSize = pipeline->constant_count * sizeof(uint32_t),
         .pData = pipeline->constants,
     };
+    const gpu_physical *physical = &device->physical;
+    const VkPipelineShaderStageRequiredSubgroupSizeCreateInfoEXT subgroup = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO_EXT,
+        .requiredSubgroupSize = physical->limits.matrix.lanes,
+    };
+    /* its lanes are counted in whole subgroups */
+    const bool whole =
+        shader_table[pipeline->shader].cooperative_matrix && physical->full_subgroups;
     const VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
         .stage = { .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                   .pNext = whole ? &subgroup : NULL,
+                   .flags =
+                       whole ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT_EXT : 0,
                    .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                    .module = module,
                    .pName = "main",
                    .pSpecializationInfo = &constants },
         .layout = pipeline->layout,
     };
-    VK(device, device->vk.vkCreateComputePipelines(device->handle, device->pipelines.cache, 1,
-                                                   &info, NULL, &pipeline->vk));
-fail:
-    return status;
+    return device->vk.vkCreateComputePipelines(device->handle, device->pipelines.cache, 1, &info,
+                                               NULL, &pipeline->vk);
 }
 
-static void destroy_pipeline(qs_device *device, gpu_pipeline *pipeline)
+void gpu_pipeline_destroy(qs_device *device, gpu_pipeline *pipeline)
 {
     if (!pipeline)
         return;
@@ -106,39 +115,43 @@ static void destroy_pipeline(qs_device *device, gpu_pipeline *pipeline)
     free(pipeline);
 }
 
-static qs_status create_pipeline(qs_device *device, const gpu_pipeline *key,
-                                 gpu_pipeline **pipeline)
+qs_status gpu_compilation_begin(qs_device *device, const gpu_pipeline *key, gpu_compilation *c)
 {
     qs_status status = QS_OK;
     const struct shader_entry *shader = &shader_table[key->shader];
+    gpu_layout *layout = &device->pipelines.layouts[key->shader];
+    TRY(check_shader(device, shader));
+    if (!layout->vk)
+        TRY(create_layout(device, shader, layout));
+    *c = (gpu_compilation){ .pipeline = malloc(sizeof *c->pipeline) };
+    if (!c->pipeline)
+        TRY(qs_error(QS_ERROR_MEMORY, "no memory for a pipeline"));
+    *c->pipeline = *key;
+    c->pipeline->binding_count = shader->binding_count;
+    c->pipeline->layout = layout->vk;
+    return QS_OK;
+fail:
+    return qs_error_prefix(status, "shader %s", shader->name);
+}
+
+void gpu_compilation_run(const qs_device *device, gpu_compilation *c)
+{
+    const struct shader_entry *shader = &shader_table[c->pipeline->shader];
     const VkShaderModuleCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
         .codeSize = shader->code_bytes,
         .pCode = shader->code,
     };
     VkShaderModule module = VK_NULL_HANDLE;
-    gpu_pipeline *new = malloc(sizeof *new);
-    if (!new)
-        return qs_error(QS_ERROR_MEMORY, "shader %s: no memory for a pipeline", shader->name);
-    *new = *key;
-    new->binding_count = shader->binding_count;
-    TRY(check_shader(device, shader));
-    gpu_layout *layout = &device->pipelines.layouts[key->shader];
-    if (!layout->vk)
-        TRY(create_layout(device, shader, layout));
-    new->layout = layout->vk;
     const uint64_t start = clock_ns();
-    VK(device, device->vk.vkCreateShaderModule(device->handle, &info, NULL, &module));
-    TRY(create_vk(device, new, module));
-    GPU_NAME(device, VK_OBJECT_TYPE_PIPELINE, new->vk, shader->name);
-    log_line(QS_LOG_DEBUG, "pipeline %s: %.1f ms", shader->name,
-             (double)(clock_ns() - start) * 1e-6);
-    *pipeline = new;
-    new = NULL;
-fail:
+    c->call = "vkCreateShaderModule";
+    c->result = device->vk.vkCreateShaderModule(device->handle, &info, NULL, &module);
+    if (c->result == VK_SUCCESS) {
+        c->call = "vkCreateComputePipelines";
+        c->result = create_vk(device, c->pipeline, module);
+    }
     device->vk.vkDestroyShaderModule(device->handle, module, NULL);
-    destroy_pipeline(device, new);
-    return status == QS_OK ? QS_OK : qs_error_prefix(status, "shader %s", shader->name);
+    c->ms = (double)(clock_ns() - start) * 1e-6;
 }
 
 /* ---- the table ---------------------------------------------------------------------------- */
@@ -153,7 +166,7 @@ static uint64_t hash_key(const gpu_pipeline *key)
     return hash ^ hash >> 32;
 }
 
-static bool same_key(const gpu_pipeline *a, const gpu_pipeline *b)
+bool gpu_pipeline_same(const gpu_pipeline *a, const gpu_pipeline *b)
 {
     return a->hash == b->hash && a->shader == b->shader && a->constant_count == b->constant_count &&
            memcmp(a->constants, b->constants, a->constant_count * sizeof *a->constants) == 0;
@@ -163,7 +176,7 @@ static bool same_key(const gpu_pipeline *a, const gpu_pipeline *b)
 static gpu_pipeline **find_slot(gpu_pipeline **slots, size_t count, const gpu_pipeline *key)
 {
     size_t at = key->hash & (count - 1);
-    while (slots[at] && !same_key(slots[at], key))
+    while (slots[at] && !gpu_pipeline_same(slots[at], key))
         at = (at + 1) & (count - 1);
     return &slots[at];
 }
@@ -186,25 +199,55 @@ static qs_status grow(gpu_pipelines *pipelines)
     return QS_OK;
 }
 
+gpu_pipeline gpu_pipeline_key_of(enum shader_id shader, const uint32_t *constants, uint32_t count)
+{
+    assert((unsigned)shader < SHADER_COUNT && count <= GPU_CONSTANTS_MAX);
+    gpu_pipeline key = { .shader = shader, .constant_count = count };
+    if (count > 0)
+        memcpy(key.constants, constants, count * sizeof *constants);
+    key.hash = hash_key(&key);
+    return key;
+}
+
+qs_status gpu_compilation_finish(qs_device *device, gpu_compilation *c)
+{
+    qs_status status = QS_OK;
+    gpu_pipelines *pipelines = &device->pipelines;
+    const char *name = shader_table[c->pipeline->shader].name;
+    if (c->result != VK_SUCCESS)
+        TRY(gpu_error(device, c->result, c->call));
+    GPU_NAME(device, VK_OBJECT_TYPE_PIPELINE, c->pipeline->vk, name);
+    log_line(QS_LOG_DEBUG, "pipeline %s: %.1f ms", name, c->ms);
+    TRY(grow(pipelines));
+    *find_slot(pipelines->slots, pipelines->slot_count, c->pipeline) = c->pipeline;
+    pipelines->used++;
+    c->pipeline = NULL;
+    return QS_OK;
+fail:
+    return qs_error_prefix(status, "shader %s", name);
+}
+
+gpu_pipeline *gpu_pipeline_find(const qs_device *device, const gpu_pipeline *key)
+{
+    const gpu_pipelines *pipelines = &device->pipelines;
+    return pipelines->slot_count ? *find_slot(pipelines->slots, pipelines->slot_count, key) : NULL;
+}
+
 qs_status gpu_pipeline_get(qs_device *device, enum shader_id shader, const uint32_t *constants,
                            uint32_t constant_count, const gpu_pipeline **pipeline)
 {
-    assert((unsigned)shader < SHADER_COUNT && constant_count <= GPU_CONSTANTS_MAX);
     qs_status status = QS_OK;
-    gpu_pipelines *pipelines = &device->pipelines;
-    gpu_pipeline key = { .shader = shader, .constant_count = constant_count };
-    if (constant_count > 0)
-        memcpy(key.constants, constants, constant_count * sizeof *constants);
-    key.hash = hash_key(&key);
+    const gpu_pipeline key = gpu_pipeline_key_of(shader, constants, constant_count);
+    gpu_compilation c = { 0 };
     TRY(gpu_check_alive(device));
-    TRY(grow(pipelines));
-    gpu_pipeline **slot = find_slot(pipelines->slots, pipelines->slot_count, &key);
-    if (!*slot) {
-        TRY(create_pipeline(device, &key, slot));
-        pipelines->used++;
+    if (!gpu_pipeline_find(device, &key)) {
+        TRY(gpu_compilation_begin(device, &key, &c));
+        gpu_compilation_run(device, &c);
+        TRY(gpu_compilation_finish(device, &c));
     }
-    *pipeline = *slot;
+    *pipeline = gpu_pipeline_find(device, &key);
 fail:
+    gpu_pipeline_destroy(device, c.pipeline);
     return status;
 }
 
@@ -260,7 +303,7 @@ void gpu_pipelines_finish(qs_device *device)
     gpu_pipelines *pipelines = &device->pipelines;
     save_cache(device);
     for (size_t i = 0; i < pipelines->slot_count; i++)
-        destroy_pipeline(device, pipelines->slots[i]);
+        gpu_pipeline_destroy(device, pipelines->slots[i]);
     free(pipelines->slots);
     for (uint32_t i = 0; i < SHADER_COUNT; i++) {
         device->vk.vkDestroyPipelineLayout(device->handle, pipelines->layouts[i].vk, NULL);

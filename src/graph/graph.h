@@ -30,6 +30,11 @@ static inline uint32_t dtype_bytes(dtype type)
     return type == DTYPE_F16 ? 2 : 4;
 }
 
+static inline const char *dtype_name(dtype type)
+{
+    return type == DTYPE_F16 ? "f16" : type == DTYPE_F32 ? "f32" : "u32";
+}
+
 static inline uint32_t ceil4(uint32_t value)
 {
     return (value + 3u) & ~3u;
@@ -96,6 +101,8 @@ typedef struct tensor {
 struct graph;
 struct node;
 struct op_dispatch;
+struct chooser;
+struct chosen;
 
 /* An op's dispatch rule: fills in everything that one vkCmdDispatch needs. It runs after the whole
  * graph is built, when offsets and strides are final. */
@@ -119,7 +126,9 @@ typedef struct node {
 typedef struct graph {
     arena arena;
     const gpu_limits *limits;
-    dtype storage; /* of activations and matrix weights */
+    dtype storage;                 /* of activations and matrix weights */
+    const struct chooser *chooser; /* graph/choice.h; NULL: every op's default variant */
+    const struct chosen *chosen;   /* its answers */
     tensor *tensors;
     uint32_t tensor_count, tensor_capacity;
     node *nodes;

@@ -1,20 +1,28 @@
-#include "ops/op_support.h"
+#include "ops/attention_tile.h"
+
+#include "graph/choice.h"
 
 #include <math.h>
 
 static const double LOG2_E = 1.44269504088896340736;
 
+typedef struct attention_node { /* params of attention.comp and attention_any.comp */
+    uint32_t heads;
+    uint32_t rows; /* queries of a lane of attention.comp */
+    float scale;   /* of q k, times log2(e) */
+} attention_node;
+
 static attention_args args_for(const graph *g, const node *self)
 {
-    const attention_params *p = self->params;
-    const tensor *qkv = graph_tensor(g, p->qkv);
+    const attention_node *p = self->params;
+    const tensor *qkv = graph_tensor(g, self->in[0]);
     return (attention_args){
-        .qkv = op_view(g, p->qkv),
+        .qkv = op_view(g, self->in[0]),
         .y = op_view(g, self->out),
         .tokens = image_pixels(qkv),
         .heads = p->heads,
         .width = qkv->c / (3 * p->heads),
-        .scale = (float)(p->scale * LOG2_E),
+        .scale = p->scale,
     };
 }
 
@@ -39,50 +47,113 @@ static bool is_fast(uint32_t width)
     return width % 4 == 0 && (quads <= WHOLE_QUADS_MAX || part_quads(quads) >= PART_QUADS_MIN);
 }
 
-static void choose_fast(const graph *g, op_dispatch *d, const attention_args *args, tensor_id qkv)
+static uint32_t fast_lanes(const gpu_limits *limits)
 {
-    const gpu_limits *limits = g->limits;
-    const uint32_t lanes = limits->cpu ? limits->subgroup_size : 64;
-    const uint32_t part = part_quads(args->width / 4), parts = args->width / 4 / part;
-    /* Two queries a lane halve the loads, where they leave enough workgroups and registers. */
-    const uint32_t rows = limits->cpu && args->tokens > lanes && parts == 1 ? 2 : 1;
-    d->shader = op_variant(g, &SHADER_VARIANTS(attention), qkv, qkv);
-    op_constant(d, lanes);
-    op_constant(d, rows);
-    op_constant(d, limits->cpu ? lanes : 4);
-    op_constant(d, part);
-    op_constant(d, parts);
-    op_groups(d, divide_up(args->tokens, lanes * rows), args->heads * parts,
-              graph_tensor(g, qkv)->n);
+    return limits->cpu ? limits->subgroup_size : 64;
 }
 
-static void choose_any(const graph *g, op_dispatch *d, const attention_args *args, tensor_id qkv)
+/* Two queries a lane halve the loads, where they leave enough workgroups and registers. */
+static uint32_t default_rows(const gpu_limits *limits, const attention_size *size)
 {
+    return limits->cpu && size->tokens > fast_lanes(limits) && size->width / 4 <= WHOLE_QUADS_MAX
+               ? 2
+               : 1;
+}
+
+static void dispatch_fast(const graph *g, const node *self, op_dispatch *d)
+{
+    const attention_node *p = self->params;
+    const tensor_id qkv = self->in[0];
+    const attention_args args = args_for(g, self);
+    const uint32_t lanes = fast_lanes(g->limits);
+    const uint32_t part = part_quads(args.width / 4), parts = args.width / 4 / part;
+    d->shader = op_variant(g, &SHADER_VARIANTS(attention), qkv, qkv);
+    op_constant(d, lanes);
+    op_constant(d, p->rows);
+    op_constant(d, g->limits->cpu ? lanes : 4);
+    op_constant(d, part);
+    op_constant(d, parts);
+    op_groups(d, divide_up(args.tokens, lanes * p->rows), args.heads * parts,
+              graph_tensor(g, qkv)->n);
+    op_bind(d, qkv, ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_set_push(d, &args, sizeof args);
+}
+
+static void dispatch_any(const graph *g, const node *self, op_dispatch *d)
+{
+    const attention_args args = args_for(g, self);
     const uint32_t lanes = min_u32(64, g->limits->workgroup_invocations);
     d->shader = storage_shader(g, SHADER_attention_any_f32, SHADER_attention_any_f16);
     op_constant(d, lanes);
-    op_groups(d, divide_up(args->tokens, lanes), ceil4(args->heads * args->width) / 4,
-              graph_tensor(g, qkv)->n);
-}
-
-static void dispatch_attention(const graph *g, const node *self, op_dispatch *d)
-{
-    const attention_args args = args_for(g, self);
-    (is_fast(args.width) ? choose_fast : choose_any)(g, d, &args, self->in[0]);
+    op_groups(d, divide_up(args.tokens, lanes), ceil4(args.heads * args.width) / 4,
+              graph_tensor(g, self->in[0])->n);
     op_bind(d, self->in[0], ACCESS_READ, NO_TENSOR);
     op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
 }
 
+static const op op_fast = { "attention", dispatch_fast };
+static const op op_any = { "attention", dispatch_any };
+
 /* llvmpipe leaves a shader's loops for good, and without a word, after 65535 rounds of all of them
  * together; attention_any's are over keys and channels, for each head of a vector of four. */
-static bool fits_llvmpipe(const attention_args *args)
+static bool fits_llvmpipe(const attention_size *size)
 {
-    const uint32_t heads = args->width >= 4 ? 2 : 4;
-    return is_fast(args->width) || (uint64_t)args->tokens * (args->width + 5) * heads <= 65535;
+    const uint32_t heads = size->width >= 4 ? 2 : 4;
+    return is_fast(size->width) || (uint64_t)size->tokens * (size->width + 5) * heads <= 65535;
 }
 
-static const op op_attend = { "attention", dispatch_attention };
+/* ---- variants ------------------------------------------------------------------------------ */
+
+typedef struct attention_way { /* queries 0 and rows 0: attention_any.comp */
+    attention_tile tile;       /* or queries 0 */
+    uint32_t rows;             /* of attention.comp, or 0 */
+} attention_way;
+
+typedef struct attention_alone { /* by itself, for the tuner */
+    attention_size size;
+    float scale;
+} attention_alone;
+
+static void build_alone(graph *g, const void *params)
+{
+    const attention_alone *alone = params;
+    const attention_size *s = &alone->size;
+    const tensor_id qkv =
+        graph_activation(g, "x", g->storage, s->images, s->tokens, 1, 3 * s->heads * s->width);
+    op_attention(g, "op", &(attention_params){ qkv, s->heads, alone->scale });
+}
+
+static attention_way choose_way(graph *g, const char *name, const attention_size *size, float scale)
+{
+    const attention_alone alone = { *size, scale };
+    choice c = { .build = build_alone, .params = &alone, .params_bytes = sizeof alone };
+    attention_way ways[ATTENTION_TILES_MAX + 2] = { 0 };
+    attention_tile tiles[ATTENTION_TILES_MAX];
+    const uint32_t count = attention_list_tiles(g, size, tiles);
+    for (uint32_t i = 0; i < count; ++i) {
+        const attention_tile *t = &tiles[i];
+        ways[c.variant_count].tile = *t;
+        const char *kind = t->matrix ? "matrix" : "tile";
+        if (t->splits > 1)
+            choice_variant(&c, "%s %ux%u split%u", kind, t->queries, t->keys, t->splits);
+        else
+            choice_variant(&c, "%s %ux%u", kind, t->queries, t->keys);
+    }
+    if (is_fast(size->width)) {
+        const uint32_t rows = default_rows(g->limits, size);
+        for (uint32_t r = rows; r >= 1; --r) {
+            ways[c.variant_count].rows = r;
+            choice_variant(&c, "direct %ux%u", fast_lanes(g->limits), r);
+        }
+    }
+    if (c.variant_count == 0)
+        return ways[0];
+    choice_key(&c, "attention %s %ux%u tokens, %u heads of %u", dtype_name(g->storage),
+               size->images, size->tokens, size->heads, size->width);
+    return ways[graph_choose(g, name, &c)];
+}
 
 tensor_id op_attention(graph *g, const char *name, const attention_params *params)
 {
@@ -94,7 +165,7 @@ tensor_id op_attention(graph *g, const char *name, const attention_params *param
                                graph_name(g, name), t.c, params->heads));
         return 0;
     }
-    const attention_args size = { .tokens = t.h * t.w, .width = t.c / (3 * params->heads) };
+    const attention_size size = { t.n, t.h * t.w, params->heads, t.c / (3 * params->heads) };
     if (g->limits->cpu && !fits_llvmpipe(&size)) {
         graph_fail(g,
                    qs_error(QS_ERROR_DEVICE,
@@ -103,9 +174,15 @@ tensor_id op_attention(graph *g, const char *name, const attention_params *param
                             graph_name(g, name), size.tokens, size.width));
         return 0;
     }
-    const double tokens = size.tokens;
+    const attention_way way = choose_way(g, name, &size, params->scale);
     const tensor_id y = graph_activation(g, name, t.type, t.n, t.h, t.w, t.c / 3);
-    graph_node(g, &op_attend, name, &params->qkv, 1, y, params, sizeof *params,
-               4 * tokens * tokens * (t.c / 3) * t.n);
+    const float scale = (float)(params->scale * LOG2_E);
+    if (way.tile.queries) {
+        attention_append_tile(g, name, params->qkv, y, &size, scale, &way.tile);
+        return y;
+    }
+    const attention_node node = { params->heads, way.rows, scale };
+    graph_node(g, way.rows ? &op_fast : &op_any, name, &params->qkv, 1, y, &node, sizeof node,
+               4.0 * size.tokens * size.tokens * (t.c / 3) * t.n);
     return y;
 }

@@ -1,5 +1,8 @@
 #include "ops/conv2d.h"
 
+#include "graph/choice.h"
+#include "ops/winograd.h"
+
 /* ---- weights ------------------------------------------------------------------------------- */
 
 static void pack_weight(const weight *w, uint32_t key, const float *values, void *packed)
@@ -38,14 +41,6 @@ static tensor_id upsampling_weight(graph *g, const char *key, uint32_t co, uint3
                         });
 }
 
-static tensor_id kernel_weight(graph *g, const conv2d_params *p, uint32_t ci)
-{
-    return conv2d_weight(g, &(weight){ .keys = &p->weight,
-                                       .key_count = 1,
-                                       .rank = 4,
-                                       .shape = { p->out_channels, ci, p->kernel, p->kernel } });
-}
-
 /* ---- dispatch ------------------------------------------------------------------------------ */
 
 enum { PIXELS_MAX = 1 << 22 }; /* of an image: the shader divides by way of float */
@@ -63,12 +58,6 @@ static conv2d_images images_of(const tensor *y, const conv2d_node *p)
     if (p->one_image && all_pixels(y) < PIXELS_MAX)
         return (conv2d_images){ 1, y->n * y->h, y->w };
     return (conv2d_images){ y->n, y->h, y->w };
-}
-
-static conv2d_tile tile_for(const graph *g, const tensor *y, conv2d_images images)
-{
-    return conv2d_choose_tile(g->limits->cpu, g->limits->subgroup_size, images.n,
-                              images.h * images.w, y->c);
 }
 
 static conv2d_args args_for(const graph *g, const node *self, conv2d_images images)
@@ -98,12 +87,11 @@ void conv2d_dispatch(const graph *g, const node *self, op_dispatch *d)
     const tensor *y = graph_tensor(g, self->out);
     const tensor_id x = self->in[CONV2D_X];
     const conv2d_images images = images_of(y, p);
-    const conv2d_tile tile = tile_for(g, y, images);
     const conv2d_args args = args_for(g, self, images);
     d->shader = op_variant(g, &SHADER_VARIANTS(conv2d), x, self->in[CONV2D_WEIGHT]);
-    op_constant(d, tile.lanes);
-    op_constant(d, tile.pixels);
-    op_constant(d, tile.quads);
+    op_constant(d, p->way.tile.lanes);
+    op_constant(d, p->way.tile.pixels);
+    op_constant(d, p->way.tile.quads);
     op_constant(d, p->upsample ? 2 : p->kernel);
     op_constant(d, self->in[CONV2D_BIAS] != NO_TENSOR);
     op_constant(d, self->in[CONV2D_EMBEDDING] != NO_TENSOR);
@@ -111,7 +99,7 @@ void conv2d_dispatch(const graph *g, const node *self, op_dispatch *d)
     op_constant(d, p->activation);
     op_constant(d, p->upsample);
     op_constant(d, p->upsample_residual);
-    conv2d_groups(tile, images.n, images.h * images.w, y->c, d->groups);
+    conv2d_groups(p->way.tile, images.n, images.h * images.w, y->c, d->groups);
     op_bind(d, x, ACCESS_READ, NO_TENSOR);
     op_bind(d, self->in[CONV2D_WEIGHT], ACCESS_READ, NO_TENSOR);
     op_bind(d, self->in[CONV2D_BIAS], ACCESS_READ, x);
@@ -123,20 +111,122 @@ void conv2d_dispatch(const graph *g, const node *self, op_dispatch *d)
 
 static const op op_conv = { "conv2d", conv2d_dispatch };
 
-/* ---- shape --------------------------------------------------------------------------------- */
+/* ---- variants ------------------------------------------------------------------------------ */
 
-bool conv2d_check_size(graph *g, const char *name, const tensor *x, const tensor *y,
-                       const conv2d_node *node)
+/* Output rows, or columns. */
+static uint32_t output_size(const conv2d_params *p, uint32_t size, uint32_t before, uint32_t behind)
 {
-    const conv2d_images images = images_of(y, node);
-    uint32_t groups[3];
-    if (image_pixels(y) < PIXELS_MAX && image_pixels(x) < PIXELS_MAX &&
-        conv2d_groups(tile_for(g, y, images), images.n, images.h * images.w, y->c, groups))
-        return true;
-    graph_fail(g, qs_error(QS_ERROR_MODEL, "%s: [%u, %u, %u, %u] is too large for one dispatch",
-                           graph_name(g, name), y->n, y->h, y->w, y->c));
-    return false;
+    const uint32_t enlarged = p->upsample ? 2 * size : size;
+    return (enlarged + before + behind - p->kernel) / (p->stride ? p->stride : 1) + 1;
 }
+
+/* A convolution by itself: of an input of this shape. */
+typedef struct conv2d_alone {
+    uint32_t n, h, w, c;
+    conv2d_params op; /* tensors: 0 where there is one */
+} conv2d_alone;
+
+static void build_alone(graph *g, const void *params)
+{
+    const conv2d_alone *alone = params;
+    conv2d_params p = alone->op;
+    const uint32_t co = p.out_channels, shrink = p.upsample_residual ? 2 : 1;
+    const uint32_t h = output_size(&p, alone->h, p.pad_top, p.pad_bottom);
+    const uint32_t w = output_size(&p, alone->w, p.pad_left, p.pad_right);
+    p.x = graph_activation(g, "x", g->storage, alone->n, alone->h, alone->w, alone->c);
+    if (p.embedding != NO_TENSOR)
+        p.embedding = graph_activation(g, "embedding", g->storage, alone->n, 1, 1, co);
+    if (p.residual != NO_TENSOR)
+        p.residual =
+            graph_activation(g, "residual", g->storage, alone->n, h / shrink, w / shrink, co);
+    op_conv2d(g, "op", &p);
+}
+
+static conv2d_alone describe(const tensor *x, const conv2d_params *p)
+{
+    conv2d_alone alone = { x->n, x->h, x->w, x->c, *p };
+    alone.op.weight = "weight";
+    alone.op.bias = p->bias ? "bias" : NULL;
+    alone.op.x = 0;
+    alone.op.embedding = p->embedding == NO_TENSOR ? NO_TENSOR : 0;
+    alone.op.residual = p->residual == NO_TENSOR ? NO_TENSOR : 0;
+    return alone;
+}
+
+static void list_winograd(const graph *g, const conv2d_params *p, const tensor *y, bool paying,
+                          choice *c, conv2d_way ways[])
+{
+    for (uint32_t tile = 4; tile >= 2; tile -= 2)
+        if (winograd_can(g, p, y, tile) && winograd_pays(g, p, y, tile) == paying) {
+            ways[c->variant_count].winograd = tile;
+            choice_variant(c, "winograd%u", tile);
+        }
+}
+
+static void list_matrix(const graph *g, const conv2d_params *p, const tensor *y, choice *c,
+                        conv2d_way ways[])
+{
+    matrix_tile tiles[MATRIX_TILES_MAX];
+    const uint32_t count = conv2d_matrix_tiles(g, p, y, tiles);
+    for (uint32_t i = 0; i < count; ++i) {
+        ways[c->variant_count].matrix = tiles[i];
+        if (tiles[i].splits == 1)
+            choice_variant(c, "matrix %ux%u", tiles[i].pixels, tiles[i].channels);
+        else
+            choice_variant(c, "matrix %ux%u split%u", tiles[i].pixels, tiles[i].channels,
+                           tiles[i].splits);
+    }
+}
+
+/* The default first. A software device's "matrix units" are slower than its vectors. */
+static void list_ways(const graph *g, const conv2d_params *p, const tensor *y,
+                      const conv2d_tile *tiles, uint32_t tile_count, choice *c, conv2d_way ways[])
+{
+    if (!g->limits->cpu)
+        list_matrix(g, p, y, c, ways);
+    list_winograd(g, p, y, true, c, ways);
+    for (uint32_t i = 0; i < tile_count; ++i) {
+        ways[c->variant_count].tile = tiles[i];
+        choice_variant(c, "direct %ux%ux%u", tiles[i].lanes, tiles[i].pixels, tiles[i].quads);
+    }
+    list_winograd(g, p, y, false, c, ways);
+}
+
+bool conv2d_choose(graph *g, const char *name, const conv2d_params *p, const tensor *y,
+                   conv2d_node *node)
+{
+    const tensor *x = graph_tensor(g, p->x);
+    const conv2d_images images = images_of(y, node);
+    const uint32_t pixels = images.h * images.w;
+    const conv2d_alone alone = describe(x, p);
+    choice c = { .build = build_alone, .params = &alone, .params_bytes = sizeof alone };
+    conv2d_way ways[CHOICE_VARIANTS_MAX] = { 0 };
+    conv2d_tile tiles[CONV2D_TILES_MAX];
+    uint32_t groups[3];
+    const conv2d_product product = {
+        .cpu = g->limits->cpu,
+        .subgroup_size = g->limits->subgroup_size,
+        .lanes_max = g->limits->workgroup_invocations,
+        .n = images.n,
+        .pixel_count = pixels,
+        .ci = x->c,
+        .co = y->c,
+    };
+    const uint32_t count = conv2d_list_tiles(&product, tiles);
+    if (image_pixels(y) >= PIXELS_MAX || image_pixels(x) >= PIXELS_MAX ||
+        !conv2d_groups(tiles[0], images.n, pixels, y->c, groups)) {
+        graph_fail(g, qs_error(QS_ERROR_MODEL, "%s: [%u, %u, %u, %u] is too large for one dispatch",
+                               graph_name(g, name), y->n, y->h, y->w, y->c));
+        return false;
+    }
+    choice_key(&c, "conv2d %s %ux%ux%ux%u -> %u k%u s%u%s", dtype_name(g->storage), x->n, x->h,
+               x->w, x->c, y->c, p->kernel, p->stride, p->upsample ? " upsampled" : "");
+    list_ways(g, p, y, tiles, count, &c, ways);
+    node->way = ways[graph_choose(g, name, &c)];
+    return true;
+}
+
+/* ---- shape --------------------------------------------------------------------------------- */
 
 static bool check_shapes(graph *g, const char *name, const conv2d_params *p, uint32_t h, uint32_t w)
 {
@@ -178,13 +268,6 @@ static bool check_shapes(graph *g, const char *name, const conv2d_params *p, uin
     return true;
 }
 
-/* Output rows, or columns. */
-static uint32_t output_size(const conv2d_params *p, uint32_t size, uint32_t before, uint32_t behind)
-{
-    const uint32_t enlarged = p->upsample ? 2 * size : size;
-    return (enlarged + before + behind - p->kernel) / (p->stride ? p->stride : 1) + 1;
-}
-
 tensor_id op_conv2d(graph *g, const char *name, const conv2d_params *params)
 {
     if (graph_status(g) != QS_OK)
@@ -196,7 +279,7 @@ tensor_id op_conv2d(graph *g, const char *name, const conv2d_params *params)
     if (!check_shapes(g, name, p, h, w))
         return 0;
     const tensor_id y = graph_activation(g, name, x.type, x.n, h, w, p->out_channels);
-    const conv2d_node node = {
+    conv2d_node node = {
         .kernel = p->kernel,
         .stride = p->stride,
         .pad_top = p->pad_top,
@@ -208,13 +291,28 @@ tensor_id op_conv2d(graph *g, const char *name, const conv2d_params *params)
                      p->pad_top + p->pad_left + p->pad_bottom + p->pad_right == 0,
         .activation = p->activation,
     };
-    if (graph_status(g) != QS_OK || !conv2d_check_size(g, name, &x, graph_tensor(g, y), &node))
+    if (graph_status(g) != QS_OK || !conv2d_choose(g, name, p, graph_tensor(g, y), &node))
         return 0;
+    if (node.way.winograd) {
+        winograd_append(g, name, p, y, node.way.winograd);
+        return y;
+    }
+    const weight source = { .keys = &p->weight,
+                            .key_count = 1,
+                            .rank = 4,
+                            .shape = { p->out_channels, x.c, p->kernel, p->kernel } };
+    const tensor_id weight = node.way.matrix.pixels ? conv2d_matrix_weight(g, p, &source)
+                             : p->upsample ? upsampling_weight(g, p->weight, p->out_channels, x.c)
+                                           : conv2d_weight(g, &source);
+    const tensor_id bias = p->bias ? weight_vector(g, p->bias, p->out_channels) : NO_TENSOR;
+    if (node.way.matrix.pixels) {
+        conv2d_matrix_append(g, "conv2d", name, p, weight, bias, y, node.way.matrix);
+        return y;
+    }
     const tensor_id in[CONV2D_INPUTS] = {
         [CONV2D_X] = p->x,
-        [CONV2D_WEIGHT] = p->upsample ? upsampling_weight(g, p->weight, p->out_channels, x.c)
-                                      : kernel_weight(g, p, x.c),
-        [CONV2D_BIAS] = p->bias ? weight_vector(g, p->bias, p->out_channels) : NO_TENSOR,
+        [CONV2D_WEIGHT] = weight,
+        [CONV2D_BIAS] = bias,
         [CONV2D_EMBEDDING] = p->embedding,
         [CONV2D_RESIDUAL] = p->residual,
     };

@@ -17,10 +17,20 @@ typedef struct conv2d_tile {
 /* The channel tile is part of the packed weight, so it depends on co alone. */
 uint32_t conv2d_tile_quads(uint32_t co);
 
-/* cpu: a software device with subgroups of exactly subgroup_size: the SHUFFLE variant.
- * pixel_count: h_out * w_out, of one image. */
-conv2d_tile conv2d_choose_tile(bool cpu, uint32_t subgroup_size, uint32_t n, uint32_t pixel_count,
-                               uint32_t co);
+typedef struct conv2d_product {
+    bool cpu;                /* a software device with subgroups of exactly */
+    uint32_t subgroup_size;  /* this many lanes: the SHUFFLE variant */
+    uint32_t lanes_max;      /* of a workgroup */
+    uint32_t n, pixel_count; /* images, h_out * w_out of one */
+    uint32_t ci, co;
+} conv2d_product;
+
+/* Tiles that are worth trying, the rule's first; returns their number. */
+enum { CONV2D_TILES_MAX = 10 };
+uint32_t conv2d_list_tiles(const conv2d_product *p, conv2d_tile tiles[CONV2D_TILES_MAX]);
+
+/* Whether half the pixels a lane would compute an eighth less, past the last pixel. */
+bool conv2d_wasteful(conv2d_tile tile, uint32_t pixel_count);
 
 /* False if a count passes Vulkan's guaranteed 65535, which takes an image of 2048 x 1023. */
 bool conv2d_groups(conv2d_tile tile, uint32_t n, uint32_t pixel_count, uint32_t co,
@@ -36,8 +46,15 @@ size_t conv2d_packed_bytes(uint32_t co, uint32_t ci, uint32_t kernel, bool half)
 void conv2d_pack(const float *values, uint32_t row, uint32_t rows, uint32_t co, uint32_t ci,
                  uint32_t kernel, bool half, void *packed);
 
-/* [co, ci, 3, 3] for an input that is enlarged twice (nearest): the four taps of the output's phase
- * (0, 0), then of (0, 1), (1, 0) and (1, 1), as if the kernel were 4x4. */
+/* values[taps] of output channel o and input channel i, into the same order. */
+void conv2d_pack_taps(const float *values, uint32_t taps, uint32_t co, uint32_t ci, uint32_t o,
+                      uint32_t i, bool half, void *packed);
+
+/* 3x3 taps for an input that is enlarged twice (nearest) are four taps of the output's phase
+ * (0, 0), then of (0, 1), (1, 0) and (1, 1). */
+void conv2d_upsampling_taps(const float values[9], float taps[16]);
+
+/* [co, ci, 3, 3] with those taps, as if the kernel were 4x4. */
 void conv2d_pack_upsampling(const float *values, uint32_t co, uint32_t ci, bool half, void *packed);
 
 /* [co, ci] as [ceil4(ci)][ceil4(co)], with zeros where co or ci end. */

@@ -77,11 +77,25 @@ static void append_product(graph *g, const char *name, tensor_id x_id, const wei
         graph_node(g, &op_few_rows, name, in, LINEAR_INPUTS, y, &node, sizeof node, flops);
         return;
     }
-    const conv2d_node node = {
-        .kernel = 1, .stride = 1, .one_image = true, .activation = activation
+    conv2d_node node = { .kernel = 1, .stride = 1, .one_image = true, .activation = activation };
+    const conv2d_params as_convolution = {
+        .x = x_id,
+        .bias = bias == NO_TENSOR ? NULL : "bias",
+        .embedding = NO_TENSOR,
+        .residual = residual,
+        .out_channels = graph_tensor(g, y)->c,
+        .kernel = 1,
+        .stride = 1,
+        .activation = activation,
     };
-    if (!conv2d_check_size(g, name, &x, graph_tensor(g, y), &node))
+    if (!conv2d_choose(g, name, &as_convolution, graph_tensor(g, y), &node))
         return;
+    if (node.way.matrix.pixels) {
+        conv2d_matrix_append(g, "linear", name, &as_convolution,
+                             conv2d_matrix_weight(g, &as_convolution, source), bias, y,
+                             node.way.matrix);
+        return;
+    }
     const tensor_id in[CONV2D_INPUTS] = {
         [CONV2D_X] = x_id,
         [CONV2D_WEIGHT] = conv2d_weight(g, source),

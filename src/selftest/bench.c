@@ -1,10 +1,10 @@
 /* qs_bench_ops: single ops on fixed shapes. Several runs of the op are recorded one after another,
  * so that what a submission costs is shared; the medians are over submissions. */
-#include "selftest/lower.h"
+#include "plan/lower.h"
 
 #include "core/clock.h"
 #include "core/half.h"
-#include "selftest/measure.h"
+#include "tuner/measure.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -203,6 +203,18 @@ static double bytes_moved(const graph *g)
     return bytes;
 }
 
+/* Of a convolution: of its definition, whatever its variant does instead. */
+static double op_flops(const graph *g, const bench_shape *s)
+{
+    double flops = 0;
+    for (uint32_t i = 0; i < g->node_count; ++i)
+        flops += g->nodes[i].flops;
+    if (s->kind == NORM_SILU || s->kind == ATTENTION)
+        return flops;
+    const double side = s->kind == DOWN3 ? s->size / 2 : s->size, taps = s->kind == CONV1 ? 1 : 9;
+    return 2 * side * side * taps * s->c * (s->to ? s->to : s->c);
+}
+
 /* ---- time ---------------------------------------------------------------------------------- */
 
 static qs_status record(bench *b, uint32_t times)
@@ -262,14 +274,11 @@ static qs_status bench_one(qs_device *device, const bench_shape *shape, dtype st
         goto fail;
     TRY(prepare(&b));
     TRY(time_op(&b, &repeats, samples));
-    double flops = 0;
-    for (uint32_t i = 0; i < b.graph.node_count; ++i)
-        flops += b.graph.nodes[i].flops;
     const double median = samples[repeats / 2];
     report(user, &(qs_bench_result){ .name = b.name,
                                      .median_ms = median,
                                      .p95_ms = samples[(uint32_t)(0.95 * (repeats - 1) + 0.5)],
-                                     .gflops = flops / (median * 1e6),
+                                     .gflops = op_flops(&b.graph, shape) / (median * 1e6),
                                      .gbytes_per_s = bytes_moved(&b.graph) / (median * 1e6),
                                      .repeats = repeats });
 fail:

@@ -1,5 +1,7 @@
 #include "selftest/references.h"
 
+#include "core/half.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -137,11 +139,52 @@ static void case_large(selftest *suite, dtype storage, uint32_t size, double sig
     test_end(&t);
 }
 
+/* ---- the rounding to float16, seen through betas of which nothing else is in y -------------- */
+
+static void case_rounding(selftest *suite, dtype storage)
+{
+    static const float values[] = {
+        0.0f,          0x1p-24f,      0x1p-25f,        0x1.000002p-25f, 0x1.8p-24f, 0x1.4p-23f,
+        0x1.ffcp-15f,  0x1.ffep-15f,  0x1.fff002p-15f, 0x1p-14f,        0x1.002p0f, 0x1.006p0f,
+        0x1.001ffep0f, 0x1.002002p0f, 0x1.ffep0f,      3.14159274f,     65504,      65519.996f,
+        65520,         65536,         1e30f,           INFINITY,        NAN,        0x1p-140f,
+    };
+    enum { VALUES = sizeof values / sizeof *values, CHANNELS = 2 * VALUES };
+    test t;
+    if (!test_begin(&t, suite, storage, "group_norm %s rounding", test_storage_name(storage)))
+        return;
+    const tensor_id x = test_activation(&t, "x", 1, 3, 3, CHANNELS);
+    test_fill_normal(&t, x, 0, 1);
+    test_weight(&t, "zero", CHANNELS, 0, 0);
+    test_weight(&t, "values", CHANNELS, 0, 0);
+    for (uint32_t i = 0; i < CHANNELS; ++i)
+        t.weights[1].values[i] = i % 2 ? -values[i / 2] : values[i / 2];
+    const tensor_id y = op_group_norm(&t.graph, "norm",
+                                      &(group_norm_params){ .x = x,
+                                                            .weight = "zero",
+                                                            .bias = "values",
+                                                            .scale_shift = NO_TENSOR,
+                                                            .groups = 1,
+                                                            .eps = 1e-5f });
+    reference expected = reference_like(&t, y);
+    for (size_t i = 0; i < reference_count(&expected); ++i) {
+        const float value = t.weights[1].values[i % CHANNELS];
+        expected.value[i] = storage == DTYPE_F16 ? float_from_half(half_from_float(value)) : value;
+        expected.magnitude[i] = fabs(expected.value[i]);
+    }
+    test_limits limits = test_limit(&t, 0, 1e-6, 0);
+    limits.exact = test_device_limits(suite)->cpu; /* others may flush small numbers to zero */
+    limits.absolute = 0x1p-126;
+    test_expect(&t, y, &expected, limits);
+    test_end(&t);
+}
+
 void cases_group_norm(selftest *suite)
 {
     for (dtype storage = DTYPE_F32; storage <= DTYPE_F16; ++storage) {
         for (uint32_t seed = 1; seed <= SEEDS; ++seed)
             case_random(suite, storage, seed);
+        case_rounding(suite, storage);
         for (uint32_t size = 64; size <= 512; size *= size == 64 ? 2 : 4) {
             /* float16 has steps of 0.5 at 1000 */
             case_large(suite, storage, size, storage == DTYPE_F16 ? 10 : 1e-2, false);

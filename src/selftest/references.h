@@ -16,6 +16,16 @@ typedef struct convolution {
 } convolution;
 void reference_convolution(reference *y, const reference *x, const convolution *c);
 
+/* Adds to the magnitudes those of the terms that F(tile x tile, 3 x 3) adds up. 3x3, stride 1. */
+void reference_winograd_magnitude(reference *y, const reference *x, const convolution *c,
+                                  uint32_t tile);
+
+/* How many times larger the mean square error of the result is than that of its transformed
+ * weights, both relative, where these are rounded independently and inputs and weights are white
+ * noise: the square, for two dimensions, of the mean over r of sum_i (A^T)_ri^2 |(B^T)_i|^2 |G_i|^2
+ * / 3. */
+double reference_winograd_noise(uint32_t tile);
+
 typedef struct normalization {
     const double *weight, *bias;
     const reference *scale_shift; /* [n, 1, 1, 2c] */

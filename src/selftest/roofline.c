@@ -1,6 +1,6 @@
-/* qs_bench_roofline: the device's ceilings, measured by two shaders that do nothing else. Each
+/* qs_bench_roofline: the device's ceilings, measured by shaders that do nothing else. Each
  * leaves a result that shows that it did all of its work. */
-#include "selftest/measure.h"
+#include "tuner/measure.h"
 
 #include "lib/args.h"
 
@@ -12,6 +12,8 @@ enum {
     FMA_GROUPS = 8192,
     FMA_PER_ROUND = 8 * 12, /* of a lane */
     FMA_ROUNDS_MAX = 1 << 16,
+    MATRIX_GROUPS = 1024,
+    MATRIX_SUBGROUPS = 4, /* of a group */
     COPY_GROUP_BYTES = ROOFLINE_WORKGROUP * ROOFLINE_COPY_PER_LANE * 16,
     SAMPLE_MS = 20,
 };
@@ -26,10 +28,11 @@ typedef struct roofline {
 
 /* ---- one sample ---------------------------------------------------------------------------- */
 
-static qs_status record(roofline *r, enum shader_id shader, gpu_dispatch dispatch)
+static qs_status record(roofline *r, enum shader_id shader, const uint32_t *constants,
+                        uint32_t constant_count, gpu_dispatch dispatch)
 {
     qs_status status = QS_OK;
-    TRY(gpu_pipeline_get(r->device, shader, NULL, 0, &dispatch.pipeline));
+    TRY(gpu_pipeline_get(r->device, shader, constants, constant_count, &dispatch.pipeline));
     gpu_commands_destroy(r->device, r->commands);
     r->commands = NULL;
     TRY(gpu_commands_create(r->device, "roofline", 2, &r->commands));
@@ -67,14 +70,14 @@ fail:
     return status;
 }
 
-/* ---- the two ceilings ---------------------------------------------------------------------- */
+/* ---- the ceilings -------------------------------------------------------------------------- */
 
 static qs_status time_fma(roofline *r, uint32_t rounds, uint32_t samples, double *ms)
 {
     qs_status status = QS_OK;
     const roofline_fma_args args = { .rounds = rounds, .a = 1, .b = 1 };
     const gpu_slice y = { &r->to, 0, FMA_GROUPS * ROOFLINE_WORKGROUP * sizeof(float) };
-    TRY(record(r, SHADER_roofline_fma,
+    TRY(record(r, SHADER_roofline_fma, NULL, 0,
                (gpu_dispatch){ .label = "roofline fma",
                                .push = &args,
                                .push_bytes = sizeof args,
@@ -101,6 +104,54 @@ fail:
     return status;
 }
 
+#if SHADERS_WITH_MATRICES
+static qs_status time_matrix(roofline *r, uint32_t rounds, uint32_t samples, double *ms)
+{
+    qs_status status = QS_OK;
+    const gpu_matrix *m = &gpu_device_limits(r->device)->matrix;
+    const uint32_t constants[] = { MATRIX_SUBGROUPS * m->lanes, m->m, m->n, m->k };
+    const roofline_fma_args args = { .rounds = rounds, .a = 1, .b = 1 };
+    const gpu_slice y = {
+        &r->to, 0, (uint64_t)MATRIX_GROUPS * MATRIX_SUBGROUPS * m->m * m->n * sizeof(float)
+    };
+    TRY(record(r, SHADER_roofline_matrix_f16, constants, sizeof constants / sizeof *constants,
+               (gpu_dispatch){ .label = "roofline matrix",
+                               .push = &args,
+                               .push_bytes = sizeof args,
+                               .bindings = &y,
+                               .binding_count = 1,
+                               .groups = { MATRIX_GROUPS, 1, 1 } }));
+    TRY(best_of(r, samples, (float)rounds * ROOFLINE_MATRIX_PRODUCTS * (float)m->k, ms));
+fail:
+    return status;
+}
+
+static qs_status measure_matrix(roofline *r, double *gflops)
+{
+    qs_status status = QS_OK;
+    const gpu_matrix *m = &gpu_device_limits(r->device)->matrix;
+    double ms;
+    if (m->m == 0 || gpu_device_limits(r->device)->cpu)
+        return QS_OK;
+    TRY(time_matrix(r, 1, 1, &ms));
+    const uint32_t exact = (1 << 24) / (ROOFLINE_MATRIX_PRODUCTS * m->k);
+    const double wanted = SAMPLE_MS / fmax(ms, 1e-3);
+    const uint32_t rounds = (uint32_t)fmin(fmax(wanted, 1), exact);
+    TRY(time_matrix(r, rounds, SAMPLES, &ms));
+    const double products = (double)MATRIX_GROUPS * MATRIX_SUBGROUPS * ROOFLINE_MATRIX_PRODUCTS;
+    *gflops = 2.0 * products * m->m * m->n * m->k * rounds / (ms * 1e6);
+fail:
+    return status;
+}
+#else
+static qs_status measure_matrix(roofline *r, double *gflops)
+{
+    (void)r;
+    (void)gflops;
+    return QS_OK;
+}
+#endif
+
 static qs_status measure_copy(roofline *r, double *gbytes_per_s)
 {
     qs_status status = QS_OK;
@@ -109,7 +160,7 @@ static qs_status measure_copy(roofline *r, double *gbytes_per_s)
     /* as the ops read: op_support.c */
     const bool texel = limits->cpu && r->copy_bytes / 16 <= limits->texel_elements;
     const gpu_slice slices[] = { { &r->from, 0, r->copy_bytes }, { &r->to, 0, r->copy_bytes } };
-    TRY(record(r, texel ? SHADER_roofline_copy_texel : SHADER_roofline_copy,
+    TRY(record(r, texel ? SHADER_roofline_copy_texel : SHADER_roofline_copy, NULL, 0,
                (gpu_dispatch){ .label = "roofline copy",
                                .bindings = slices,
                                .binding_count = 2,
@@ -160,6 +211,8 @@ qs_status qs_bench_roofline(qs_device *device, qs_roofline *result)
     TRY(prepare(&r));
     TRY(measure_copy(&r, &result->gbytes_per_s)); /* first: the other one writes in `to`, too */
     TRY(measure_fma(&r, &result->gflops));
+    result->matrix_gflops = 0;
+    TRY(measure_matrix(&r, &result->matrix_gflops));
 fail:
     gpu_commands_destroy(device, r.commands);
     gpu_buffer_destroy(device, &r.from);

@@ -1,5 +1,5 @@
 /* The running of a case: memory, dispatches, comparison. Making one: case.c. */
-#include "selftest/lower.h"
+#include "plan/lower.h"
 #include "selftest/suite.h"
 
 #include "core/half.h"
@@ -306,7 +306,7 @@ fail:
     return status;
 }
 
-void test_end(test *t)
+void test_run(test *t)
 {
     selftest *suite = t->suite;
     outcome o = { .passed = true };
@@ -323,6 +323,4 @@ void test_end(test *t)
                                                .error = o.error,
                                                .limit = o.limit,
                                                .message = o.message });
-    graph_finish(&t->graph);
-    arena_finish(&t->arena);
 }

@@ -1,6 +1,7 @@
 #include "selftest/suite.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void suite_report(selftest *suite, const qs_selftest_result *result)
 {
@@ -25,13 +26,39 @@ qs_status suite_reserve(selftest *suite, uint64_t size)
     return gpu_buffer_create(suite->device, GPU_READBACK, size, "self-test", &suite->buffer);
 }
 
+/* Until every case has run with its variants. */
+static void run_cases(selftest *suite, void (*cases)(selftest *))
+{
+    suite->turn = 0;
+    do {
+        suite->more = false;
+        cases(suite);
+        ++suite->turn;
+    } while (suite->more);
+}
+
 /* The ops that have several shaders, or other tiles for software devices. Those for hardware run on
  * software, too, and are tested there. */
 static void kernel_cases(selftest *suite)
 {
-    cases_group_norm(suite);
-    cases_attention(suite);
-    cases_convolution(suite);
+    run_cases(suite, cases_group_norm);
+    run_cases(suite, cases_attention);
+    run_cases(suite, cases_convolution);
+}
+
+/* "CASE @ VARIANT", either may be empty. text: of `filter`'s length at least. */
+static void set_filter(selftest *suite, const char *filter, char *text)
+{
+    strcpy(text, filter);
+    char *at = strchr(text, '@');
+    if (at) {
+        suite->variant_filter = at + 1 + strspn(at + 1, " ");
+        while (at > text && at[-1] == ' ')
+            --at;
+        *at = '\0';
+    }
+    suite->filter = text;
+    suite->all_variants = true;
 }
 
 qs_status qs_selftest(qs_device *device, const char *filter, qs_selftest_fn report, void *user)
@@ -40,21 +67,25 @@ qs_status qs_selftest(qs_device *device, const char *filter, qs_selftest_fn repo
         return qs_error(QS_ERROR_USAGE, "qs_selftest: the device is NULL");
     selftest suite = {
         .device = device,
-        .filter = filter,
         .report = report,
         .user = user,
         .limits = *gpu_device_limits(device),
         .variant = "",
     };
-    cases_movement(&suite);
-    cases_embedding(&suite);
-    cases_sampling(&suite);
+    char *text = filter ? malloc(strlen(filter) + 1) : NULL;
+    if (filter && !text)
+        return qs_error(QS_ERROR_MEMORY, "no host memory for the filter");
+    if (filter)
+        set_filter(&suite, filter, text);
+    run_cases(&suite, cases_movement);
+    run_cases(&suite, cases_embedding);
+    run_cases(&suite, cases_sampling);
     kernel_cases(&suite);
     if (suite.limits.cpu) {
         suite.limits.texel_elements = 0;
         suite.variant = ", no texel buffers"; /* only tensors too large for them */
-        cases_attention(&suite);
-        cases_convolution(&suite);
+        run_cases(&suite, cases_attention);
+        run_cases(&suite, cases_convolution);
         suite.limits.cpu = false;
         suite.variant = ", hardware variant";
         kernel_cases(&suite);
@@ -62,6 +93,7 @@ qs_status qs_selftest(qs_device *device, const char *filter, qs_selftest_fn repo
     gpu_buffer_destroy(device, &suite.buffer);
     free(suite.initial);
     free(suite.writable);
+    free(text);
     if (suite.failed == 0)
         return QS_OK;
     return qs_error(QS_ERROR_OTHER, "%u self-test cases failed", suite.failed);

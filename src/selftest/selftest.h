@@ -25,11 +25,16 @@
  * test_end puts every tensor between sentinels, fills with NaN what no case filled, runs the graph,
  * and checks: every value against its limits, pad lanes zero, and not one byte changed that no
  * dispatch said it writes (inputs, weights, sentinels, the other channels of a wider tensor).
+ *
+ * A case whose op has variants (graph/choice.h) runs with several, on the same inputs, and is
+ * called "CASE @ VARIANT": with the default and one of each algorithm (a variant's first word),
+ * which the case's name draws, or with all of them if the suite has a filter.
  */
 #ifndef QS_SELFTEST_SELFTEST_H
 #define QS_SELFTEST_SELFTEST_H
 
 #include "gpu/gpu.h"
+#include "graph/choice.h"
 #include "ops/ops.h"
 
 typedef struct selftest selftest;
@@ -80,8 +85,11 @@ enum { TEST_TENSORS_MAX = 64, TEST_WEIGHTS_MAX = 16 };
 typedef struct test {
     selftest *suite;
     graph graph;
-    arena arena; /* of everything below */
-    dice dice;   /* seeded with the name */
+    struct chooser chooser;
+    uint64_t hash;        /* of the name before the @ */
+    const char *variants; /* the name behind the @; NULL: no op has a variant at this turn */
+    arena arena;          /* of everything below */
+    dice dice;            /* seeded with the name */
     char name[192];
     struct {
         void *values; /* dense, floats (already rounded to the storage type) or uint32_t; or NULL */
@@ -109,6 +117,8 @@ typedef struct test {
  * must follow. */
 bool test_begin(test *t, selftest *suite, dtype storage, const char *format, ...) QS_PRINTF(4, 5);
 void test_end(test *t);
+/* After the ops, for a case with a dear reference: it is not the turn of this case, and ended. */
+bool test_skip(test *t);
 
 const char *test_storage_name(dtype storage); /* "f32" */
 const gpu_limits *test_device_limits(const selftest *suite);

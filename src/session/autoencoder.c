@@ -1,5 +1,6 @@
 /* qs_coder: one direction of a tiny autoencoder, planned and recorded once. */
 #include "model/autoencoder.h"
+#include "session/matrix_trial.h"
 #include "session/session.h"
 
 #include <math.h>
@@ -147,11 +148,12 @@ static qs_status allocate(qs_coder *coder)
     verb *v = &coder->verb;
     const uint64_t state_bytes = place_state(coder);
     const uint64_t results = state_bytes - coder->output.offset;
+    const plan *plan = &v->plan;
     qs_status status = QS_OK;
     TRY(check_ranges(coder));
     TRY(check_memory(coder, state_bytes));
-    TRY(weight_store_load(coder->autoencoder->store, coder->autoencoder->files, &v->graph,
-                          v->slices));
+    TRY(verb_load_and_compile(coder->device, coder->autoencoder->store, coder->autoencoder->files,
+                              v, &plan, 1));
     TRY(gpu_buffer_create(coder->device, GPU_DEVICE, v->plan.arena_bytes, "activations",
                           &coder->arena));
     TRY(gpu_buffer_create(coder->device, GPU_DEVICE, state_bytes, "state", &coder->state_memory));
@@ -257,6 +259,8 @@ qs_status qs_coder_create(qs_device *device, qs_autoencoder *autoencoder,
         return qs_error(QS_ERROR_MEMORY, "no host memory for a coder");
     *coder = (qs_coder){ .device = device, .autoencoder = autoencoder, .options = *options };
     TRY(acquire_store(coder));
+    if (options->precision == QS_F16)
+        TRY(matrix_trial(device));
     build(coder);
     TRY(verb_plan(&coder->verb, false));
     TRY(allocate(coder));

@@ -1,84 +1,9 @@
 #include "core/debug.h"
+#include "session/matrix_trial.h"
 #include "session/session.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- graphs: what every verb computes -------------------------------------------------------- */
-
-typedef struct shapes {
-    uint32_t n, h, w, c;
-} shapes;
-
-static shapes session_shapes(const qs_session *s)
-{
-    const unet_config *c = &s->model->config.unet;
-    return (shapes){ s->options.batch, c->sample_height, c->sample_width, c->in_channels };
-}
-
-void verb_init(const qs_session *s, verb *v)
-{
-    graph_init(&v->graph, gpu_device_limits(s->device),
-               s->options.precision == QS_F16 ? DTYPE_F16 : DTYPE_F32);
-}
-
-static tensor_id recipe_state(graph *g)
-{
-    return graph_state(g, "recipe", DTYPE_U32, 1, 1, 1, sizeof(sampler_recipe) / sizeof(uint32_t));
-}
-
-static tensor_id cursor_state(graph *g)
-{
-    return graph_state(g, "cursor", DTYPE_U32, 1, 1, 1, 1);
-}
-
-static tensor_id latent_state(graph *g, shapes size)
-{
-    return graph_state(g, "latent", DTYPE_F32, size.n, size.h, size.w, size.c);
-}
-
-static tensor_id noise_state(graph *g, const char *name, shapes size, uint32_t slots)
-{
-    return graph_state(g, name, DTYPE_F32, slots * size.n, size.h, size.w, size.c);
-}
-
-/* seed -> noise in latent, cursor = 0 */
-static void build_begin(qs_session *s)
-{
-    graph *g = &s->begin.graph;
-    const shapes size = session_shapes(s);
-    verb_init(s, &s->begin);
-    op_begin(g, "begin", recipe_state(g), cursor_state(g), noise_state(g, "start_noise", size, 1),
-             latent_state(g, size));
-}
-
-/* row[cursor], UNet, update of latent, cursor + 1 */
-static void build_step(qs_session *s)
-{
-    graph *g = &s->step.graph;
-    const shapes size = session_shapes(s);
-    verb_init(s, &s->step);
-    const tensor_id recipe = recipe_state(g), cursor = cursor_state(g);
-    const tensor_id latent = latent_state(g, size);
-    const tensor_id time = graph_state(g, "time", DTYPE_F32, size.n, 1, 1, 1);
-    const tensor_id segment = graph_state(g, "segment", DTYPE_F32, size.n, 1, 1, 1);
-    const tensor_id sample = op_step_input(g, "step_input", recipe, cursor, latent, time, segment);
-    const tensor_id output = model_build_network(g, &s->model->config, size.n, sample);
-    op_sampler_row(g, "sampler_row", recipe, cursor,
-                   noise_state(g, "step_noise", size, STEP_NOISE_SLOTS), latent, output);
-}
-
-/* latent -> RGBA8 frame, and the report on it */
-static void build_decode(qs_session *s)
-{
-    graph *g = &s->decode.graph;
-    const shapes size = session_shapes(s);
-    verb_init(s, &s->decode);
-    const tensor_id latent = latent_state(g, size);
-    const tensor_id frame = graph_state(g, "frame", DTYPE_U32, size.n, size.h, size.w, 1);
-    const tensor_id report = graph_state(g, "report", DTYPE_U32, size.n, 1, 1, REPORT_WORDS);
-    op_decode(g, "decode", latent, frame, report, s->model->config.premultiplied_alpha);
-}
 
 /* ---- memory ----------------------------------------------------------------------------- */
 
@@ -91,7 +16,7 @@ static uint64_t take(uint64_t *used, uint64_t bytes)
 
 static qs_status create_state(qs_session *s)
 {
-    const shapes size = session_shapes(s);
+    const session_shape size = session_pictures(s);
     const uint64_t pictures = (uint64_t)size.n * size.h * size.w;
     struct {
         gpu_slice *slice;
@@ -119,7 +44,7 @@ static qs_status create_state(qs_session *s)
 
 static qs_status create_slots(qs_session *s)
 {
-    const shapes size = session_shapes(s);
+    const session_shape size = session_pictures(s);
     uint64_t used = 0;
     for (int i = 0; i < FRAME_SLOTS; ++i) {
         const uint64_t bytes = (uint64_t)size.n * size.h * size.w * 4;
@@ -139,7 +64,7 @@ static qs_status create_slots(qs_session *s)
 /* Noise that the host writes, and what it takes to draw PyTorch's. */
 static qs_status create_noise(qs_session *s)
 {
-    const shapes size = session_shapes(s);
+    const session_shape size = session_pictures(s);
     const uint64_t bytes = s->state.latent.size;
     s->picture_elements = (size_t)size.c * size.h * size.w;
     s->generators = calloc(size.n, sizeof *s->generators);
@@ -154,17 +79,6 @@ static qs_status create_noise(qs_session *s)
 }
 
 /* ---- planning and binding --------------------------------------------------------------- */
-
-qs_status verb_plan(verb *v, bool keep_activations)
-{
-    qs_status status = QS_OK;
-    TRY(plan_create(&v->graph, keep_activations, &v->plan));
-    v->slices = calloc((size_t)v->graph.tensor_count + 1, sizeof *v->slices);
-    if (!v->slices)
-        return qs_error(QS_ERROR_MEMORY, "no host memory for %u tensors", v->graph.tensor_count);
-fail:
-    return status;
-}
 
 qs_status session_load_weights(qs_session *s, verb *v)
 {
@@ -205,14 +119,6 @@ void verb_read_activation(const verb *v, tensor_id id, const void *arena, float 
     const uint64_t offset = v->plan.offsets[graph_root(&v->graph, id)];
     layout_from_device((const char *)arena + offset, t->type, t->stride, t->offset, t->n, t->c,
                        t->h, t->w, nchw);
-}
-
-void verb_finish(verb *v)
-{
-    plan_finish(&v->plan);
-    graph_finish(&v->graph);
-    free(v->slices);
-    *v = (verb){ 0 };
 }
 
 /* ---- recording: once -------------------------------------------------------------------- */
@@ -278,19 +184,6 @@ fail:
 
 /* ---- the whole -------------------------------------------------------------------------- */
 
-static qs_status plan_verbs(qs_session *s)
-{
-    qs_status status = QS_OK;
-    build_begin(s);
-    build_step(s);
-    build_decode(s);
-    TRY(verb_plan(&s->begin, false));
-    TRY(verb_plan(&s->step, session_inspects()));
-    TRY(verb_plan(&s->decode, false));
-fail:
-    return status;
-}
-
 /* All verbs share one arena: each opens with a full barrier and leaves nothing in it. */
 static uint64_t arena_bytes(const qs_session *s)
 {
@@ -326,11 +219,25 @@ static qs_status check_memory(const qs_session *s)
     return QS_OK;
 }
 
+qs_status verb_load_and_compile(qs_device *device, weight_store *store, const weight_files *files,
+                                verb *v, const plan *const *plans, uint32_t plan_count)
+{
+    gpu_pipeline_batch *batch = NULL;
+    const qs_status begun = record_begin_pipelines(device, plans, plan_count, &batch);
+    if (begun != QS_OK)
+        return begun;
+    const qs_status loaded = weight_store_load(store, files, &v->graph, v->slices);
+    const qs_status compiled = gpu_pipelines_end(device, batch);
+    return compiled == QS_OK ? loaded : compiled;
+}
+
 static qs_status allocate_and_record(qs_session *s)
 {
+    const plan *plans[] = { &s->step.plan, &s->begin.plan, &s->decode.plan };
     qs_status status = QS_OK;
     TRY(check_memory(s));
-    TRY(session_load_weights(s, &s->step));
+    TRY(verb_load_and_compile(s->device, s->weights, s->model->files, &s->step, plans,
+                              sizeof plans / sizeof *plans));
     TRY(gpu_buffer_create(s->device, GPU_DEVICE, arena_bytes(s), "activations", &s->arena));
     TRY(create_state(s));
     TRY(create_slots(s));
@@ -358,15 +265,13 @@ static qs_status check_options(const qs_device *device, const qs_session_options
     return QS_OK;
 }
 
-qs_status qs_session_create(qs_device *device, qs_model *model, const qs_session_options *options,
-                            qs_session **out)
+/* Everything that a graph needs. On failure *out is to be destroyed, too, if it is not NULL. */
+static qs_status open_session(qs_device *device, qs_model *model, const qs_session_options *options,
+                              qs_session **out)
 {
-    if (!device || !model || !out)
-        return qs_error(QS_ERROR_USAGE,
-                        "qs_session_create: device, model and session must not be NULL");
     const qs_session_options defaults = { 0 };
     qs_status status = QS_OK;
-    qs_session *s = calloc(1, sizeof *s);
+    qs_session *s = *out = calloc(1, sizeof *s);
     if (!s)
         return qs_error(QS_ERROR_MEMORY, "no host memory for a session");
     s->device = device;
@@ -377,10 +282,43 @@ qs_status qs_session_create(qs_device *device, qs_model *model, const qs_session
     s->shown_slot = s->ready_slot = s->writing_slot = -1;
     TRY(check_options(device, &s->options));
     TRY(model_store_acquire(model, device, &s->weights));
-    TRY(plan_verbs(s));
+    if (s->options.precision == QS_F16)
+        TRY(matrix_trial(device));
+    if (!s->options.no_tune && !debug_get()->defaults)
+        TRY(tuner_create(device, &s->tuner));
+fail:
+    return status;
+}
+
+qs_status qs_session_create(qs_device *device, qs_model *model, const qs_session_options *options,
+                            qs_session **out)
+{
+    qs_status status = QS_OK;
+    qs_session *s = NULL;
+    if (!device || !model || !out)
+        return qs_error(QS_ERROR_USAGE,
+                        "qs_session_create: device, model and session must not be NULL");
+    TRY(open_session(device, model, options, &s));
+    TRY(session_plan(s));
     TRY(allocate_and_record(s));
     *out = s;
     return QS_OK;
+fail:
+    qs_session_destroy(s);
+    return status;
+}
+
+qs_status qs_tune(qs_device *device, qs_model *model, const qs_session_options *options,
+                  qs_tune_fn report, void *user)
+{
+    qs_status status = QS_OK;
+    qs_session *s = NULL;
+    if (!device || !model)
+        return qs_error(QS_ERROR_USAGE, "qs_tune: device and model must not be NULL");
+    TRY(open_session(device, model, options, &s));
+    if (!s->tuner)
+        TRY(qs_error(QS_ERROR_USAGE, "qs_tune: the options say not to"));
+    TRY(session_tune(s, report, user));
 fail:
     qs_session_destroy(s);
     return status;
@@ -415,6 +353,7 @@ void qs_session_destroy(qs_session *s)
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; ++i)
         gpu_buffer_destroy(s->device, buffers[i]);
     model_store_release(s->model, s->weights);
+    tuner_destroy(s->tuner);
     free(s->generators);
     free(s->drawn);
     free(s);

@@ -133,7 +133,9 @@ qs_status qs_session_activation(qs_session *s, uint32_t index, qs_activation *ac
                         g->node_count);
     const node *n = &g->nodes[index];
     const tensor *t = graph_tensor(g, n->out);
-    *activation = (qs_activation){ .name = n->name, .n = t->n, .c = t->c, .h = t->h, .w = t->w };
+    *activation = (qs_activation){
+        .name = n->name, .n = t->n, .c = t->c, .h = t->h, .w = t->w, .variant = graph_variant(g, n)
+    };
     if (data)
         verb_read_activation(&s->forward, n->out, s->forward_readback.mapped, data);
     return QS_OK;

@@ -1,9 +1,9 @@
 /*
  * One model on one device at one batch size and precision. The files, in the order of a picture:
- * create.c (graphs, memory, recording: once), run.c (begin, advance, frame, render: every
- * picture), noise.c (noise that does not come from the device), forward.c (the network alone,
- * activations, times), inspect.c (QUICKSTEP_DEBUG), layout.c (the API's floats and the device's).
- * autoencoder.c is qs_coder, which has no session.
+ * graphs.c (what the verbs compute), create.c (memory, recording: once), run.c (begin, advance,
+ * frame, render: every picture), noise.c (noise that does not come from the device), forward.c (the
+ * network alone, activations, times), inspect.c (QUICKSTEP_DEBUG), layout.c (the API's floats and
+ * the device's). autoencoder.c is qs_coder, which has no session.
  */
 #ifndef QS_SESSION_SESSION_H
 #define QS_SESSION_SESSION_H
@@ -12,6 +12,7 @@
 #include "model/model.h"
 #include "plan/record.h"
 #include "sampler/sampler.h"
+#include "tuner/tuner.h"
 
 enum {
     RECIPE_SLOTS = 3, /* recipes that may be on their way to the device */
@@ -50,6 +51,7 @@ struct qs_session {
     qs_model *model;
     qs_session_options options;
     weight_store *weights;
+    tuner *tuner; /* NULL: every op's default variant */
 
     gpu_buffer arena, state_memory, recipe_memory, frame_memory, latent_memory, noise_memory;
     session_state state;
@@ -86,14 +88,27 @@ struct qs_session {
     gpu_buffer inspect_readback;
 };
 
-/* create.c */
+/* graphs.c */
+typedef struct session_shape {
+    uint32_t n, h, w, c;
+} session_shape;
+session_shape session_pictures(const qs_session *s);
 void verb_init(const qs_session *s, verb *v);        /* an empty graph in the session's precision */
 qs_status verb_plan(verb *v, bool keep_activations); /* after its graph is built */
+void verb_finish(verb *v);
+/* Builds and plans begin, step and decode, with the variants that the tuner knows or measures. */
+qs_status session_plan(qs_session *s);
+/* Builds them only, and measures all that the tuner does not know. */
+qs_status session_tune(qs_session *s, qs_tune_fn report, void *user);
+
+/* create.c */
 qs_status session_load_weights(qs_session *s, verb *v);
+/* The verb's weights come in while the pipelines of the plans are made. */
+qs_status verb_load_and_compile(qs_device *device, weight_store *store, const weight_files *files,
+                                verb *v, const plan *const *plans, uint32_t plan_count);
 void session_bind(qs_session *s, verb *v, const gpu_buffer *arena, const frame_slot *frame);
 /* The tensor's values [n, c, h, w] out of a copy of the verb's arena on the host. */
 void verb_read_activation(const verb *v, tensor_id id, const void *arena, float *nchw);
-void verb_finish(verb *v);
 qs_status session_record_copy(qs_session *s, const char *name, const gpu_slice *from,
                               const gpu_slice *to, gpu_commands **commands);
 

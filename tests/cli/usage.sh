@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Usage, help, errors of arguments. Sourced by test_cli.sh.
 
-commands='sample grid metadata encode decode forward devices inspect bench selftest'
+commands='sample grid metadata encode decode forward devices inspect tune bench selftest'
 
 run --version
 [ "$status" -eq 0 ] && grep -Eq '^quickstep [0-9]+\.[0-9]+\.[0-9]+$' out
@@ -42,7 +42,7 @@ fails 'forward without files' 2 'wants' forward
 fails 'a filter without --ops' 2 '--ops' bench conv2d
 
 # every option with a value: without it, twice
-for command in sample grid encode decode forward inspect bench; do
+for command in sample grid encode decode forward inspect tune bench; do
     for option in $("$quickstep" help $command | grep -Eo -- '--[a-z]+=' | tr -d '='); do
         fails "$command $option without a value" 2 "$option wants a value" $command "$option"
         fails "$command $option twice" 2 "$option is given twice" $command "$option" 1 "$option" 1

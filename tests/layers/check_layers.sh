@@ -1,7 +1,7 @@
 #!/bin/sh
 # An include points downwards only (ARCHITECTURE.md, "Layers"). TAP: one test per layer.
 cd "$1" || exit 1
-layers='core gpu graph ops plan weights model sampler session selftest'
+layers='core gpu graph ops plan weights tuner model sampler session selftest'
 set -- $layers
 echo "1..$(($# + 1))"
 number=0

@@ -191,7 +191,7 @@ static inline walk walk_graph(const network *net, qs_precision precision, double
 static inline int open_device(void **state)
 {
     (void)state;
-    setenv("QUICKSTEP_DEBUG", "validate,sync", 1);
+    setenv("QUICKSTEP_DEBUG", "validate,sync,defaults", 1);
     if (qs_device_create(NULL, &device) == QS_OK)
         return 0;
     fprintf(stderr, "# %s\n", qs_last_error());

@@ -406,7 +406,7 @@ static void pixels_are_the_picture(void **state)
 static int open_device(void **state)
 {
     (void)state;
-    setenv("QUICKSTEP_DEBUG", "validate,sync", 1);
+    setenv("QUICKSTEP_DEBUG", "validate,sync,defaults", 1);
     if (qs_device_create(NULL, &device) == QS_OK)
         return 0;
     fprintf(stderr, "# %s\n", qs_last_error());

@@ -21,7 +21,7 @@ static int open_all(void **state)
     (void)state;
     char path[1024];
     const char *source = getenv("QUICKSTEP_TEST_SOURCE");
-    setenv("QUICKSTEP_DEBUG", "validate,sync", 1);
+    setenv("QUICKSTEP_DEBUG", "validate,sync,defaults", 1);
     snprintf(path, sizeof path, "%s/assets/models/sprites", source);
     if (qs_device_create(NULL, &device) != QS_OK || qs_model_open(path, &model) != QS_OK)
         goto fail;

@@ -24,7 +24,7 @@ static int open_all(void **state)
     char path[1024];
     qs_model_info info;
     snprintf(path, sizeof path, "%s/tests/golden/networks/ddpm", getenv("QUICKSTEP_TEST_SOURCE"));
-    setenv("QUICKSTEP_DEBUG", "validate,sync", 1);
+    setenv("QUICKSTEP_DEBUG", "validate,sync,defaults", 1);
     if (qs_device_create(NULL, &device) != QS_OK || qs_model_open(path, &model) != QS_OK) {
         fprintf(stderr, "# %s\n", qs_last_error());
         return -1;

@@ -26,7 +26,7 @@ static int open_all(void **state)
     (void)state;
     char path[1024];
     snprintf(path, sizeof path, "%s/assets/models/sprites", getenv("QUICKSTEP_TEST_SOURCE"));
-    setenv("QUICKSTEP_DEBUG", "validate,sync", 1);
+    setenv("QUICKSTEP_DEBUG", "validate,sync,defaults", 1);
     qs_set_log(print_log, NULL);
     if (qs_device_create(NULL, &device) != QS_OK || qs_model_open(path, &model) != QS_OK) {
         fprintf(stderr, "# %s\n", qs_last_error());

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static struct {
     char *steps, *batch, *repeats;
@@ -28,7 +29,10 @@ static const struct poptOption options[] = {
 };
 
 static const char notes[] =
-    "Pictures: wall clock from the begin of a batch to its pixels in memory, without profiling.\n"
+    "Pictures: wall clock from the begin of a batch to its pixels in memory, without profiling;\n"
+    "CPU: the process's time on all processors meanwhile, which on a software device is the work.\n"
+    "Start: from the command's begin to the first batch in memory. Our caches and those of most\n"
+    "drivers lie in XDG_CACHE_HOME: an empty folder there makes it a cold start.\n"
     "Ops: the device's time stamps in the last step of every repeat; a multiplication and an\n"
     "addition count as two operations; bytes are inputs read once and outputs written once.\n"
     "All numbers are medians over the repeats, p95 is the 95th percentile.\n"
@@ -41,7 +45,10 @@ enum { REPEATS_MAX = 10000 };
 typedef struct bench_run {
     cli_engine engine;
     uint32_t steps, batch, repeats;
+    double begin_ms;                          /* cli_now_ms() at the command's begin */
+    double start_ms;                          /* from there to the first batch of pictures */
     double picture_ms_median, picture_ms_p95; /* per batch of pictures */
+    double cpu_ms;                            /* per batch, the mean */
     qs_roofline roofline;
     size_t op_count;
     qs_op_time *ops; /* ms: the median; sorted, slowest first */
@@ -76,6 +83,13 @@ static qs_status draw(bench_run *run, uint32_t repeat, double *ms)
     return status;
 }
 
+static double cpu_now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
 static void set_title(const char *what, uint32_t repeat, uint32_t repeats)
 {
     char title[64];
@@ -92,10 +106,13 @@ static qs_status measure_pictures(bench_run *run)
     qs_status status = cli_engine_start(&run->engine, (qs_session_options){ .batch = run->batch });
     if (status == QS_OK) /* the warm-up: shaders are compiled when they are first used */
         status = draw(run, 0, &unused);
+    run->start_ms = cli_now_ms() - run->begin_ms;
+    const double cpu_begin_ms = cpu_now_ms();
     for (uint32_t i = 0; status == QS_OK && i < run->repeats; i++) {
         set_title("pictures", i + 1, run->repeats);
         status = draw(run, i, &times[i]);
     }
+    run->cpu_ms = (cpu_now_ms() - cpu_begin_ms) / run->repeats;
     if (status == QS_OK) {
         run->picture_ms_p95 = percentile(times, run->repeats, 0.95);
         run->picture_ms_median = percentile(times, run->repeats, 0.5);
@@ -175,14 +192,17 @@ static qs_status measure_roofline(bench_run *run)
 
 static void print_roofline(const qs_roofline *roofline)
 {
-    printf("roofline: %.1f GFLOP/s in float32, %.1f GB/s copied (read and written)\n\n",
+    printf("roofline: %.1f GFLOP/s in float32, %.1f GB/s copied (read and written)\n",
            roofline->gflops, roofline->gbytes_per_s);
+    if (roofline->matrix_gflops > 0)
+        printf("matrix units: %.1f GFLOP/s in float16\n", roofline->matrix_gflops);
+    putchar('\n');
 }
 
 static json_t *roofline_json(const qs_roofline *roofline)
 {
-    return json_pack("{s:f, s:f}", "gflops", roofline->gflops, "gbytes_per_s",
-                     roofline->gbytes_per_s);
+    return json_pack("{s:f, s:f, s:f}", "gflops", roofline->gflops, "matrix_gflops",
+                     roofline->matrix_gflops, "gbytes_per_s", roofline->gbytes_per_s);
 }
 
 static double ops_total_ms(const bench_run *run)
@@ -204,6 +224,7 @@ static void print_text(const bench_run *run)
            run->engine.options.precision == QS_F16 ? "f16" : "f32", run->steps,
            run->steps == 1 ? "" : "s", run->batch, run->repeats,
            run->picture_ms_median / run->batch, run->picture_ms_p95 / run->batch, per_second);
+    printf("CPU %.2f ms per picture, start %.0f ms\n", run->cpu_ms / run->batch, run->start_ms);
     if (run->op_count == 0) /* a device without timestamps */
         return;
     print_roofline(&run->roofline);
@@ -234,14 +255,15 @@ static qs_status print_json(const bench_run *run)
                            "roof_share", op_roof_share(run, t)));
     }
     return cli_print_json(json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:o, s:o}", "version",
-        qs_version(), "model", run->engine.info.name, "device", run->engine.device_info.name,
-        "driver", run->engine.device_info.driver_info, "precision",
+        "{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o}",
+        "version", qs_version(), "model", run->engine.info.name, "device",
+        run->engine.device_info.name, "driver", run->engine.device_info.driver_info, "precision",
         run->engine.options.precision == QS_F16 ? "f16" : "f32", "steps", (int)run->steps, "batch",
         (int)run->batch, "repeats", (int)run->repeats, "picture_ms_median",
         run->picture_ms_median / run->batch, "picture_ms_p95", run->picture_ms_p95 / run->batch,
-        "pictures_per_s", run->batch * 1e3 / run->picture_ms_median, "step_ms", total_ms,
-        "roofline", roofline_json(&run->roofline), "ops", ops));
+        "cpu_ms", run->cpu_ms / run->batch, "start_ms", run->start_ms, "pictures_per_s",
+        run->batch * 1e3 / run->picture_ms_median, "step_ms", total_ms, "roofline",
+        roofline_json(&run->roofline), "ops", ops));
 }
 
 static qs_status bench_model(bench_run *run)
@@ -318,7 +340,7 @@ fail:
 
 static qs_status run_bench(const char *filter)
 {
-    bench_run run = { .steps = 1, .batch = 1, .repeats = 20 };
+    bench_run run = { .steps = 1, .batch = 1, .repeats = 20, .begin_ms = cli_now_ms() };
     qs_precision precision;
     qs_status status = QS_OK;
     TRY(cli_count("--steps", texts.steps, 1, QS_STEPS_MAX, &run.steps));

@@ -27,7 +27,8 @@ qs_status cli_engine_open_model(cli_engine *engine)
 
 qs_status cli_engine_open_device(cli_engine *engine)
 {
-    const qs_device_options options = { .select = cli_shared_options.device };
+    const qs_device_options options = { .select = cli_shared_options.device,
+                                        .no_matrix = cli_shared_options.no_matrix };
     const qs_status status = app_library(qs_device_create(&options, &engine->device));
     if (status == QS_OK)
         qs_device_get_info(engine->device, &engine->device_info);
@@ -47,6 +48,7 @@ qs_status cli_engine_start(cli_engine *engine, qs_session_options options)
         return status;
     qs_session_destroy(engine->session);
     engine->session = NULL;
+    options.no_tune = cli_shared_options.no_tune;
     engine->options = options;
     return app_library(
         qs_session_create(engine->device, engine->model, &options, &engine->session));

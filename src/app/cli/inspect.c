@@ -107,9 +107,10 @@ static qs_status print_nodes(cli_engine *engine)
     TRY(cli_engine_start(engine, kept));
     QS(qs_session_forward(engine->session, sample, timestep, NULL, NULL, sample + count));
     qs_activation node;
-    printf("nodes       [batch, channels, height, width]\n");
+    printf("nodes       [batch, channels, height, width]  name: the op's variant\n");
     for (uint32_t i = 0; qs_session_activation(engine->session, i, &node, NULL) == QS_OK; i++)
-        printf("  %4u  [%u, %u, %u, %u]  %s\n", i, node.n, node.c, node.h, node.w, node.name);
+        printf("  %4u  [%u, %u, %u, %u]  %s%s%s\n", i, node.n, node.c, node.h, node.w, node.name,
+               node.variant ? ": " : "", node.variant ? node.variant : "");
 fail:
     free(sample);
     return status;

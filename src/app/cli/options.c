@@ -24,6 +24,9 @@ struct poptOption cli_model_options[] = {
       "How the network was trained, in place of what the model says: a scheduler_config.json, or a "
       "class with diffusers' defaults",
       "FILE|CLASS" },
+    { "no-tune", '\0', POPT_ARG_NONE, &cli_shared_options.no_tune, CLI_SHARED_FIRST + 10,
+      "Every op's default algorithm and tile, not those that were measured: see 'quickstep tune'",
+      NULL },
     CLI_END,
 };
 
@@ -32,6 +35,8 @@ struct poptOption cli_device_options[] = {
       "The device: its number, UUID or a part of its name, see 'quickstep devices'", "DEVICE" },
     { "quiet", 'q', POPT_ARG_NONE, &cli_shared_options.quiet, CLI_SHARED_FIRST + 3,
       "No progress and no notices on standard error", NULL },
+    { "no-matrix", '\0', POPT_ARG_NONE, &cli_shared_options.no_matrix, CLI_SHARED_FIRST + 9,
+      "Leave the device's matrix units alone, which float16 uses otherwise", NULL },
     CLI_END,
 };
 

@@ -22,7 +22,7 @@ typedef struct cli_command {
 /* The options that several commands share; their values. */
 typedef struct cli_shared {
     char *model, *precision, *device, *variant, *scheduler;
-    int quiet;
+    int quiet, no_matrix, no_tune;
 } cli_shared;
 extern cli_shared cli_shared_options;
 extern struct poptOption cli_model_options[];  /* --model, --precision, ... */

@@ -16,7 +16,10 @@ static const struct poptOption options[] = {
 };
 
 static const char notes[] =
-    "FILTER runs only the cases whose name contains it; a failed case's name repeats it.\n"
+    "FILTER is CASE, @VARIANT or CASE@VARIANT: only the cases whose name contains CASE, with "
+    "every\n"
+    "variant of the op (algorithm and tile) whose name contains VARIANT. A failed case's name\n"
+    "repeats it. Without a FILTER a case runs with one variant of every algorithm.\n"
     "A case passes when its error (normalised mean square) is within its limit. Exit status 1 if\n"
     "one fails.\n";
 

@@ -1,7 +1,7 @@
 /* Runs a graph on a device without the plan: every tensor has memory of its own in one buffer, and
- * a barrier stands between any two dispatches. For the self-test and the benchmark. */
-#ifndef QS_SELFTEST_LOWER_H
-#define QS_SELFTEST_LOWER_H
+ * a barrier stands between any two dispatches. For the self-test and for measuring single ops. */
+#ifndef QS_PLAN_LOWER_H
+#define QS_PLAN_LOWER_H
 
 #include "gpu/gpu.h"
 #include "ops/ops.h"

@@ -1,4 +1,4 @@
-#include "selftest/lower.h"
+#include "plan/lower.h"
 
 uint64_t lower_place(const graph *g, uint64_t gap_bytes, uint64_t *offsets)
 {

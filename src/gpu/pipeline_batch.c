@@ -1,0 +1,102 @@
+/* Pipelines on all cores at once. The table is the caller's thread's; the others only compile. */
+#include "gpu/internal.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+
+enum { THREADS_MAX = 64 };
+
+struct gpu_pipeline_batch {
+    const qs_device *device;
+    gpu_compilation *work;
+    uint32_t count;
+    atomic_uint next;
+    pthread_t threads[THREADS_MAX];
+    uint32_t thread_count;
+};
+
+static void *compile_some(void *user)
+{
+    gpu_pipeline_batch *b = user;
+    for (uint32_t i; (i = atomic_fetch_add(&b->next, 1)) < b->count;)
+        gpu_compilation_run(b->device, &b->work[i]);
+    return NULL;
+}
+
+static uint32_t core_count(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
+}
+
+/* One less than there are cores: the caller's has other work, and helps in the end. If no thread
+ * can be had, it does all. */
+static void start_threads(gpu_pipeline_batch *b)
+{
+    const uint32_t cores = core_count();
+    while (b->thread_count + 1 < cores && b->thread_count < b->count &&
+           b->thread_count < THREADS_MAX &&
+           pthread_create(&b->threads[b->thread_count], NULL, compile_some, b) == 0)
+        b->thread_count++;
+}
+
+static bool is_among(const gpu_pipeline_batch *b, const gpu_pipeline *key)
+{
+    for (uint32_t i = 0; i < b->count; i++)
+        if (gpu_pipeline_same(b->work[i].pipeline, key))
+            return true;
+    return false;
+}
+
+static void destroy_batch(qs_device *device, gpu_pipeline_batch *b)
+{
+    for (uint32_t i = 0; i < b->count; i++)
+        gpu_pipeline_destroy(device, b->work[i].pipeline);
+    free(b->work);
+    free(b);
+}
+
+qs_status gpu_pipelines_begin(qs_device *device, const gpu_pipeline_key *keys, uint32_t count,
+                              gpu_pipeline_batch **batch)
+{
+    qs_status status = QS_OK;
+    gpu_pipeline_batch *b = calloc(1, sizeof *b);
+    if (b)
+        b->work = calloc(count + 1, sizeof *b->work);
+    if (!b || !b->work) {
+        free(b);
+        return qs_error(QS_ERROR_MEMORY, "no memory for %u pipelines", count);
+    }
+    b->device = device;
+    TRY(gpu_check_alive(device));
+    for (uint32_t i = 0; i < count; i++) {
+        const gpu_pipeline key =
+            gpu_pipeline_key_of(keys[i].shader, keys[i].constants, keys[i].constant_count);
+        if (gpu_pipeline_find(device, &key) || is_among(b, &key))
+            continue;
+        TRY(gpu_compilation_begin(device, &key, &b->work[b->count]));
+        b->count++;
+    }
+    start_threads(b);
+    *batch = b;
+    return QS_OK;
+fail:
+    destroy_batch(device, b);
+    return status;
+}
+
+qs_status gpu_pipelines_end(qs_device *device, gpu_pipeline_batch *b)
+{
+    qs_status status = QS_OK;
+    if (!b)
+        return QS_OK;
+    compile_some(b);
+    for (uint32_t i = 0; i < b->thread_count; i++)
+        pthread_join(b->threads[i], NULL);
+    for (uint32_t i = 0; i < b->count; i++)
+        TRY(gpu_compilation_finish(device, &b->work[i]));
+fail:
+    destroy_batch(device, b);
+    return status;
+}

@@ -1,0 +1,200 @@
+#include "ops/conv2d_matrix.h"
+
+#include "ops/op_support.h"
+
+#include <string.h>
+
+enum { IN_X, IN_WEIGHT, IN_BIAS, IN_EMBEDDING, IN_RESIDUAL, IN_COUNT }; /* IN_X: or the parts */
+
+typedef struct matrix_node {
+    matrix_tile tile;
+    matrix_size size;
+    tensor_id y; /* out may be the parts of its sums */
+    uint32_t kernel, stride, pad_top, pad_left;
+    bool upsample, upsample_residual;
+    activation activation;
+} matrix_node;
+
+/* ---- weights -------------------------------------------------------------------------------- */
+
+static void pack(const weight *w, uint32_t key, const float *values, void *packed)
+{
+    matrix_pack(values, weight_row(w, key), weight_rows(w, key), weight_row(w, w->key_count),
+                w->shape[1], w->rank == 4 ? w->shape[2] : 1, packed);
+}
+
+static void pack_upsampling(const weight *w, uint32_t key, const float *values, void *packed)
+{
+    (void)key; /* the only one */
+    matrix_pack_upsampling(values, w->shape[0], w->shape[1], packed);
+}
+
+static uint32_t taps_of(const conv2d_params *p) /* of a phase */
+{
+    return p->upsample ? 4 : p->kernel * p->kernel;
+}
+
+tensor_id conv2d_matrix_weight(graph *g, const conv2d_params *p, const weight *source)
+{
+    weight w = *source;
+    w.type = DTYPE_F16;
+    w.packed_bytes = matrix_packed_bytes(weight_row(&w, w.key_count), w.shape[1], taps_of(p),
+                                         p->upsample ? 4 : 1);
+    w.pack = p->upsample ? pack_upsampling : pack;
+    return graph_weight(g, &w);
+}
+
+/* ---- dispatch ------------------------------------------------------------------------------- */
+
+static conv2d_matrix_args args_for(const graph *g, const node *self)
+{
+    const matrix_node *p = self->params;
+    const tensor *x = graph_tensor(g, self->in[IN_X]), *y = graph_tensor(g, p->y);
+    const uint32_t scale = p->upsample ? 2 : 1;
+    return (conv2d_matrix_args){
+        .conv = { .h_in = x->h,
+                  .w_in = x->w,
+                  .h_out = y->h / scale,
+                  .w_out = y->w / scale,
+                  .quads_in = divide_up(x->c, 4),
+                  .quads_out = divide_up(y->c, 4),
+                  .step = p->stride,
+                  .pad_top = p->pad_top,
+                  .pad_left = p->pad_left,
+                  .x = op_view(g, self->in[IN_X]),
+                  .y = op_view(g, p->y),
+                  .residual = op_view(g, self->in[IN_RESIDUAL]),
+                  .embedding = op_view(g, self->in[IN_EMBEDDING]) },
+        .images = y->n,
+        .chunks = p->size.chunks,
+        .split_chunks = matrix_split_chunks(p->size.chunks, p->tile.splits),
+        .weight_rows = ceil4(y->c),
+    };
+}
+
+static void constant_inputs(op_dispatch *d, const node *self)
+{
+    op_constant(d, self->in[IN_BIAS] != NO_TENSOR);
+    op_constant(d, self->in[IN_EMBEDDING] != NO_TENSOR);
+    op_constant(d, self->in[IN_RESIDUAL] != NO_TENSOR);
+}
+
+/* What conv2d_finish.glsl binds. */
+static void bind_finish(op_dispatch *d, const node *self, tensor_id fallback)
+{
+    op_bind(d, self->in[IN_BIAS], ACCESS_READ, fallback);
+    op_bind(d, self->in[IN_EMBEDDING], ACCESS_READ, fallback);
+    op_bind(d, self->in[IN_RESIDUAL], ACCESS_READ, fallback);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
+}
+
+/* conv2d_matrix.comp reads 8 channels at once. */
+static bool is_wide(const conv2d_args *conv)
+{
+    return conv->x.offset % 2 == 0 && conv->x.stride % 2 == 0 && conv->quads_in % 2 == 0;
+}
+
+static void dispatch_product(const graph *g, const node *self, op_dispatch *d)
+{
+    const matrix_node *p = self->params;
+    const matrix_tile *tile = &p->tile;
+    const gpu_matrix *m = &g->limits->matrix;
+    const conv2d_matrix_args args = args_for(g, self);
+#if SHADERS_WITH_MATRICES /* without them nothing comes here */
+    d->shader = SHADER_conv2d_matrix_f16;
+#endif
+    op_constant(d, tile->rows * tile->columns * m->lanes);
+    op_constant(d, tile->pixels);
+    op_constant(d, tile->channels);
+    op_constant(d, tile->rows);
+    op_constant(d, tile->columns);
+    op_constant(d, m->m);
+    op_constant(d, m->n);
+    op_constant(d, m->k);
+    op_constant(d, tile->buffers);
+    op_constant(d, p->upsample ? 2 : p->kernel);
+    op_constant(d, p->activation);
+    constant_inputs(d, self);
+    op_constant(d, p->upsample | p->upsample_residual << 1);
+    op_constant(d, (tile->splits > 1) | is_wide(&args.conv) << 1);
+    op_groups(d, divide_up(p->size.pixels, tile->pixels),
+              divide_up(p->size.channels, tile->channels), p->size.phases * tile->splits);
+    op_bind(d, self->in[IN_X], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[IN_WEIGHT], ACCESS_READ, NO_TENSOR);
+    bind_finish(d, self, self->in[IN_X]);
+    op_set_push(d, &args, sizeof args);
+}
+
+static void dispatch_sum(const graph *g, const node *self, op_dispatch *d)
+{
+    const matrix_node *p = self->params;
+    const conv2d_matrix_args args = args_for(g, self);
+    d->shader = storage_shader(g, SHADER_conv2d_reduce_f32, SHADER_conv2d_reduce_f16);
+    pixel_grid(g, d, args.conv.quads_out, p->size.phases * p->size.pixels);
+    op_constant(d, p->tile.splits);
+    op_constant(d, p->activation);
+    constant_inputs(d, self);
+    op_constant(d, p->upsample);
+    op_constant(d, p->upsample_residual);
+    op_bind(d, self->in[IN_X], ACCESS_READ, NO_TENSOR);
+    bind_finish(d, self, self->in[IN_X]);
+    op_set_push(d, &args, sizeof args);
+}
+
+/* ---- nodes ---------------------------------------------------------------------------------- */
+
+static matrix_size size_of(const conv2d_params *p, uint32_t ci, const tensor *y)
+{
+    const uint32_t phases = p->upsample ? 4 : 1;
+    return (matrix_size){ all_pixels(y) / phases, y->c, matrix_chunks(ci, taps_of(p)), phases };
+}
+
+uint32_t conv2d_matrix_tiles(const graph *g, const conv2d_params *p, const tensor *y,
+                             matrix_tile tiles[MATRIX_TILES_MAX])
+{
+    if (g->storage != DTYPE_F16)
+        return 0;
+    return matrix_list_tiles(g->limits, size_of(p, graph_tensor(g, p->x)->c, y), tiles);
+}
+
+void conv2d_matrix_append(graph *g, const char *op_name, const char *name, const conv2d_params *p,
+                          tensor_id weight, tensor_id bias, tensor_id y, matrix_tile tile)
+{
+    static const op conv = { "conv2d", dispatch_product }, product = { "linear", dispatch_product };
+    static const op sum = { "conv2d_reduce", dispatch_sum };
+    const tensor out = *graph_tensor(g, y);
+    const uint32_t ci = graph_tensor(g, p->x)->c;
+    const matrix_node node = {
+        .tile = tile,
+        .size = size_of(p, ci, &out),
+        .y = y,
+        .kernel = p->kernel,
+        .stride = p->stride,
+        .pad_top = p->pad_top,
+        .pad_left = p->pad_left,
+        .upsample = p->upsample,
+        .upsample_residual = p->upsample_residual,
+        .activation = p->activation,
+    };
+    tensor_id in[IN_COUNT] = {
+        [IN_X] = p->x,
+        [IN_WEIGHT] = weight,
+        [IN_BIAS] = bias,
+        [IN_EMBEDDING] = p->embedding,
+        [IN_RESIDUAL] = p->residual,
+    };
+    const double flops = 2.0 * element_count(&out) * ci * taps_of(p);
+    const op *first = strcmp(op_name, "linear") == 0 ? &product : &conv;
+    if (tile.splits == 1) {
+        graph_node(g, first, name, in, IN_COUNT, y, &node, sizeof node, flops);
+        return;
+    }
+    const char *sum_name = arena_format(&g->arena, "%s.sum", name);
+    const tensor_id parts = graph_activation(g, sum_name ? sum_name : name, DTYPE_F32, tile.splits,
+                                             all_pixels(&out), 1, out.c);
+    const tensor_id none[IN_COUNT] = { p->x, in[IN_WEIGHT], NO_TENSOR, NO_TENSOR, NO_TENSOR };
+    graph_node(g, first, name, none, IN_COUNT, parts, &node, sizeof node, flops);
+    in[IN_X] = parts;
+    graph_node(g, &sum, sum_name ? sum_name : name, in, IN_COUNT, y, &node, sizeof node,
+               (double)tile.splits * element_count(&out));
+}

@@ -1,0 +1,382 @@
+/* Convolutions on matrix units: tiles and packed weights, in plain C; and, where the device has
+ * such units, whether the trial before their first use finds wrong ones. Whether they compute the
+ * right thing is tests/ops' subject. */
+#include "gpu/internal.h"
+#include "ops/conv2d_matrix_kernel.h"
+#include "session/matrix_trial.h"
+
+#include "core/half.h"
+#include "lib/args.h"
+
+#include <quickstep/quickstep.h>
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "../harness/status.h"
+
+/* ---- tiles ---------------------------------------------------------------------------------- */
+
+#define LIMITS(lanes_max, bytes, ...)                                                              \
+    {                                                                                              \
+        .workgroup_count = { 65535, 65535, 65535 }, .workgroup_invocations = (lanes_max),          \
+        .shared_bytes = (bytes), .matrix = {                                                       \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
+    }
+static const gpu_limits devices[] = {
+    LIMITS(1024, 49152, 16, 16, 16, 32), LIMITS(1024, 65536, 16, 16, 16, 64),
+    LIMITS(1024, 65536, 8, 16, 16, 16),  LIMITS(1024, 32768, 8, 8, 8, 16),
+    LIMITS(1024, 32768, 8, 8, 8, 8),     LIMITS(1024, 32768, 8, 8, 8, 4),
+    LIMITS(128, 16384, 16, 16, 16, 32),
+};
+enum { DEVICES = sizeof devices / sizeof *devices };
+
+static void check_tile(const gpu_limits *limits, const matrix_tile *t, matrix_size size)
+{
+    const gpu_matrix *m = &limits->matrix;
+    const uint32_t row_bytes = 2 * CONV2D_MATRIX_CHUNK + 16;
+    assert_int_equal(t->pixels % (t->rows * m->m), 0);
+    assert_int_equal(t->channels % (t->columns * m->n), 0);
+    assert_in_range(t->rows * t->columns * m->lanes, 1, limits->workgroup_invocations);
+    assert_in_range(t->buffers, 1, 2);
+    /* what comes in, and what goes out: m rows of floats of every subgroup, padded by 16 bytes */
+    assert_in_range(t->buffers * (t->pixels + t->channels) * row_bytes, 1, limits->shared_bytes);
+    assert_in_range(t->rows * m->m * (4 * t->channels + 16 * t->columns), 1, limits->shared_bytes);
+    assert_true(size.pixels <= 65535 * t->pixels);
+    const uint32_t chunks = size.chunks, each = matrix_split_chunks(chunks, t->splits);
+    assert_true(each * t->splits >= chunks && each * (t->splits - 1) < chunks);
+}
+
+static void tiles_fit_the_device(void **state)
+{
+    static const matrix_size sizes[] = {
+        { 4096, 192, 54, 1 },  { 64, 768, 216, 1 },  { 99, 3, 2, 1 },
+        { 1024, 384, 108, 4 }, { 1, 1, 1, 1 },       { 5, 4096, 24, 1 },
+        { 1 << 20, 64, 1, 1 }, { 256, 512, 145, 1 }, { 4000000, 64, 18, 1 },
+    };
+    (void)state;
+    for (size_t d = 0; d < DEVICES; ++d)
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; ++s) {
+            matrix_tile tiles[MATRIX_TILES_MAX];
+            const uint32_t count = matrix_list_tiles(&devices[d], sizes[s], tiles);
+            assert_in_range(count, 1, MATRIX_TILES_MAX);
+            for (uint32_t i = 0; i < count; ++i)
+                check_tile(&devices[d], &tiles[i], sizes[s]);
+        }
+    const gpu_limits none = LIMITS(1024, 65536, 0);
+    matrix_tile tiles[MATRIX_TILES_MAX];
+    assert_int_equal(matrix_list_tiles(&none, sizes[0], tiles), 0);
+}
+
+/* On a large GPU: large tiles where there are enough of them, split sums where there are not. */
+static void default_tiles(void **state)
+{
+    matrix_tile tiles[MATRIX_TILES_MAX];
+    (void)state;
+    matrix_list_tiles(&devices[0], (matrix_size){ 256 * 256, 256, 72, 1 }, tiles);
+    assert_true(tiles[0].splits == 1 && tiles[0].pixels * tiles[0].channels >= 128 * 128);
+    matrix_list_tiles(&devices[0], (matrix_size){ 64, 768, 216, 1 }, tiles);
+    assert_true(tiles[0].splits > 1);
+}
+
+/* ---- weights -------------------------------------------------------------------------------- */
+
+static float weight_value(uint32_t o, uint32_t i, uint32_t tap)
+{
+    return (float)(1 + o) + (float)i * 0x1p-6f - (float)tap * 0.25f;
+}
+
+/* Row o of phase `phase`, read as conv2d_matrix.comp reads it: vectors of 8 channels, tap by tap.
+ */
+static void check_row(const void *packed, uint32_t co, uint32_t ci, uint32_t taps, uint32_t phase,
+                      uint32_t o, float (*expected)(uint32_t, uint32_t, uint32_t, uint32_t))
+{
+    const uint32_t chunks = matrix_chunks(ci, taps), rows = (co + 3) / 4 * 4;
+    const uint32_t vectors = (ci + 7) / 8;
+    for (uint32_t v = 0; v < chunks * CONV2D_MATRIX_CHUNK / 8; ++v)
+        for (uint32_t lane = 0; lane < 8; ++lane) {
+            const uint32_t tap = v / vectors, i = v % vectors * 8 + lane;
+            const uint32_t chunk = v / (CONV2D_MATRIX_CHUNK / 8);
+            const size_t at = (((size_t)phase * chunks + chunk) * rows + o) * CONV2D_MATRIX_CHUNK +
+                              v % (CONV2D_MATRIX_CHUNK / 8) * 8 + lane;
+            const bool real = tap < taps && i < ci && o < co;
+            const float wanted = real ? expected(phase, o, i, tap) : 0;
+            assert_true(load_float(packed, at, true) == float_from_half(half_from_float(wanted)));
+        }
+}
+
+static float plain_value(uint32_t phase, uint32_t o, uint32_t i, uint32_t tap)
+{
+    (void)phase;
+    return weight_value(o, i, tap);
+}
+
+static void weights_are_packed_in_order_of_use(void **state)
+{
+    static const uint32_t shapes[][3] = { { 6, 5, 3 }, { 16, 32, 1 }, { 7, 41, 3 }, { 3, 8, 5 } };
+    (void)state;
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; ++s) {
+        const uint32_t co = shapes[s][0], ci = shapes[s][1], kernel = shapes[s][2];
+        const uint32_t taps = kernel * kernel, first = co / 2;
+        float *values = calloc((size_t)co * ci * taps, sizeof *values);
+        void *packed = calloc(1, matrix_packed_bytes(co, ci, taps, 1));
+        for (uint32_t at = 0; at < co * ci * taps; ++at)
+            values[at] = weight_value(at / (ci * taps), at / taps % ci, at % taps);
+        matrix_pack(values, 0, first, co, ci, kernel, packed); /* two sources of a stack */
+        matrix_pack(values + (size_t)first * ci * taps, first, co - first, co, ci, kernel, packed);
+        for (uint32_t o = 0; o < (co + 3) / 4 * 4; ++o)
+            check_row(packed, co, ci, taps, 0, o, plain_value);
+        free(values);
+        free(packed);
+    }
+}
+
+/* A 3x3 tap (y, x) of an output row and column of parity phase / 2, phase % 2 falls on the input
+ * rows (phase + y - 1) / 2 rounded down, of which tap 0 is phase - 1. */
+static float phase_value(uint32_t phase, uint32_t o, uint32_t i, uint32_t tap)
+{
+    float sum = 0;
+    for (int y = 0; y < 3; ++y)
+        for (int x = 0; x < 3; ++x) {
+            const int row = (int)floor(((int)(phase / 2) + y - 1) / 2.0) - ((int)(phase / 2) - 1);
+            const int column =
+                (int)floor(((int)(phase % 2) + x - 1) / 2.0) - ((int)(phase % 2) - 1);
+            if (row == (int)(tap / 2) && column == (int)(tap % 2))
+                sum += weight_value(o, i, (uint32_t)(3 * y + x));
+        }
+    return sum;
+}
+
+static void upsampling_weights(void **state)
+{
+    enum { CO = 5, CI = 11 };
+    float values[CO * CI * 9];
+    (void)state;
+    for (uint32_t at = 0; at < CO * CI * 9; ++at)
+        values[at] = weight_value(at / (CI * 9), at / 9 % CI, at % 9);
+    void *packed = calloc(1, matrix_packed_bytes(CO, CI, 4, 4));
+    matrix_pack_upsampling(values, CO, CI, packed);
+    for (uint32_t phase = 0; phase < 4; ++phase)
+        for (uint32_t o = 0; o < CO; ++o)
+            check_row(packed, CO, CI, 4, phase, o, phase_value);
+    free(packed);
+}
+
+/* ---- the trial ------------------------------------------------------------------------------ */
+
+enum { OP_NOP = 0, OP_COPY_OBJECT = 83, OP_MATRIX_MUL_ADD = 4459, SIZE = 8 };
+enum { TRIAL_MODULES = 5 }; /* three convolutions, two attentions */
+
+static PFN_vkCreateShaderModule create_shader_module;
+/* A driver whose matrices do not multiply, in shaders whose names begin so; NULL: a right one. */
+static const char *planted;
+static uint32_t matrix_modules; /* shaders with matrices that were handed to the driver */
+static uint32_t warnings;
+
+static bool is_planted(const uint32_t *code)
+{
+    for (uint32_t i = 0; planted && i < SHADER_COUNT; ++i)
+        if (shader_table[i].code == code)
+            return strncmp(shader_table[i].name, planted, strlen(planted)) == 0;
+    return false;
+}
+
+/* In place: a * b + c becomes c. Returns whether there is one. */
+static bool spoil_products(uint32_t *words, size_t count, bool planting)
+{
+    bool found = false;
+    for (size_t at = 5; at < count; at += words[at] >> 16) {
+        const uint32_t length = words[at] >> 16;
+        if ((words[at] & 0xffff) != OP_MATRIX_MUL_ADD)
+            continue;
+        found = true;
+        if (!planting)
+            continue;
+        words[at + 3] = words[at + 5];
+        words[at] = 4u << 16 | OP_COPY_OBJECT;
+        for (uint32_t i = 4; i < length; ++i)
+            words[at + i] = 1u << 16 | OP_NOP;
+    }
+    return found;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL create_spoilt(VkDevice handle,
+                                                    const VkShaderModuleCreateInfo *info,
+                                                    const VkAllocationCallbacks *allocator,
+                                                    VkShaderModule *module)
+{
+    VkShaderModuleCreateInfo spoilt = *info;
+    uint32_t *words = malloc(info->codeSize);
+    memcpy(words, info->pCode, info->codeSize);
+    matrix_modules += spoil_products(words, info->codeSize / 4, is_planted(info->pCode));
+    spoilt.pCode = words;
+    const VkResult result = create_shader_module(handle, &spoilt, allocator, module);
+    free(words);
+    return result;
+}
+
+static void count_warnings(void *user, qs_log_level level, const char *message)
+{
+    (void)user;
+    warnings += level == QS_LOG_WARNING && strstr(message, "matrix units");
+    fprintf(stderr, "# %s\n", message);
+}
+
+/* A device whose matrix units count as hardware, software though it may be. */
+static qs_device *open_device(bool no_matrix, const char *wrong)
+{
+    qs_device *device = NULL;
+    ok(qs_device_create(&(qs_device_options){ .no_matrix = no_matrix }, &device));
+    device->physical.limits.cpu = false;
+    create_shader_module = device->vk.vkCreateShaderModule;
+    device->vk.vkCreateShaderModule = create_spoilt;
+    planted = wrong;
+    matrix_modules = warnings = 0;
+    return device;
+}
+
+/* One evaluation of a small network in float16, by default on matrices, which measurements might
+ * find too slow. */
+static void evaluate(qs_device *device, float output[SIZE * SIZE])
+{
+    const qs_session_options options = { .precision = QS_F16, .no_tune = true };
+    char path[512];
+    float sample[SIZE * SIZE];
+    const float timestep = 10;
+    qs_model *model = NULL;
+    qs_session *session = NULL;
+    snprintf(path, sizeof path, "%s/tests/golden/networks/plain", getenv("QUICKSTEP_TEST_SOURCE"));
+    for (int i = 0; i < SIZE * SIZE; ++i)
+        sample[i] = sinf((float)i);
+    ok(qs_model_open(path, &model));
+    ok(qs_session_create(device, model, &options, &session));
+    ok(qs_session_forward(session, sample, &timestep, NULL, NULL, output));
+    qs_session_destroy(session);
+    qs_model_destroy(model);
+}
+
+static double difference(const float *a, const float *b)
+{
+    double most = 0;
+    for (int i = 0; i < SIZE * SIZE; ++i)
+        most = fmax(most, isnan(a[i] - b[i]) ? INFINITY : fabs(a[i] - b[i]));
+    return most;
+}
+
+static void close_device(qs_device *device)
+{
+    assert_int_equal(qs_device_validation_messages(device), 0);
+    qs_device_destroy(device);
+}
+
+/* The evaluation without matrices. */
+static const float *plain_output(void)
+{
+    static float without[SIZE * SIZE];
+    static bool evaluated;
+    if (!evaluated) {
+        qs_device *device = open_device(true, NULL);
+        evaluate(device, without);
+        close_device(device);
+        evaluated = true;
+    }
+    return without;
+}
+
+static void right_matrices_are_used(void **state)
+{
+    const float *without = plain_output();
+    (void)state;
+    float with[SIZE * SIZE];
+    qs_device *device = open_device(false, NULL);
+    evaluate(device, with);
+    assert_true(gpu_device_limits(device)->matrix.m > 0);
+    assert_true(matrix_modules > TRIAL_MODULES);
+    assert_int_equal(warnings, 0);
+    assert_true(difference(with, without) < 0.02);
+    close_device(device);
+}
+
+/* In all shaders, or in those of one op. */
+static void wrong_matrices_are_refused(void **state)
+{
+    static const char *const wrong[] = { "", "conv2d", "attention" };
+    const float *without = plain_output();
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; ++i) {
+        float with[SIZE * SIZE];
+        qs_device *device = open_device(false, wrong[i]);
+        evaluate(device, with);
+        assert_int_equal(gpu_device_limits(device)->matrix.m, 0);
+        assert_int_equal(matrix_modules, TRIAL_MODULES);
+        assert_int_equal(warnings, 1);
+        assert_true(difference(with, without) == 0);
+        evaluate(device, with); /* and once is enough */
+        assert_int_equal(matrix_modules, TRIAL_MODULES);
+        close_device(device);
+    }
+}
+
+/* What the trial keeps away: trusted blindly, these matrices make another picture. */
+static void wrong_matrices_would_matter(void **state)
+{
+    const float *without = plain_output();
+    (void)state;
+    float with[SIZE * SIZE];
+    qs_device *device = open_device(false, "");
+    gpu_matrices_judge(device, true);
+    evaluate(device, with);
+    assert_true(difference(with, without) > 0.1);
+    close_device(device);
+}
+
+/* It checks its sums itself. */
+static void matrices_have_a_rate(void **state)
+{
+    qs_roofline roofline;
+    (void)state;
+    qs_device *device = open_device(false, NULL);
+    ok(qs_bench_roofline(device, &roofline));
+    assert_true(roofline.matrix_gflops > 0);
+    close_device(device);
+    device = open_device(false, "");
+    assert_int_equal(qs_bench_roofline(device, &roofline), QS_ERROR_OTHER);
+    close_device(device);
+}
+
+/* ---- all ------------------------------------------------------------------------------------ */
+
+static bool have_matrices(void)
+{
+    qs_device *device = NULL;
+    const bool have = qs_device_create(NULL, &device) == QS_OK && device->physical.limits.matrix.m;
+    qs_device_destroy(device);
+    return have;
+}
+
+#define PLAIN_TESTS                                                                                \
+    cmocka_unit_test(tiles_fit_the_device), cmocka_unit_test(default_tiles),                       \
+        cmocka_unit_test(weights_are_packed_in_order_of_use), cmocka_unit_test(upsampling_weights)
+
+int main(void)
+{
+    const struct CMUnitTest plain[] = { PLAIN_TESTS };
+    const struct CMUnitTest all[] = {
+        PLAIN_TESTS,
+        cmocka_unit_test(right_matrices_are_used),
+        cmocka_unit_test(wrong_matrices_are_refused),
+        cmocka_unit_test(wrong_matrices_would_matter),
+        cmocka_unit_test(matrices_have_a_rate),
+    };
+    setenv("QUICKSTEP_DEBUG", "validate,sync", 0);
+    qs_set_log(count_warnings, NULL);
+    /* where the device has none, tests/matrix runs the others on a driver that has them */
+    return have_matrices() ? cmocka_run_group_tests_name("matrices", all, NULL, NULL)
+                           : cmocka_run_group_tests_name("matrices", plain, NULL, NULL);
+}
