@@ -274,22 +274,24 @@ QS_API void qs_session_destroy(qs_session *session);
  * the fastest for a shape is measured once for a device, its driver and this library's shaders, and
  * kept in $XDG_CACHE_HOME/quickstep/timings-UUID.json (else ~/.cache/...): with the same file a
  * session is the same. On a hardware device qs_session_create measures what its network needs and
- * the file lacks, for at most 3 seconds; on a software device, where that takes longer than it
- * saves, only qs_tune does. What is not known gets the op's default.
+ * the file lacks, and begins nothing new after 3 seconds: compiling one op's variants may take
+ * longer. On a software device, where measuring takes longer than it saves, only qs_tune does. What
+ * is not known gets the op's default.
  */
 typedef struct qs_tune_result {
-    const char *choice; /* "conv2d f32 1x32x32x64 -> 64 k3 s1" */
+    const char *choice; /* "conv2d f32 1x32x32x64 -> 32x32x64 k3 s1" */
     uint32_t variant_count, chosen;
     const char *const *variants; /* the default first */
-    const double *ms;            /* [variant_count] */
+    const double *ms;            /* [variant_count]; INFINITY: the device cannot compile it */
 } qs_tune_result;
 
 /* False stops: QS_CANCELLED, and what was measured is kept. */
 typedef bool (*qs_tune_fn)(void *user, const qs_tune_result *result);
 
 /* Measures all choices of the network, at options' batch and precision (NULL: as for a session),
- * that the file lacks. report, if not NULL, gets each. QS_ERROR_USAGE with options.no_tune;
- * otherwise errors as of qs_session_create. */
+ * that the file lacks. report, if not NULL, gets each; one that cannot be measured, for want of
+ * memory perhaps, is logged and passed over. QS_ERROR_USAGE with options.no_tune or
+ * QUICKSTEP_DEBUG=defaults; otherwise errors as of qs_session_create. */
 QS_API qs_status qs_tune(qs_device *device, qs_model *model, const qs_session_options *options,
                          qs_tune_fn report, void *user);
 
@@ -384,8 +386,9 @@ QS_API qs_status qs_selftest(qs_device *device, const char *filter, qs_selftest_
                              void *user);
 
 /* What the device can do at best: multiplications and additions (two each) in registers, in float32
- * and by matrix units (float16 with sums in float32; 0: none are used), and bytes of a copy, read and written, of 128 MiB if there is room. An
- * op whose tensors stay in a cache may exceed the copy. The best of a few runs. */
+ * and by matrix units (float16 with sums in float32; 0: none are used), and bytes of a copy, read
+ * and written, of 128 MiB if there is room. An op whose tensors stay in a cache may exceed the
+ * copy. The best of a few runs. */
 typedef struct qs_roofline {
     double gflops, matrix_gflops, gbytes_per_s;
 } qs_roofline;

@@ -100,7 +100,7 @@ SHARED_STRUCT(attention_args) {
     uint32_t tokens, heads, width; /* of one image; channels of one head */
     float scale;                   /* times log2(e): the softmax works with powers of two */
     uint32_t images;
-    uint32_t splits, split_keys; /* parts of the keys, of workgroups of their own: split_keys each */
+    uint32_t splits, split_keys; /* parts of the keys, each of one workgroup; keys of a part */
 };
 
 SHARED_STRUCT(time_embedding_args) {

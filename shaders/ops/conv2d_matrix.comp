@@ -2,7 +2,7 @@
 // [pixels, taps * ci] and [taps * ci, co], halves in, sums in float. A product with a matrix is
 // KERNEL = 1. UPSAMPLE: see conv2d.comp.
 //
-//   x         [n, h_in, w_in, ci]     weight  packed by conv2d_matrix_pack
+//   x         [n, h_in, w_in, ci]     weight  packed by matrix_pack
 //   bias      [co], float             embedding [n, co]
 //   residual  as y                    y       [n, h_out, w_out, co]
 //   or, PARTIAL: sums [splits, n * h_out * w_out, co], float, which conv2d_reduce.comp adds up

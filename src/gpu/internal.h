@@ -56,7 +56,7 @@ typedef struct gpu_physical {
     bool dozen;             /* Vulkan on Direct3D 12: behind a native driver of the same type */
     bool memory_budget, swapchain, portability_subset;
     bool full_subgroups; /* VK_EXT_subgroup_size_control: size and fullness can be asked for */
-    bool memory_model;   /* vulkanMemoryModel, of the whole device: atomics ask for it then */
+    bool memory_model;   /* vulkanMemoryModel, with device scope: atomics need that, too */
     uint32_t vendor_id, device_id, driver_version;
     uint8_t pipeline_cache_uuid[16];
     uint32_t storage_buffers_max; /* maxPerStageDescriptorStorageBuffers */

@@ -219,7 +219,9 @@ qs_status gpu_compilation_finish(qs_device *device, gpu_compilation *c)
     GPU_NAME(device, VK_OBJECT_TYPE_PIPELINE, c->pipeline->vk, name);
     log_line(QS_LOG_DEBUG, "pipeline %s: %.1f ms", name, c->ms);
     TRY(grow(pipelines));
-    *find_slot(pipelines->slots, pipelines->slot_count, c->pipeline) = c->pipeline;
+    gpu_pipeline **slot = find_slot(pipelines->slots, pipelines->slot_count, c->pipeline);
+    assert(!*slot); /* nobody made it meanwhile */
+    *slot = c->pipeline;
     pipelines->used++;
     c->pipeline = NULL;
     return QS_OK;

@@ -3,7 +3,7 @@
  * packed weights and scratch tensors depend on it.
  *
  *     choice c = { .build = build_alone, .params = &p, .params_bytes = sizeof p };
- *     choice_key(&c, "conv2d %s %ux%ux%ux%u -> %u k3 s1", ...);
+ *     choice_key(&c, "conv2d %s %ux%ux%ux%u -> %ux%ux%u k3 s1", ...);
  *     choice_variant(&c, "direct 8x4x4");                       // the default
  *     if (winograd_can(...))
  *         choice_variant(&c, "winograd4");
@@ -26,7 +26,8 @@ typedef struct choice {
     char variants[CHOICE_VARIANTS_MAX][CHOICE_NAME_BYTES]; /* only such as this device can run */
     uint32_t variant_count;
     /* Calls the op in an empty graph, on inputs that it makes, so that the op asks this choice
-     * again. params: copied where it must outlive the call; no pointers in it. */
+     * again. params: copied where it must outlive the call; no pointers in it,
+     * but to string literals. */
     void (*build)(struct graph *g, const void *params);
     const void *params;
     size_t params_bytes;

@@ -125,6 +125,9 @@ static void build_alone(graph *g, const void *params)
     op_attention(g, "op", &(attention_params){ qkv, s->heads, alone->scale });
 }
 
+_Static_assert((int)CHOICE_VARIANTS_MAX >= (int)ATTENTION_TILES_MAX + 2,
+               "tiles, and direct ones with one and two rows");
+
 static attention_way choose_way(graph *g, const char *name, const attention_size *size, float scale)
 {
     const attention_alone alone = { *size, scale };

@@ -12,7 +12,7 @@ typedef struct tile_node {
 /* Of shaders/lib/attention_tile.glsl's includers. */
 enum { TILE_ACROSS = 8, MATRIX_ACROSS = 4 };
 
-/* Vectors of y and halves of matrices that a lane holds besides all else. */
+/* What a lane holds of y besides all else: vectors of four, or the floats of its matrices. */
 enum { LANE_QUADS_MAX = 32, LANE_FLOATS_MAX = 128 };
 
 static bool fit_plain(const graph *g, const attention_size *size, attention_tile *t)
@@ -90,10 +90,13 @@ uint32_t attention_list_tiles(const graph *g, const attention_size *size,
         const bool idle = t.queries > 16 && t.queries >= 2 * size->tokens;
         if (idle || !(t.matrix ? fit_matrix : fit_plain)(g, size, &t))
             continue;
-        const uint32_t splits = splits_for(size, &t);
-        for (t.splits = splits; t.splits && count<ATTENTION_TILES_MAX; t.splits = t.splits> 1)
-            if (attention_split_keys(&t, size->tokens) * (t.splits - 1) < size->tokens)
-                tiles[count++] = t;
+        t.splits = splits_for(size, &t);
+        if (t.splits > 1 && count < ATTENTION_TILES_MAX &&
+            attention_split_keys(&t, size->tokens) * (t.splits - 1) < size->tokens)
+            tiles[count++] = t;
+        t.splits = 1;
+        if (count < ATTENTION_TILES_MAX)
+            tiles[count++] = t;
     }
     return count;
 }

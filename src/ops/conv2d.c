@@ -178,6 +178,9 @@ static void list_matrix(const graph *g, const conv2d_params *p, const tensor *y,
     }
 }
 
+_Static_assert((int)CHOICE_VARIANTS_MAX >= (int)MATRIX_TILES_MAX + (int)CONV2D_TILES_MAX + 2,
+               "tiles on matrix units, direct ones and Winograd's two");
+
 /* The default first. A software device's "matrix units" are slower than its vectors. */
 static void list_ways(const graph *g, const conv2d_params *p, const tensor *y,
                       const conv2d_tile *tiles, uint32_t tile_count, choice *c, conv2d_way ways[])
@@ -219,8 +222,9 @@ bool conv2d_choose(graph *g, const char *name, const conv2d_params *p, const ten
                                graph_name(g, name), y->n, y->h, y->w, y->c));
         return false;
     }
-    choice_key(&c, "conv2d %s %ux%ux%ux%u -> %u k%u s%u%s", dtype_name(g->storage), x->n, x->h,
-               x->w, x->c, y->c, p->kernel, p->stride, p->upsample ? " upsampled" : "");
+    choice_key(&c, "conv2d %s %ux%ux%ux%u -> %ux%ux%u k%u s%u%s", dtype_name(g->storage), x->n,
+               x->h, x->w, x->c, y->h, y->w, y->c, p->kernel, p->stride,
+               p->upsample ? " upsampled" : "");
     list_ways(g, p, y, tiles, count, &c, ways);
     node->way = ways[graph_choose(g, name, &c)];
     return true;

@@ -21,14 +21,18 @@ bool conv2d_wasteful(conv2d_tile tile, uint32_t pixel_count)
     return 8 * whole * divide_up(pixel_count, whole) > 9 * half * divide_up(pixel_count, half);
 }
 
+enum { LARGE_PRODUCT = 1 << 22 }; /* multiplications of a tap, of all images */
+
 static conv2d_tile default_tile(const conv2d_product *p)
 {
     /* On a GPU 16 sums per lane is what the registers carry, and a small image wants more
      * workgroups before it wants more sums per lane. A CPU has them in its cache, where pixels that
-     * are a multiple of 2048 bytes apart are in each other's way. */
+     * are a multiple of 2048 bytes apart are in each other's way; and the longer shader takes a
+     * tenth of a second more to compile, which small products never earn. */
     const uint32_t quads = conv2d_tile_quads(p->co);
+    const bool large = (double)p->n * p->pixel_count * p->ci * p->co >= LARGE_PRODUCT;
     conv2d_tile tile = { .lanes = p->cpu ? p->subgroup_size : 64,
-                         .pixels = p->cpu && p->ci % 512 != 0 ? 8 : 4,
+                         .pixels = p->cpu && large && p->ci % 512 != 0 ? 8 : 4,
                          .quads = quads };
     const uint32_t enough = p->cpu ? 4 : 512;
     for (; tile.pixels > 1; tile.pixels /= 2) {

@@ -40,7 +40,7 @@ bool conv2d_groups(conv2d_tile tile, uint32_t n, uint32_t pixel_count, uint32_t 
  *   [ceil(co / 4 quads)][k * k taps][ceil(ci / 4)][4 input channels][quads][4 output channels],
  * zeros where co or ci end, and CONV2D_SLACK_VECTORS vectors more, because a subgroup loads whole
  * blocks. half: elements are float16, else float. values: `rows` of the co rows, from `row` on;
- * packed: zeroed before, as for the two below. */
+ * packed: zeroed before, as for all below. */
 enum { CONV2D_SLACK_VECTORS = 64 };
 size_t conv2d_packed_bytes(uint32_t co, uint32_t ci, uint32_t kernel, bool half);
 void conv2d_pack(const float *values, uint32_t row, uint32_t rows, uint32_t co, uint32_t ci,

@@ -189,12 +189,16 @@ void conv2d_matrix_append(graph *g, const char *op_name, const char *name, const
         graph_node(g, first, name, in, IN_COUNT, y, &node, sizeof node, flops);
         return;
     }
-    const char *sum_name = arena_format(&g->arena, "%s.sum", name);
-    const tensor_id parts = graph_activation(g, sum_name ? sum_name : name, DTYPE_F32, tile.splits,
-                                             all_pixels(&out), 1, out.c);
+    const char *parts_name = arena_format(&g->arena, "%s.parts", name);
+    if (!parts_name) {
+        graph_fail(g, qs_error(QS_ERROR_MEMORY, "%s: no host memory", name));
+        return;
+    }
+    const tensor_id parts =
+        graph_activation(g, parts_name, DTYPE_F32, tile.splits, all_pixels(&out), 1, out.c);
     const tensor_id none[IN_COUNT] = { p->x, in[IN_WEIGHT], NO_TENSOR, NO_TENSOR, NO_TENSOR };
-    graph_node(g, first, name, none, IN_COUNT, parts, &node, sizeof node, flops);
+    graph_node(g, first, parts_name, none, IN_COUNT, parts, &node, sizeof node, flops);
     in[IN_X] = parts;
-    graph_node(g, &sum, sum_name ? sum_name : name, in, IN_COUNT, y, &node, sizeof node,
+    graph_node(g, &sum, name, in, IN_COUNT, y, &node, sizeof node,
                (double)tile.splits * element_count(&out));
 }

@@ -38,7 +38,7 @@ uint32_t matrix_split_chunks(uint32_t chunks, uint32_t splits);
 
 /* [co, ci, k, k] as halves in the order of use: [phases][chunks][ceil4(co)][CONV2D_MATRIX_CHUNK];
  * the terms of a sum are [taps][ceil8(ci)], zeros where ci, co or the taps end.
- * conv2d_matrix_pack: values are `rows` of the co rows, from `row` on. packed: zeroed before. */
+ * matrix_pack: values are `rows` of the co rows, from `row` on. packed: zeroed before. */
 size_t matrix_packed_bytes(uint32_t co, uint32_t ci, uint32_t taps, uint32_t phases);
 void matrix_pack(const float *values, uint32_t row, uint32_t rows, uint32_t co, uint32_t ci,
                  uint32_t kernel, void *packed);

@@ -1,5 +1,6 @@
 /* The 3x3 convolution with stride 1 by Winograd's algorithm: three nodes, NAME.points,
- * NAME.products and NAME, or as many of each as there are bands. What conv2d.c needs. */
+ * NAME.products and NAME. Where it works in bands, each has its three; in all but the last NAME is
+ * NAME.bandI. What conv2d.c needs. */
 #ifndef QS_OPS_WINOGRAD_H
 #define QS_OPS_WINOGRAD_H
 

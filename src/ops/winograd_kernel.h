@@ -1,6 +1,6 @@
 /*
  * Winograd's convolution F(tile x tile, 3 x 3) in numbers: how its weights are transformed and
- * packed and how many tiles there are. Plain C: no graph, no Vulkan. The rest:
+ * packed and how many points a tile has. Plain C: no graph, no Vulkan. The rest:
  * shaders/lib/winograd.glsl.
  */
 #ifndef QS_OPS_WINOGRAD_KERNEL_H

@@ -1,10 +1,13 @@
 #include "plan/record.h"
 
+#include "plan/lower.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert((int)OP_CONSTANTS_MAX == (int)GPU_CONSTANTS_MAX, "a dispatch's constants are its pipeline's");
+_Static_assert((int)OP_CONSTANTS_MAX == (int)GPU_CONSTANTS_MAX,
+               "a dispatch's constants are its pipeline's");
 
 void record_place_arena(const plan *p, const gpu_buffer *arena, gpu_slice *slices)
 {
@@ -14,26 +17,22 @@ void record_place_arena(const plan *p, const gpu_buffer *arena, gpu_slice *slice
             slices[id] = (gpu_slice){ arena, p->offsets[id], g->tensors[id].bytes };
 }
 
-gpu_pipeline_key record_key(const op_dispatch *d)
-{
-    gpu_pipeline_key key = { .shader = (enum shader_id)d->shader,
-                             .constant_count = d->constant_count };
-    memcpy(key.constants, d->constants, sizeof key.constants);
-    return key;
-}
-
-qs_status record_begin_pipelines(qs_device *device, const plan *const *plans, uint32_t count,
+qs_status record_begin_pipelines(qs_device *device, const graph *const *graphs, uint32_t count,
                                  gpu_pipeline_batch **batch)
 {
     uint32_t node_count = 0, used = 0;
     for (uint32_t i = 0; i < count; ++i)
-        node_count += plans[i]->graph->node_count;
+        node_count += graphs[i]->node_count;
     gpu_pipeline_key *keys = calloc(node_count + 1, sizeof *keys);
     if (!keys)
         return qs_error(QS_ERROR_MEMORY, "no host memory for %u pipelines", node_count);
     for (uint32_t i = 0; i < count; ++i)
-        for (uint32_t n = 0; n < plans[i]->graph->node_count; ++n)
-            keys[used++] = record_key(&plans[i]->dispatches[n]);
+        for (uint32_t n = 0; n < graphs[i]->node_count; ++n) {
+            const op_dispatch d = lower_dispatch(graphs[i], &graphs[i]->nodes[n]);
+            gpu_pipeline_key *key = &keys[used++];
+            *key = (gpu_pipeline_key){ (enum shader_id)d.shader, d.constant_count, { 0 } };
+            memcpy(key->constants, d.constants, sizeof key->constants);
+        }
     const qs_status status = gpu_pipelines_begin(device, keys, used, batch);
     free(keys);
     return status;

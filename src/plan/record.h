@@ -9,11 +9,8 @@
  * states (by their owners). */
 void record_place_arena(const plan *plan, const gpu_buffer *arena, gpu_slice *slices);
 
-/* The pipeline that a dispatch asks for. */
-gpu_pipeline_key record_key(const op_dispatch *d);
-
-/* gpu_pipelines_begin with what the plans need. */
-qs_status record_begin_pipelines(qs_device *device, const plan *const *plans, uint32_t count,
+/* gpu_pipelines_begin with what the graphs need. */
+qs_status record_begin_pipelines(qs_device *device, const graph *const *graphs, uint32_t count,
                                  gpu_pipeline_batch **batch);
 
 /* Appends the plan's dispatches to commands that are being recorded. With timestamps, slot i

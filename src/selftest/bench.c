@@ -220,13 +220,9 @@ static double op_flops(const graph *g, const bench_shape *s)
 static qs_status record(bench *b, uint32_t times)
 {
     qs_status status = QS_OK;
-    gpu_commands_destroy(b->device, b->commands);
-    b->commands = NULL;
-    TRY(gpu_commands_create(b->device, b->name, 2, &b->commands));
-    TRY(gpu_record_begin(b->commands));
-    gpu_record_timestamp(b->commands, 0);
+    TRY(measure_begin(b->device, b->name, &b->commands));
     TRY(lower_record(b->device, &b->graph, &b->buffer, b->offsets, 0, times, b->commands));
-    gpu_record_timestamp(b->commands, 1);
+    measure_end(b->device, b->commands);
     TRY(gpu_record_end(b->commands));
 fail:
     return status;

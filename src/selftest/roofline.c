@@ -33,14 +33,10 @@ static qs_status record(roofline *r, enum shader_id shader, const uint32_t *cons
 {
     qs_status status = QS_OK;
     TRY(gpu_pipeline_get(r->device, shader, constants, constant_count, &dispatch.pipeline));
-    gpu_commands_destroy(r->device, r->commands);
-    r->commands = NULL;
-    TRY(gpu_commands_create(r->device, "roofline", 2, &r->commands));
-    TRY(gpu_record_begin(r->commands));
-    gpu_record_timestamp(r->commands, 0);
+    TRY(measure_begin(r->device, "roofline", &r->commands));
     gpu_record_dispatch(r->commands, &dispatch);
     gpu_record_barrier(r->commands);
-    gpu_record_timestamp(r->commands, 1);
+    measure_end(r->device, r->commands);
     const uint64_t end = dispatch.bindings[dispatch.binding_count - 1].size - r->result.size;
     gpu_record_copy(r->commands, &(gpu_slice){ &r->to, end, r->result.size },
                     &(gpu_slice){ &r->result, 0, r->result.size });
@@ -189,12 +185,10 @@ static qs_status prepare(roofline *r)
     const float one = 1;
     uint32_t bits;
     memcpy(&bits, &one, sizeof bits);
-    TRY(gpu_commands_create(r->device, "roofline fill", 2, &r->commands));
-    TRY(gpu_record_begin(r->commands));
-    gpu_record_timestamp(r->commands, 0);
+    TRY(measure_begin(r->device, "roofline fill", &r->commands));
     gpu_record_fill(r->commands, &(gpu_slice){ &r->from, 0, r->copy_bytes }, bits);
     gpu_record_fill(r->commands, &(gpu_slice){ &r->to, 0, r->copy_bytes }, 0);
-    gpu_record_timestamp(r->commands, 1);
+    measure_end(r->device, r->commands);
     TRY(gpu_record_end(r->commands));
     double unused;
     TRY(measure_commands(r->device, r->commands, &unused));

@@ -148,12 +148,12 @@ static qs_status allocate(qs_coder *coder)
     verb *v = &coder->verb;
     const uint64_t state_bytes = place_state(coder);
     const uint64_t results = state_bytes - coder->output.offset;
-    const plan *plan = &v->plan;
+    const graph *graph = &v->graph;
     qs_status status = QS_OK;
     TRY(check_ranges(coder));
     TRY(check_memory(coder, state_bytes));
     TRY(verb_load_and_compile(coder->device, coder->autoencoder->store, coder->autoencoder->files,
-                              v, &plan, 1));
+                              v, &graph, 1));
     TRY(gpu_buffer_create(coder->device, GPU_DEVICE, v->plan.arena_bytes, "activations",
                           &coder->arena));
     TRY(gpu_buffer_create(coder->device, GPU_DEVICE, state_bytes, "state", &coder->state_memory));

@@ -220,10 +220,10 @@ static qs_status check_memory(const qs_session *s)
 }
 
 qs_status verb_load_and_compile(qs_device *device, weight_store *store, const weight_files *files,
-                                verb *v, const plan *const *plans, uint32_t plan_count)
+                                verb *v, const graph *const *graphs, uint32_t graph_count)
 {
     gpu_pipeline_batch *batch = NULL;
-    const qs_status begun = record_begin_pipelines(device, plans, plan_count, &batch);
+    const qs_status begun = record_begin_pipelines(device, graphs, graph_count, &batch);
     if (begun != QS_OK)
         return begun;
     const qs_status loaded = weight_store_load(store, files, &v->graph, v->slices);
@@ -233,11 +233,11 @@ qs_status verb_load_and_compile(qs_device *device, weight_store *store, const we
 
 static qs_status allocate_and_record(qs_session *s)
 {
-    const plan *plans[] = { &s->step.plan, &s->begin.plan, &s->decode.plan };
+    const graph *graphs[] = { &s->step.graph, &s->begin.graph, &s->decode.graph };
     qs_status status = QS_OK;
     TRY(check_memory(s));
-    TRY(verb_load_and_compile(s->device, s->weights, s->model->files, &s->step, plans,
-                              sizeof plans / sizeof *plans));
+    TRY(verb_load_and_compile(s->device, s->weights, s->model->files, &s->step, graphs,
+                              sizeof graphs / sizeof *graphs));
     TRY(gpu_buffer_create(s->device, GPU_DEVICE, arena_bytes(s), "activations", &s->arena));
     TRY(create_state(s));
     TRY(create_slots(s));
@@ -317,7 +317,9 @@ qs_status qs_tune(qs_device *device, qs_model *model, const qs_session_options *
         return qs_error(QS_ERROR_USAGE, "qs_tune: device and model must not be NULL");
     TRY(open_session(device, model, options, &s));
     if (!s->tuner)
-        TRY(qs_error(QS_ERROR_USAGE, "qs_tune: the options say not to"));
+        TRY(qs_error(QS_ERROR_USAGE,
+                     "qs_tune: the options say not to tune: leave out no_tune (--no-tune) "
+                     "and QUICKSTEP_DEBUG=defaults"));
     TRY(session_tune(s, report, user));
 fail:
     qs_session_destroy(s);

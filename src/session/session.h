@@ -103,9 +103,9 @@ qs_status session_tune(qs_session *s, qs_tune_fn report, void *user);
 
 /* create.c */
 qs_status session_load_weights(qs_session *s, verb *v);
-/* The verb's weights come in while the pipelines of the plans are made. */
+/* The verb's weights come in while the pipelines of the graphs are made. */
 qs_status verb_load_and_compile(qs_device *device, weight_store *store, const weight_files *files,
-                                verb *v, const plan *const *plans, uint32_t plan_count);
+                                verb *v, const graph *const *graphs, uint32_t graph_count);
 void session_bind(qs_session *s, verb *v, const gpu_buffer *arena, const frame_slot *frame);
 /* The tensor's values [n, c, h, w] out of a copy of the verb's arena on the host. */
 void verb_read_activation(const verb *v, tensor_id id, const void *arena, float *nchw);

@@ -1,12 +1,32 @@
 #include "tuner/measure.h"
 
 #include "core/clock.h"
+#include "core/log.h"
 #include "plan/lower.h"
 #include "plan/record.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+qs_status measure_begin(qs_device *device, const char *name, gpu_commands **commands)
+{
+    qs_status status = QS_OK;
+    const bool timestamps = gpu_device_limits(device)->timestamps;
+    gpu_commands_destroy(device, *commands);
+    TRY(gpu_commands_create(device, name, timestamps ? 2 : 0, commands));
+    TRY(gpu_record_begin(*commands));
+    if (timestamps)
+        gpu_record_timestamp(*commands, 0);
+fail:
+    return status;
+}
+
+void measure_end(qs_device *device, gpu_commands *commands)
+{
+    if (gpu_device_limits(device)->timestamps)
+        gpu_record_timestamp(commands, 1);
+}
 
 qs_status measure_commands(qs_device *device, const gpu_commands *commands, double *ms)
 {
@@ -66,14 +86,10 @@ static qs_status build(qs_device *device, dtype storage, candidate *v)
 static qs_status record(qs_device *device, const gpu_buffer *memory, uint32_t times, candidate *v)
 {
     qs_status status = QS_OK;
-    gpu_commands_destroy(device, v->commands);
-    v->commands = NULL;
     v->times = times;
-    TRY(gpu_commands_create(device, "measure", 2, &v->commands));
-    TRY(gpu_record_begin(v->commands));
-    gpu_record_timestamp(v->commands, 0);
+    TRY(measure_begin(device, "measure", &v->commands));
     TRY(lower_record(device, &v->graph, memory, v->offsets, 0, times, v->commands));
-    gpu_record_timestamp(v->commands, 1);
+    measure_end(device, v->commands);
     TRY(gpu_record_end(v->commands));
 fail:
     return status;
@@ -82,29 +98,30 @@ fail:
 static qs_status take_turn(qs_device *device, const candidate *v, double *ms)
 {
     const qs_status status = measure_commands(device, v->commands, ms);
-    *ms /= v->times;
+    if (status == QS_OK)
+        *ms /= v->times;
     return status;
 }
 
 /* ---- all of a choice ------------------------------------------------------------------------- */
 
+/* Only a variant's: not of the device, and not for want of memory. */
+static bool is_its_own_trouble(qs_status status)
+{
+    return status != QS_OK && status != QS_ERROR_DEVICE_LOST && status != QS_ERROR_MEMORY;
+}
+
+/* Pipelines that cannot be made are asked for again, and missed, when their variant is recorded. */
 static qs_status prepare_pipelines(qs_device *device, const candidate *all, uint32_t count)
 {
-    uint32_t used = 0, node_count = 0;
+    const graph *graphs[CHOICE_VARIANTS_MAX];
     for (uint32_t i = 0; i < count; ++i)
-        node_count += all[i].graph.node_count;
-    gpu_pipeline_key *keys = calloc(node_count + 1, sizeof *keys);
-    if (!keys)
-        return qs_error(QS_ERROR_MEMORY, "no host memory for %u pipelines", node_count);
-    for (uint32_t i = 0; i < count; ++i)
-        for (uint32_t n = 0; n < all[i].graph.node_count; ++n) {
-            const op_dispatch d = lower_dispatch(&all[i].graph, &all[i].graph.nodes[n]);
-            keys[used++] = record_key(&d);
-        }
+        graphs[i] = &all[i].graph;
     gpu_pipeline_batch *batch = NULL;
-    const qs_status status = gpu_pipelines_begin(device, keys, used, &batch);
-    free(keys);
-    return status == QS_OK ? gpu_pipelines_end(device, batch) : status;
+    qs_status status = record_begin_pipelines(device, graphs, count, &batch);
+    if (status == QS_OK)
+        status = gpu_pipelines_end(device, batch);
+    return is_its_own_trouble(status) ? QS_OK : status;
 }
 
 /* Small numbers: neither zeros nor NaN, which may be faster or slower. */
@@ -153,13 +170,20 @@ static qs_status measure_all(qs_device *device, const gpu_buffer *memory, candid
     for (uint32_t i = 0; i < count; ++i) {
         if (clock_ms() > end_ms)
             return QS_OK;
-        TRY(warm_up(device, memory, &all[i], &ms[i]));
+        const qs_status warm = warm_up(device, memory, &all[i], &ms[i]);
+        if (is_its_own_trouble(warm)) {
+            const choice *c = all[i].choice;
+            log_line(QS_LOG_WARNING, "%s: no %s: %s", c->key, c->variants[i], qs_last_error());
+            ms[i] = INFINITY;
+            continue;
+        }
+        TRY(warm);
         fastest = fmin(fastest, ms[i]);
     }
     for (uint32_t turn = 0; turn < TURNS; ++turn)
         for (uint32_t i = 0; i < count; ++i) {
             double now;
-            if (ms[i] > HOPELESS * fastest)
+            if (isinf(ms[i]) || ms[i] > HOPELESS * fastest)
                 continue;
             if (clock_ms() > end_ms)
                 return QS_OK;
@@ -185,8 +209,8 @@ qs_status measure_variants(qs_device *device, const choice *c, dtype storage, do
         TRY(build(device, storage, &all[i]));
         bytes = all[i].bytes > bytes ? all[i].bytes : bytes;
     }
-    TRY(prepare_pipelines(device, all, c->variant_count));
     TRY(gpu_buffer_create(device, GPU_DEVICE, bytes, "measured ops", &memory));
+    TRY(prepare_pipelines(device, all, c->variant_count));
     TRY(fill(device, &memory, storage));
     TRY(measure_all(device, &memory, all, c->variant_count, end_ms, ms, complete));
 fail:

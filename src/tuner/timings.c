@@ -16,6 +16,12 @@ static bool is_text(const json_t *value, const char *text)
     return json_is_string(value) && strcmp(json_string_value(value), text) == 0;
 }
 
+/* 0: it is none. */
+static double time_of(const json_t *ms)
+{
+    return json_is_null(ms) ? INFINITY : json_number_value(ms);
+}
+
 static bool all_times(json_t *timings)
 {
     const char *key;
@@ -25,8 +31,7 @@ static bool all_times(json_t *timings)
         const char *variant;
         if (!json_is_object(variants))
             return false;
-        json_object_foreach(variants, variant, ms) if (!json_is_number(ms) ||
-                                                       !(json_number_value(ms) > 0)) return false;
+        json_object_foreach(variants, variant, ms) if (!(time_of(ms) > 0)) return false;
     }
     return json_is_object(timings);
 }
@@ -72,7 +77,8 @@ bool timings_set(json_t *timings, const choice *c, const double *ms)
     json_t *variants = json_object();
     bool done = variants != NULL;
     for (uint32_t i = 0; i < c->variant_count && done; ++i)
-        done = json_object_set_new(variants, c->variants[i], json_real(rounded(ms[i]))) == 0;
+        done = json_object_set_new(variants, c->variants[i],
+                                   isinf(ms[i]) ? json_null() : json_real(rounded(ms[i]))) == 0;
     return json_object_set_new(timings, c->key, variants) == 0 && done;
 }
 
@@ -83,7 +89,7 @@ uint32_t timings_fastest(const json_t *timings, const choice *c)
     uint32_t fastest = 0;
     double best = 0;
     for (uint32_t i = 0; i < c->variant_count; ++i) {
-        const double ms = json_number_value(json_object_get(variants, c->variants[i]));
+        const double ms = time_of(json_object_get(variants, c->variants[i]));
         if (!(ms > 0))
             return c->variant_count;
         if (i == 0)

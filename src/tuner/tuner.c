@@ -1,6 +1,7 @@
 #include "tuner/tuner.h"
 
 #include "core/clock.h"
+#include "core/log.h"
 #include "tuner/measure.h"
 #include "tuner/timings.h"
 
@@ -117,14 +118,23 @@ static bool tell(const tuner *t, const choice *c, const double *ms, qs_tune_fn r
                                            .chosen = timings_fastest(t->timings, c) });
 }
 
-/* *done: false if the time was up before. */
+/* What cannot be measured, for want of memory perhaps, is passed over, and asked again by the next
+ * session. *done: false if the time was up before. */
 static qs_status answer(tuner *t, const question *q, double end_ms, qs_tune_fn report, void *user,
                         bool *done)
 {
     double ms[CHOICE_VARIANTS_MAX];
+    *done = clock_ms() <= end_ms;
+    if (!*done)
+        return QS_OK;
     const qs_status status = measure_variants(t->device, &q->choice, q->storage, end_ms, ms, done);
-    if (status != QS_OK)
+    if (status == QS_ERROR_DEVICE_LOST)
         return qs_error_prefix(status, "measuring %s", q->choice.key);
+    if (status != QS_OK) {
+        log_line(QS_LOG_WARNING, "%s is not measured: %s", q->choice.key, qs_last_error());
+        *done = true;
+        return QS_OK;
+    }
     if (!*done)
         return QS_OK;
     if (!timings_set(t->timings, &q->choice, ms))

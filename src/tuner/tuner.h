@@ -19,8 +19,9 @@ const struct chooser *tuner_chooser(tuner *tuner);
 /* How many choices were met and could not be answered. */
 uint32_t tuner_open_count(const tuner *tuner);
 
-/* Measures these, until clock_ms() is end_ms (INFINITY: all), and writes the timings. Graphs that
- * are built afterwards get the answers. report may be NULL. */
+/* Measures these, until clock_ms() is end_ms (INFINITY: all), and writes the timings. One that
+ * cannot be measured is logged and left open. Graphs that are built afterwards get the answers.
+ * report may be NULL. */
 qs_status tuner_measure(tuner *tuner, double end_ms, qs_tune_fn report, void *user);
 
 #endif

@@ -176,7 +176,7 @@ enum { TRIAL_MODULES = 5 }; /* three convolutions, two attentions */
 static PFN_vkCreateShaderModule create_shader_module;
 /* A driver whose matrices do not multiply, in shaders whose names begin so; NULL: a right one. */
 static const char *planted;
-static uint32_t matrix_modules; /* shaders with matrices that were handed to the driver */
+static _Atomic uint32_t matrix_modules; /* shaders with matrices that the driver was given */
 static uint32_t warnings;
 
 static bool is_planted(const uint32_t *code)

@@ -2,6 +2,7 @@
 #include "tuner/timings.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -72,6 +73,9 @@ static void the_fastest_is_chosen(void **state)
     assert_int_equal(fastest(3, 1.00004, 1), 1); /* also of those that the file makes equal */
     assert_int_equal(fastest(0, 0, 0), 0);       /* a clock that did not tick */
     assert_int_equal(fastest(3, 1e-9, 0), 1);
+    assert_int_equal(fastest(INFINITY, 3, 2), 2); /* those that cannot be compiled */
+    assert_int_equal(fastest(1, INFINITY, 0.5), 2);
+    assert_int_equal(fastest(INFINITY, INFINITY, INFINITY), 0);
 }
 
 static void unknown_variants_have_no_answer(void **state)
@@ -125,7 +129,7 @@ static void a_file_is_used_or_missed(void **state)
 {
     (void)state;
     char text[1024];
-    json_t *timings = with("key", 3, 2, 1);
+    json_t *timings = with("key", INFINITY, 2, 1);
     assert_false(hit(identity));
     timings_write(path, identity, timings);
     json_decref(timings);

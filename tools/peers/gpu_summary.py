@@ -44,7 +44,7 @@ def failures(networks):
 
 
 def module_times(ops):
-    """ms by module: what an op's parts (NAME.points, NAME.sum) take belongs to it."""
+    """ms by module: what an op's parts (NAME.points, NAME.parts) take belongs to it."""
     names = {op["name"] for op in ops}
     times = {}
     for op in ops:

@@ -4,6 +4,8 @@
 #include "progress.h"
 #include "signals.h"
 
+#include <math.h>
+
 static struct {
     char *batch;
     int verbose;
@@ -26,8 +28,9 @@ static const char notes[] =
     "$XDG_CACHE_HOME/quickstep/timings-UUID.json (else ~/.cache/...). What is known is not "
     "measured\n"
     "again: to do so, delete the file. It counts for one version of the driver and of Quickstep.\n"
-    "On a GPU the first picture of a model does the same, for at most 3 seconds; on a software\n"
-    "device only this command does. --no-tune goes without. Pictures differ by rounding only.\n";
+    "On a GPU the first picture of a model does the same, but begins nothing new after 3 seconds\n"
+    "(compiling one op's variants may take longer); on a software device only this command does.\n"
+    "--no-tune goes without. Pictures differ by rounding only.\n";
 
 static bool report(void *user, const qs_tune_result *result)
 {
@@ -36,11 +39,14 @@ static bool report(void *user, const qs_tune_result *result)
     cli_progress_clear();
     const double ms = result->ms[result->chosen];
     printf("%s: %s, %.3g ms", result->choice, result->variants[result->chosen], ms);
-    if (result->chosen > 0)
+    if (result->chosen > 0 && isfinite(result->ms[0]))
         printf(", %.2f times as fast as %s", result->ms[0] / ms, result->variants[0]);
     printf("\n");
     for (uint32_t i = 0; flags.verbose && i < result->variant_count; i++)
-        printf("    %-24s %.4g ms\n", result->variants[i], result->ms[i]);
+        if (isfinite(result->ms[i]))
+            printf("    %-24s %.4g ms\n", result->variants[i], result->ms[i]);
+        else
+            printf("    %-24s cannot be compiled\n", result->variants[i]);
     fflush(stdout);
     cli_progress_show("measuring");
     return !cli_signals_pending();
