@@ -38,7 +38,7 @@ static const char notes[] =
     "All numbers are medians over the repeats, p95 is the 95th percentile.\n"
     "Roof: the share of what the device could do at best, given by its rate of float32 operations\n"
     "and its copy bandwidth, whichever is nearer; both are measured by two small shaders first.\n"
-    "What stays in a cache may exceed the copy bandwidth, and matrix units the rate.\n";
+    "What stays in a cache may exceed the copy bandwidth; matrix units and Winograd, the rate.\n";
 
 enum { REPEATS_MAX = 10000 };
 
