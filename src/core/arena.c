@@ -1,6 +1,5 @@
 #include "core/arena.h"
 
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,17 +37,24 @@ char *arena_strdup(arena *a, const char *text)
     return arena_format(a, "%s", text);
 }
 
-char *arena_format(arena *a, const char *format, ...)
+char *arena_vformat(arena *a, const char *format, va_list args)
 {
-    va_list args, again;
-    va_start(args, format);
+    va_list again;
     va_copy(again, args);
     const int length = vsnprintf(NULL, 0, format, args);
-    va_end(args);
     char *text = length < 0 ? NULL : arena_alloc(a, 1, (size_t)length + 1);
     if (text)
         vsnprintf(text, (size_t)length + 1, format, again);
     va_end(again);
+    return text;
+}
+
+char *arena_format(arena *a, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = arena_vformat(a, format, args);
+    va_end(args);
     return text;
 }
 

@@ -3,6 +3,7 @@
 #ifndef QS_CORE_ARENA_H
 #define QS_CORE_ARENA_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 typedef struct arena {
@@ -12,6 +13,7 @@ typedef struct arena {
 void *arena_alloc(arena *a, size_t count, size_t size); /* zeroed, aligned to 16; NULL: no memory */
 char *arena_strdup(arena *a, const char *text);
 char *arena_format(arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *arena_vformat(arena *a, const char *format, va_list args);
 void arena_finish(arena *a);
 
 #endif

@@ -47,15 +47,22 @@ static struct cache_header make_header(const gpu_physical *physical, const void 
 
 /* ---- where -------------------------------------------------------------------------------- */
 
+enum { UUID_TEXT_BYTES = 2 * VK_UUID_SIZE + 1 };
+
+static void format_uuid(const uint8_t uuid[VK_UUID_SIZE], char text[UUID_TEXT_BYTES])
+{
+    for (size_t i = 0; i < VK_UUID_SIZE; i++)
+        snprintf(text + 2 * i, 3, "%02x", uuid[i]);
+}
+
 static char *format_path(const gpu_physical *physical, const char *name, const char *ending)
 {
     const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     const bool in_xdg = xdg && xdg[0] == '/'; /* the specification: a relative one is ignored */
-    char uuid[33], *path = NULL;
+    char uuid[UUID_TEXT_BYTES], *path = NULL;
     if (!in_xdg && !(home && home[0] == '/'))
         return NULL;
-    for (size_t i = 0; i < sizeof physical->info.uuid; i++)
-        snprintf(uuid + 2 * i, 3, "%02x", physical->info.uuid[i]);
+    format_uuid(physical->info.uuid, uuid);
     if (asprintf(&path, "%s%s/quickstep/%s-%s.%s", in_xdg ? xdg : home, in_xdg ? "" : "/.cache",
                  name, uuid, ending) < 0)
         return NULL;
@@ -75,9 +82,8 @@ char *gpu_cache_file(const qs_device *device, const char *name, const char *endi
 void gpu_device_identity(const qs_device *device, char identity[GPU_IDENTITY_BYTES])
 {
     const gpu_physical *p = &device->physical;
-    char uuid[2 * VK_UUID_SIZE + 1];
-    for (size_t i = 0; i < VK_UUID_SIZE; i++)
-        snprintf(uuid + 2 * i, 3, "%02x", p->pipeline_cache_uuid[i]);
+    char uuid[UUID_TEXT_BYTES];
+    format_uuid(p->pipeline_cache_uuid, uuid);
     snprintf(identity, GPU_IDENTITY_BYTES, "%x:%x driver %x %s shaders %016llx", p->vendor_id,
              p->device_id, p->driver_version, uuid, (unsigned long long)shader_table_hash);
 }

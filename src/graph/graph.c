@@ -73,8 +73,15 @@ void graph_pop_scope(graph *g)
 
 const char *graph_name(graph *g, const char *name)
 {
-    const char *result = g->scope[0] ? arena_format(&g->arena, "%s.%s", g->scope, name)
-                                     : arena_strdup(&g->arena, name);
+    return graph_format(g, "%s%s%s", g->scope, g->scope[0] ? "." : "", name);
+}
+
+const char *graph_format(graph *g, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const char *result = arena_vformat(&g->arena, format, args);
+    va_end(args);
     if (!result)
         fail_memory(g);
     return result ? result : "";
@@ -143,10 +150,7 @@ tensor_id graph_state(graph *g, const char *name, dtype type, uint32_t n, uint32
     const tensor_id known = graph_find_state(g, name);
     if (known != NO_TENSOR)
         return known;
-    const char *copy = arena_strdup(&g->arena, name);
-    if (!copy)
-        fail_memory(g);
-    return add_shaped(g, copy ? copy : "", TENSOR_STATE, type, n, h, w, c);
+    return add_shaped(g, graph_format(g, "%s", name), TENSOR_STATE, type, n, h, w, c);
 }
 
 tensor_id graph_weight(graph *g, const weight *source)

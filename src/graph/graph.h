@@ -143,10 +143,12 @@ void graph_init(graph *g, const gpu_limits *limits, dtype storage);
 void graph_finish(graph *g);
 qs_status graph_status(const graph *g); /* QS_OK, or the first error of any call below */
 
-/* Names: graph_name(g, "conv1") is "SCOPE.conv1". */
+/* Names live as long as the graph; without memory the graph fails, and the name is "".
+ * graph_name(g, "conv1") is "SCOPE.conv1". */
 void graph_push_scope(graph *g, const char *format, ...) QS_PRINTF(2, 3);
 void graph_pop_scope(graph *g);
 const char *graph_name(graph *g, const char *name);
+const char *graph_format(graph *g, const char *format, ...) QS_PRINTF(2, 3);
 
 /* Tensors. `name` is copied. A state that is asked for again is the same tensor. */
 tensor_id graph_activation(graph *g, const char *name, dtype type, uint32_t n, uint32_t h,

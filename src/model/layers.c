@@ -4,10 +4,7 @@
 
 static const char *key(graph *g, const char *name, const char *what)
 {
-    const char *full = arena_format(&g->arena, "%s.%s", graph_name(g, name), what);
-    if (!full)
-        graph_fail(g, qs_error(QS_ERROR_MEMORY, "no host memory for the graph"));
-    return full ? full : "";
+    return graph_format(g, "%s.%s", graph_name(g, name), what);
 }
 
 conv2d_params layer_conv2d_params(graph *g, const char *name, tensor_id x, uint32_t out_channels,

@@ -59,11 +59,11 @@ static bool fit_matrix(const graph *g, const attention_size *size, attention_til
  * has enough keys left. */
 static uint32_t splits_for(const attention_size *size, const attention_tile *t)
 {
-    enum { CORES = 128, KEYS_MIN = 64, SPLITS_MAX = 16 };
+    enum { KEYS_MIN = 64 };
     const uint64_t groups =
         (uint64_t)divide_up(size->tokens, t->queries) * size->heads * size->images;
     uint32_t splits = 1;
-    while (groups * splits < CORES && splits < SPLITS_MAX &&
+    while (groups * splits < LARGE_GPU_CORES && splits < SPLITS_MAX &&
            size->tokens / (2 * splits) >= KEYS_MIN)
         splits *= 2;
     return splits;
@@ -176,7 +176,7 @@ void attention_append_tile(graph *g, const char *name, tensor_id qkv, tensor_id 
         graph_node(g, &op_tile, name, &qkv, 1, y, &p, sizeof p, flops);
         return;
     }
-    const char *parts_name = arena_format(&g->arena, "%s.parts", name);
+    const char *parts_name = graph_format(g, "%s.parts", name);
     const tensor_id parts = graph_activation(g, parts_name, DTYPE_F32, size->images * tile->splits,
                                              size->tokens, 1, size->heads * (size->width + 4));
     graph_node(g, &op_tile, parts_name, &qkv, 1, parts, &p, sizeof p, flops);

@@ -10,7 +10,7 @@ static void place(graph *g, const char *name, tensor_id part, tensor_id whole, u
         return;
     }
     const tensor t = *graph_tensor(g, part);
-    const char *copy_name = arena_format(&g->arena, "%s.copy%u", name, channel);
+    const char *copy_name = graph_format(g, "%s.copy%u", name, channel);
     const tensor_id copy = graph_activation(g, copy_name, t.type, t.n, t.h, t.w, t.c);
     if (graph_status(g) != QS_OK)
         return;

@@ -310,7 +310,7 @@ tensor_id op_conv2d(graph *g, const char *name, const conv2d_params *params)
                                            : conv2d_weight(g, &source);
     const tensor_id bias = p->bias ? weight_vector(g, p->bias, p->out_channels) : NO_TENSOR;
     if (node.way.matrix.pixels) {
-        conv2d_matrix_append(g, "conv2d", name, p, weight, bias, y, node.way.matrix);
+        conv2d_matrix_append(g, false, name, p, weight, bias, y, node.way.matrix);
         return y;
     }
     const tensor_id in[CONV2D_INPUTS] = {

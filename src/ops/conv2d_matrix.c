@@ -2,8 +2,6 @@
 
 #include "ops/op_support.h"
 
-#include <string.h>
-
 enum { IN_X, IN_WEIGHT, IN_BIAS, IN_EMBEDDING, IN_RESIDUAL, IN_COUNT }; /* IN_X: or the parts */
 
 typedef struct matrix_node {
@@ -157,7 +155,7 @@ uint32_t conv2d_matrix_tiles(const graph *g, const conv2d_params *p, const tenso
     return matrix_list_tiles(g->limits, size_of(p, graph_tensor(g, p->x)->c, y), tiles);
 }
 
-void conv2d_matrix_append(graph *g, const char *op_name, const char *name, const conv2d_params *p,
+void conv2d_matrix_append(graph *g, bool linear, const char *name, const conv2d_params *p,
                           tensor_id weight, tensor_id bias, tensor_id y, matrix_tile tile)
 {
     static const op conv = { "conv2d", dispatch_product }, product = { "linear", dispatch_product };
@@ -184,16 +182,12 @@ void conv2d_matrix_append(graph *g, const char *op_name, const char *name, const
         [IN_RESIDUAL] = p->residual,
     };
     const double flops = 2.0 * element_count(&out) * ci * taps_of(p);
-    const op *first = strcmp(op_name, "linear") == 0 ? &product : &conv;
+    const op *first = linear ? &product : &conv;
     if (tile.splits == 1) {
         graph_node(g, first, name, in, IN_COUNT, y, &node, sizeof node, flops);
         return;
     }
-    const char *parts_name = arena_format(&g->arena, "%s.parts", name);
-    if (!parts_name) {
-        graph_fail(g, qs_error(QS_ERROR_MEMORY, "%s: no host memory", name));
-        return;
-    }
+    const char *parts_name = graph_format(g, "%s.parts", name);
     const tensor_id parts =
         graph_activation(g, parts_name, DTYPE_F32, tile.splits, all_pixels(&out), 1, out.c);
     const tensor_id none[IN_COUNT] = { p->x, in[IN_WEIGHT], NO_TENSOR, NO_TENSOR, NO_TENSOR };

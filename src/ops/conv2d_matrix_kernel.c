@@ -1,19 +1,14 @@
 #include "ops/conv2d_matrix_kernel.h"
 
 #include "core/half.h"
-#include "graph/graph.h"
 #include "ops/conv2d_kernel.h"
-
-#include "lib/args.h"
+#include "ops/op_support.h"
 
 #include <stdlib.h>
 
 /* ---- tiles ---------------------------------------------------------------------------------- */
 
-enum {
-    SPLITS_MAX = 16,
-    SPLIT_CHUNKS_MIN = 8, /* less is not worth a workgroup */
-};
+enum { SPLIT_CHUNKS_MIN = 8 }; /* less is not worth a workgroup */
 
 /* Larger tiles read less for a product: shared memory feeds the units with 64 x 64 a subgroup, with
  * less they wait for it. rate: of one workgroup, estimated from the bytes that it reads. */
@@ -49,10 +44,6 @@ static bool fit_tile(const gpu_limits *limits, const struct base_tile *base, mat
     return shared_bytes(m, t) <= limits->shared_bytes;
 }
 
-/* A device is taken for one of 128 cores, each with one workgroup's worth of matrix units: what a
- * large GPU has. */
-enum { CORES = 128 };
-
 static double group_count(const matrix_tile *t, matrix_size size)
 {
     return (double)divide_up(size.pixels, t->pixels) * divide_up(size.channels, t->channels) *
@@ -62,17 +53,18 @@ static double group_count(const matrix_tile *t, matrix_size size)
 /* Cores are idle without it, and each part has enough to do, the last one included. */
 static bool may_split(const matrix_tile *t, matrix_size size)
 {
-    return t->splits <= SPLITS_MAX && group_count(t, size) <= 4 * CORES &&
+    return t->splits <= SPLITS_MAX && group_count(t, size) <= 4 * LARGE_GPU_CORES &&
            size.chunks / t->splits >= SPLIT_CHUNKS_MIN &&
            matrix_split_chunks(size.chunks, t->splits) * (t->splits - 1) < size.chunks;
 }
 
-/* How long it should take, in chunks of a 128 x 128 tile. */
+/* How long it should take, in chunks of a 128 x 128 tile, on a large GPU: each core has one
+ * workgroup's worth of matrix units. */
 static double estimate(const struct base_tile *base, const matrix_tile *t, matrix_size size)
 {
     enum { FIRST_AND_LAST = 6, REDUCTION = 16 };
     const double groups = group_count(t, size);
-    const double waves = groups > CORES ? groups / CORES : 1;
+    const double waves = groups > LARGE_GPU_CORES ? groups / LARGE_GPU_CORES : 1;
     const double area = (double)t->pixels * t->channels / (128 * 128) / base->rate;
     return waves * area * (matrix_split_chunks(size.chunks, t->splits) + FIRST_AND_LAST) +
            (t->splits > 1 ? REDUCTION : 0);

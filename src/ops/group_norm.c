@@ -230,7 +230,7 @@ static tensor_id append_stats(graph *g, const char *name, tensor_id x_id, const 
     const norm_tile tile = choose_tile(g->limits, &x, p->groups);
     if (tile.whole)
         return NO_TENSOR;
-    const char *stats_name = arena_format(&g->arena, "%s.stats", name);
+    const char *stats_name = graph_format(g, "%s.stats", name);
     const tensor_id stats = graph_activation(g, stats_name, DTYPE_F32, x.n, tile.chunks, 2, x.c);
     graph_node(g, &op_stats, stats_name, &x_id, 1, stats, p, sizeof *p, 5 * element_count(&x));
     return stats;

@@ -91,7 +91,7 @@ static void append_product(graph *g, const char *name, tensor_id x_id, const wei
     if (!conv2d_choose(g, name, &as_convolution, graph_tensor(g, y), &node))
         return;
     if (node.way.matrix.pixels) {
-        conv2d_matrix_append(g, "linear", name, &as_convolution,
+        conv2d_matrix_append(g, true, name, &as_convolution,
                              conv2d_matrix_weight(g, &as_convolution, source), bias, y,
                              node.way.matrix);
         return;

@@ -7,6 +7,10 @@
 #include "lib/args.h"
 #include "shader_table.h"
 
+/* For how many cores work is cut up where nothing was measured, what a large GPU has; and the most
+ * workgroups that share a sum. */
+enum { LARGE_GPU_CORES = 128, SPLITS_MAX = 16 };
+
 static inline uint32_t min_u32(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;

@@ -184,12 +184,8 @@ void op_sampler_row(graph *g, const char *name, tensor_id recipe, tensor_id curs
         !check_noise(g, name, step_noise, latent, STEP_NOISE_SLOTS))
         return;
     const tensor x = *graph_tensor(g, latent);
-    const char *reduce = arena_format(&g->arena, "%s.reduce", name);
-    const char *next = arena_format(&g->arena, "%s.cursor", name);
-    if (!reduce || !next) {
-        graph_fail(g, qs_error(QS_ERROR_MEMORY, "%s: no host memory", name));
-        return;
-    }
+    const char *reduce = graph_format(g, "%s.reduce", name);
+    const char *next = graph_format(g, "%s.cursor", name);
     const tensor_id partials = graph_activation(g, reduce, DTYPE_F32, x.n, 1, 1, chunks_for(&x));
     const tensor_id in[ROW_COUNT] = {
         [ROW_RECIPE] = recipe,      [ROW_CURSOR] = cursor,     [ROW_LATENT] = latent,
@@ -261,11 +257,7 @@ void op_decode(graph *g, const char *name, tensor_id latent, tensor_id frame, te
 {
     if (!check_latent(g, name, latent) || !check_decode(g, name, latent, frame, report))
         return;
-    const char *clear = arena_format(&g->arena, "%s.clear", name);
-    if (!clear) {
-        graph_fail(g, qs_error(QS_ERROR_MEMORY, "%s: no host memory", name));
-        return;
-    }
+    const char *clear = graph_format(g, "%s.clear", name);
     const tensor_id in[DECODE_COUNT] = { [DECODE_LATENT] = latent, [DECODE_REPORT] = report };
     graph_node(g, &decode_clear_op, clear, in, DECODE_COUNT, report, &premultiplied,
                sizeof premultiplied, 0);

@@ -206,8 +206,8 @@ static void append_band(graph *g, const char *name, const conv2d_params *p, tens
 {
     const tensor x = *graph_tensor(g, p->x);
     const uint32_t side = node->tile + 2, co = p->out_channels, points = side * side;
-    const char *input_name = arena_format(&g->arena, "%s.points", name);
-    const char *product_name = arena_format(&g->arena, "%s.products", name);
+    const char *input_name = graph_format(g, "%s.points", name);
+    const char *product_name = graph_format(g, "%s.products", name);
     const tensor_id values =
         graph_activation(g, input_name, DTYPE_F32, points, 1, node->count, points_stride(x.c));
     const tensor_id products =
@@ -250,8 +250,8 @@ void winograd_append(graph *g, const char *name, const conv2d_params *p, tensor_
     for (uint32_t i = 0; node.first < tiles && graph_status(g) == QS_OK; ++i) {
         node.count = min_u32(band, tiles - node.first);
         const bool final = node.first + node.count == tiles;
-        append_band(g, final ? name : arena_format(&g->arena, "%s.band%u", name, i), p, y, in,
-                    weight, &node);
+        append_band(g, final ? name : graph_format(g, "%s.band%u", name, i), p, y, in, weight,
+                    &node);
         node.first += node.count;
     }
 }

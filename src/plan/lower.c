@@ -1,5 +1,7 @@
 #include "plan/lower.h"
 
+#include "plan/record.h"
+
 uint64_t lower_place(const graph *g, uint64_t gap_bytes, uint64_t *offsets)
 {
     uint64_t at = gpu_align(gap_bytes);
@@ -30,21 +32,10 @@ static qs_status record_node(qs_device *device, const graph *g, const node *node
         slices[i] =
             (gpu_slice){ buffer, offsets[root], graph_tensor(g, root)->bytes + extra_bytes };
     }
-    gpu_dispatch dispatch = {
-        .label = node->name,
-        .push = d.push,
-        .push_bytes = d.push_bytes,
-        .bindings = slices,
-        .binding_count = d.binding_count,
-        .groups = { d.groups[0], d.groups[1], d.groups[2] },
-    };
-    const qs_status status = gpu_pipeline_get(device, (enum shader_id)d.shader, d.constants,
-                                              d.constant_count, &dispatch.pipeline);
-    if (status != QS_OK)
-        return status;
-    gpu_record_dispatch(commands, &dispatch);
-    gpu_record_barrier(commands);
-    return QS_OK;
+    const qs_status status = record_dispatch(device, node, &d, slices, commands);
+    if (status == QS_OK)
+        gpu_record_barrier(commands);
+    return status;
 }
 
 qs_status lower_record(qs_device *device, const graph *g, const gpu_buffer *buffer,

@@ -38,30 +38,35 @@ qs_status record_begin_pipelines(qs_device *device, const graph *const *graphs, 
     return status;
 }
 
-static qs_status record_node(qs_device *device, const plan *p, uint32_t n, const gpu_slice *slices,
-                             gpu_commands *commands)
+qs_status record_dispatch(qs_device *device, const node *node, const op_dispatch *d,
+                          const gpu_slice *bindings, gpu_commands *commands)
 {
-    const graph *g = p->graph;
-    const op_dispatch *d = &p->dispatches[n];
     const gpu_pipeline *pipeline = NULL;
     const qs_status status = gpu_pipeline_get(device, (enum shader_id)d->shader, d->constants,
                                               d->constant_count, &pipeline);
     if (status != QS_OK)
-        return qs_error_prefix(status, "%s", g->nodes[n].name);
-    gpu_slice bindings[OP_BINDINGS_MAX];
-    for (uint32_t b = 0; b < d->binding_count; ++b) {
-        bindings[b] = slices[graph_root(g, d->bindings[b].tensor)];
-        assert(bindings[b].buffer && "a root without memory");
-    }
+        return qs_error_prefix(status, "%s", node->name);
     gpu_record_dispatch(commands,
                         &(gpu_dispatch){ .pipeline = pipeline,
-                                         .label = g->nodes[n].name,
+                                         .label = node->name,
                                          .push = d->push,
                                          .push_bytes = d->push_bytes,
                                          .bindings = bindings,
                                          .binding_count = d->binding_count,
                                          .groups = { d->groups[0], d->groups[1], d->groups[2] } });
     return QS_OK;
+}
+
+static qs_status record_node(qs_device *device, const plan *p, uint32_t n, const gpu_slice *slices,
+                             gpu_commands *commands)
+{
+    const op_dispatch *d = &p->dispatches[n];
+    gpu_slice bindings[OP_BINDINGS_MAX];
+    for (uint32_t b = 0; b < d->binding_count; ++b) {
+        bindings[b] = slices[graph_root(p->graph, d->bindings[b].tensor)];
+        assert(bindings[b].buffer && "a root without memory");
+    }
+    return record_dispatch(device, &p->graph->nodes[n], d, bindings, commands);
 }
 
 qs_status record_plan(qs_device *device, const plan *p, const gpu_slice *slices,

@@ -118,7 +118,7 @@ static void build_convolution(trial *t)
     const tensor_id packed = conv2d_matrix_weight(g, &p, &source);
     for (uint32_t i = 0; i < TILES; ++i) {
         const tensor_id y = graph_activation(g, names[i], DTYPE_F16, 1, HEIGHT, WIDTH, CO);
-        conv2d_matrix_append(g, "conv2d", names[i], &p, packed, NO_TENSOR, y, picked[i]);
+        conv2d_matrix_append(g, false, names[i], &p, packed, NO_TENSOR, y, picked[i]);
         t->attempts[i] = (attempt){ plain, y, 0.125f };
     }
 }
