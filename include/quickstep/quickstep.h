@@ -6,7 +6,8 @@
  *     qs_session  one model on one device at one batch size and precision: makes pictures
  *
  * A picture is four verbs, recorded once: encode (label -> condition) and begin (seed -> noise) in
- * one command buffer, step (one network evaluation, N times), decode (latent -> RGBA8 frame).
+ * one command buffer, step (one network evaluation, N times), decode (latent -> RGBA8 frame, by an
+ * autoencoder's decoder where the model has one).
  * Nothing is re-recorded and the CPU does not wait when steps, seed or label change.
  *
  * Threads: an object is used from one thread at a time; different devices are independent.
@@ -143,19 +144,24 @@ typedef enum qs_sampler {
 typedef enum qs_rng {
     QS_RNG_PHILOX, /* Philox4x32-10 on the device: the same bits on every device */
     QS_RNG_TORCH,  /* PyTorch's CPU generator, as torch.Generator().manual_seed(seed) and
-                      torch.randn([1, c, h, w]): the noise that diffusers' pipelines draw */
+                      torch.randn of a latent, [1, c, h, w]: what diffusers' pipelines draw */
 } qs_rng;
 
 typedef struct qs_model_info {
-    char name[128]; /* the folder's name */
-    uint32_t width, height, channels;
+    char name[128];                   /* the folder's name */
+    uint32_t width, height, channels; /* of a picture */
+    /* Of the noise that it comes from, and of what the network sees: the picture's, unless there is
+     * an autoencoder, whose decoder makes a picture of a latent. */
+    uint32_t latent_width, latent_height, latent_channels;
+    bool has_autoencoder;
     bool has_alpha;       /* 4 channels: RGBA */
     uint32_t label_count; /* 0: not class-conditional */
     uint32_t default_label;
     bool has_segments; /* conditioned on the segment's start: every N and the limit */
     qs_sampler default_sampler;
-    uint32_t steps_max; /* the most steps that its samplers have, at most QS_STEPS_MAX */
-    uint64_t parameter_count;
+    uint32_t steps_max;       /* the most steps that its samplers have, at most QS_STEPS_MAX */
+    uint64_t parameter_count; /* the network's */
+    uint64_t decoder_parameter_count; /* 0: no autoencoder */
 } qs_model_info;
 
 typedef struct qs_model_options {
@@ -170,7 +176,8 @@ typedef struct qs_model_options {
 /*
  * Opens a model as diffusers writes it: reads the configs and checks every tensor's presence and
  * shape; the weights stay on disk until a session needs them. path is a folder with
- *     unet/ and scheduler/, model_index.json optional; or
+ *     unet/ and scheduler/, model_index.json optional. A tiny autoencoder in vae/ (AutoencoderTiny)
+ *     makes pictures of what the network draws: latent / scaling_factor + shift_factor, decoded; or
  *     config.json and the weights: a UNet alone, scheduler_config.json optional; or
  *     snapshots/ and refs/: Hugging Face's cache of one model (models--ORG--NAME).
  * A folder without a scheduler needs options->scheduler. options may be NULL.
@@ -216,7 +223,8 @@ typedef struct qs_session_options {
     bool no_tune;          /* every op's default variant, as without qs_tune */
 } qs_session_options;
 
-/* What to draw. Zero-initialised: one step, seed 0, the model's default label and sampler. */
+/* What to draw. Zero-initialised: one step, seed 0, the model's default label and sampler.
+ * [c, h, w] of noise are qs_model_info's latent_channels, latent_height and latent_width. */
 typedef struct qs_recipe {
     uint32_t steps; /* 1 .. QS_STEPS_MAX; 0 means 1 */
     qs_sampler sampler;
@@ -317,38 +325,49 @@ QS_API qs_status qs_session_frame(qs_session *session, qs_frame *frame);
 typedef bool (*qs_progress_fn)(void *user, uint32_t steps_done, uint32_t steps);
 
 /* begin, advance until done, read back. sample, if not NULL, receives the final float pictures
- * [batch, c, h, w] in [-1, 1], unquantised (the caller's; alpha as the model has it).
+ * [batch, c, h, w] in [-1, 1], unquantised (the caller's; alpha as the model has it), [c, h, w]
+ * being qs_model_info's channels, height and width.
  * QS_ERROR_PICTURE if the picture failed its check (frame and sample are still filled). */
 QS_API qs_status qs_session_render(qs_session *session, const qs_recipe *recipe,
                                    qs_progress_fn progress, void *user, qs_frame *frame,
                                    float *sample);
 
 /* The network once: sample [batch, c, h, w], timestep [batch], segment [batch] or NULL (zeros),
- * labels [batch] (-1: the default) or NULL (the default for all), output [batch, c, h, w]. Nothing
- * is scaled or clipped. Waits; a picture in progress goes on afterwards as if nothing had been. */
+ * labels [batch] (-1: the default) or NULL (the default for all), output [batch, c, h, w]. c, h and
+ * w are a latent's. Nothing is scaled, clipped or decoded. Waits; a picture in progress goes on
+ * afterwards as if nothing had been. */
 QS_API qs_status qs_session_forward(qs_session *session, const float *sample, const float *timestep,
                                     const float *segment, const int32_t *labels, float *output);
 
-/* One op of the step graph, in execution order. */
+/* One op of a graph, in execution order. */
 typedef struct qs_op_time {
     const char *name; /* "down_blocks.0.resnets.1.conv1", owned by the session */
     const char *op;   /* "conv2d" */
-    double ms;        /* in the last finished step */
+    double ms;        /* the last time that it ran */
     double flops;     /* multiply and add counted as two */
     double bytes;     /* inputs read once, output written once */
 } qs_op_time;
 
-/* *count: in, the room in `times`; out, the number of ops. times may be NULL.
+/* Of the last finished step. *count: in, the room in `times`; out, the number of ops. times may be
+ * NULL.
  * QS_ERROR_USAGE without options.profile, or with times before the first step. */
 QS_API qs_status qs_session_op_times(qs_session *session, qs_op_time *times, size_t *count);
 
+/* The same of the last finished picture's decode; QS_ERROR_USAGE before there is one. */
+QS_API qs_status qs_session_decode_times(qs_session *session, qs_op_time *times, size_t *count);
+
 typedef struct qs_session_memory {
-    uint64_t weights_bytes;        /* on the device, packed */
-    uint64_t arena_bytes;          /* the planned arena of activations */
-    uint64_t activation_sum_bytes; /* all activations side by side */
-    uint64_t live_max_bytes;       /* the largest set alive at one time: the lower bound */
-    uint64_t state_bytes;          /* state buffers, frames, recipe slots */
-    uint32_t node_count, barrier_count, allocation_count;
+    uint64_t weights_bytes; /* on the device, packed */
+    uint64_t arena_bytes;   /* the planned arena of activations, which step and decode share */
+    uint64_t activation_sum_bytes;      /* all activations side by side */
+    uint64_t live_max_bytes;            /* the largest set alive at one time: the lower bound */
+    uint64_t state_bytes;               /* state buffers, frames, recipe slots */
+    uint32_t node_count, barrier_count; /* of a step */
+    uint32_t allocation_count;
+    /* The autoencoder's part of the above, all 0 without one: the decoder's weights, and what
+     * decode takes of the arena. */
+    uint64_t decoder_weights_bytes, decode_arena_bytes;
+    uint32_t decode_node_count;
 } qs_session_memory;
 
 QS_API void qs_session_get_memory(const qs_session *session, qs_session_memory *memory);

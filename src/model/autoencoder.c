@@ -96,13 +96,15 @@ void autoencoder_build_encoder(graph *g, const autoencoder_config *c, tensor_id 
     graph_pop_scope(g);
 }
 
-void autoencoder_build_decoder(graph *g, const autoencoder_config *c, tensor_id latent,
-                               tensor_id picture)
+void autoencoder_build_decoder(graph *g, const autoencoder_config *c, latent_unit unit,
+                               tensor_id latent, tensor_id picture)
 {
     uint32_t index = 2; /* 1 is the ReLU behind the first convolution */
     const uint32_t width = c->decoder_width;
+    const bool scaled = unit == LATENT_OF_SAMPLER;
     graph_push_scope(g, "decoder");
-    tensor_id x = op_rescale_in(g, "input", latent, 1.0f, 0.0f);
+    tensor_id x = op_rescale_in(g, "input", latent, scaled ? (float)(1 / c->scaling_factor) : 1.0f,
+                                scaled ? (float)c->shift_factor : 0.0f);
     x = op_soft_clamp(g, "clamp", x);
     graph_push_scope(g, "layers");
     x = layer(g, 0, x, width, WITH_RELU);

@@ -3,34 +3,17 @@
 #ifndef QS_MODEL_AUTOENCODER_H
 #define QS_MODEL_AUTOENCODER_H
 
-#include "core/status.h"
+#include "model/config.h"
 #include "ops/ops.h"
 #include "weights/store.h"
 
-#include <jansson.h>
 #include <quickstep/autoencoder.h>
-
-enum { AUTOENCODER_STAGES_MAX = 8 };
-
-/* The config's names and defaults. A stage is a convolution and some blocks; between two stages
- * the picture halves (encoder) or doubles (decoder). diffusers lists a width per stage, and fails
- * unless all of a list are equal. */
-typedef struct autoencoder_config {
-    uint32_t image_channels, latent_channels; /* in_channels and out_channels: 1, 3 or 4 */
-    uint32_t stage_count;
-    uint32_t encoder_width, decoder_width;
-    uint32_t encoder_blocks[AUTOENCODER_STAGES_MAX], decoder_blocks[AUTOENCODER_STAGES_MAX];
-    /* ours, named as in the authors' taesd.py: the blocks of the smallest stage begin with
-     * x + pool.3(relu(pool.1(pool.0(x)))): 1x1 to 4 times the width, 4 groups, 1x1 back */
-    bool use_midblock_gn;
-    double latent_magnitude, latent_shift;
-} autoencoder_config;
 
 struct qs_autoencoder {
     char *path;
     autoencoder_config config;
     weight_files *files;
-    uint64_t parameter_count;
+    uint64_t parameter_count, decoder_parameter_count;
     bool has_encoder, has_decoder;
     qs_device *device; /* of the store: NULL while there is no coder */
     weight_store *store;
@@ -41,6 +24,11 @@ struct qs_autoencoder {
 qs_status autoencoder_find_folder(const char *dir, char **folder);
 qs_status autoencoder_read_config(const char *folder, autoencoder_config *config);
 
+/* qs_autoencoder_open for a folder whose config was read. path: what messages call it; variant: as
+ * in qs_model_options. */
+qs_status autoencoder_open_files(const char *path, const char *folder, const char *variant,
+                                 const autoencoder_config *config, qs_autoencoder **autoencoder);
+
 /* For whoever wants a UNet: QS_ERROR_MODEL, which says what to use instead, if DIR is a tiny
  * autoencoder and no UNet. */
 qs_status autoencoder_refuse(const char *dir);
@@ -49,13 +37,13 @@ qs_status autoencoder_refuse(const char *dir);
  * latent [n, h / f, w / f, latent_channels]; both float32 states. Errors are in graph_status(). */
 void autoencoder_build_encoder(graph *g, const autoencoder_config *config, tensor_id picture,
                                tensor_id latent);
-/* The way back; not clipped. */
-void autoencoder_build_decoder(graph *g, const autoencoder_config *config, tensor_id latent,
-                               tensor_id picture);
 
-static inline uint32_t autoencoder_factor(const autoencoder_config *config)
-{
-    return 1u << (config->stage_count - 1);
-}
+/* Whose latent: the encoder's, or a diffusion model's, which is (the encoder's - shift_factor) *
+ * scaling_factor. */
+typedef enum latent_unit { LATENT_OF_ENCODER, LATENT_OF_SAMPLER } latent_unit;
+
+/* The way back, of any batch; not clipped. */
+void autoencoder_build_decoder(graph *g, const autoencoder_config *config, latent_unit unit,
+                               tensor_id latent, tensor_id picture);
 
 #endif

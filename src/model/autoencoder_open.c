@@ -6,12 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool has_prefix(const weight_files *files, const char *prefix)
+/* Of a half's tensors; 0: the files do not have it. */
+static uint64_t count_parameters(const weight_files *files, const char *prefix)
 {
-    for (size_t i = 0; i < weight_files_count(files); ++i)
-        if (strncmp(weight_files_at(files, i)->name, prefix, strlen(prefix)) == 0)
-            return true;
-    return false;
+    uint64_t count = 0;
+    for (size_t i = 0; i < weight_files_count(files); ++i) {
+        const qs_tensor *t = weight_files_at(files, i);
+        if (strncmp(t->name, prefix, strlen(prefix)) == 0)
+            count += t->size_bytes / qs_dtype_size_bytes(t->dtype);
+    }
+    return count;
 }
 
 /* Builds the halves that are there, for no device in particular, and holds them against the files.
@@ -30,11 +34,35 @@ static qs_status check_weights(qs_autoencoder *a)
     if (a->has_encoder)
         autoencoder_build_encoder(&g, c, picture, latent);
     if (a->has_decoder)
-        autoencoder_build_decoder(&g, c, latent, picture);
+        autoencoder_build_decoder(&g, c, LATENT_OF_ENCODER, latent, picture);
     TRY(graph_status(&g));
     TRY(weights_check(a->files, &g, &a->parameter_count));
 fail:
     graph_finish(&g);
+    return status;
+}
+
+qs_status autoencoder_open_files(const char *path, const char *folder, const char *variant,
+                                 const autoencoder_config *config, qs_autoencoder **out)
+{
+    qs_status status = QS_OK;
+    qs_autoencoder *a = calloc(1, sizeof *a);
+    if (a)
+        a->path = strdup(path);
+    if (!a || !a->path)
+        TRY(qs_error(QS_ERROR_MEMORY, "no host memory for an autoencoder"));
+    a->config = *config;
+    TRY(weight_files_open(folder, variant, &a->files));
+    a->decoder_parameter_count = count_parameters(a->files, "decoder.");
+    a->has_encoder = count_parameters(a->files, "encoder.") > 0;
+    a->has_decoder = a->decoder_parameter_count > 0;
+    if (!a->has_encoder && !a->has_decoder)
+        TRY(qs_error(QS_ERROR_MODEL, "%s: no tensor is named encoder.* or decoder.*", folder));
+    TRY(check_weights(a));
+    *out = a;
+    return QS_OK;
+fail:
+    qs_autoencoder_destroy(a);
     return status;
 }
 
@@ -45,25 +73,12 @@ qs_status qs_autoencoder_open(const char *path, qs_autoencoder **out)
                         "qs_autoencoder_open: path and autoencoder must not be NULL");
     qs_status status = QS_OK;
     char *folder = NULL;
-    qs_autoencoder *a = calloc(1, sizeof *a);
-    if (a)
-        a->path = strdup(path);
-    if (!a || !a->path)
-        TRY(qs_error(QS_ERROR_MEMORY, "no host memory for an autoencoder"));
+    autoencoder_config config;
     TRY(autoencoder_find_folder(path, &folder));
-    TRY(autoencoder_read_config(folder, &a->config));
-    TRY(weight_files_open(folder, NULL, &a->files));
-    a->has_encoder = has_prefix(a->files, "encoder.");
-    a->has_decoder = has_prefix(a->files, "decoder.");
-    if (!a->has_encoder && !a->has_decoder)
-        TRY(qs_error(QS_ERROR_MODEL, "%s: no tensor is named encoder.* or decoder.*", folder));
-    TRY(check_weights(a));
-    free(folder);
-    *out = a;
-    return QS_OK;
+    TRY(autoencoder_read_config(folder, &config));
+    TRY(autoencoder_open_files(path, folder, NULL, &config, out));
 fail:
     free(folder);
-    qs_autoencoder_destroy(a);
     return status;
 }
 

@@ -1,6 +1,8 @@
-/* A diffusers folder: model_index.json, unet/config.json, scheduler/scheduler_config.json. */
+/* A diffusers folder: model_index.json, unet/config.json, scheduler/scheduler_config.json and
+ * perhaps vae/config.json. */
 #include "model/config.h"
 
+#include "model/autoencoder.h"
 #include "model/config_reader.h"
 #include "model/published.h"
 #include "weights/file.h"
@@ -12,31 +14,40 @@
 /* model_index.json                                                                             */
 
 /* "unet": ["diffusers", "UNet2DModel"]. The library's name is not looked at. */
+static bool is_component(const json_t *value, const char *class)
+{
+    const char *found = json_string_value(json_array_get(value, 1));
+    return json_array_size(value) == 2 && json_is_string(json_array_get(value, 0)) && found &&
+           strcmp(found, class) == 0;
+}
+
 static qs_status check_component(config_reader *r, const char *key, const char *class)
 {
     const json_t *value = config_take(r, key);
-    const char *found = json_string_value(json_array_get(value, 1));
-    if (json_array_size(value) != 2 || !json_is_string(json_array_get(value, 0)) || !found ||
-        strcmp(found, class) != 0)
+    if (!is_component(value, class))
         return config_refuse(r, key, value, "needed: [library, \"%s\"]", class);
     return QS_OK;
 }
 
-/* What is left are components that this program does not have. null: the pipeline has none either
- * ([null, null] in older files). */
+/* null: the pipeline has none ([null, null] in older files). */
+static bool is_none(const json_t *component)
+{
+    return json_is_null(component) ||
+           (json_array_size(component) == 2 && json_is_null(json_array_get(component, 0)) &&
+            json_is_null(json_array_get(component, 1)));
+}
+
+/* What is left are components that this program does not have. */
 static qs_status check_other_components(config_reader *r)
 {
     const char *key;
     json_t *value;
     json_object_foreach(r->left, key, value)
     {
-        const bool none = json_is_null(value) ||
-                          (json_array_size(value) == 2 && json_is_null(json_array_get(value, 0)) &&
-                           json_is_null(json_array_get(value, 1)));
-        if (!none)
+        if (!is_none(value))
             return config_refuse(r, key, value,
-                                 "supported: null; the components are \"unet\" and "
-                                 "\"scheduler\"");
+                                 "supported: null; the components are \"unet\", \"scheduler\" and "
+                                 "\"vae\"");
     }
     return QS_OK;
 }
@@ -94,10 +105,11 @@ static qs_status read_alpha(config_reader *r, model_config *config)
     if (status != QS_OK)
         return status;
     config->premultiplied_alpha = kind == 1;
-    if (json_object_get(r->root, "image_alpha") && config->unet.out_channels != 4)
+    const uint32_t channels = model_picture_extent(config).c;
+    if (json_object_get(r->root, "image_alpha") && channels != 4)
         return config_refuse(r, "image_alpha", json_object_get(r->root, "image_alpha"),
-                             "the network has %u channels, alpha needs 4",
-                             config->unet.out_channels);
+                             "the %s has %u channels, alpha needs 4",
+                             config->has_autoencoder ? "autoencoder" : "network", channels);
     return QS_OK;
 }
 
@@ -123,6 +135,7 @@ static qs_status read_index(config_reader *r, model_config *config)
         config_ignore(r, "scheduler");
     else
         TRY(check_component(r, "scheduler", scheduler_class_name(config->scheduler.class)));
+    config_ignore(r, "vae"); /* read_autoencoder has looked at it */
     TRY(read_alpha(r, config));
     TRY(read_label_names(r, config));
     TRY(read_default_label(r, config));
@@ -164,6 +177,63 @@ fail:
 /* ------------------------------------------------------------------------------------------- */
 /* The folder                                                                                   */
 
+model_extent model_latent_extent(const model_config *config)
+{
+    const unet_config *c = &config->unet;
+    return (model_extent){ c->sample_height, c->sample_width, c->in_channels };
+}
+
+model_extent model_picture_extent(const model_config *config)
+{
+    const model_extent latent = model_latent_extent(config);
+    if (!config->has_autoencoder)
+        return latent;
+    const uint32_t factor = autoencoder_factor(&config->autoencoder);
+    return (model_extent){ factor * latent.h, factor * latent.w,
+                           config->autoencoder.image_channels };
+}
+
+/* What the network draws must be what the autoencoder decodes, or a picture. */
+static qs_status check_channels(const model_folder *folder, const model_config *config)
+{
+    const uint32_t channels = config->unet.in_channels;
+    const model_extent picture = model_picture_extent(config);
+    if (!config->has_autoencoder && channels != 1 && channels != 3 && channels != 4)
+        return qs_error(QS_ERROR_MODEL,
+                        "%s: key \"in_channels\" is %u, supported: 1 (grey), 3 (RGB), 4 (RGBA), or "
+                        "those of a tiny autoencoder in vae/ beside unet/",
+                        folder->unet, channels);
+    if (config->has_autoencoder && channels != config->autoencoder.latent_channels)
+        return qs_error(
+            QS_ERROR_MODEL,
+            "%s/config.json: key \"latent_channels\" is %u, needed: %u, the in_channels "
+            "of %s: this is another model's autoencoder",
+            folder->vae_dir, config->autoencoder.latent_channels, channels, folder->unet);
+    if (picture.h > SIDE_MAX || picture.w > SIDE_MAX)
+        return qs_error(QS_ERROR_MODEL, "%s: the picture would be %ux%u, supported: %ux%u",
+                        folder->vae_dir, picture.w, picture.h, SIDE_MAX, SIDE_MAX);
+    return QS_OK;
+}
+
+/* model_index.json says whether there is one. Where it does not, vae/ beside unet/ does. */
+static qs_status read_autoencoder(const model_folder *folder, const json_t *index,
+                                  model_config *config)
+{
+    const config_reader r = { .path = folder->index, .root = index };
+    const json_t *named = json_object_get(index, "vae");
+    config->has_autoencoder = named ? !is_none(named) : folder->vae_dir != NULL;
+    if (!config->has_autoencoder)
+        return QS_OK;
+    if (named && !is_component(named, "AutoencoderTiny"))
+        return config_refuse(
+            &r, "vae", named,
+            "supported: null or [library, \"AutoencoderTiny\"]; a tiny autoencoder "
+            "of the same latents (as TAESD is) may take its place");
+    if (!folder->vae_dir)
+        return config_refuse(&r, "vae", named, "but there is no vae/ beside unet/");
+    return autoencoder_read_config(folder->vae_dir, &config->autoencoder);
+}
+
 /* *root: a new reference to what the scheduler's file has, or to the class alone. */
 static qs_status read_scheduler(const model_folder *folder, json_t **root)
 {
@@ -188,6 +258,8 @@ qs_status model_config_read(const model_folder *folder, model_config *config)
     TRY(config_parse_unet(folder->unet, unet, &config->unet));
     TRY(config_parse_scheduler(folder->scheduler ? folder->scheduler : "the named scheduler",
                                scheduler, &config->arena, &config->scheduler));
+    TRY(read_autoencoder(folder, index, config));
+    TRY(check_channels(folder, config));
     TRY(config_parse_index(folder->index, index, config));
     published_steps(folder->unet_dir, (const json_t *const[]){ index, unet, scheduler }, 3,
                     &config->unet, &config->scheduler);

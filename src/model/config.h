@@ -6,7 +6,13 @@
 #include "core/status.h"
 #include "model/folder.h"
 
-enum { UNET_BLOCKS_MAX = 8, UNET_LAYERS_MAX = 64, TRAINED_STEPS_MAX = 64 };
+enum {
+    UNET_BLOCKS_MAX = 8,
+    UNET_LAYERS_MAX = 64,
+    TRAINED_STEPS_MAX = 64,
+    AUTOENCODER_STAGES_MAX = 8,
+    SIDE_MAX = 4096, /* of a sample, and of a picture */
+};
 
 typedef enum unet_block_type {
     BLOCK_DOWN,            /* DownBlock2D, UpBlock2D */
@@ -30,7 +36,7 @@ typedef enum unet_block_type {
  *     up blocks           layers_per_block + 1 layers */
 typedef struct unet_config {
     uint32_t sample_height, sample_width; /* sample_size: a number or [height, width] */
-    uint32_t in_channels, out_channels;   /* equal: 1, 3 or 4 */
+    uint32_t in_channels, out_channels;   /* equal */
     uint32_t block_count;
     uint32_t block_out_channels[UNET_BLOCKS_MAX];
     unet_block_type down_blocks[UNET_BLOCKS_MAX], up_blocks[UNET_BLOCKS_MAX];
@@ -103,15 +109,47 @@ typedef struct scheduler_config {
 qs_sampler scheduler_default_sampler(const scheduler_config *scheduler);
 uint32_t scheduler_steps_max(const scheduler_config *scheduler); /* as qs_model_info's */
 
+/* diffusers.AutoencoderTiny's config, its names and defaults. A stage is a convolution and some
+ * blocks; between two stages the picture halves (encoder) or doubles (decoder). diffusers lists a
+ * width per stage, and fails unless all of a list are equal. */
+typedef struct autoencoder_config {
+    uint32_t image_channels, latent_channels; /* in_channels and out_channels: 1, 3 or 4 */
+    uint32_t stage_count;
+    uint32_t encoder_width, decoder_width;
+    uint32_t encoder_blocks[AUTOENCODER_STAGES_MAX], decoder_blocks[AUTOENCODER_STAGES_MAX];
+    /* ours, named as in the authors' taesd.py: the blocks of the smallest stage begin with
+     * x + pool.3(relu(pool.1(pool.0(x)))): 1x1 to 4 times the width, 4 groups, 1x1 back */
+    bool use_midblock_gn;
+    double latent_magnitude, latent_shift;
+    /* A sampler's latent is (encoded - shift_factor) * scaling_factor; encode and decode by
+     * themselves know nothing of it. */
+    double scaling_factor, shift_factor;
+} autoencoder_config;
+
+static inline uint32_t autoencoder_factor(const autoencoder_config *config)
+{
+    return 1u << (config->stage_count - 1);
+}
+
 typedef struct model_config {
     arena arena; /* owns the strings */
     unet_config unet;
     scheduler_config scheduler;
+    bool has_autoencoder; /* the network draws latents, which its decoder makes pictures of */
+    autoencoder_config autoencoder;
     bool scheduler_named;     /* by the caller: model_index.json may have another */
     bool premultiplied_alpha; /* model_index.json: image_alpha */
     const char **labels; /* [label_count]: id2label, the number in decimals where it has none */
     uint32_t label_count, default_label;
 } model_config;
+
+/* [h, w, c] of one sample of the network, and of the picture that comes of it: the same without an
+ * autoencoder. */
+typedef struct model_extent {
+    uint32_t h, w, c;
+} model_extent;
+model_extent model_latent_extent(const model_config *config);
+model_extent model_picture_extent(const model_config *config);
 
 /* QS_ERROR_MODEL: "DIR/unet/config.json: key "act_fn" is "gelu", supported: "silu"". Without a
  * model_index.json: no label names, straight alpha. After an error *config is all zero. */

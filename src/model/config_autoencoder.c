@@ -159,13 +159,26 @@ fail:
     return status;
 }
 
-/* What a pipeline does with latents (scaling_factor, shift_factor) or how diffusers computes
- * (force_upcast) leaves encode and decode as they are; block_out_channels repeats the decoder's. */
+/* What a pipeline does to a latent before it decodes it. */
+static qs_status read_scaling(config_reader *r, autoencoder_config *c)
+{
+    qs_status status = QS_OK;
+    c->scaling_factor = 1;
+    TRY(config_take_number(r, "scaling_factor", 1e-6, 1e6, &c->scaling_factor));
+    if (json_is_null(json_object_get(r->root, "shift_factor"))) /* as in AutoencoderKL's configs */
+        config_ignore(r, "shift_factor");
+    else
+        TRY(config_take_number(r, "shift_factor", -1e6, 1e6, &c->shift_factor));
+fail:
+    return status;
+}
+
+/* How diffusers computes (force_upcast) changes nothing here; block_out_channels repeats the
+ * decoder's. */
 static qs_status read_rest(config_reader *r, autoencoder_config *c)
 {
     static const char *const relu[] = { "relu", NULL }, *const nearest[] = { "nearest", NULL };
-    static const char *const unused_keys[] = { "scaling_factor",     "shift_factor",
-                                               "force_upcast",       "block_out_channels",
+    static const char *const unused_keys[] = { "force_upcast", "block_out_channels",
                                                "_diffusers_version", "_name_or_path" };
     uint32_t unused = 0, factor = 2;
     qs_status status = QS_OK;
@@ -195,6 +208,7 @@ static qs_status parse(const char *path, json_t *root, autoencoder_config *confi
     TRY(config_take_word(&r, "_class_name", classes, &unused));
     TRY(read_stages(&r, config));
     TRY(read_channels(&r, config));
+    TRY(read_scaling(&r, config));
     TRY(read_rest(&r, config));
     TRY(config_check_all_taken(&r));
 fail:

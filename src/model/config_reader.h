@@ -51,7 +51,7 @@ qs_status config_parse_unet(const char *path, json_t *root, unet_config *unet);
 qs_status config_parse_scheduler(const char *path, json_t *root, arena *arena,
                                  scheduler_config *scheduler);
 
-/* After unet and scheduler: fills the labels and alpha. root NULL: the file is absent. */
+/* After unet, scheduler and autoencoder: fills the labels and alpha. root NULL: the file is absent. */
 qs_status config_parse_index(const char *path, json_t *root, model_config *config);
 
 #endif

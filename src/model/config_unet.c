@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { CHANNELS_MAX = 16384, SAMPLE_SIZE_MAX = 4096, CLASSES_MAX = 65536 };
+enum { CHANNELS_MAX = 16384, CLASSES_MAX = 65536 };
 
 /* diffusers' defaults. */
 static const unet_config defaults = {
@@ -35,8 +35,8 @@ static qs_status read_sample_size(config_reader *r, unet_config *unet)
     const json_t *height = pair ? json_array_get(value, 0) : value;
     const json_t *width = pair ? json_array_get(value, 1) : value;
     const json_int_t h = json_integer_value(height), w = json_integer_value(width);
-    if (!json_is_integer(height) || !json_is_integer(width) || h < 1 || w < 1 ||
-        h > SAMPLE_SIZE_MAX || w > SAMPLE_SIZE_MAX)
+    if (!json_is_integer(height) || !json_is_integer(width) || h < 1 || w < 1 || h > SIDE_MAX ||
+        w > SIDE_MAX)
         return config_refuse(r, key, value, "%s", wanted);
     unet->sample_height = (uint32_t)h;
     unet->sample_width = (uint32_t)w;
@@ -206,7 +206,7 @@ fail:
 /* ------------------------------------------------------------------------------------------- */
 /* Do the values fit each other?                                                                */
 
-static qs_status check_pictures(const config_reader *r, const unet_config *unet)
+static qs_status check_samples(const config_reader *r, const unet_config *unet)
 {
     const uint32_t c = unet->in_channels, factor = 1u << (unet->block_count - 1);
     if (c != unet->out_channels)
@@ -214,9 +214,6 @@ static qs_status check_pictures(const config_reader *r, const unet_config *unet)
                         "%s: in_channels is %u, out_channels is %u: a sampler needs "
                         "them equal",
                         r->path, c, unet->out_channels);
-    if (c != 1 && c != 3 && c != 4)
-        return config_refuse(r, "in_channels", json_object_get(r->root, "in_channels"),
-                             "supported: 1 (grey), 3 (RGB), 4 (RGBA)");
     if (unet->sample_height % factor != 0 || unet->sample_width % factor != 0)
         return config_refuse(r, "sample_size", json_object_get(r->root, "sample_size"),
                              "%u blocks need a multiple of %u", unet->block_count, factor);
@@ -294,7 +291,7 @@ qs_status config_parse_unet(const char *path, json_t *root, unet_config *unet)
     TRY(read_embeddings(&r, unet));
     TRY(read_layers(&r, unet));
     TRY(config_check_all_taken(&r));
-    TRY(check_pictures(&r, unet));
+    TRY(check_samples(&r, unet));
     TRY(check_widths(&r, unet));
 fail:
     config_reader_finish(&r);

@@ -127,15 +127,19 @@ fail:
 
 static qs_status find_unet(model_folder *f, const char *root)
 {
-    bool folder = false, file = false;
+    bool folder = false, file = false, vae = false;
     const char *nested;
     qs_status status = QS_OK;
     TRY(look(f, root, "unet", &nested, &folder));
     TRY(look(f, root, "config.json", &f->unet, &file));
     f->unet_dir = folder ? nested : root;
-    if (folder)
+    if (folder) {
         TRY(look(f, nested, "config.json", &f->unet, &file));
-    else if (!file)
+        TRY(look(f, root, "vae", &f->vae_dir, &vae));
+    }
+    if (!vae)
+        f->vae_dir = NULL;
+    if (!folder && !file)
         TRY(qs_error(QS_ERROR_MODEL,
                      "%s: has neither unet/config.json nor config.json: this is no model in "
                      "diffusers' layout",

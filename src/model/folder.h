@@ -11,6 +11,7 @@ typedef struct model_folder {
     const char *index;           /* model_index.json; NULL: there is none */
     const char *unet_dir;        /* the network's config.json and weights */
     const char *unet;            /* its config.json */
+    const char *vae_dir;         /* vae/ beside unet/; NULL: there is none */
     const char *scheduler;       /* scheduler_config.json; NULL: scheduler_class has it */
     const char *scheduler_class; /* named by the caller, with diffusers' defaults; or NULL */
     bool scheduler_named;        /* by the caller: model_index.json's is not looked at */

@@ -1,6 +1,5 @@
 #include "model/model.h"
 
-#include "model/autoencoder.h"
 #include "model/folder.h"
 #include "weights/check.h"
 
@@ -37,6 +36,17 @@ fail:
     return status;
 }
 
+static qs_status open_autoencoder(const model_folder *folder, const char *variant, qs_model *model)
+{
+    const qs_status status = autoencoder_open_files(
+        folder->vae_dir, folder->vae_dir, variant, &model->config.autoencoder, &model->autoencoder);
+    if (status == QS_OK && !model->autoencoder->has_decoder)
+        return qs_error(QS_ERROR_MODEL,
+                        "%s: the weights hold the encoder only: a latent needs the decoder",
+                        folder->vae_dir);
+    return status;
+}
+
 qs_status qs_model_open_with(const char *path, const qs_model_options *options, qs_model **out)
 {
     if (!path || !out)
@@ -54,6 +64,8 @@ qs_status qs_model_open_with(const char *path, const qs_model_options *options, 
     TRY(model_config_read(&folder, &model->config));
     TRY(weight_files_open(folder.unet_dir, given.variant, &model->files));
     TRY(check_weights(model));
+    if (model->config.has_autoencoder)
+        TRY(open_autoencoder(&folder, given.variant, model));
     model_folder_finish(&folder);
     *out = model;
     return QS_OK;
@@ -75,6 +87,7 @@ void qs_model_destroy(qs_model *model)
     for (uint32_t i = 0; i < MODEL_STORES_MAX; ++i)
         weight_store_destroy(model->stores[i].store);
     weight_files_close(model->files);
+    qs_autoencoder_destroy(model->autoencoder);
     model_config_finish(&model->config);
     free(model->path);
     free(model);
@@ -125,16 +138,23 @@ void qs_model_get_info(const qs_model *model, qs_model_info *info)
     if (!model || !info)
         return;
     const model_config *c = &model->config;
-    *info = (qs_model_info){ .width = c->unet.sample_width,
-                             .height = c->unet.sample_height,
-                             .channels = c->unet.out_channels,
-                             .has_alpha = c->unet.out_channels == 4,
+    const model_extent picture = model_picture_extent(c), latent = model_latent_extent(c);
+    const qs_autoencoder *a = model->autoencoder;
+    *info = (qs_model_info){ .width = picture.w,
+                             .height = picture.h,
+                             .channels = picture.c,
+                             .latent_width = latent.w,
+                             .latent_height = latent.h,
+                             .latent_channels = latent.c,
+                             .has_autoencoder = a != NULL,
+                             .has_alpha = picture.c == 4,
                              .label_count = c->label_count,
                              .default_label = c->default_label,
                              .has_segments = c->unet.segment_embedding,
                              .default_sampler = scheduler_default_sampler(&c->scheduler),
                              .steps_max = scheduler_steps_max(&c->scheduler),
-                             .parameter_count = model->parameter_count };
+                             .parameter_count = model->parameter_count,
+                             .decoder_parameter_count = a ? a->decoder_parameter_count : 0 };
     model_folder_name(model->path, info->name);
 }
 

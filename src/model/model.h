@@ -1,10 +1,10 @@
-/* A diffusers folder: its configs, its files, and its weights on the devices that use it. */
+/* A diffusers folder: its configs, its files, and its weights on the devices that use it. The names
+ * of the network's tensors and of the decoder's differ, so that one store has them both. */
 #ifndef QS_MODEL_MODEL_H
 #define QS_MODEL_MODEL_H
 
-#include "model/config.h"
+#include "model/autoencoder.h"
 #include "model/unet.h"
-#include "weights/store.h"
 
 enum { MODEL_STORES_MAX = 8 };
 
@@ -13,6 +13,7 @@ struct qs_model {
     model_config config;
     weight_files *files;
     uint64_t parameter_count;
+    qs_autoencoder *autoencoder; /* of latents; NULL: the network draws pictures */
     struct model_store {
         qs_device *device;
         weight_store *store;

@@ -7,9 +7,10 @@
  *   segment  f32 [n]: timestep minus the segment's start, in the same unit; 0: diffusion
  *   labels   u32 [n]
  *   latent   f32 [n, h, w, c]
+ *   picture  f32 [n, H, W, C]: what an autoencoder's decoder makes of it
  *   start_noise   f32 [n, h, w, c], host visible: unit noise that begin may take
  *   step_noise    f32 [STEP_NOISE_SLOTS * n, h, w, c], host visible: that the rows may take
- *   frame    u32 [n, h, w]: RGBA8
+ *   frame    u32 [n, H, W]: RGBA8
  *   report   u32 [n, 1, 1, REPORT_WORDS]: of each picture (lib/recipe.h)
  */
 #ifndef QS_SAMPLER_STATE_H

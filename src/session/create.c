@@ -14,10 +14,16 @@ static uint64_t take(uint64_t *used, uint64_t bytes)
     return offset;
 }
 
+static uint64_t float_bytes(session_shape size)
+{
+    return (uint64_t)size.n * size.h * size.w * ceil4(size.c) * sizeof(float);
+}
+
 static qs_status create_state(qs_session *s)
 {
-    const session_shape size = session_pictures(s);
-    const uint64_t pictures = (uint64_t)size.n * size.h * size.w;
+    const session_shape size = session_latents(s);
+    const uint64_t latent_bytes = float_bytes(size);
+    const bool decoded = s->model->config.has_autoencoder;
     struct {
         gpu_slice *slice;
         uint64_t bytes;
@@ -27,19 +33,22 @@ static qs_status create_state(qs_session *s)
         { &s->state.time, size.n * 4 },
         { &s->state.segment, size.n * 4 },
         { &s->state.labels, size.n * 4 },
-        { &s->state.latent, pictures * ceil4(size.c) * 4 },
-        { &s->state.sample, pictures * ceil4(size.c) * 4 },
+        { &s->state.latent, latent_bytes },
+        { &s->state.sample, latent_bytes },
+        { &s->state.picture, decoded ? float_bytes(session_pictures(s)) : 0 },
     };
     uint64_t used = 0;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; ++i)
         *parts[i].slice =
             (gpu_slice){ &s->state_memory, take(&used, parts[i].bytes), parts[i].bytes };
+    if (!decoded)
+        s->state.picture = s->state.latent;
     const qs_status status =
         gpu_buffer_create(s->device, GPU_DEVICE, used, "state", &s->state_memory);
     if (status != QS_OK)
         return status;
-    return gpu_buffer_create(s->device, GPU_READBACK, s->state.latent.size, "latent on the host",
-                             &s->latent_memory);
+    return gpu_buffer_create(s->device, GPU_READBACK, s->state.picture.size, "picture on the host",
+                             &s->picture_memory);
 }
 
 static qs_status create_slots(qs_session *s)
@@ -64,11 +73,11 @@ static qs_status create_slots(qs_session *s)
 /* Noise that the host writes, and what it takes to draw PyTorch's. */
 static qs_status create_noise(qs_session *s)
 {
-    const session_shape size = session_pictures(s);
+    const session_shape size = session_latents(s);
     const uint64_t bytes = s->state.latent.size;
-    s->picture_elements = (size_t)size.c * size.h * size.w;
+    s->latent_elements = (size_t)size.c * size.h * size.w;
     s->generators = calloc(size.n, sizeof *s->generators);
-    s->drawn = calloc(s->picture_elements, sizeof *s->drawn);
+    s->drawn = calloc(s->latent_elements, sizeof *s->drawn);
     if (!s->generators || !s->drawn)
         return qs_error(QS_ERROR_MEMORY, "no host memory for noise");
     uint64_t used = 0;
@@ -100,6 +109,7 @@ void session_bind(qs_session *s, verb *v, const gpu_buffer *arena, const frame_s
         { "start_noise", s->state.start_noise },
         { "step_noise", s->state.step_noise },
         { "sample", s->state.sample },
+        { "picture", s->state.picture },
         { "frame", frame ? frame->pixels : (gpu_slice){ 0 } },
         { "report", frame ? frame->report : (gpu_slice){ 0 } },
     };
@@ -169,20 +179,25 @@ fail:
 static qs_status record_all(qs_session *s)
 {
     qs_status status = QS_OK;
-    const gpu_slice latent_on_host = { &s->latent_memory, 0, s->state.latent.size };
+    const gpu_slice on_host = { &s->picture_memory, 0, s->state.picture.size };
     for (uint32_t i = 0; i < RECIPE_SLOTS; ++i)
         TRY(record_begin(s, i));
     TRY(record_verb(s, "step", &s->step, s->options.profile, &s->step_commands));
     for (uint32_t i = 0; i < FRAME_SLOTS; ++i) {
         session_bind(s, &s->decode, &s->arena, &s->frames[i]);
-        TRY(record_verb(s, "decode", &s->decode, false, &s->frames[i].decode));
+        TRY(record_verb(s, "decode", &s->decode, s->options.profile, &s->frames[i].decode));
     }
-    TRY(session_record_copy(s, "read latent", &s->state.latent, &latent_on_host, &s->read_latent));
+    TRY(session_record_copy(s, "read picture", &s->state.picture, &on_host, &s->read_picture));
 fail:
     return status;
 }
 
 /* ---- the whole -------------------------------------------------------------------------- */
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
 
 /* All verbs share one arena: each opens with a full barrier and leaves nothing in it. */
 static uint64_t arena_bytes(const qs_session *s)
@@ -190,7 +205,7 @@ static uint64_t arena_bytes(const qs_session *s)
     uint64_t bytes = GPU_ALIGNMENT;
     const plan *plans[] = { &s->begin.plan, &s->step.plan, &s->decode.plan };
     for (size_t i = 0; i < sizeof plans / sizeof *plans; ++i)
-        bytes = plans[i]->arena_bytes > bytes ? plans[i]->arena_bytes : bytes;
+        bytes = larger(bytes, plans[i]->arena_bytes);
     return bytes;
 }
 
@@ -207,7 +222,8 @@ static uint64_t weight_bytes(const graph *g)
 static qs_status check_memory(const qs_session *s)
 {
     const bool loaded = weight_store_bytes(s->weights) > 0;
-    const uint64_t weights = loaded ? 0 : weight_bytes(&s->step.graph);
+    const uint64_t weights =
+        loaded ? 0 : weight_bytes(&s->step.graph) + weight_bytes(&s->decode.graph);
     const uint64_t need = weights + arena_bytes(s),
                    have = gpu_device_limits(s->device)->memory_bytes;
     if (need > have)
@@ -238,6 +254,9 @@ static qs_status allocate_and_record(qs_session *s)
     TRY(check_memory(s));
     TRY(verb_load_and_compile(s->device, s->weights, s->model->files, &s->step, graphs,
                               sizeof graphs / sizeof *graphs));
+    if (s->model->autoencoder)
+        TRY(weight_store_load(s->weights, s->model->autoencoder->files, &s->decode.graph,
+                              s->decode.slices));
     TRY(gpu_buffer_create(s->device, GPU_DEVICE, arena_bytes(s), "activations", &s->arena));
     TRY(create_state(s));
     TRY(create_slots(s));
@@ -328,7 +347,7 @@ fail:
 
 static void destroy_commands(qs_session *s)
 {
-    gpu_commands *all[] = { s->step_commands, s->read_latent, s->forward_commands,
+    gpu_commands *all[] = { s->step_commands, s->read_picture, s->forward_commands,
                             s->inspect_commands };
     for (size_t i = 0; i < sizeof all / sizeof *all; ++i)
         gpu_commands_destroy(s->device, all[i]);
@@ -349,7 +368,7 @@ void qs_session_destroy(qs_session *s)
     verb_finish(&s->decode);
     verb_finish(&s->forward);
     gpu_buffer *buffers[] = { &s->arena,          &s->state_memory,     &s->recipe_memory,
-                              &s->frame_memory,   &s->latent_memory,    &s->forward_arena,
+                              &s->frame_memory,   &s->picture_memory,   &s->forward_arena,
                               &s->forward_upload, &s->forward_readback, &s->inspect_readback,
                               &s->noise_memory };
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; ++i)
@@ -372,14 +391,20 @@ void qs_session_get_memory(const qs_session *s, qs_session_memory *memory)
 {
     if (!s || !memory)
         return;
-    *memory = (qs_session_memory){ .weights_bytes = weight_store_bytes(s->weights),
-                                   .arena_bytes = s->step.plan.arena_bytes,
-                                   .activation_sum_bytes = s->step.plan.activation_sum_bytes,
-                                   .live_max_bytes = s->step.plan.live_max_bytes,
-                                   .state_bytes = s->state_memory.size + s->recipe_memory.size +
-                                                  s->frame_memory.size + s->latent_memory.size +
-                                                  s->noise_memory.size,
-                                   .node_count = s->step.graph.node_count,
-                                   .barrier_count = s->step.plan.barrier_count,
-                                   .allocation_count = gpu_device_allocation_count(s->device) };
+    const plan *step = &s->step.plan, *decode = &s->decode.plan;
+    const bool decoded = s->model->config.has_autoencoder;
+    *memory = (qs_session_memory){
+        .weights_bytes = weight_store_bytes(s->weights),
+        .arena_bytes = larger(step->arena_bytes, decode->arena_bytes),
+        .activation_sum_bytes = step->activation_sum_bytes + decode->activation_sum_bytes,
+        .live_max_bytes = larger(step->live_max_bytes, decode->live_max_bytes),
+        .state_bytes = s->state_memory.size + s->recipe_memory.size + s->frame_memory.size +
+                       s->picture_memory.size + s->noise_memory.size,
+        .node_count = s->step.graph.node_count,
+        .barrier_count = step->barrier_count,
+        .allocation_count = gpu_device_allocation_count(s->device),
+        .decoder_weights_bytes = weight_bytes(&s->decode.graph),
+        .decode_arena_bytes = decode->arena_bytes,
+        .decode_node_count = decoded ? s->decode.graph.node_count : 0
+    };
 }

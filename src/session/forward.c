@@ -9,10 +9,10 @@
 static qs_status build_forward(qs_session *s)
 {
     verb *v = &s->forward;
-    const unet_config *c = &s->model->config.unet;
+    const session_shape size = session_latents(s);
     verb_init(s, v);
-    const tensor_id sample = graph_state(&v->graph, "sample", v->graph.storage, s->options.batch,
-                                         c->sample_height, c->sample_width, c->in_channels);
+    const tensor_id sample =
+        graph_state(&v->graph, "sample", v->graph.storage, size.n, size.h, size.w, size.c);
     model_build_network(&v->graph, &s->model->config, s->options.batch, sample);
     return verb_plan(v, s->options.keep_activations);
 }
@@ -79,11 +79,10 @@ fail:
 static qs_status write_inputs(qs_session *s, const float *sample, const float *timestep,
                               const float *segment, const int32_t *labels)
 {
-    const unet_config *c = &s->model->config.unet;
-    const uint32_t n = s->options.batch;
+    const session_shape size = session_latents(s);
+    const uint32_t n = size.n;
     char *to = s->forward_upload.mapped;
-    layout_to_device(sample, n, c->in_channels, c->sample_height, c->sample_width, 1.0f,
-                     s->forward.graph.storage, to);
+    layout_to_device(sample, n, size.c, size.h, size.w, 1.0f, s->forward.graph.storage, to);
     float *times = (float *)(void *)(to + s->state.sample.size), *segments = times + n;
     uint32_t *ids = (uint32_t *)(void *)(segments + n);
     for (uint32_t i = 0; i < n; ++i) {
@@ -156,15 +155,15 @@ static double bytes_moved(const graph *g, const node *n)
     return bytes;
 }
 
-qs_status qs_session_op_times(qs_session *s, qs_op_time *times, size_t *count)
+/* commands NULL or ticket 0: they have not run yet. */
+static qs_status read_times(qs_session *s, const char *what, const graph *g,
+                            const gpu_commands *commands, uint64_t ticket, qs_op_time *times,
+                            size_t *count)
 {
-    if (!s || !count)
-        return qs_error(QS_ERROR_USAGE, "qs_session_op_times: session and count must not be NULL");
     if (!s->options.profile)
         return qs_error(QS_ERROR_USAGE, "times per op need a session with options.profile");
-    if (times && s->step_ticket == 0)
-        return qs_error(QS_ERROR_USAGE, "times per op come after the first step");
-    const graph *g = &s->step.graph;
+    if (times && (!commands || ticket == 0))
+        return qs_error(QS_ERROR_USAGE, "times per op come after the first %s", what);
     const size_t room = times ? *count : 0;
     *count = g->node_count;
     if (room == 0)
@@ -173,8 +172,8 @@ qs_status qs_session_op_times(qs_session *s, qs_op_time *times, size_t *count)
     double *ns = calloc(g->node_count + 1, sizeof *ns);
     if (!ns)
         return qs_error(QS_ERROR_MEMORY, "no host memory for %u times", g->node_count);
-    TRY(gpu_wait(s->device, s->step_ticket, UINT32_MAX));
-    TRY(gpu_commands_timestamps(s->device, s->step_commands, ns));
+    TRY(gpu_wait(s->device, ticket, UINT32_MAX));
+    TRY(gpu_commands_timestamps(s->device, commands, ns));
     for (uint32_t i = 0; i < g->node_count && i < room; ++i)
         times[i] = (qs_op_time){ .name = g->nodes[i].name,
                                  .op = g->nodes[i].op->name,
@@ -184,6 +183,32 @@ qs_status qs_session_op_times(qs_session *s, qs_op_time *times, size_t *count)
 fail:
     free(ns);
     return status;
+}
+
+qs_status qs_session_op_times(qs_session *s, qs_op_time *times, size_t *count)
+{
+    if (!s || !count)
+        return qs_error(QS_ERROR_USAGE, "qs_session_op_times: session and count must not be NULL");
+    return read_times(s, "step", &s->step.graph, s->step_commands, s->step_ticket, times, count);
+}
+
+/* The slot that was decoded into last, or NULL. */
+static const frame_slot *newest_slot(const qs_session *s)
+{
+    const int slot = s->writing_slot >= 0 ? s->writing_slot
+                     : s->ready_slot >= 0 ? s->ready_slot
+                                          : s->shown_slot;
+    return slot >= 0 ? &s->frames[slot] : NULL;
+}
+
+qs_status qs_session_decode_times(qs_session *s, qs_op_time *times, size_t *count)
+{
+    if (!s || !count)
+        return qs_error(QS_ERROR_USAGE,
+                        "qs_session_decode_times: session and count must not be NULL");
+    const frame_slot *newest = newest_slot(s);
+    return read_times(s, "picture", &s->decode.graph, newest ? newest->decode : NULL,
+                      newest ? newest->ticket : 0, times, count);
 }
 
 /* ---- quickstep/vulkan.h ----------------------------------------------------------------- */

@@ -8,10 +8,19 @@
 
 /* ---- graphs: what every verb computes -------------------------------------------------------- */
 
+static session_shape batch_of(const qs_session *s, model_extent e)
+{
+    return (session_shape){ s->options.batch, e.h, e.w, e.c };
+}
+
+session_shape session_latents(const qs_session *s)
+{
+    return batch_of(s, model_latent_extent(&s->model->config));
+}
+
 session_shape session_pictures(const qs_session *s)
 {
-    const unet_config *c = &s->model->config.unet;
-    return (session_shape){ s->options.batch, c->sample_height, c->sample_width, c->in_channels };
+    return batch_of(s, model_picture_extent(&s->model->config));
 }
 
 void verb_init(const qs_session *s, verb *v)
@@ -31,21 +40,27 @@ static tensor_id cursor_state(graph *g)
     return graph_state(g, "cursor", DTYPE_U32, 1, 1, 1, 1);
 }
 
+static tensor_id float_state(graph *g, const char *name, session_shape size)
+{
+    return graph_state(g, name, DTYPE_F32, size.n, size.h, size.w, size.c);
+}
+
 static tensor_id latent_state(graph *g, session_shape size)
 {
-    return graph_state(g, "latent", DTYPE_F32, size.n, size.h, size.w, size.c);
+    return float_state(g, "latent", size);
 }
 
 static tensor_id noise_state(graph *g, const char *name, session_shape size, uint32_t slots)
 {
-    return graph_state(g, name, DTYPE_F32, slots * size.n, size.h, size.w, size.c);
+    size.n *= slots;
+    return float_state(g, name, size);
 }
 
 /* seed -> noise in latent, cursor = 0 */
 static void build_begin(qs_session *s)
 {
     graph *g = &s->begin.graph;
-    const session_shape size = session_pictures(s);
+    const session_shape size = session_latents(s);
     verb_init(s, &s->begin);
     op_begin(g, "begin", recipe_state(g), cursor_state(g), noise_state(g, "start_noise", size, 1),
              latent_state(g, size));
@@ -55,7 +70,7 @@ static void build_begin(qs_session *s)
 static void build_step(qs_session *s)
 {
     graph *g = &s->step.graph;
-    const session_shape size = session_pictures(s);
+    const session_shape size = session_latents(s);
     verb_init(s, &s->step);
     const tensor_id recipe = recipe_state(g), cursor = cursor_state(g);
     const tensor_id latent = latent_state(g, size);
@@ -67,16 +82,22 @@ static void build_step(qs_session *s)
                    noise_state(g, "step_noise", size, STEP_NOISE_SLOTS), latent, output);
 }
 
-/* latent -> RGBA8 frame, and the report on it */
+/* latent -> picture, by the autoencoder if there is one -> RGBA8 frame, and the report on it */
 static void build_decode(qs_session *s)
 {
     graph *g = &s->decode.graph;
+    const model_config *config = &s->model->config;
     const session_shape size = session_pictures(s);
     verb_init(s, &s->decode);
-    const tensor_id latent = latent_state(g, size);
+    const tensor_id latent = latent_state(g, session_latents(s));
+    tensor_id picture = latent;
+    if (config->has_autoencoder) {
+        picture = float_state(g, "picture", size);
+        autoencoder_build_decoder(g, &config->autoencoder, LATENT_OF_SAMPLER, latent, picture);
+    }
     const tensor_id frame = graph_state(g, "frame", DTYPE_U32, size.n, size.h, size.w, 1);
     const tensor_id report = graph_state(g, "report", DTYPE_U32, size.n, 1, 1, REPORT_WORDS);
-    op_decode(g, "decode", latent, frame, report, s->model->config.premultiplied_alpha);
+    op_decode(g, "decode", picture, frame, report, config->premultiplied_alpha);
 }
 
 /* ---- their life ------------------------------------------------------------------------------ */

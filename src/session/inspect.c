@@ -96,16 +96,17 @@ fail:
     return status;
 }
 
-qs_status session_log_times(qs_session *s)
+static qs_status log_times(qs_session *s,
+                           qs_status (*get)(qs_session *s, qs_op_time *times, size_t *count))
 {
     size_t count = 0;
     qs_status status = QS_OK;
     qs_op_time *times = NULL;
-    TRY(qs_session_op_times(s, NULL, &count));
+    TRY(get(s, NULL, &count));
     times = calloc(count + 1, sizeof *times);
     if (!times)
         return qs_error(QS_ERROR_MEMORY, "no host memory for %zu times", count);
-    TRY(qs_session_op_times(s, times, &count));
+    TRY(get(s, times, &count));
     for (size_t i = 0; i < count; ++i)
         log_line(QS_LOG_INFO, "%8.3f ms %7.2f GFLOP/s  %-18s %s", times[i].ms,
                  times[i].ms > 0 ? times[i].flops / times[i].ms * 1e-6 : 0, times[i].op,
@@ -113,4 +114,10 @@ qs_status session_log_times(qs_session *s)
 fail:
     free(times);
     return status;
+}
+
+qs_status session_log_times(qs_session *s)
+{
+    const qs_status status = log_times(s, qs_session_op_times);
+    return status == QS_OK ? log_times(s, qs_session_decode_times) : status;
 }

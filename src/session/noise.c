@@ -10,10 +10,10 @@
 static void write_picture(qs_session *s, const gpu_slice *slot, uint32_t picture,
                           const float *noise)
 {
-    const unet_config *c = &s->model->config.unet;
+    const session_shape size = session_latents(s);
     const uint64_t bytes = s->state.latent.size / s->options.batch;
     char *to = (char *)s->noise_memory.mapped + slot->offset + picture * bytes;
-    layout_to_device(noise, 1, c->in_channels, c->sample_height, c->sample_width, 1, DTYPE_F32, to);
+    layout_to_device(noise, 1, size.c, size.h, size.w, 1, DTYPE_F32, to);
 }
 
 /* given [batch, c, h, w], or NULL: the generators' next numbers. */
@@ -21,10 +21,10 @@ static void write_slot(qs_session *s, const gpu_slice *slot, const float *given)
 {
     for (uint32_t i = 0; i < s->options.batch; ++i) {
         if (given) {
-            write_picture(s, slot, i, given + i * s->picture_elements);
+            write_picture(s, slot, i, given + i * s->latent_elements);
             continue;
         }
-        torch_rng_normals(&s->generators[i], s->picture_elements, s->drawn);
+        torch_rng_normals(&s->generators[i], s->latent_elements, s->drawn);
         write_picture(s, slot, i, s->drawn);
     }
 }
@@ -57,7 +57,7 @@ qs_status session_step_noise(qs_session *s, uint32_t step)
         return status;
     gpu_slice slot = s->state.step_noise;
     slot.offset += index * s->state.latent.size;
-    const size_t elements = s->options.batch * s->picture_elements;
+    const size_t elements = s->options.batch * s->latent_elements;
     write_slot(s, &slot, s->given_step_noise ? s->given_step_noise + step * elements : NULL);
     s->noise_steps = step + 1;
     return QS_OK;

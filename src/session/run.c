@@ -136,7 +136,7 @@ static int free_slot(const qs_session *s)
 
 static qs_status submit_decode(qs_session *s)
 {
-    const unet_config *c = &s->model->config.unet;
+    const session_shape size = session_pictures(s);
     const int slot = free_slot(s);
     frame_slot *f = &s->frames[slot];
     const qs_status status = session_submit(s, f->decode, s->steps, &f->ticket);
@@ -144,9 +144,9 @@ static qs_status submit_decode(qs_session *s)
         return status;
     f->begin_ms = s->begin_ms;
     f->frame = (qs_frame){ .serial = s->serial,
-                           .width = c->sample_width,
-                           .height = c->sample_height,
-                           .count = s->options.batch,
+                           .width = size.w,
+                           .height = size.h,
+                           .count = size.n,
                            .slot = (uint32_t)slot,
                            .steps = s->steps,
                            .seed = s->seed };
@@ -219,7 +219,7 @@ qs_status qs_session_wait(qs_session *s, uint32_t timeout_ms)
 
 /* ---- frame ------------------------------------------------------------------------------ */
 
-/* Two of 255 levels, in the latent's units: a picture that differs less from its first pixel
+/* Two of 255 levels, in the picture's units: a picture that differs less from its first pixel
  * everywhere is one flat colour. */
 static const float FLAT_DISTANCE = 2.0f * 2.0f / 255.0f;
 
@@ -318,15 +318,14 @@ fail:
 
 static qs_status read_sample(qs_session *s, float *sample)
 {
-    const unet_config *c = &s->model->config.unet;
+    const session_shape size = session_pictures(s);
+    const size_t count = (size_t)size.n * size.c * size.h * size.w;
     qs_status status = QS_OK;
     uint64_t ticket = 0;
-    TRY(session_submit(s, s->read_latent, s->steps, &ticket));
+    TRY(session_submit(s, s->read_picture, s->steps, &ticket));
     TRY(session_drain(s));
-    const size_t count =
-        (size_t)s->options.batch * c->in_channels * c->sample_height * c->sample_width;
-    layout_from_device(s->latent_memory.mapped, DTYPE_F32, ceil4(c->in_channels), 0,
-                       s->options.batch, c->in_channels, c->sample_height, c->sample_width, sample);
+    layout_from_device(s->picture_memory.mapped, DTYPE_F32, ceil4(size.c), 0, size.n, size.c,
+                       size.h, size.w, sample);
     for (size_t i = 0; i < count; ++i)
         if (!isnan(sample[i]))
             sample[i] = fminf(fmaxf(sample[i], -1.0f), 1.0f);

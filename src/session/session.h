@@ -30,6 +30,7 @@ typedef struct verb {
 /* Named memory that outlives a replay (sampler/state.h), slices of one device buffer. */
 typedef struct session_state {
     gpu_slice recipe, cursor, time, segment, labels, latent, sample, start_noise, step_noise;
+    gpu_slice picture; /* decoded floats; without an autoencoder the latent itself */
 } session_state;
 
 typedef struct frame_slot {
@@ -53,13 +54,13 @@ struct qs_session {
     weight_store *weights;
     tuner *tuner; /* NULL: every op's default variant */
 
-    gpu_buffer arena, state_memory, recipe_memory, frame_memory, latent_memory, noise_memory;
+    gpu_buffer arena, state_memory, recipe_memory, frame_memory, picture_memory, noise_memory;
     session_state state;
     frame_slot frames[FRAME_SLOTS];
 
     verb begin, step, decode; /* decode's slices: of the frame slot recorded last */
     gpu_commands *begin_commands[RECIPE_SLOTS], *step_commands;
-    gpu_commands *read_latent; /* latent -> latent_memory */
+    gpu_commands *read_picture; /* picture -> picture_memory */
     uint64_t recipe_tickets[RECIPE_SLOTS], start_noise_ticket, step_noise_tickets[STEP_NOISE_SLOTS];
 
     /* the picture in progress */
@@ -68,8 +69,8 @@ struct qs_session {
     const sampler_recipe *recipe;  /* its slot */
     const float *given_step_noise; /* the caller's, or NULL */
     torch_rng *generators;         /* [batch], QS_RNG_TORCH */
-    float *drawn;                  /* [picture_elements]: one picture's noise on its way */
-    size_t picture_elements;       /* c * h * w */
+    float *drawn;                  /* [latent_elements]: one picture's noise on its way */
+    size_t latent_elements;        /* c * h * w */
     uint32_t noise_steps;          /* the next step that may still have to draw */
     uint32_t steps, steps_submitted;
     bool decode_submitted;
@@ -92,6 +93,7 @@ struct qs_session {
 typedef struct session_shape {
     uint32_t n, h, w, c;
 } session_shape;
+session_shape session_latents(const qs_session *s);
 session_shape session_pictures(const qs_session *s);
 void verb_init(const qs_session *s, verb *v);        /* an empty graph in the session's precision */
 qs_status verb_plan(verb *v, bool keep_activations); /* after its graph is built */
@@ -132,7 +134,7 @@ qs_status session_step_noise(qs_session *s, uint32_t step);
 /* inspect.c */
 bool session_inspects(void);
 qs_status session_inspect_step(qs_session *s); /* of the last step, which it waits for */
-qs_status session_log_times(qs_session *s);
+qs_status session_log_times(qs_session *s);    /* of the last picture's last step, and its decode */
 
 /* layout.c: [n, c, h, w] floats of the API <-> [n, h, w, stride] of the device */
 void layout_to_device(const float *nchw, uint32_t n, uint32_t c, uint32_t h, uint32_t w,

@@ -26,7 +26,7 @@ from real import Real, kid_row
 
 HERE = Path(__file__).parent
 STEPS = [1, 2, 4, 8]
-COMMON = "--lr 3e-4 --ema 0.99"  # so short a run must not average over its own beginning
+COMMON = "--lr 1e-3 --ema 0.99"  # so short a run must not average over its own beginning
 DISTILL = "--teacher frozen --hop ddim --teacher-steps 16 128"
 
 # name: options of train.py, share of --pictures, step counts it is for, how it is sampled

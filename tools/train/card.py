@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from autoencoder import picture_shape
 from model import count_flops, count_parameters
 
 HEADER = """---
@@ -29,8 +30,8 @@ def listed(words):
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def network(net, state):
-    """The table's rows about the network."""
+def network(net, state, autoencoder):
+    """The table's rows about the network, and the autoencoder (or None)."""
     c, s = net.config, net.schedule
     sides = [str(c.sample_size >> i) for i, kind in enumerate(c.down_block_types) if "Attn" in kind]
     levels = "-".join(map(str, c.block_out_channels))
@@ -39,6 +40,12 @@ def network(net, state):
     yield "network", f"diffusers `UNet2DModel`, channels {levels}, ResNet layers a block: {c.layers_per_block}, {attention}{extra}"
     yield "parameters", f"{count_parameters(net):,} ({count_parameters(net) * 2 / 1e6:.1f} MB in float16)"
     yield "cost", f"{count_flops(net) / 1e9:.3f} GFLOP (2 x multiply-adds) a picture a step"
+    if autoencoder:
+        a, (_, side, _) = autoencoder.net.config, picture_shape(net, autoencoder)
+        parts = [sum(p.numel() for p in half.parameters()) for half in (autoencoder.net.encoder, autoencoder.net.decoder)]
+        yield "latents", (
+            f"{a.latent_channels} x {c.sample_size} x {c.sample_size}, of a tiny autoencoder (diffusers `AutoencoderTiny`, width "
+            f"{a.decoder_block_out_channels[0]}): {side} pixels; {parts[0]:,} parameters encode, {parts[1]:,} decode")
     noise = f"cosine log SNR in [{s.logsnr_min:g}, {s.logsnr_max:g}]"
     if (s.noise_low, s.noise_high) != (s.image_size, s.image_size):
         noise += f", interpolated from noise of {s.noise_low} to {s.noise_high} pixels at {s.image_size}"
@@ -64,7 +71,7 @@ def training(state):
         yield f"options of {part['phase']}", " ".join(f"`{k.replace('_', '-')}={v}`" for k, v in sorted(chosen.items()))
 
 
-def write(folder, net, state, title, licence, about, evaluation):
+def write(folder, net, state, title, licence, about, evaluation, autoencoder=None):
     """licence: of the weights, as model hubs spell it; about: Markdown on data and licence, evaluation: evaluate.py's; or None."""
     counts = [str(n) for n in state["steps"]]
     columns = ", ".join(str(n) for n in (1, 2, 4, 8, 16) if n in state["steps"]) or counts[0]
@@ -75,10 +82,10 @@ def write(folder, net, state, title, licence, about, evaluation):
     if net.segment_embedding is not None:
         steps += ", or in the diffusion limit,"
         addition = ", with one addition: the network is told where its segment starts"
-    kind = "RGBA (premultiplied)" if net.config.in_channels == 4 else "RGB"
-    text = HEADER.format(title=title, licence=licence, size=net.config.sample_size, kind=kind, steps=steps, addition=addition,
-                         columns=columns)
-    rows = "".join(f"| {k} | {v} |\n" for k, v in [*network(net, state), *training(state)])
+    channels, size, _ = picture_shape(net, autoencoder)
+    kind = "RGBA (premultiplied)" if channels == 4 else "RGB"
+    text = HEADER.format(title=title, licence=licence, size=size, kind=kind, steps=steps, addition=addition, columns=columns)
+    rows = "".join(f"| {k} | {v} |\n" for k, v in [*network(net, state, autoencoder), *training(state)])
     text += f"\n| | |\n|---|---|\n{rows}\n## Data and licence\n\n{(about or NOT_SAID).strip()}\n"
     if evaluation:
         text += f"\n## Quality\n\n{evaluation.strip()}\n"

@@ -5,6 +5,7 @@
     source.names                        of the labels, with "any" (no class in particular) last
     source.channels, source.size        3: RGB, 4: premultiplied RGBA
     source.sizes()                      class name -> training pictures, validation pictures
+    source.pictures(x)                  what the network sees or draws, as pictures: x itself, or latents decoded
     source.generator                    all draws come from it; its state is the source's whole state
 
 Pictures stay on the device given to load() as bytes, so that an accelerator is not kept waiting.
@@ -17,6 +18,7 @@ import torch
 
 import pictures
 import sprites
+from autoencoder import Autoencoder
 
 ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"}
 
@@ -27,6 +29,7 @@ class Table:
     def __init__(self, x, y, classes, keys, flip=False, seed=0, device="cpu"):
         self.names = [str(name) for name in classes] + ["any"]
         self.size, self.channels, self.flip = x.shape[1], x.shape[3], flip
+        self.encoder = None
         self.default_label = int(np.bincount(y).argmax())
         self.generator = torch.Generator(device).manual_seed(seed)
         held = np.array([pictures.held_out(key) for key in keys])
@@ -47,6 +50,9 @@ class Table:
         """Of the classes in training, [classes]; sum 1."""
         return self.parts[0][1].bincount(minlength=len(self.names) - 1) / len(self.parts[0][1])
 
+    def pictures(self, x):
+        return x
+
     def every(self, validation=False, change=True, composed=0):
         """Each picture of a part once, and labels; change: as for training. composed: of a class that is put together."""
         x, labels = self.parts[validation]
@@ -65,6 +71,33 @@ class Table:
             mask = torch.rand(count, **draw) < 0.5
             x = torch.where(mask.reshape(-1, 1, 1, 1), x.flip(3), x)
         return x, labels[index]
+
+
+class Latents:
+    """The latents of a Table's pictures, each and its mirror image encoded once; to the network they are pictures."""
+
+    def __init__(self, table, autoencoder):
+        if table.size % autoencoder.factor or table.channels != autoencoder.net.config.in_channels:
+            raise SystemExit(f"the autoencoder takes {autoencoder.net.config.in_channels} channels and halves them "
+                             f"{autoencoder.factor.bit_length() - 1} times, the pictures have {table.channels} and {table.size} pixels")
+        self.autoencoder, self.encoder = autoencoder, autoencoder.encoder_digest()
+        self.names, self.default_label, self.generator, self.shares = table.names, table.default_label, table.generator, table.shares
+        self.sizes = table.sizes
+        self.size, self.channels = table.size // autoencoder.factor, autoencoder.channels
+        self.parts = []
+        for x, labels in table.parts:
+            sides = [x, x.flip(3)] if table.flip else [x]
+            self.parts.append((torch.stack([autoencoder.latents(side.float() / 127.5 - 1) for side in sides]), labels))
+
+    def pictures(self, x):
+        return self.autoencoder.pictures(x)
+
+    def batch(self, count, validation=False):
+        latents, labels = self.parts[validation]
+        draw = dict(generator=self.generator, device=labels.device)
+        index = torch.randint(len(labels), (count,), **draw)
+        side = torch.randint(1 if validation else len(latents), (count,), **draw)
+        return latents[side, index], labels[index]
 
 
 def from_npz(path, **options):
@@ -95,8 +128,11 @@ def from_folder(path, size, **options):
     return Table(x, np.array([k for _, k in files]), [p.name for p in classes], keys, **options)
 
 
-def load(path, size=None, flip=False, seed=0, device="cpu"):
-    """The source for a path. size: pixels a side, needed for folders. flip: mirror half of what is drawn for training."""
+def load(path, size=None, flip=False, seed=0, device="cpu", autoencoder=None):
+    """The source for a path. size: pixels a side, needed for folders. flip: mirror half of what is drawn for training.
+
+    autoencoder: a folder of autoencoder.py, whose latents are the pictures then.
+    """
     path, options = Path(path), dict(seed=seed, device=device)
     if path.suffix == ".npz":
         source = from_npz(path, flip=flip, **options)
@@ -110,4 +146,6 @@ def load(path, size=None, flip=False, seed=0, device="cpu"):
         raise SystemExit(f"{path}: neither a folder nor an .npz")
     if size and size != source.size:
         raise SystemExit(f"{path}: pictures of {source.size} pixels, but --size {size}")
-    return source
+    if autoencoder and not isinstance(source, Table):
+        raise SystemExit(f"{path}: --autoencoder: only pictures that are in files are encoded, these are composed")
+    return Latents(source, Autoencoder.load(autoencoder, device)) if autoencoder else source

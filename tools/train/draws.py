@@ -38,7 +38,10 @@ def noise(shape, seed):
 
 
 class Model:
-    """A model folder as a network to sample from: net(z, timestep, segment, labels) -> v, float32, with a schedule."""
+    """A model folder as a network to sample from: net(z, timestep, segment, labels) -> v, float32, with a schedule.
+
+    shape [c, h, w] is the noise's.
+    """
 
     def __init__(self, folder, device, bfloat16, compiled):
         self.folder, self.device, self.bfloat16 = Path(folder), device, bfloat16
@@ -51,9 +54,10 @@ class Model:
         self.shape = net.config.in_channels, net.config.sample_size, net.config.sample_size
         index = json.loads((self.folder / "model_index.json").read_text())
         self.alpha, self.names = index.get("image_alpha"), list(index["id2label"].values())
+        self.autoencoder = export.load_autoencoder(folder, device)
         self.net = torch.compile(net) if compiled else net
-        files = ("unet/diffusion_pytorch_model.safetensors", "unet/config.json", "scheduler/scheduler_config.json")
-        self.digest = hashlib.sha256(b"".join((self.folder / name).read_bytes() for name in files)).hexdigest()
+        files = sorted(p for pattern in ("*/*.safetensors", "*/*config.json") for p in self.folder.glob(pattern))
+        self.digest = hashlib.sha256(b"".join(p.read_bytes() for p in files)).hexdigest()
 
     def __call__(self, z, timestep, segment, labels):
         z = z.contiguous(memory_format=torch.channels_last)
@@ -68,7 +72,7 @@ class Model:
             z = noise((batch, *self.shape), seed + start)
             padded = torch.cat([part, part.new_zeros(batch - len(part))])  # one shape: one compilation
             x = column.sample(self, z.to(self.device), padded.to(self.device), seed + start)
-            parts.append(x[: len(part)].cpu())
+            parts.append((self.autoencoder.pictures(x) if self.autoencoder else x.cpu())[: len(part)])
         return torch.cat(parts)
 
 

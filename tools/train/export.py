@@ -1,6 +1,6 @@
 """Writes a diffusers model folder the engine reads, from a checkpoint of train.py, with its model card and samples.
 
-    export.py RUN/b.pt MODEL_DIR [--title TEXT] [--about about/sprites.md] [--evaluation EVALUATION_DIR]
+    export.py RUN/b.pt MODEL_DIR [--autoencoder DIR] [--title TEXT] [--about about/sprites.md] [--evaluation EVALUATION_DIR]
 
 Weights are float16 under diffusers' names, plus segment_embedding.linear_{1,2}.weight. load() reads the folder back. To
 put evaluate.py's tables into the card, export again once it has run: nothing but README.md changes.
@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 import card
 import sample
 import schedule as S
+from autoencoder import Autoencoder, picture_shape
 from model import SegmentUNet, load_checkpoint
 
 
@@ -40,9 +41,12 @@ def scheduler_config(schedule, steps, clip):
     }
 
 
-def save(net, folder, state, clip):
-    """model_index.json, unet/ and scheduler/; state: load_checkpoint's."""
+def save(net, folder, state, clip, autoencoder=None):
+    """model_index.json, unet/, scheduler/ and perhaps vae/; state: load_checkpoint's; autoencoder: whose latents the network draws."""
     folder = Path(folder)
+    if state.get("encoder") != (autoencoder and autoencoder.encoder_digest()):
+        raise SystemExit("the network draws latents of another --autoencoder" if state.get("encoder") else
+                         "the network draws pictures: without --autoencoder")
     (folder / "unet").mkdir(parents=True, exist_ok=True)
     (folder / "scheduler").mkdir(exist_ok=True)
     net.save_config(folder / "unet")
@@ -60,9 +64,18 @@ def save(net, folder, state, clip):
         "id2label": {str(i): name for i, name in enumerate(state["names"])},
         "default_label": state["default_label"],
     }
-    if net.config.in_channels == 4:
+    if autoencoder:
+        index["vae"] = ["diffusers", "AutoencoderTiny"]
+        autoencoder.save(folder / "vae")
+    if picture_shape(net, autoencoder)[0] == 4:
         index["image_alpha"] = "premultiplied"
     write_json(folder / "model_index.json", index)
+
+
+def load_autoencoder(folder, device="cpu"):
+    """The folder's, or None if its network draws pictures."""
+    path = Path(folder) / "vae"
+    return Autoencoder.load(path, device) if path.exists() else None
 
 
 def load(folder):
@@ -82,6 +95,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("checkpoint", type=Path)
     p.add_argument("folder", type=Path)
+    p.add_argument("--autoencoder", type=Path, help="the one of the training; its decoder may have been refined since")
     p.add_argument("--clip", action=argparse.BooleanOptionalAction, default=True, help="xhat to [-1, 1] before every jump")
     p.add_argument("--title", help="of the card; default: the folder's name")
     p.add_argument("--licence", default="other", help="of the weights, for the card's head; such as cc0-1.0")
@@ -90,12 +104,14 @@ def main():
     p.add_argument("--rows", type=int, default=12, help="of samples.png; 0: leave it as it is")
     args = p.parse_args()
     net, state = load_checkpoint(args.checkpoint)
-    save(net, args.folder, state, args.clip)
+    autoencoder = Autoencoder.load(args.autoencoder) if args.autoencoder else None
+    save(net, args.folder, state, args.clip, autoencoder)
     evaluation = (args.evaluation / "evaluation.md").read_text() if args.evaluation else None
     about = args.about.read_text() if args.about else None
-    card.write(args.folder, net, state, args.title or args.folder.resolve().name, args.licence, about, evaluation)
+    title = args.title or args.folder.resolve().name
+    card.write(args.folder, net, state, title, args.licence, about, evaluation, autoencoder)
     if args.rows:
-        sample.grid(*load(args.folder), args.folder / "samples.png", args.rows)
+        sample.grid(*load(args.folder), load_autoencoder(args.folder), args.folder / "samples.png", args.rows)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
     golden.py MODEL_DIR OUT.safetensors
 
-noise [4, c, h, w], labels [4]; sample_N: the deterministic N-step pictures in [-1, 1] for the N up to 8 that the network was
-trained for; sample_64: DDIM with segment 0, if it is a diffusion model too.
+noise [4, c, h, w], labels [4]; sample_N: the deterministic N-step pictures in [-1, 1] (decoded, if the network draws latents)
+for the N up to 8 that the network was trained for; sample_64: DDIM with segment 0, if it is a diffusion model too.
 forward_{sample, timestep, segment, labels, output}: one call of the network on two pictures.
 """
 
@@ -23,6 +23,7 @@ def main():
     args = p.parse_args()
     torch.set_num_threads(1)
     net, settings = export.load(args.model)
+    autoencoder = export.load_autoencoder(args.model)
     shape = net.config.in_channels, net.config.sample_size, net.config.sample_size
     clip = settings["clip_sample"]
     generator = torch.Generator().manual_seed(2403)
@@ -33,6 +34,8 @@ def main():
         out[f"sample_{steps}"] = sample.multistep(net, noise, labels, steps, clip)
     if net.segment_embedding is not None:
         out["sample_64"] = sample.diffusion(net, noise, labels, 64, clip=clip)
+    if autoencoder:
+        out |= {name: autoencoder.pictures(x) for name, x in out.items() if name.startswith("sample_")}
     out["forward_sample"] = torch.randn(2, *shape, generator=generator)
     out["forward_timestep"] = torch.tensor([1000.0, 437.5])
     out["forward_segment"] = torch.tensor([250.0, 0.0])

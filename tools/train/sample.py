@@ -62,8 +62,11 @@ def resampled(net, noise, labels, steps, clip, generator):
     return x.clamp(-1, 1)
 
 
-def grid(net, settings, path, rows=12, seed=0, scale=3):
-    """Writes it: classes in turn; columns the step counts that the network was trained for, and 64 diffusion steps."""
+def grid(net, settings, autoencoder, path, rows=12, seed=0):
+    """Writes it: classes in turn; columns the step counts that the network was trained for, and 64 diffusion steps.
+
+    autoencoder: decodes what the network draws, or None.
+    """
     labels = torch.arange(rows) % net.any_label
     shape = rows, net.config.in_channels, net.config.sample_size, net.config.sample_size
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
@@ -72,7 +75,9 @@ def grid(net, settings, path, rows=12, seed=0, scale=3):
     columns = [multistep(net, noise, labels, n, clip) for n in counts]
     if net.segment_embedding is not None:  # else it is no diffusion model
         columns.append(diffusion(net, noise, labels, 64, clip=clip))
-    save_grid(torch.stack(columns, 1).flatten(0, 1), len(columns), path, scale)
+    x = torch.stack(columns, 1).flatten(0, 1)
+    x = autoencoder.pictures(x) if autoencoder else x
+    save_grid(x, len(columns), path, 3 if x.shape[-1] <= 32 else 2)
 
 
 def main():
@@ -83,11 +88,10 @@ def main():
     p.add_argument("out")
     p.add_argument("--rows", type=int, default=12)
     p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--scale", type=int, default=3)
     p.add_argument("--threads", type=int, default=1)
     args = p.parse_args()
     torch.set_num_threads(args.threads)
-    grid(*export.load(args.model), args.out, args.rows, args.seed, args.scale)
+    grid(*export.load(args.model), export.load_autoencoder(args.model), args.out, args.rows, args.seed)
 
 
 if __name__ == "__main__":

@@ -165,12 +165,16 @@ class Sprites:
     """All classes; the shares of a batch are chosen, not counted."""
 
     names, size, channels, default_label = NAMES, 32, 4, NAMES.index("hero")
+    encoder = None  # there are no latents
 
     def __init__(self, root, seed=0, device="cpu"):
         root = Path(root)
         self.sources = [Pictures(root, n, f, flip, device) if f else Heroes(root, device) for n, f, _, flip in CLASSES]
         self.shares = torch.tensor([share for _, _, share, _ in CLASSES], device=device)
         self.generator = torch.Generator(device).manual_seed(seed)
+
+    def pictures(self, x):
+        return x
 
     def sizes(self):
         return {s.name: [len(s.train), len(s.validation)] for s in self.sources if s.name != "hero"}

@@ -1,5 +1,7 @@
 """pytest test_train.py: runs of a tiny network on made-up pictures, on a processor, and data from files."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,8 @@ import export
 import model
 import sample
 import train
+from optimiser import Optimiser
+from schedule import Schedule
 
 TINY = ["--channels", "16,32", "--layers", "1", "--attention", "8", "--batch", "4", "--workers", "1", "--pictures", "24"]
 NAMES = [f"picture {i}" for i in range(60)]
@@ -227,3 +231,31 @@ def test_a_run_from_beginning_to_end(npz, tmp_path):
     assert (tmp_path / "validation_a.csv").read_text().splitlines()[0] == "step,pictures,seconds,loss"
     assert len((tmp_path / "validation_a.csv").read_text().splitlines()) == 2
     assert list(tmp_path.glob("a_*.png")) and torch.load(tmp_path / "a.pt")["clock"][:2] == (6, 24)
+
+
+def two_steps(rank, count, folder):
+    """Of the optimiser, with gradients that are the same for every worker; leaves the weights."""
+    torch.set_num_threads(1)
+    if count > 1:
+        torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=count)
+    source = SimpleNamespace(size=16, channels=3, names=["a", "any"])
+    options = SimpleNamespace(model=None, channels=(16, 32), layers=1, attention=(8,), dropout=0.0)
+    torch.manual_seed(0)
+    net = model.SegmentUNet.create(model.configure(source, options), Schedule()).to(memory_format=torch.channels_last)
+    optimiser = Optimiser(net, "muon", 1e-2, 0.01, rank=rank, count=count)
+    for _ in range(2):
+        for p in net.parameters():
+            p.grad = torch.randn(p.shape).contiguous(memory_format=torch.channels_last) if p.dim() == 4 else torch.randn(p.shape)
+        optimiser.step(1e-2)
+    torch.save([net.state_dict(), optimiser.state_dict()], folder / f"{rank} of {count}.pt")
+
+
+def test_workers_share_the_matrices(tmp_path):
+    """Two workers end with one worker's network; each keeps the state of its own matrices."""
+    two_steps(0, 1, tmp_path)
+    torch.multiprocessing.spawn(two_steps, (2, tmp_path), nprocs=2)
+    (one, whole), *both = (torch.load(tmp_path / f"{name}.pt") for name in ("0 of 1", "0 of 2", "1 of 2"))
+    for net, _ in both:
+        assert all(torch.equal(net[name], one[name]) for name in one)
+    counts = [len(parts[1]["state"]) for _, parts in both]
+    assert sum(counts) == len(whole[1]["state"]) and min(counts) > 0

@@ -47,6 +47,7 @@ def parse(arguments=None):
     p.add_argument("--data", required=True)
     p.add_argument("--size", type=int, help="pixels a side, for a folder of pictures")
     p.add_argument("--flip", action="store_true", help="mirror half of the pictures (the sprites know themselves)")
+    p.add_argument("--autoencoder", type=Path, help="of train_autoencoder.py: the network draws its latents")
     p.add_argument("--out", required=True, type=Path)
     p.add_argument("--phase", choices="ab", required=True)
     clock = p.add_mutually_exclusive_group(required=True)
@@ -140,12 +141,12 @@ class Run:
     def __init__(self, args, workers):
         torch.manual_seed(args.seed)
         self.args, self.workers, self.device = args, workers, workers.device
-        self.source = data.load(args.data, args.size, args.flip, device=self.device)
+        self.source = data.load(args.data, args.size, args.flip, device=self.device, autoencoder=args.autoencoder)
         self.path = args.out / f"{args.phase}.pt"
         state = torch.load(self.path, map_location="cpu") if args.resume and self.path.exists() else None
         self.create(state)
         decay = 0.01 if args.phase == "a" else 0.0
-        self.optimiser = Optimiser(self.net, args.optimiser, args.lr, decay)
+        self.optimiser = Optimiser(self.net, args.optimiser, args.lr, decay, rank=workers.rank, count=workers.count)
         self.step, self.images, self.seconds, self.warm_from = 0, 0, 0.0, 0
         torch.manual_seed(args.seed + workers.rank)  # the workers' networks are equal, their draws are not
         self.source.generator.manual_seed(torch.initial_seed())
@@ -189,14 +190,18 @@ class Run:
         theirs = (self.config["sample_size"], self.config["in_channels"], list(saved["names"]))
         if ours != theirs:
             raise SystemExit(f"the checkpoint is for {theirs} (size, channels, classes), {self.args.data} has {ours}")
+        if self.source.encoder != saved.get("encoder"):
+            raise SystemExit("the checkpoint is for another --autoencoder" if saved.get("encoder") else "the checkpoint is for pictures: without --autoencoder")
 
     def restore(self, state):
-        """A small checkpoint (checkpoint.py) has the average only: then, or after another kind, the optimiser starts anew, and warms up."""
+        """Without optimiser states (checkpoint.py), or with those of another kind or count of workers, the optimiser starts
+        anew, and warms up."""
         self.net.load_state_dict(state.get("net", state["average"]))
         self.average.load_state_dict(state["average"])
         self.step, self.images, self.seconds = state["clock"]
-        if "optimiser" in state and state["args"].get("optimiser") == self.args.optimiser:
-            self.optimiser.load_state_dict(state["optimiser"])
+        optimisers = state.get("optimisers", [])
+        if len(optimisers) == self.workers.count and state["args"]["optimiser"] == self.args.optimiser:
+            self.optimiser.load_state_dict(optimisers[self.workers.rank])
             self.warm_from = state.get("warm_from", 0)
         else:
             self.warm_from = self.step
@@ -221,16 +226,16 @@ class Run:
 
     def save(self):
         """All workers call it; the first writes."""
-        random = self.workers.gather(self.random_state())
+        random, optimisers = self.workers.gather(self.random_state()), self.workers.gather(self.optimiser.state_dict())
         if self.workers.rank > 0:
             return
         args = {k: str(v) if isinstance(v, Path) else v for k, v in vars(self.args).items()}
         part = dict(phase=self.args.phase, steps=self.step, pictures=self.images, seconds=self.seconds, settings=args,
                     hardware=record.hardware(self.device), workers=self.workers.count)
-        state = dict(net=self.net.state_dict(), average=self.average.state_dict(), optimiser=self.optimiser.state_dict(),
+        state = dict(net=self.net.state_dict(), average=self.average.state_dict(), optimisers=optimisers,
                      clock=(self.step, self.images, self.seconds), warm_from=self.warm_from, random=random, args=args, history=[*self.history, part],
                      config=self.config, schedule=dataclasses.asdict(self.schedule), names=self.source.names,
-                     sizes=self.source.sizes(), default_label=self.source.default_label,
+                     sizes=self.source.sizes(), encoder=self.source.encoder, default_label=self.source.default_label,
                      segments=not self.args.student_steps, steps=[self.args.student_steps] if self.args.student_steps else EVERY_N)
         torch.save(state, self.path.with_suffix(".tmp"))
         self.path.with_suffix(".tmp").rename(self.path)
@@ -287,7 +292,7 @@ class Run:
             columns = [sample.multistep(net, noise, labels, n, clip=True) for n in (1, 2, 4, 8, 16)]
             columns.append(sample.diffusion(net, noise, labels, 32))
         name = f"{self.args.phase}_{round(self.seconds / 60):03d}min.png"
-        save_grid(torch.stack(columns, 1).flatten(0, 1), len(columns), self.args.out / name)
+        save_grid(self.source.pictures(torch.stack(columns, 1).flatten(0, 1)), len(columns), self.args.out / name)
 
     def validate(self):
         """The diffusion loss of the average on held-out pictures, always the same draws; float."""

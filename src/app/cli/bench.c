@@ -52,6 +52,8 @@ typedef struct bench_run {
     qs_roofline roofline;
     size_t op_count;
     qs_op_time *ops; /* ms: the median; sorted, slowest first */
+    size_t decode_op_count;
+    qs_op_time decode; /* of a batch, all its ops together; ms: the median */
 } bench_run;
 
 static int by_value(const void *a, const void *b)
@@ -127,9 +129,31 @@ static int by_time(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* times: [op_count, repeats] */
+/* One decode of the last batch. */
+static qs_status add_decode_ops(bench_run *run, double *ms)
+{
+    qs_status status = QS_OK;
+    size_t count = run->decode_op_count;
+    qs_op_time *ops = calloc(count + 1, sizeof *ops);
+    if (!ops)
+        return app_error(QS_ERROR_MEMORY, "no memory");
+    QS(qs_session_decode_times(run->engine.session, ops, &count));
+    run->decode = (qs_op_time){ 0 };
+    *ms = 0;
+    for (size_t i = 0; i < count; i++) {
+        *ms += ops[i].ms;
+        run->decode.flops += ops[i].flops;
+        run->decode.bytes += ops[i].bytes;
+    }
+fail:
+    free(ops);
+    return status;
+}
+
+/* times: [op_count + 1, repeats]; the last ones are decode's */
 static qs_status fill_op_times(bench_run *run, double *times)
 {
+    double *decode_times = times + run->op_count * run->repeats;
     qs_status status = QS_OK;
     for (uint32_t repeat = 0; repeat < run->repeats; repeat++) {
         double unused;
@@ -139,7 +163,9 @@ static qs_status fill_op_times(bench_run *run, double *times)
         QS(qs_session_op_times(run->engine.session, run->ops, &count));
         for (size_t i = 0; i < run->op_count; i++)
             times[i * run->repeats + repeat] = run->ops[i].ms;
+        TRY(add_decode_ops(run, &decode_times[repeat]));
     }
+    run->decode.ms = percentile(decode_times, run->repeats, 0.5);
     for (size_t i = 0; i < run->op_count; i++)
         run->ops[i].ms = percentile(times + i * run->repeats, run->repeats, 0.5);
     qsort(run->ops, run->op_count, sizeof *run->ops, by_time);
@@ -155,8 +181,9 @@ static qs_status measure_ops(bench_run *run)
                          (qs_session_options){ .batch = run->batch, .profile = true }));
     TRY(draw(run, 0, &unused));
     QS(qs_session_op_times(run->engine.session, NULL, &run->op_count));
+    QS(qs_session_decode_times(run->engine.session, NULL, &run->decode_op_count));
     run->ops = calloc(run->op_count + 1, sizeof *run->ops);
-    times = calloc(run->op_count * run->repeats + 1, sizeof *times);
+    times = calloc((run->op_count + 1) * run->repeats, sizeof *times);
     if (!run->ops || !times)
         status = app_error(QS_ERROR_MEMORY, "no memory");
     else
@@ -240,6 +267,9 @@ static void print_text(const bench_run *run)
     }
     printf("%10.3f %6.1f%% %9.2f %8.2f %7s  %-12s %zu ops\n", total_ms, 100.0,
            rate(flops, total_ms), rate(bytes, total_ms), "", "one step", run->op_count);
+    printf("%10.3f %7s %9.2f %8.2f %7s  %-12s %zu ops\n", run->decode.ms, "",
+           rate(run->decode.flops, run->decode.ms), rate(run->decode.bytes, run->decode.ms), "",
+           "decode", run->decode_op_count);
 }
 
 static qs_status print_json(const bench_run *run)
@@ -255,15 +285,15 @@ static qs_status print_json(const bench_run *run)
                            "roof_share", op_roof_share(run, t)));
     }
     return cli_print_json(json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o}",
+        "{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o}",
         "version", qs_version(), "model", run->engine.info.name, "device",
         run->engine.device_info.name, "driver", run->engine.device_info.driver_info, "precision",
         run->engine.options.precision == QS_F16 ? "f16" : "f32", "steps", (int)run->steps, "batch",
         (int)run->batch, "repeats", (int)run->repeats, "picture_ms_median",
         run->picture_ms_median / run->batch, "picture_ms_p95", run->picture_ms_p95 / run->batch,
         "cpu_ms", run->cpu_ms / run->batch, "start_ms", run->start_ms, "pictures_per_s",
-        run->batch * 1e3 / run->picture_ms_median, "step_ms", total_ms, "roofline",
-        roofline_json(&run->roofline), "ops", ops));
+        run->batch * 1e3 / run->picture_ms_median, "step_ms", total_ms, "decode_ms", run->decode.ms,
+        "roofline", roofline_json(&run->roofline), "ops", ops));
 }
 
 static qs_status bench_model(bench_run *run)

@@ -45,7 +45,7 @@ static qs_status read_inputs(const cli_engine *engine, inputs *in)
     const char *path = texts.input;
     qs_status status = QS_OK;
     QS(qs_safetensors_open(path, &file));
-    TRY(cli_read_pictures(engine, path, file, "sample", QS_BATCH_MAX, &in->sample, &in->count));
+    TRY(cli_read_latents(engine, path, file, "sample", QS_BATCH_MAX, &in->sample, &in->count));
     TRY(cli_read_vector(path, file, "timestep", true, in->count, &in->timestep));
     TRY(cli_read_vector(path, file, "segment", false, in->count, &in->segment));
     TRY(cli_read_vector(path, file, "class_labels", false, in->count, &in->labels));
@@ -109,8 +109,8 @@ static qs_status evaluate(cli_engine *engine, const inputs *in)
 {
     const qs_model_info *info = &engine->info;
     int32_t labels[QS_BATCH_MAX];
-    float *output =
-        calloc((size_t)in->count * info->channels * info->height * info->width, sizeof *output);
+    const uint32_t c = info->latent_channels, h = info->latent_height, w = info->latent_width;
+    float *output = calloc((size_t)in->count * c * h * w, sizeof *output);
     qs_status status = QS_OK;
     if (!output)
         return app_error(QS_ERROR_MEMORY, "no memory for the output");
@@ -118,8 +118,7 @@ static qs_status evaluate(cli_engine *engine, const inputs *in)
         TRY(convert_labels(engine, in, labels));
     QS(qs_session_forward(engine->session, in->sample, in->timestep, in->segment,
                           in->labels ? labels : NULL, output));
-    TRY(cli_write_pictures(texts.output, "sample", output, in->count, info->channels, info->height,
-                           info->width, NULL));
+    TRY(cli_write_pictures(texts.output, "sample", output, in->count, c, h, w, NULL));
     if (texts.dump)
         TRY(dump_nodes(engine));
 fail:

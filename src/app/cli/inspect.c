@@ -70,8 +70,15 @@ static void print_model(const cli_engine *engine)
     printf("model       %s\n", info->name);
     printf("picture     %u x %u, %u channels%s\n", info->width, info->height, info->channels,
            info->has_alpha ? " (RGBA)" : "");
+    if (info->has_autoencoder)
+        printf("latent      %u x %u, %u channels, decoded by a tiny autoencoder\n",
+               info->latent_width, info->latent_height, info->latent_channels);
     printf("parameters  ");
     print_grouped(info->parameter_count);
+    if (info->has_autoencoder) {
+        printf(", decoder ");
+        print_grouped(info->decoder_parameter_count);
+    }
     printf("\nsampler     %s (default)", qs_sampler_name(info->default_sampler));
     for (qs_sampler s = QS_SAMPLER_MULTISTEP; s <= QS_SAMPLER_DDPM; s++)
         if (s != info->default_sampler && qs_model_check_sampler(engine->model, s) == QS_OK)
@@ -95,8 +102,9 @@ static void print_memory(const cli_engine *engine)
 static qs_status print_nodes(cli_engine *engine)
 {
     const uint32_t batch = engine->options.batch;
+    const qs_model_info *info = &engine->info;
     const size_t count =
-        (size_t)batch * engine->info.channels * engine->info.height * engine->info.width;
+        (size_t)batch * info->latent_channels * info->latent_height * info->latent_width;
     const float timestep[QS_BATCH_MAX] = { 0 };
     qs_session_options kept = engine->options;
     kept.keep_activations = true;

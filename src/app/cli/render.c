@@ -20,6 +20,12 @@ static size_t picture_floats(const cli_engine *engine)
     return (size_t)engine->info.channels * engine->info.height * engine->info.width;
 }
 
+static size_t latent_floats(const cli_engine *engine)
+{
+    const qs_model_info *info = &engine->info;
+    return (size_t)info->latent_channels * info->latent_height * info->latent_width;
+}
+
 static size_t picture_bytes(const cli_engine *engine)
 {
     return (size_t)4 * engine->info.height * engine->info.width;
@@ -46,7 +52,8 @@ qs_status cli_engine_start_many(cli_engine *engine, uint32_t count, uint32_t lim
 static qs_status allocate(const cli_engine *engine, const cli_job *job, cli_pictures *pictures,
                           scratch *s)
 {
-    const size_t batch = engine->options.batch, floats = picture_floats(engine);
+    const size_t batch = engine->options.batch, floats = picture_floats(engine),
+                 noise_floats = latent_floats(engine);
     pictures->pixels = calloc(job->count, picture_bytes(engine));
     bool failed = !pictures->pixels;
     if (job->want_floats) {
@@ -55,11 +62,11 @@ static qs_status allocate(const cli_engine *engine, const cli_job *job, cli_pict
         failed |= !pictures->floats || !s->floats;
     }
     if (job->noise) {
-        s->noise = calloc(batch, floats * sizeof(float));
+        s->noise = calloc(batch, noise_floats * sizeof(float));
         failed |= !s->noise;
     }
     if (job->step_noise) {
-        s->step_noise = calloc(job->steps * batch, floats * sizeof(float));
+        s->step_noise = calloc(job->steps * batch, noise_floats * sizeof(float));
         failed |= !s->step_noise;
     }
     for (size_t i = 0; i < batch; i++)
@@ -72,7 +79,7 @@ static qs_status allocate(const cli_engine *engine, const cli_job *job, cli_pict
 static void copy_noise(const cli_engine *engine, const float *from, uint32_t first, uint32_t wanted,
                        float *noise)
 {
-    const size_t floats = picture_floats(engine);
+    const size_t floats = latent_floats(engine);
     for (uint32_t i = 0; i < engine->options.batch; i++)
         memcpy(noise + i * floats, from + (first + (i < wanted ? i : 0)) * floats,
                floats * sizeof(float));
@@ -81,7 +88,7 @@ static void copy_noise(const cli_engine *engine, const float *from, uint32_t fir
 static void copy_given_noise(const cli_engine *engine, const cli_job *job, uint32_t first,
                              uint32_t wanted, const scratch *s)
 {
-    const size_t floats = picture_floats(engine), batch = engine->options.batch;
+    const size_t floats = latent_floats(engine), batch = engine->options.batch;
     if (job->noise)
         copy_noise(engine, job->noise, first, wanted, s->noise);
     for (uint32_t step = 0; job->step_noise && step < job->steps; step++)

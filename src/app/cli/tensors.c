@@ -33,40 +33,44 @@ qs_status cli_read_values(const qs_safetensors *file, const qs_tensor *tensor, s
     return status;
 }
 
-qs_status cli_read_pictures(const cli_engine *engine, const char *path, const qs_safetensors *file,
-                            const char *name, uint32_t count_max, float **values, uint32_t *count)
+qs_status cli_read_latents(const cli_engine *engine, const char *path, const qs_safetensors *file,
+                           const char *name, uint32_t count_max, float **values, uint32_t *count)
 {
     const qs_model_info *info = &engine->info;
     const qs_tensor *tensor = qs_safetensors_find(file, name);
     if (!tensor)
         return app_error(QS_ERROR_USAGE, "%s has no tensor \"%s\"", path, name);
     if (tensor->rank != 4 || tensor->shape[0] < 1 || tensor->shape[0] > count_max ||
-        tensor->shape[1] != info->channels || tensor->shape[2] != info->height ||
-        tensor->shape[3] != info->width)
+        tensor->shape[1] != info->latent_channels || tensor->shape[2] != info->latent_height ||
+        tensor->shape[3] != info->latent_width)
         return app_error(QS_ERROR_USAGE,
                          "%s: \"%s\" is %s, the model %s wants [1 to %u, %u, %u, %u]", path, name,
-                         cli_shape_text(tensor), info->name, count_max, info->channels,
-                         info->height, info->width);
+                         cli_shape_text(tensor), info->name, count_max, info->latent_channels,
+                         info->latent_height, info->latent_width);
     *count = (uint32_t)tensor->shape[0];
-    return cli_read_values(file, tensor,
-                           (size_t)*count * info->channels * info->height * info->width, values);
+    return cli_read_values(
+        file, tensor,
+        (size_t)*count * info->latent_channels * info->latent_height * info->latent_width, values);
 }
 
-qs_status cli_read_step_pictures(const cli_engine *engine, const char *path,
-                                 const qs_safetensors *file, const char *name, uint32_t steps,
-                                 uint32_t count, float **values)
+qs_status cli_read_step_latents(const cli_engine *engine, const char *path,
+                                const qs_safetensors *file, const char *name, uint32_t steps,
+                                uint32_t count, float **values)
 {
     const qs_model_info *info = &engine->info;
-    const uint64_t wanted[] = { steps, count, info->channels, info->height, info->width };
+    const uint64_t wanted[] = { steps, count, info->latent_channels, info->latent_height,
+                                info->latent_width };
     const qs_tensor *tensor = qs_safetensors_find(file, name);
     if (!tensor)
         return QS_OK;
     if (tensor->rank != 5 || memcmp(tensor->shape, wanted, sizeof wanted) != 0)
         return app_error(QS_ERROR_USAGE, "%s: \"%s\" is %s, wanted is [%u, %u, %u, %u, %u]", path,
-                         name, cli_shape_text(tensor), steps, count, info->channels, info->height,
-                         info->width);
-    return cli_read_values(
-        file, tensor, (size_t)steps * count * info->channels * info->height * info->width, values);
+                         name, cli_shape_text(tensor), steps, count, info->latent_channels,
+                         info->latent_height, info->latent_width);
+    return cli_read_values(file, tensor,
+                           (size_t)steps * count * info->latent_channels * info->latent_height *
+                               info->latent_width,
+                           values);
 }
 
 qs_status cli_read_vector(const char *path, const qs_safetensors *file, const char *name,

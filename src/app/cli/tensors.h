@@ -13,15 +13,15 @@ const char *cli_shape_text(const qs_tensor *tensor);
 qs_status cli_read_values(const qs_safetensors *file, const qs_tensor *tensor, size_t count,
                           float **values);
 
-/* A tensor [n, c, h, w] of the model's picture size, to be freed by the caller; *count receives n,
+/* A tensor [n, c, h, w] as the model's noise is, to be freed by the caller; *count receives n,
  * 1 .. count_max. QS_ERROR_USAGE names file, tensor and shapes. */
-qs_status cli_read_pictures(const cli_engine *engine, const char *path, const qs_safetensors *file,
-                            const char *name, uint32_t count_max, float **values, uint32_t *count);
+qs_status cli_read_latents(const cli_engine *engine, const char *path, const qs_safetensors *file,
+                           const char *name, uint32_t count_max, float **values, uint32_t *count);
 
 /* A tensor [steps, n, c, h, w] likewise; *values stays NULL where the file has none. */
-qs_status cli_read_step_pictures(const cli_engine *engine, const char *path,
-                                 const qs_safetensors *file, const char *name, uint32_t steps,
-                                 uint32_t count, float **values);
+qs_status cli_read_step_latents(const cli_engine *engine, const char *path,
+                                const qs_safetensors *file, const char *name, uint32_t steps,
+                                uint32_t count, float **values);
 
 /* A tensor of `count` numbers, or of one, which then stands for all; to be freed by the caller.
  * *values stays NULL where the file has no such tensor and it is not required. */
