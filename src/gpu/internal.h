@@ -55,8 +55,9 @@ typedef struct gpu_physical {
     float timestamp_period; /* nanoseconds per tick */
     bool dozen;             /* Vulkan on Direct3D 12: behind a native driver of the same type */
     bool memory_budget, swapchain, portability_subset;
-    bool full_subgroups; /* VK_EXT_subgroup_size_control: size and fullness can be asked for */
-    bool memory_model;   /* vulkanMemoryModel, with device scope: atomics need that, too */
+    bool full_subgroups;    /* VK_EXT_subgroup_size_control: size and fullness can be asked for */
+    uint32_t subgroups_max; /* of a workgroup whose subgroup size is asked for */
+    bool memory_model;      /* vulkanMemoryModel, with device scope: atomics need that, too */
     uint32_t vendor_id, device_id, driver_version;
     uint8_t pipeline_cache_uuid[16];
     uint32_t storage_buffers_max; /* maxPerStageDescriptorStorageBuffers */

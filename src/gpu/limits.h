@@ -15,6 +15,7 @@ static inline uint64_t gpu_align(uint64_t bytes)
 /* What a subgroup of `lanes` multiplies: [m, k] x [k, n], halves in, floats out. */
 typedef struct gpu_matrix {
     uint32_t m, n, k, lanes; /* m == 0: no matrix units, or not to be used */
+    uint32_t invocations;    /* of a workgroup of such subgroups, at most */
 } gpu_matrix;
 
 typedef struct gpu_limits {

@@ -63,7 +63,7 @@ static void choose_shape(gpu_matrix *chosen, const matrix_properties *p)
     if (p->scope == SCOPE_SUBGROUP && p->a == COMPONENT_F16 && p->b == COMPONENT_F16 &&
         p->c == COMPONENT_F32 && p->result == COMPONENT_F32 && is_size(p->m) && is_size(p->n) &&
         is_size(p->k) && p->m * p->n * p->k > chosen->m * chosen->n * chosen->k)
-        *chosen = (gpu_matrix){ p->m, p->n, p->k, 0 };
+        *chosen = (gpu_matrix){ .m = p->m, .n = p->n, .k = p->k };
 }
 
 /* The subgroup size to ask for. Intel's matrix instructions have the smallest that the hardware
@@ -74,6 +74,13 @@ static uint32_t lanes_for(const gpu_physical *physical)
     const qs_device_info *info = &physical->info;
     return physical->full_subgroups && physical->vendor_id == INTEL ? info->subgroup_size_min
                                                                     : info->subgroup_size;
+}
+
+static uint32_t invocations_for(const gpu_physical *physical, uint32_t lanes)
+{
+    const uint32_t most = physical->limits.workgroup_invocations;
+    const uint64_t asked = (uint64_t)physical->subgroups_max * lanes;
+    return physical->full_subgroups && asked < most ? (uint32_t)asked : most;
 }
 
 static bool has_feature(const gpu_instance *instance, VkPhysicalDevice handle)
@@ -108,6 +115,7 @@ qs_status gpu_matrix_read(const gpu_instance *instance, gpu_physical *physical)
         choose_shape(&chosen, &list[i]);
     }
     chosen.lanes = lanes_for(physical);
+    chosen.invocations = invocations_for(physical, chosen.lanes);
     if (physical->limits.f16 && physical->memory_model)
         physical->limits.matrix = chosen;
 fail:

@@ -128,6 +128,7 @@ static void read_properties(const gpu_instance *instance, const struct extension
     info->subgroup_size_min = ranged ? sizes.minSubgroupSize : v11.subgroupSize;
     info->subgroup_size_max = ranged ? sizes.maxSubgroupSize : v11.subgroupSize;
     physical->limits.subgroup_size = v11.subgroupSize;
+    physical->subgroups_max = sizes.maxComputeWorkgroupSubgroups;
     physical->full_subgroups = sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT;
     physical->allocation_max = v11.maxMemoryAllocationSize;
     physical->dozen = v12.driverID == VK_DRIVER_ID_MESA_DOZEN;

@@ -49,7 +49,7 @@ static bool fit_matrix(const graph *g, const attention_size *size, attention_til
     while (2 * t->rows <= rows_max && t->queries % (2 * t->rows * m->m) == 0)
         t->rows *= 2;
     t->lanes = t->rows * t->columns * m->lanes;
-    return t->lanes <= g->limits->workgroup_invocations && t->lanes % MATRIX_ACROSS == 0 &&
+    return t->lanes <= m->invocations && t->lanes % MATRIX_ACROSS == 0 &&
            t->queries % (t->lanes / MATRIX_ACROSS) == 0 &&
            t->queries * size->width / t->lanes <= LANE_FLOATS_MAX &&
            matrix_shared_bytes(m, size->width, t) <= g->limits->shared_bytes;

@@ -36,8 +36,7 @@ static bool fit_tile(const gpu_limits *limits, const struct base_tile *base, mat
     for (uint32_t lanes = 32; lanes > m->lanes && lanes > 8; lanes /= 2)
         *(t->rows <= t->columns ? &t->rows : &t->columns) *= 2;
     const uint32_t lanes = t->rows * t->columns * m->lanes;
-    if (t->pixels % (t->rows * m->m) || t->channels % (t->columns * m->n) ||
-        lanes > limits->workgroup_invocations)
+    if (t->pixels % (t->rows * m->m) || t->channels % (t->columns * m->n) || lanes > m->invocations)
         return false;
     if (shared_bytes(m, t) > limits->shared_bytes)
         t->buffers = 1;

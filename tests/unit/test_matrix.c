@@ -24,9 +24,10 @@
 
 #define LIMITS(lanes_max, bytes, ...)                                                              \
     {                                                                                              \
-        .workgroup_count = { 65535, 65535, 65535 }, .workgroup_invocations = (lanes_max),          \
+        .workgroup_count = { 65535, 65535, 65535 }, .workgroup_invocations = 2 * (lanes_max),      \
         .shared_bytes = (bytes), .matrix = {                                                       \
-            __VA_ARGS__                                                                            \
+            __VA_ARGS__,                                                                           \
+            (lanes_max)                                                                            \
         }                                                                                          \
     }
 static const gpu_limits devices[] = {
@@ -43,7 +44,7 @@ static void check_tile(const gpu_limits *limits, const matrix_tile *t, matrix_si
     const uint32_t row_bytes = 2 * CONV2D_MATRIX_CHUNK + 16;
     assert_int_equal(t->pixels % (t->rows * m->m), 0);
     assert_int_equal(t->channels % (t->columns * m->n), 0);
-    assert_in_range(t->rows * t->columns * m->lanes, 1, limits->workgroup_invocations);
+    assert_in_range(t->rows * t->columns * m->lanes, 1, m->invocations);
     assert_in_range(t->buffers, 1, 2);
     /* what comes in, and what goes out: m rows of floats of every subgroup, padded by 16 bytes */
     assert_in_range(t->buffers * (t->pixels + t->channels) * row_bytes, 1, limits->shared_bytes);

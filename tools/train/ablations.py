@@ -70,6 +70,7 @@ def parse():
     p.add_argument("--data", required=True)
     p.add_argument("--size", type=int, help="pixels a side, for a folder")
     p.add_argument("--flip", action="store_true")
+    p.add_argument("--autoencoder", type=Path, help="of the checkpoint, if it draws latents")
     p.add_argument("--init", required=True, type=Path, help="checkpoint of phase a")
     p.add_argument("--out", required=True, type=Path)
     p.add_argument("--pictures", type=int, default=20000, help="training pictures of a variant")
@@ -96,10 +97,11 @@ def train(args, name):
     """The model folder of a variant, trained and exported."""
     options, share, *_ = VARIANTS[name]
     folder = args.out / name
-    run("train.py", *data_options(args), "--phase", "b", "--init", args.init.absolute(), "--out", folder, "--resume",
+    latents = ["--autoencoder", args.autoencoder.absolute()] if args.autoencoder else []
+    run("train.py", *data_options(args), *latents, "--phase", "b", "--init", args.init.absolute(), "--out", folder, "--resume",
         "--pictures", round(args.pictures * share), "--batch", args.batch, "--seed", args.seed, "--device", args.device,
         *shlex.split(f"{COMMON} {options} {args.train_options}"))
-    run("export.py", folder / "b.pt", folder / "model", "--rows", 0)
+    run("export.py", folder / "b.pt", folder / "model", "--rows", 0, *latents)
     return folder / "model"
 
 

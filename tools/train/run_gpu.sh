@@ -1,21 +1,24 @@
 #!/usr/bin/env bash
-# Trains, judges and packs both models on a machine with an NVIDIA GPU. No network is needed.
+# Trains, judges and packs both models on a machine with an NVIDIA GPU: the sprites on their pixels, the clothing on the
+# latents of a tiny autoencoder that it trains first. No network is needed.
 #
 #     SPRITES=DIR CLOTHING=clothing64.npz QUICKSTEP_FEATURES=FILE.tflite tools/train/run_gpu.sh MINUTES OUT
 #
 # OUT gets models.tar.* (parts of 15 MiB: `cat OUT/models.tar.* | tar x`; for each model a folder for the engine with card,
 # samples and evaluation, and phase a's state), NAME.png (samples) and log.txt. Started again with another folder's parts
-# as EARLIER (default: OUT's own), phase a goes on from there for its share of MINUTES, and phase b starts anew from it.
+# as EARLIER (default: OUT's own), phase a goes on from there (on the same autoencoder) for its share of MINUTES, and
+# phase b starts anew from it.
 #
 # SPRITES, CLOTHING    the pictures (data.py); a model whose variable is not set is left out
 # WHEELS               folder of wheels for what Python lacks (diffusers, importlib_metadata, tflite), put into WORK/site
 # WORK                 checkpoints and logs; default OUT.work. What is there already goes on, with its optimiser's state
 # PYTHON, DEVICE       default python3, cuda; DEVICE=cpu to rehearse
 # COMMON               options of both phases; default --compile --batch 512 --ema 0.9995
+# AUTOENCODER          options of train_autoencoder.py; default --width 64 --batch 128
 # SPRITE_NET, CLOTHING_NET, EVALUATE    options of new networks and of evaluate.py
 set -euo pipefail
 
-(($# == 2)) || { sed -n '2,18s/^# \{0,1\}//p' "$0"; exit 2; }
+(($# == 2)) || { sed -n '2,20s/^# \{0,1\}//p' "$0"; exit 2; }
 minutes=$1
 mkdir -p "$2"
 out=$(cd "$2" && pwd)
@@ -40,6 +43,7 @@ prepare() {
     if ! compgen -G "$work/*/a.pt" >/dev/null && compgen -G "$earlier/models.tar.*" >/dev/null; then
         cat "$earlier"/models.tar.* | tar x -C "$work"
         for state in "$work"/*/a_small.pt; do mv "$state" "${state%_small.pt}.pt"; done
+        for vae in "$work"/*/model/vae; do [[ ! -d $vae ]] || cp -r "$vae" "${vae%/model/vae}/vae"; done
         say "going on from $earlier"
     fi
 }
@@ -55,11 +59,21 @@ learn() {
     "$python" "$here/train.py" --out "$work/$name" --phase "$phase" --minutes "$time" --device "$device" --resume --more $common "$@"
 }
 
+# code NAME MINUTES OPTIONS...: an autoencoder, or (--refine) its decoder made sharp
+code() {
+    local name=$1 time=$2
+    shift 2
+    say "$name: autoencoder, $time minutes"
+    # shellcheck disable=SC2086 # options are words
+    "$python" "$here/train_autoencoder.py" --out "$work/$name/vae" --minutes "$time" --device "$device" "$@" ${AUTOENCODER:---width 64 --batch 128}
+}
+
 # publish NAME TITLE: the folder for the engine, phase a's state without optimiser, and the samples
 publish() {
-    local card=()
-    [[ -f $work/$1/evaluation/evaluation.md ]] && card=(--evaluation "$work/$1/evaluation" --rows 0)
-    "$python" "$here/export.py" "$work/$1/b.pt" "$work/$1/model" --title "$2" --licence cc0-1.0 --about "$here/about/$1.md" "${card[@]}"
+    local options=()
+    [[ -d $work/$1/vae ]] && options+=(--autoencoder "$work/$1/vae")
+    [[ -f $work/$1/evaluation/evaluation.md ]] && options+=(--evaluation "$work/$1/evaluation" --rows 0)
+    "$python" "$here/export.py" "$work/$1/b.pt" "$work/$1/model" --title "$2" --licence cc0-1.0 --about "$here/about/$1.md" "${options[@]}"
     "$python" "$here/checkpoint.py" "$work/$1/a.pt" "$work/$1/a_small.pt"
     cp "$work/$1/model/samples.png" "$out/$1.png"
 }
@@ -93,9 +107,9 @@ train_model() { # NAME TITLE DATA_OPTIONS... -- NET_OPTIONS...
     shift 2
     while [[ $1 != -- ]]; do where+=("$1") && shift; done
     shift
-    learn "$name" a "$(share 0.48)" "${where[@]}" "$@"
+    learn "$name" a "$(share 0.42)" "${where[@]}" "$@"
     rm -f "$work/$name/b.pt" # it belongs to an earlier a
-    learn "$name" b "$(share 0.34)" "${where[@]}" --teacher frozen --hop mixed --guidance 1.5 --teacher-steps 32 512 --lr 3e-4
+    learn "$name" b "$(share 0.30)" "${where[@]}" --teacher frozen --hop mixed --guidance 1.5 --teacher-steps 32 512 --lr 3e-4
     rm -rf "$work/$name/evaluation"
     publish "$name" "$title"
     done_models+=("$name")
@@ -110,9 +124,16 @@ prepare
 # shellcheck disable=SC2086
 {
     sprite_net=${SPRITE_NET:---channels 64,64,96,160} # 6.0 M parameters, 1.2 GFLOP
-    clothing_net=${CLOTHING_NET:---channels 32,64,96,160 --attention 16,8 --dropout 0.1} # 5.2 M, 2.9 GFLOP
+    clothing_net=${CLOTHING_NET:---model latents --channels 96,160,224 --dropout 0.1} # 12 M, 1.1 GFLOP
     if [[ -n ${SPRITES:-} ]]; then train_model sprites Sprites --data "$SPRITES" -- $sprite_net; fi
-    if [[ -n ${CLOTHING:-} ]]; then train_model clothing Clothing --data "$CLOTHING" --flip -- $clothing_net; fi
+    if [[ -n ${CLOTHING:-} ]]; then
+        where=(--data "$CLOTHING" --flip)
+        if [[ ! -d $work/clothing/vae ]]; then
+            code clothing "$(share 0.06)" "${where[@]}"
+            code clothing "$(share 0.06)" "${where[@]}" --refine
+        fi
+        train_model clothing Clothing "${where[@]}" --autoencoder "$work/clothing/vae" -- $clothing_net
+    fi
 }
 if [[ -n ${QUICKSTEP_FEATURES:-} ]]; then
     if [[ -n ${SPRITES:-} ]]; then judge sprites Sprites --data "$SPRITES"; fi
