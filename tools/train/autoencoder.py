@@ -53,7 +53,7 @@ class Autoencoder:
 
     @torch.no_grad()
     def latents(self, x, batch=64):
-        return torch.cat([self.encode(part) for part in x.split(batch)])
+        return torch.cat([self.encode(part.contiguous(memory_format=LAYOUT)) for part in x.split(batch)])
 
     def encoder_digest(self):
         """Names the encoder: what was trained on its latents fits to no other."""

@@ -74,30 +74,22 @@ class Table:
 
 
 class Latents:
-    """The latents of a Table's pictures, each and its mirror image encoded once; to the network they are pictures."""
+    """A source's pictures, encoded as they are drawn; to the network these are the pictures."""
 
-    def __init__(self, table, autoencoder):
-        if table.size % autoencoder.factor or table.channels != autoencoder.net.config.in_channels:
+    def __init__(self, source, autoencoder):
+        if source.size % autoencoder.factor or source.channels != autoencoder.net.config.in_channels:
             raise SystemExit(f"the autoencoder takes {autoencoder.net.config.in_channels} channels and halves them "
-                             f"{autoencoder.factor.bit_length() - 1} times, the pictures have {table.channels} and {table.size} pixels")
-        self.autoencoder, self.encoder = autoencoder, autoencoder.encoder_digest()
-        self.names, self.default_label, self.generator, self.shares = table.names, table.default_label, table.generator, table.shares
-        self.sizes = table.sizes
-        self.size, self.channels = table.size // autoencoder.factor, autoencoder.channels
-        self.parts = []
-        for x, labels in table.parts:
-            sides = [x, x.flip(3)] if table.flip else [x]
-            self.parts.append((torch.stack([autoencoder.latents(side.float() / 127.5 - 1) for side in sides]), labels))
+                             f"{autoencoder.factor.bit_length() - 1} times, the pictures have {source.channels} and {source.size} pixels")
+        self.source, self.autoencoder, self.encoder = source, autoencoder, autoencoder.encoder_digest()
+        self.names, self.default_label, self.generator, self.sizes = source.names, source.default_label, source.generator, source.sizes
+        self.size, self.channels = source.size // autoencoder.factor, autoencoder.channels
 
     def pictures(self, x):
         return self.autoencoder.pictures(x)
 
     def batch(self, count, validation=False):
-        latents, labels = self.parts[validation]
-        draw = dict(generator=self.generator, device=labels.device)
-        index = torch.randint(len(labels), (count,), **draw)
-        side = torch.randint(1 if validation else len(latents), (count,), **draw)
-        return latents[side, index], labels[index]
+        x, labels = self.source.batch(count, validation)
+        return self.autoencoder.latents(x), labels
 
 
 def from_npz(path, **options):
@@ -146,6 +138,4 @@ def load(path, size=None, flip=False, seed=0, device="cpu", autoencoder=None):
         raise SystemExit(f"{path}: neither a folder nor an .npz")
     if size and size != source.size:
         raise SystemExit(f"{path}: pictures of {source.size} pixels, but --size {size}")
-    if autoencoder and not isinstance(source, Table):
-        raise SystemExit(f"{path}: --autoencoder: only pictures that are in files are encoded, these are composed")
     return Latents(source, Autoencoder.load(autoencoder, device)) if autoencoder else source
