@@ -65,5 +65,6 @@ const char *qs_debug_help(void)
            "check      count NaN and Inf after every op, name the first\n"
            "defaults   every op's default variant, as with --no-tune\n"
            "memory=MIB pretend that the device has so little memory\n"
-           "dump=DIR   every activation of every step as DIR/step-NNNN/NAME.safetensors\n";
+           "dump=DIR   every activation of every step as DIR/step-NNNN/NAME.safetensors, and of\n"
+           "           an autoencoder's decoder as DIR/decode/NAME.safetensors\n";
 }

@@ -20,10 +20,6 @@ struct qs_autoencoder {
     uint32_t users;
 };
 
-/* config_autoencoder.c. *folder: DIR/vae or DIR, to be freed by the caller. */
-qs_status autoencoder_find_folder(const char *dir, char **folder);
-qs_status autoencoder_read_config(const char *folder, autoencoder_config *config);
-
 /* qs_autoencoder_open for a folder whose config was read. path: what messages call it; variant: as
  * in qs_model_options. */
 qs_status autoencoder_open_files(const char *path, const char *folder, const char *variant,

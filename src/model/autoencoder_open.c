@@ -2,9 +2,82 @@
 
 #include "model/folder.h"
 #include "weights/check.h"
+#include "weights/file.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* ---- the folder ------------------------------------------------------------------------------ */
+
+static bool has_file(const char *dir, const char *name)
+{
+    char *path = NULL;
+    bool exists = false;
+    if (asprintf(&path, "%s/%s", dir, name) < 0)
+        return false;
+    const qs_status status = file_exists(path, &exists);
+    free(path);
+    return status == QS_OK && exists;
+}
+
+/* DIR/config.json's _class_name into text; "" where that is not to be had. */
+static void read_class(const char *dir, char *text, size_t room)
+{
+    char *path = NULL;
+    json_t *root = NULL;
+    text[0] = '\0';
+    if (has_file(dir, "config.json") && asprintf(&path, "%s/config.json", dir) >= 0 &&
+        file_read_json(path, &root) == QS_OK) {
+        const char *class = json_string_value(json_object_get(root, "_class_name"));
+        snprintf(text, room, "%s", class ? class : "");
+    }
+    json_decref(root);
+    free(path);
+}
+
+/* *folder: DIR/vae or DIR, to be freed by the caller. */
+static qs_status find_folder(const char *dir, char **folder)
+{
+    char class[64];
+    const bool in_vae = has_file(dir, "vae/config.json");
+    read_class(dir, class, sizeof class);
+    if (!in_vae && (has_file(dir, "unet/config.json") || strncmp(class, "UNet", 4) == 0))
+        return qs_error(QS_ERROR_MODEL,
+                        "%s is a diffusion model (a UNet), not a tiny autoencoder: it draws with "
+                        "'quickstep sample' or qs_model_open",
+                        dir);
+    if (!in_vae && !has_file(dir, "config.json"))
+        return qs_error(QS_ERROR_MODEL,
+                        "%s has neither config.json nor vae/config.json: a tiny autoencoder's "
+                        "folder is wanted",
+                        dir);
+    if (asprintf(folder, in_vae ? "%s/vae" : "%s", dir) < 0)
+        return qs_error(QS_ERROR_MEMORY, "no host memory for a path");
+    return QS_OK;
+}
+
+bool qs_autoencoder_probe(const char *path)
+{
+    char class[64];
+    if (!path)
+        return false;
+    read_class(path, class, sizeof class);
+    return strcmp(class, "AutoencoderTiny") == 0 ||
+           (has_file(path, "vae/config.json") && !has_file(path, "unet/config.json"));
+}
+
+qs_status autoencoder_refuse(const char *dir)
+{
+    if (!qs_autoencoder_probe(dir))
+        return QS_OK;
+    return qs_error(QS_ERROR_MODEL,
+                    "%s is an autoencoder and draws nothing by itself: use 'quickstep encode' and "
+                    "'quickstep decode', or qs_autoencoder_open",
+                    dir);
+}
+
+/* ---- the files ------------------------------------------------------------------------------- */
 
 /* Of a half's tensors; 0: the files do not have it. */
 static uint64_t count_parameters(const weight_files *files, const char *prefix)
@@ -74,7 +147,7 @@ qs_status qs_autoencoder_open(const char *path, qs_autoencoder **out)
     qs_status status = QS_OK;
     char *folder = NULL;
     autoencoder_config config;
-    TRY(autoencoder_find_folder(path, &folder));
+    TRY(find_folder(path, &folder));
     TRY(autoencoder_read_config(folder, &config));
     TRY(autoencoder_open_files(path, folder, NULL, &config, out));
 fail:

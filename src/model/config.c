@@ -2,7 +2,6 @@
  * perhaps vae/config.json. */
 #include "model/config.h"
 
-#include "model/autoencoder.h"
 #include "model/config_reader.h"
 #include "model/published.h"
 #include "weights/file.h"

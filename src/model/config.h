@@ -156,4 +156,7 @@ model_extent model_picture_extent(const model_config *config);
 qs_status model_config_read(const model_folder *folder, model_config *config);
 void model_config_finish(model_config *config);
 
+/* FOLDER/config.json */
+qs_status autoencoder_read_config(const char *folder, autoencoder_config *config);
+
 #endif

@@ -1,5 +1,4 @@
-/* config.json of an AutoencoderTiny, and where it lies. */
-#include "model/autoencoder.h"
+/* config.json of a tiny autoencoder: diffusers.AutoencoderTiny. */
 #include "model/config_reader.h"
 #include "weights/file.h"
 
@@ -8,78 +7,6 @@
 #include <string.h>
 
 enum { WIDTH_MAX = 1024, LATENT_CHANNELS_MAX = 256, BLOCKS_MAX = 64 };
-
-static const char CLASS[] = "AutoencoderTiny";
-
-/* ---- the folder ------------------------------------------------------------------------------ */
-
-static bool has_file(const char *dir, const char *name)
-{
-    char *path = NULL;
-    bool exists = false;
-    if (asprintf(&path, "%s/%s", dir, name) < 0)
-        return false;
-    const qs_status status = file_exists(path, &exists);
-    free(path);
-    return status == QS_OK && exists;
-}
-
-/* DIR/config.json's _class_name into text; "" where that is not to be had. */
-static void read_class(const char *dir, char *text, size_t room)
-{
-    char *path = NULL;
-    json_t *root = NULL;
-    text[0] = '\0';
-    if (has_file(dir, "config.json") && asprintf(&path, "%s/config.json", dir) >= 0 &&
-        file_read_json(path, &root) == QS_OK) {
-        const char *class = json_string_value(json_object_get(root, "_class_name"));
-        snprintf(text, room, "%s", class ? class : "");
-    }
-    json_decref(root);
-    free(path);
-}
-
-qs_status autoencoder_find_folder(const char *dir, char **folder)
-{
-    char class[64];
-    const bool in_vae = has_file(dir, "vae/config.json");
-    read_class(dir, class, sizeof class);
-    if (!in_vae && (has_file(dir, "unet/config.json") || strncmp(class, "UNet", 4) == 0))
-        return qs_error(QS_ERROR_MODEL,
-                        "%s is a diffusion model (a UNet), not a tiny autoencoder: it draws with "
-                        "'quickstep sample' or qs_model_open",
-                        dir);
-    if (!in_vae && !has_file(dir, "config.json"))
-        return qs_error(QS_ERROR_MODEL,
-                        "%s has neither config.json nor vae/config.json: a tiny autoencoder's "
-                        "folder is wanted",
-                        dir);
-    if (asprintf(folder, in_vae ? "%s/vae" : "%s", dir) < 0)
-        return qs_error(QS_ERROR_MEMORY, "no host memory for a path");
-    return QS_OK;
-}
-
-bool qs_autoencoder_probe(const char *path)
-{
-    char class[64];
-    if (!path)
-        return false;
-    read_class(path, class, sizeof class);
-    return strcmp(class, CLASS) == 0 ||
-           (has_file(path, "vae/config.json") && !has_file(path, "unet/config.json"));
-}
-
-qs_status autoencoder_refuse(const char *dir)
-{
-    if (!qs_autoencoder_probe(dir))
-        return QS_OK;
-    return qs_error(QS_ERROR_MODEL,
-                    "%s is an autoencoder and draws nothing by itself: use 'quickstep encode' and "
-                    "'quickstep decode', or qs_autoencoder_open",
-                    dir);
-}
-
-/* ---- config.json ----------------------------------------------------------------------------- */
 
 static qs_status take_list(config_reader *r, const char *key, uint32_t min, uint32_t max,
                            uint32_t *values, uint32_t *count)
@@ -196,9 +123,9 @@ fail:
     return status;
 }
 
-static qs_status parse(const char *path, json_t *root, autoencoder_config *config)
+qs_status config_parse_autoencoder(const char *path, json_t *root, autoencoder_config *config)
 {
-    static const char *const classes[] = { CLASS, NULL };
+    static const char *const classes[] = { "AutoencoderTiny", NULL };
     config_reader r;
     uint32_t unused = 0;
     qs_status status = QS_OK;
@@ -224,7 +151,7 @@ qs_status autoencoder_read_config(const char *folder, autoencoder_config *config
     if (asprintf(&path, "%s/config.json", folder) < 0)
         return qs_error(QS_ERROR_MEMORY, "no host memory for a path");
     TRY(file_read_json(path, &root));
-    TRY(parse(path, root, config));
+    TRY(config_parse_autoencoder(path, root, config));
 fail:
     json_decref(root);
     free(path);

@@ -1,4 +1,4 @@
-/* Typed, strict reading of one JSON object, and the three parsers made of it. */
+/* Typed, strict reading of one JSON object, and the parsers made of it. */
 #ifndef QS_MODEL_CONFIG_READER_H
 #define QS_MODEL_CONFIG_READER_H
 
@@ -46,12 +46,15 @@ qs_status config_take_word(config_reader *reader, const char *key, const char *c
 qs_status config_require(const config_reader *reader, const char *key, const char *expected);
 
 /* What a whole file means. Cross-checks inside the file are done here, between files by
- * model_config_read. unet and scheduler are written completely; the arena gets what they own. */
+ * model_config_read. unet, scheduler and autoencoder are written completely; the arena gets what
+ * they own. */
 qs_status config_parse_unet(const char *path, json_t *root, unet_config *unet);
 qs_status config_parse_scheduler(const char *path, json_t *root, arena *arena,
                                  scheduler_config *scheduler);
 
-/* After unet, scheduler and autoencoder: fills the labels and alpha. root NULL: the file is absent. */
+qs_status config_parse_autoencoder(const char *path, json_t *root, autoencoder_config *config);
+
+/* After the others: fills the labels and alpha. root NULL: the file is absent. */
 qs_status config_parse_index(const char *path, json_t *root, model_config *config);
 
 #endif

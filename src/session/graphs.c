@@ -173,7 +173,7 @@ qs_status session_plan(qs_session *s)
         TRY(tune_and_build_again(s));
     TRY(verb_plan(&s->begin, false));
     TRY(verb_plan(&s->step, session_inspects()));
-    TRY(verb_plan(&s->decode, false));
+    TRY(verb_plan(&s->decode, session_inspects()));
 fail:
     return status;
 }

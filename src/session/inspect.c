@@ -1,4 +1,5 @@
-/* QUICKSTEP_DEBUG=check,dump=DIR,time: a look at every activation of a step, and at its time. */
+/* QUICKSTEP_DEBUG=check,dump=DIR,time: a look at every activation of a step and of a decode, and at
+ * its time. */
 #include "core/debug.h"
 #include "core/half.h"
 #include "core/log.h"
@@ -19,7 +20,7 @@ static qs_status read_arena(qs_session *s)
 {
     qs_status status = QS_OK;
     uint64_t ticket = 0;
-    const gpu_slice from = { &s->arena, 0, s->step.plan.arena_bytes };
+    const gpu_slice from = { &s->arena, 0, s->arena.size };
     if (!s->inspect_readback.vk)
         TRY(gpu_buffer_create(s->device, GPU_READBACK, from.size, "inspected activations",
                               &s->inspect_readback));
@@ -32,26 +33,24 @@ fail:
     return status;
 }
 
-static float *read_output(const qs_session *s, const node *n, size_t *count)
+static float *read_output(const qs_session *s, const verb *v, const node *n, size_t *count)
 {
-    const graph *g = &s->step.graph;
-    const tensor *t = graph_tensor(g, n->out);
+    const tensor *t = graph_tensor(&v->graph, n->out);
     *count = (size_t)t->n * t->c * t->h * t->w;
     float *values = malloc(*count * sizeof *values);
     if (values)
-        verb_read_activation(&s->step, n->out, s->inspect_readback.mapped, values);
+        verb_read_activation(v, n->out, s->inspect_readback.mapped, values);
     return values;
 }
 
-static qs_status dump(const qs_session *s, const node *n, const float *values, size_t count)
+static qs_status dump(const char *folder, const node *n, const tensor *t, const float *values,
+                      size_t count)
 {
-    const tensor *t = graph_tensor(&s->step.graph, n->out);
     char path[4096];
-    snprintf(path, sizeof path, "%s/step-%04u", debug_get()->dump_dir, s->steps_submitted);
+    snprintf(path, sizeof path, "%s/%s", debug_get()->dump_dir, folder);
     mkdir(debug_get()->dump_dir, 0777);
     mkdir(path, 0777); /* what is missing shows when the file is written */
-    snprintf(path, sizeof path, "%s/step-%04u/%s.safetensors", debug_get()->dump_dir,
-             s->steps_submitted, n->name);
+    snprintf(path, sizeof path, "%s/%s/%s.safetensors", debug_get()->dump_dir, folder, n->name);
     const qs_tensor out = { .name = "output",
                             .dtype = QS_DTYPE_F32,
                             .rank = 4,
@@ -69,31 +68,43 @@ static bool all_finite(const float *values, size_t count)
     return true;
 }
 
-qs_status session_inspect_step(qs_session *s)
+/* name: "step-0001", "decode" */
+static qs_status inspect(qs_session *s, const verb *v, const char *name)
 {
     qs_status status = QS_OK;
     bool clean = true;
     TRY(read_arena(s));
-    for (uint32_t i = 0; i < s->step.graph.node_count; ++i) {
-        const node *n = &s->step.graph.nodes[i];
-        const tensor *t = graph_tensor(&s->step.graph, n->out);
+    for (uint32_t i = 0; i < v->graph.node_count; ++i) {
+        const node *n = &v->graph.nodes[i];
+        const tensor *t = graph_tensor(&v->graph, n->out);
         size_t count = 0;
         if (t->kind != TENSOR_ACTIVATION)
             continue;
-        float *values = read_output(s, n, &count);
+        float *values = read_output(s, v, n, &count);
         if (!values)
             return qs_error(QS_ERROR_MEMORY, "no host memory to inspect %s", n->name);
         if (debug_get()->check && clean && !all_finite(values, count)) {
             clean = false;
-            log_line(QS_LOG_WARNING, "step %u: %s is the first op with NaN or Inf",
-                     s->steps_submitted, n->name);
+            log_line(QS_LOG_WARNING, "%s: %s is the first op with NaN or Inf", name, n->name);
         }
-        status = debug_get()->dump_dir ? dump(s, n, values, count) : QS_OK;
+        status = debug_get()->dump_dir ? dump(name, n, t, values, count) : QS_OK;
         free(values);
         TRY(status);
     }
 fail:
     return status;
+}
+
+qs_status session_inspect_step(qs_session *s)
+{
+    char name[32];
+    snprintf(name, sizeof name, "step-%04u", s->steps_submitted);
+    return inspect(s, &s->step, name);
+}
+
+qs_status session_inspect_decode(qs_session *s)
+{
+    return inspect(s, &s->decode, "decode");
 }
 
 static qs_status log_times(qs_session *s,

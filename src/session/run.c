@@ -152,7 +152,7 @@ static qs_status submit_decode(qs_session *s)
                            .seed = s->seed };
     s->decode_submitted = true;
     s->writing_slot = slot;
-    return QS_OK;
+    return session_inspects() ? session_inspect_decode(s) : QS_OK;
 }
 
 static qs_status submit_next(qs_session *s, bool *submitted)

@@ -133,8 +133,9 @@ qs_status session_step_noise(qs_session *s, uint32_t step);
 
 /* inspect.c */
 bool session_inspects(void);
-qs_status session_inspect_step(qs_session *s); /* of the last step, which it waits for */
-qs_status session_log_times(qs_session *s);    /* of the last picture's last step, and its decode */
+qs_status session_inspect_step(qs_session *s); /* the last one, which it waits for */
+qs_status session_inspect_decode(qs_session *s);
+qs_status session_log_times(qs_session *s); /* of the last picture's last step, and its decode */
 
 /* layout.c: [n, c, h, w] floats of the API <-> [n, h, w, stride] of the device */
 void layout_to_device(const float *nchw, uint32_t n, uint32_t c, uint32_t h, uint32_t w,

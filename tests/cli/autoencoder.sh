@@ -53,7 +53,7 @@ fails 'decode of a file without a latent' 2 'no tensor "latent"' \
     decode -m "$taesd" decoded.safetensors -o empty/a.png
 fails 'decode of a picture' 3 'decoded.png' decode -m "$taesd" decoded.png -o empty/a.png
 fails 'decode with a model that draws' 3 "draws with 'quickstep sample'" \
-    decode -m "$model" encoded.safetensors -o empty/a.png
+    decode -m "$networks/ddpm" encoded.safetensors -o empty/a.png
 fails 'sample with an autoencoder' 3 "'quickstep decode'" sample -m "$taesd" -o empty/a.png
 fails 'inspect --nodes of an autoencoder' 2 'not for autoencoders' inspect -m "$taesd" --nodes
 sample --steps 1 --seed 7 -o drawn.png

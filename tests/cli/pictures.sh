@@ -15,6 +15,8 @@ run inspect --model "$model"
 report $? 'inspect'
 picture=$(sed -n 's/^picture  *\([0-9]*\) x \([0-9]*\), \([0-9]*\) channels.*/\3 \2 \1/p' out)
 read -r channels height width <<<"$picture"
+latent=$(sed -n 's/^latent  *\([0-9]*\) x \([0-9]*\), \([0-9]*\) channels.*/\3 \2 \1/p' out)
+read -ra latent <<<"${latent:-$picture}" # c h w of the noise
 labels=$(sed -n 's/^labels  *\([0-9]*\).*/\1/p' out)
 
 run inspect --model "$model" --nodes
@@ -94,7 +96,7 @@ sample --steps 2 --seed 7 --precision f16 -o half.png
 [ "$status" -eq 0 ] && "$helper" pixels half.png >/dev/null
 report $? '--precision f16'
 
-"$helper" noise noise.safetensors 2 "$channels" "$height" "$width" 0
+"$helper" noise noise.safetensors 2 "${latent[@]}" 0
 sample --steps 1 --seed 1 --noise noise.safetensors -o n1.safetensors
 [ "$status" -eq 0 ] && "$helper" values n1.safetensors sample >a.txt && grep -q '^2 ' a.txt
 report $? '--noise: as many pictures as there is noise'
@@ -104,7 +106,7 @@ report $? 'one step from given noise does not depend on the seed'
 sample --steps 1 --noise noise.safetensors --count 3 -o x.png
 is_error 2 'noise for 2 pictures'
 report $? '--noise with another --count: exit 2'
-"$helper" noise small.safetensors 1 "$channels" 3 5 0
+"$helper" noise small.safetensors 1 "${latent[0]}" 3 5 0
 sample --noise small.safetensors -o x.png
 is_error 2 'wants'
 report $? '--noise of another size: exit 2'
@@ -115,11 +117,11 @@ report $? 'grid: rows and columns'
 repeats grid.png
 report $? "a grid command's command makes the same file"
 
-"$helper" input in.safetensors 2 "$channels" "$height" "$width"
+"$helper" input in.safetensors 2 "${latent[@]}"
 run forward --model "$model" --input in.safetensors --output fwd.safetensors --dump nodes
-[ "$status" -eq 0 ] && "$helper" values fwd.safetensors sample | grep -q "^2 $channels $height $width"
+[ "$status" -eq 0 ] && "$helper" values fwd.safetensors sample | grep -q "^2 ${latent[*]}"
 report $? 'forward'
-"$helper" values nodes/conv_in.safetensors output 2>err | grep -q "^2 [0-9]* $height $width .*varied"
+"$helper" values nodes/conv_in.safetensors output 2>err | grep -q "^2 [0-9]* ${latent[*]:1} .*varied"
 report $? 'forward --dump writes conv_in'
 
 run bench --model "$model" --repeats 2 --json

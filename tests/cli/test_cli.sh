@@ -54,6 +54,7 @@ no_files() { # nothing in the folder, hidden temporaries neither
 . "$here/pictures.sh"
 . "$here/samplers.sh"
 . "$here/autoencoder.sh"
+. "$here/latents.sh"
 . "$here/tune.sh"
 . "$here/trouble.sh"
 

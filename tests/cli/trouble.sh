@@ -57,7 +57,7 @@ report $? 'standard output is a closed pipe: exit 8'
 [ "$(cat pipe_status)" -eq 8 ]
 report $? 'help into a closed pipe: exit 8'
 
-"$helper" noise nan.safetensors 1 "$channels" "$height" "$width" 1
+"$helper" noise nan.safetensors 1 "${latent[@]}" 1
 (cd empty && exec "$quickstep" sample --model "$model" --steps 1 --noise ../nan.safetensors -o a.png) \
     >out 2>err
 status=$?

@@ -1,4 +1,4 @@
-/* libFuzzer: one of a model's three JSON files, chosen by the first byte. */
+/* libFuzzer: one of a model's four JSON files, chosen by the first byte. */
 #include "model/config_reader.h"
 
 #include <stdlib.h>
@@ -14,14 +14,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         json_decref(root);
         return 0;
     }
-    model_config config = { .unet = { .num_class_embeds = 5, .out_channels = 4 } };
+    model_config config = { .unet = {
+                                .num_class_embeds = 5, .in_channels = 4, .out_channels = 4 } };
     qs_status status = QS_OK;
-    switch (bytes[0] % 3) {
+    switch (bytes[0] % 4) {
     case 0: status = config_parse_unet("unet", root, &config.unet); break;
     case 1:
         status = config_parse_scheduler("scheduler", root, &config.arena, &config.scheduler);
         break;
     case 2: status = config_parse_index("index", root, &config); break;
+    case 3: status = config_parse_autoencoder("vae", root, &config.autoencoder); break;
     }
     if (status != QS_OK && status != QS_ERROR_MODEL)
         abort();

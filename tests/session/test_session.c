@@ -71,6 +71,12 @@ static uint64_t frame_hash(const qs_frame *f)
     return hash(f->pixels, (size_t)f->count * f->width * f->height * 4);
 }
 
+/* Of one picture's noise. */
+static size_t latent_floats(void)
+{
+    return (size_t)info.latent_channels * info.latent_height * info.latent_width;
+}
+
 static uint64_t picture(qs_session *session, const qs_recipe *recipe)
 {
     qs_frame frame;
@@ -147,7 +153,7 @@ static void noise_replaces_the_seed(void **state)
 {
     (void)state;
     qs_session *session = make_session(1, QS_F32);
-    const size_t floats = (size_t)info.channels * info.width * info.height;
+    const size_t floats = latent_floats();
     float *noise = calloc(floats, sizeof *noise);
     for (size_t i = 0; i < floats; ++i)
         noise[i] = (float)((double)((i * 2654435761u) % 1000) / 250.0 - 2.0);
@@ -224,7 +230,7 @@ static void the_network_alone_leaves_a_picture_in_progress_alone(void **state)
 {
     (void)state;
     qs_session *session = make_session(1, QS_F32);
-    const size_t floats = (size_t)info.channels * info.width * info.height;
+    const size_t floats = latent_floats();
     float *sample = calloc(floats, sizeof *sample), *output = calloc(floats, sizeof *output);
     const float time = 500, segment = 500;
     const int32_t label = 0, other_label = 1;
@@ -388,7 +394,7 @@ static void a_picture_of_nan_is_refused(void **state)
 {
     (void)state;
     qs_session *session = make_session(1, QS_F32);
-    const size_t floats = (size_t)info.channels * info.width * info.height;
+    const size_t floats = latent_floats();
     float *noise = calloc(floats, sizeof *noise);
     noise[floats / 2] = (float)strtod("nan", NULL);
     qs_frame frame;

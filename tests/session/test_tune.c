@@ -35,7 +35,7 @@ static int open_all(void **state)
         return -1;
     }
     qs_model_get_info(model, &info);
-    sample_count = (size_t)info.channels * info.height * info.width;
+    sample_count = (size_t)info.latent_channels * info.latent_height * info.latent_width;
     qs_device_info device_info;
     qs_device_get_info(device, &device_info);
     int used = snprintf(file_path, sizeof file_path, "%s/quickstep/timings-", folder);

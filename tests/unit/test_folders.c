@@ -16,7 +16,22 @@
 #define SHARD STEM "-00001-of-00001.safetensors"
 #define CACHE "models--org--name"
 
-enum { PARAMETERS = 71132 }; /* of the good folder */
+#define VAE "vae/config.json"
+#define VAE_WEIGHTS "vae/" STEM ".safetensors"
+
+/* A good folder of tests/golden, to copy. */
+typedef struct base {
+    const char *folder;
+    uint64_t parameter_count;
+    const char *files[8];
+} base;
+
+/* One file of weights, attention, no labels. */
+static const base plain = { "networks/attention_conv", 71132, { INDEX, UNET, SCHEDULER, WEIGHTS } };
+/* A network of 4 channels and the RGB autoencoder that they are for. */
+static const base latents = { "latents/rgb",
+                              50180,
+                              { INDEX, UNET, SCHEDULER, WEIGHTS, VAE, VAE_WEIGHTS } };
 
 static char *folder;
 
@@ -24,14 +39,15 @@ static char *folder;
 
 typedef enum action {
     END,
-    SET,    /* in the JSON `file` the key `a` becomes `b`; NULL: is removed */
-    TEXT,   /* `file` becomes `a` */
-    MOVE,   /* `file` is moved to `a`, NULL: removed */
-    LINK,   /* `file` becomes a link to `a` */
-    CUT,    /* `file` loses its last half */
-    TENSOR, /* in the weights `a` is renamed to `b`, NULL: removed */
-    SHAPE,  /* in the weights `a` gets one axis */
-    DOUBLE, /* the weights get another tensor, `a` */
+    SET,     /* in the JSON `file` the key `a` becomes `b`; NULL: is removed */
+    TEXT,    /* `file` becomes `a` */
+    MOVE,    /* `file` is moved to `a`, NULL: removed */
+    LINK,    /* `file` becomes a link to `a` */
+    CUT,     /* `file` loses its last half */
+    TENSOR,  /* in the weights `a` is renamed to `b`, NULL: removed */
+    SHAPE,   /* in the weights `a` gets one axis */
+    DOUBLE,  /* the weights get another tensor, `a` */
+    WITHOUT, /* the weights lose all tensors whose names begin with `a` */
 } action;
 
 typedef struct step {
@@ -50,18 +66,25 @@ static void copy_file(const char *from, const char *to)
     temporary_write(to, bytes, count);
 }
 
-/* tests/golden/networks/attention_conv: one file of weights, attention, no labels. */
-static void write_good_folder(void)
+/* The folders on the way to a file. */
+static void make_parents(const char *path)
 {
-    static const char *const files[] = { INDEX, UNET, SCHEDULER, WEIGHTS };
+    char part[4352];
+    for (const char *slash = path + 1; (slash = strchr(slash, '/')) != NULL; ++slash) {
+        snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
+        mkdir(part, 0700);
+    }
+}
+
+static void write_good_folder(const base *good)
+{
     char from[4352];
     folder = temporary_create();
-    mkdir(temporary_path(folder, "unet"), 0700);
-    mkdir(temporary_path(folder, "scheduler"), 0700);
-    for (size_t i = 0; i < sizeof files / sizeof *files; ++i) {
-        snprintf(from, sizeof from, "%s/tests/golden/networks/attention_conv/%s",
-                 getenv("QUICKSTEP_TEST_SOURCE"), files[i]);
-        copy_file(from, temporary_path(folder, files[i]));
+    for (const char *const *file = good->files; *file; ++file) {
+        snprintf(from, sizeof from, "%s/tests/golden/%s/%s", getenv("QUICKSTEP_TEST_SOURCE"),
+                 good->folder, *file);
+        make_parents(temporary_path(folder, *file));
+        copy_file(from, temporary_path(folder, *file));
     }
 }
 
@@ -105,22 +128,16 @@ static void edit_weights(const step *s, const char *path)
     size_t count = qs_safetensors_count(file);
     qs_tensor *tensors = calloc(count + 1, sizeof *tensors);
     assert_non_null(tensors);
-    for (size_t i = 0; i < count; ++i)
-        tensors[i] = *qs_safetensors_at(file, i);
-    count = edit_tensor(s, tensors, count);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; ++i) {
+        tensors[kept] = *qs_safetensors_at(file, i);
+        kept += s->action != WITHOUT || strncmp(tensors[kept].name, s->a, strlen(s->a)) != 0;
+    }
+    assert_true(s->action != WITHOUT || kept < count);
+    count = s->action == WITHOUT ? kept : edit_tensor(s, tensors, count);
     assert_int_equal(qs_safetensors_write(path, tensors, count, NULL), QS_OK);
     free(tensors);
     qs_safetensors_close(file);
-}
-
-/* The folders on the way to a file. */
-static void make_parents(const char *path)
-{
-    char part[4352];
-    for (const char *slash = path + 1; (slash = strchr(slash, '/')) != NULL; ++slash) {
-        snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
-        mkdir(part, 0700);
-    }
 }
 
 static void take_step(const step *s)
@@ -145,7 +162,8 @@ static void take_step(const step *s)
         break;
     case TENSOR:
     case SHAPE:
-    case DOUBLE: edit_weights(s, path); break;
+    case DOUBLE:
+    case WITHOUT: edit_weights(s, path); break;
     }
 }
 
@@ -307,17 +325,71 @@ static const row rows[] = {
       .steps = { INTO_CACHE, { TEXT, CACHE "/refs/main", "../..", NULL } } },
 };
 
-static void check_row(const row *r)
+/* Of the base with an autoencoder. */
+static const row latent_rows[] = {
+    { .steps = { { END } } },
+    { .steps = { NO_INDEX } },
+    { .steps = { { SET, INDEX, "vae", NULL } } },
+    { .steps = { { SET, INDEX, "vae", "null" } } }, /* four channels are a picture, too */
+    { .steps = { { SET, VAE, "shift_factor", "null" } } },
+    { .steps = { { SET, VAE, "shift_factor", NULL }, { SET, VAE, "scaling_factor", NULL } } },
+    { .steps = { { WITHOUT, VAE_WEIGHTS, "encoder.", NULL } } },
+    { .variant = "ema",
+      .steps = { { MOVE, WEIGHTS, "unet/" STEM ".ema.safetensors", NULL },
+                 { MOVE, VAE_WEIGHTS, "vae/" STEM ".ema.safetensors", NULL } } },
+    { .path = CACHE "/snapshots/0a1b",
+      .steps = { INTO_CACHE, { MOVE, "vae", CACHE "/snapshots/0a1b/vae", NULL } } },
+
+    { .message = "key \"vae\" is [\"diffusers\",\"AutoencoderTiny\"], but there is no vae/ beside",
+      .steps = { { MOVE, "vae", "elsewhere", NULL } } },
+    { .message = "key \"vae\" is [\"diffusers\",\"AutoencoderKL\"], supported: null or [library, "
+                 "\"AutoencoderTiny\"]",
+      .steps = { { SET, INDEX, "vae", "[\"diffusers\",\"AutoencoderKL\"]" } } },
+    { .message = "/vae/config.json: key \"_class_name\" is \"AutoencoderKL\", supported: "
+                 "\"AutoencoderTiny\"",
+      .steps = { NO_INDEX, { SET, VAE, "_class_name", "\"AutoencoderKL\"" } } },
+    { .message = "/vae: the weights hold the encoder only: a latent needs the decoder",
+      .steps = { { WITHOUT, VAE_WEIGHTS, "decoder.", NULL } } },
+    { .message = "/vae: 1 tensors missing: decoder.layers.0.weight",
+      .steps = { { TENSOR, VAE_WEIGHTS, "decoder.layers.0.weight", NULL } } },
+    { .message = "/vae: has no " STEM ".safetensors",
+      .steps = { { MOVE, VAE_WEIGHTS, NULL, NULL } } },
+    { .message = "/vae/config.json: cannot open: No such file",
+      .steps = { { MOVE, VAE, NULL, NULL } } },
+    { .message = "/vae/config.json: key \"latent_channels\" is 5, needed: 4, the in_channels of ",
+      .steps = { { SET, VAE, "latent_channels", "5" } } },
+    { .message = "key \"in_channels\" is 6, supported: 1 (grey), 3 (RGB), 4 (RGBA), or those of a "
+                 "tiny autoencoder",
+      .steps = { { SET, INDEX, "vae", "null" },
+                 { SET, UNET, "in_channels", "6" },
+                 { SET, UNET, "out_channels", "6" } } },
+    { .message = "key \"scaling_factor\" is 0, supported: 1e-06 to 1e+06",
+      .steps = { { SET, VAE, "scaling_factor", "0" } } },
+    { .message = "key \"scaling_factor\" is -0.4",
+      .steps = { { SET, VAE, "scaling_factor", "-0.4" } } },
+    { .message = "key \"scaling_factor\" is null",
+      .steps = { { SET, VAE, "scaling_factor", "null" } } },
+    { .message = "/vae/config.json: not valid JSON",
+      .steps = { { TEXT, VAE, "{\"_class_name\":\"AutoencoderTiny\",\"scaling_factor\":NaN}",
+                   NULL } } },
+    { .message = "key \"shift_factor\" is \"0\"",
+      .steps = { { SET, VAE, "shift_factor", "\"0\"" } } },
+    { .message = "key \"image_alpha\" is \"premultiplied\", the autoencoder has 3 channels",
+      .steps = { { SET, INDEX, "image_alpha", "\"premultiplied\"" } } },
+    { .message = "/vae: the picture would be 16384x4096, supported: 4096x4096",
+      .steps = { { SET, UNET, "sample_size", "[1024,4096]" } } },
+};
+
+static void check_row(const base *good, const row *r, size_t number)
 {
     const qs_model_options options = { .variant = r->variant, .scheduler = r->scheduler };
     qs_model *model = NULL;
     qs_model_info info = { 0 };
-    write_good_folder();
+    write_good_folder(good);
     for (const step *s = r->steps; s < r->steps + 6 && s->action != END; ++s)
         take_step(s);
     const qs_status status =
         qs_model_open_with(r->path ? temporary_path(folder, r->path) : folder, &options, &model);
-    const size_t number = (size_t)(r - rows);
     if (r->message && (status != QS_ERROR_MODEL || !strstr(qs_last_error(), r->message)))
         fail_msg("row %zu: status %d, wanted \"%s\", got \"%s\"", number, status, r->message,
                  qs_last_error());
@@ -325,7 +397,7 @@ static void check_row(const row *r)
         fail_msg("row %zu: %s", number, qs_last_error());
     qs_model_get_info(model, &info);
     if (!r->message)
-        assert_int_equal(info.parameter_count, PARAMETERS);
+        assert_int_equal(info.parameter_count, good->parameter_count);
     qs_model_destroy(model);
     temporary_remove(folder);
 }
@@ -334,11 +406,19 @@ static void every_row(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i)
-        check_row(&rows[i]);
+        check_row(&plain, &rows[i], i);
+}
+
+static void every_latent_row(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof latent_rows / sizeof *latent_rows; ++i)
+        check_row(&latents, &latent_rows[i], i);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(every_row) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(every_row),
+                                        cmocka_unit_test(every_latent_row) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

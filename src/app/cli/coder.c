@@ -8,7 +8,7 @@
 
 struct poptOption cli_coder_options[] = {
     { "model", 'm', POPT_ARG_STRING, &cli_shared_options.model, CLI_SHARED_FIRST,
-      "The folder of a tiny autoencoder", "DIR" },
+      "The folder of a tiny autoencoder, or of a model with one in vae/", "DIR" },
     { "precision", 'p', POPT_ARG_STRING, &cli_shared_options.precision, CLI_SHARED_FIRST + 1,
       "How numbers are stored on the device: f32 (default) or f16", "f32|f16" },
     CLI_END,

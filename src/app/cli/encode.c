@@ -19,9 +19,10 @@ static const struct poptOption options[] = {
 };
 
 static const char notes[] =
-    "--model is the folder of a tiny autoencoder (diffusers' AutoencoderTiny, TAESD, TAEF2);\n"
-    "tools/convert_taesd.py makes one of its author's files. The picture's width and height are\n"
-    "multiples of 8. The latent is as the network gives it: not scaled, not rounded.\n";
+    "--model is the folder of a tiny autoencoder (diffusers' AutoencoderTiny, TAESD, TAEF2), or\n"
+    "that of a model with one in vae/; tools/convert_taesd.py makes one of its author's files.\n"
+    "The picture's width and height are multiples of 8 (or of what 'quickstep inspect' says).\n"
+    "The latent is as the network gives it: not scaled, not rounded.\n";
 
 static qs_status encode(cli_coder *coder, const float *picture, uint32_t width, uint32_t height)
 {
