@@ -12,9 +12,9 @@
 
 enum { UNSEEN_MAX = 2 }; /* a third recipe in flight would make qs_session_begin wait */
 
-void generate_init(generator *g, qs_device *device, qs_model *model)
+void generate_init(generator *g, qs_device *device)
 {
-    *g = (generator){ .device = device, .model = model };
+    *g = (generator){ .device = device };
 }
 
 static void end_session(generator *g, viewer_readings *readings)
@@ -42,27 +42,41 @@ void generate_finish(generator *g)
 
 bool generate_needs_session(const generator *g, const viewer_controls *controls)
 {
-    return !g->session || controls->batch != g->made.batch ||
-           controls->precision != g->made.precision || controls->profile != g->made.profile;
+    const viewer_controls *made = &g->asked;
+    return !g->session || controls->model != made->model || controls->batch != made->batch ||
+           controls->precision != made->precision || controls->profile != made->profile;
+}
+
+static void ask_again(const generator *g, viewer_controls *controls)
+{
+    if (controls->model != g->asked.model) {
+        controls->model = g->asked.model;
+        controls->label = g->asked.label;
+        controls->sampler = g->asked.sampler;
+        controls->notch = g->asked.notch;
+    }
+    controls->batch = g->asked.batch;
+    controls->precision = g->asked.precision;
+    controls->profile = g->asked.profile;
 }
 
 qs_status generate_make_session(generator *g, viewer_controls *controls, viewer_readings *readings)
 {
     end_session(g, readings);
+    qs_model *model = readings->models[controls->model].model;
     const qs_session_options options = {
         .batch = controls->batch,
         .precision = controls->precision,
         .profile = controls->profile,
     };
     const qs_status status =
-        app_library(qs_session_create(g->device, g->model, &options, &g->session));
+        app_library(qs_session_create(g->device, model, &options, &g->session));
     if (status == QS_OK) {
-        g->made = *controls;
+        g->model = model;
+        g->asked = *controls;
         g->was_made = true;
     } else if (g->was_made) {
-        controls->batch = g->made.batch;
-        controls->precision = g->made.precision;
-        controls->profile = g->made.profile;
+        ask_again(g, controls);
         g->was_made = false; /* no second chance for the one that worked */
     }
     return status;
@@ -129,7 +143,7 @@ static qs_status read_op_times(generator *g, viewer_readings *readings)
 {
     qs_status status = QS_OK;
     size_t count = GENERATE_OPS_MAX;
-    if (!g->made.profile)
+    if (!g->asked.profile)
         return QS_OK;
     if (!g->ops)
         g->ops = calloc(GENERATE_OPS_MAX, sizeof *g->ops);
@@ -212,6 +226,7 @@ qs_status generate_save(generator *g, const viewer_readings *readings, int solo,
     const qs_frame *frame = &readings->frame;
     char *json = NULL;
     app_image image = { 0 };
+    qs_model_info info; /* readings->model may be the next one already */
     if (!frame->serial || !frame->pixels || frame->check != QS_OK)
         return app_error(QS_ERROR_USAGE, "there is no good picture to save");
     const uint32_t first = solo >= 0 ? (uint32_t)solo : 0;
@@ -223,7 +238,8 @@ qs_status generate_save(generator *g, const viewer_readings *readings, int solo,
         .seed = frame->seed + first,
     };
     app_recipe recipe;
-    app_recipe_init(&recipe, g->model, g->device, g->made.precision, &made, drawn->label);
+    qs_model_get_info(g->model, &info);
+    app_recipe_init(&recipe, g->model, g->device, g->asked.precision, &made, drawn->label);
     recipe.count = count;
     json = app_recipe_to_json(&recipe);
     if (!json)
@@ -231,7 +247,7 @@ qs_status generate_save(generator *g, const viewer_readings *readings, int solo,
     const size_t picture_bytes = (size_t)frame->width * frame->height * 4;
     TRY(app_montage(frame->pixels + first * picture_bytes, count, frame->width, frame->height,
                     app_montage_columns(count), 1, &image));
-    image.has_alpha = readings->model.has_alpha;
+    image.has_alpha = info.has_alpha;
     file_name(&recipe, name, name_size);
     TRY(app_png_write(name, &image, json));
 fail:

@@ -13,14 +13,13 @@ enum { GENERATE_RECIPES = 16, GENERATE_ARRIVALS = 32, GENERATE_OPS_MAX = 4096 };
 
 typedef struct generator {
     qs_device *device;
-    qs_model *model;
     qs_session *session;
-    viewer_controls made; /* the session's batch, precision and profile */
-    bool was_made;        /* at least once */
+    qs_model *model; /* the session's */
+    bool was_made;   /* at least once */
 
-    bool begun; /* the controls in `asked` were begun in this session */
-    viewer_controls asked;
-    uint64_t serial;                           /* of the last begin in this session */
+    viewer_controls asked; /* what the session was made for, then what it began last */
+    bool begun;            /* it did */
+    uint64_t serial;       /* of the last begin in this session */
     viewer_controls recipes[GENERATE_RECIPES]; /* by serial */
     uint32_t unseen; /* begins since the device was last seen to have finished a step */
 
@@ -29,10 +28,10 @@ typedef struct generator {
     qs_op_time *ops;
 } generator;
 
-void generate_init(generator *g, qs_device *device, qs_model *model);
+void generate_init(generator *g, qs_device *device);
 void generate_finish(generator *g);
 
-/* Another batch, precision or profile than the session's: generate_make_session first. */
+/* Another model, batch, precision or profile than the session's: generate_make_session first. */
 bool generate_needs_session(const generator *g, const viewer_controls *controls);
 
 /* Takes seconds. On failure the last session that could be made is asked for again in

@@ -1,5 +1,7 @@
 #include "viewer/loop.h"
 
+#include "viewer/readout.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -58,11 +60,11 @@ static void report_picture(const loop *l)
     if (!l->options.report)
         return;
     const qs_frame *frame = &l->readings.frame;
-    printf("picture %" PRIu32 " steps=%" PRIu32 " seed=%" PRIu64 " count=%" PRIu32
-           " sampler=%s precision=%s check=%s\n",
-           l->readings.frame_number, frame->steps, frame->seed, frame->count,
-           qs_sampler_name(l->readings.frame_sampler),
-           l->generator.made.precision == QS_F16 ? "f16" : "f32", qs_status_name(frame->check));
+    printf("picture %" PRIu32 " steps=%" PRIu32 " seed=%" PRIu64 " count=%" PRIu32 " size=%" PRIu32
+           "x%" PRIu32 " sampler=%s precision=%s check=%s\n",
+           l->readings.frame_number, frame->steps, frame->seed, frame->count, frame->width,
+           frame->height, qs_sampler_name(l->readings.frame_sampler),
+           l->generator.asked.precision == QS_F16 ? "f16" : "f32", qs_status_name(frame->check));
     fflush(stdout);
 }
 
@@ -111,6 +113,20 @@ static void take_keys(loop *l)
     w->key_pause = w->key_new_seed = w->key_save = false;
 }
 
+static void show_title(const loop *l)
+{
+    char title[READOUT_TITLE_SIZE];
+    window_set_title(&l->window, readout_title(&l->readings, title));
+}
+
+static void choose_model(loop *l, const viewer_controls *before)
+{
+    if (catalog_choose(&l->catalog, before, &l->controls, &l->readings) == QS_OK)
+        show_title(l);
+    else
+        set_note(l, true, "%s", app_error_message());
+}
+
 /* ------------------------------------------------------------------------------------------- */
 /* One round                                                                                    */
 
@@ -133,6 +149,8 @@ static qs_status make_session(loop *l)
     status = generate_make_session(&l->generator, &l->controls, &l->readings);
     if (status != QS_OK && another && status != QS_ERROR_DEVICE_LOST) {
         set_note(l, true, "%s", app_error_message());
+        readout_model(l->catalog.models[l->controls.model].model, &l->readings);
+        show_title(l);
         return QS_OK; /* the one before is made again in the next round */
     }
     TRY(status);
@@ -171,6 +189,8 @@ static void build_ui(loop *l)
     const viewer_controls before = l->controls;
     l->readings.note = glfwGetTime() < l->note_until ? l->note : "";
     l->layout = ui_build(&l->readings, &l->controls, &requests);
+    if (l->controls.model != before.model)
+        choose_model(l, &before);
     take_requests(l, &requests);
     report_layout(l);
     l->redraw = memcmp(&before, &l->controls, sizeof before) ? SETTLE

@@ -5,6 +5,7 @@
 #ifndef VIEWER_LOOP_H
 #define VIEWER_LOOP_H
 
+#include "viewer/catalog.h"
 #include "viewer/generate.h"
 #include "viewer/ui.h"
 
@@ -19,6 +20,7 @@ typedef struct loop {
     qs_vulkan_device vulkan;
     present present;
     picture picture;
+    catalog catalog;
     generator generator;
     viewer_controls controls;
     viewer_readings readings;
@@ -33,8 +35,8 @@ typedef struct loop {
     char reported[64 * UI_WIDGETS_MAX];
 } loop;
 
-/* Until the window is closed. window, vulkan, present, picture, generator, controls, readings are
- * filled in. */
+/* Until the window is closed. window, vulkan, present, picture, catalog, generator, controls,
+ * readings are filled in. */
 qs_status loop_run(loop *l);
 
 #endif

@@ -1,6 +1,5 @@
 /* quickstep-view: a window in which pictures follow the step slider. */
 #include "common/log.h"
-#include "common/models.h"
 #include "viewer/loop.h"
 #include "viewer/readout.h"
 
@@ -85,9 +84,6 @@ static qs_status find_label(const qs_model *model, const qs_model_info *info, co
                             int32_t *label)
 {
     uint64_t number = 0;
-    *label = info->label_count ? (int32_t)info->default_label : -1;
-    if (!text)
-        return QS_OK;
     if (info->label_count == 0)
         return app_error(QS_ERROR_USAGE, "--label: the model %s has no labels", info->name);
     for (uint32_t i = 0; i < info->label_count; i++) {
@@ -105,16 +101,9 @@ static qs_status find_label(const qs_model *model, const qs_model_info *info, co
     return QS_OK;
 }
 
-/* steps 0: not given. */
-static qs_status find_notch(const viewer_readings *readings, int steps, uint32_t *notch)
+static qs_status find_notch(const viewer_slider *slider, int steps, uint32_t *notch)
 {
-    const viewer_slider *slider = &readings->slider;
-    const bool few = readings->model.default_sampler == QS_SAMPLER_MULTISTEP ||
-                     readings->model.default_sampler == QS_SAMPLER_CONSISTENCY;
-    if (readout_find_notch(slider, steps ? (uint32_t)steps : few ? 4 : 32, notch))
-        return QS_OK;
-    *notch = slider->count - 1;
-    if (!steps)
+    if (steps > 0 && readout_find_notch(slider, (uint32_t)steps, notch))
         return QS_OK;
     char more[64] = "";
     for (uint32_t i = slider->few; i < slider->count; i++)
@@ -122,17 +111,20 @@ static qs_status find_notch(const viewer_readings *readings, int steps, uint32_t
     return app_error(QS_ERROR_USAGE, "--steps is 1 to %u%s, not %d", slider->few, more, steps);
 }
 
-static qs_status fill_controls(const viewer_options *options, const qs_model *model,
+static qs_status fill_controls(const viewer_options *options, const viewer_model *model,
                                const viewer_readings *readings, viewer_controls *controls)
 {
     qs_status status = QS_OK;
     uint64_t batch = 1;
-    memset(controls, 0, sizeof *controls);
     controls->seed = 1;
     controls->animate = options->play;
-    controls->sampler = readings->model.default_sampler;
-    TRY(find_notch(readings, options->steps, &controls->notch));
-    TRY(find_label(model, &readings->model, options->label, &controls->label));
+    controls->sampler = model->sampler;
+    controls->label = model->label;
+    controls->notch = readout_default_notch(readings);
+    if (options->steps)
+        TRY(find_notch(&readings->slider, options->steps, &controls->notch));
+    if (options->label)
+        TRY(find_label(model->model, &readings->model, options->label, &controls->label));
     if (options->seed && !parse_number(options->seed, INT64_MAX - QS_BATCH_MAX, &controls->seed))
         return app_error(QS_ERROR_USAGE, "--seed is a whole number from 0, not '%s'",
                          options->seed);
@@ -147,23 +139,10 @@ static qs_status fill_controls(const viewer_options *options, const qs_model *mo
         options->precision && strcmp(options->precision, "f16") == 0 ? QS_F16 : QS_F32;
     if (options->sampler) {
         QS(qs_sampler_parse(options->sampler, &controls->sampler));
-        QS(qs_model_check_sampler(model, controls->sampler));
+        QS(qs_model_check_sampler(model->model, controls->sampler));
     }
 fail:
     return status;
-}
-
-static void fill_readings(const qs_model *model, const qs_device *device, viewer_readings *readings)
-{
-    qs_model_get_info(model, &readings->model);
-    qs_device_get_info(device, &readings->device);
-    readings->labels = model;
-    readings->note = "";
-    for (int i = QS_SAMPLER_DEFAULT + 1; i <= QS_SAMPLER_DDPM; i++)
-        readings->sampler_allowed[i] = qs_model_check_sampler(model, (qs_sampler)i) == QS_OK;
-    readout_slider(model, &readings->slider);
-    readings->diffusion_sampler =
-        readings->sampler_allowed[QS_SAMPLER_ADDIM] ? QS_SAMPLER_ADDIM : QS_SAMPLER_DEFAULT;
 }
 
 static qs_status open_device(const char *select, qs_device **device)
@@ -178,30 +157,15 @@ static qs_status open_device(const char *select, qs_device **device)
     return app_library(qs_device_create(&options, device));
 }
 
-static qs_status open_model(const viewer_options *options, qs_model **model)
-{
-    const qs_model_options chosen = { .variant = options->variant,
-                                      .scheduler = options->scheduler };
-    char *path = NULL;
-    qs_status status = QS_OK;
-    TRY(app_find_model(options->model, &path));
-    QS(qs_model_open_with(path, &chosen, model));
-fail:
-    free(path);
-    return status;
-}
-
 static qs_status open_window(const viewer_options *options, loop *l)
 {
     qs_status status = QS_OK;
-    char title[512];
+    char title[READOUT_TITLE_SIZE];
     int width = 0, height = 0;
     if (options->size && (sscanf(options->size, "%dx%d", &width, &height) != 2 || width < 1 ||
                           height < 1 || width > 16384 || height > 16384))
         return app_error(QS_ERROR_USAGE, "--size is WIDTHxHEIGHT, not '%s'", options->size);
-    snprintf(title, sizeof title, "Quickstep: %s on %s", l->readings.model.name,
-             l->readings.device.name);
-    TRY(window_open(&l->window, title, width, height));
+    TRY(window_open(&l->window, readout_title(&l->readings, title), width, height));
     TRY(present_init(&l->present, &l->vulkan, l->window.handle));
     TRY(picture_init(&l->picture, &l->vulkan, l->present.pass));
     TRY(ui_init(&l->window, &l->present, window_scale(&l->window)));
@@ -232,24 +196,30 @@ static qs_status view(const viewer_options *options)
 {
     static loop l; /* large, and one per process like the window system */
     qs_status status = QS_OK;
-    qs_model *model = NULL;
     qs_device *device = NULL;
+    const qs_model_options chosen = { .variant = options->variant,
+                                      .scheduler = options->scheduler };
     l.options = (loop_options){ .exit_after = options->exit_after, .report = options->report };
     TRY(window_system_init());
-    TRY(open_model(options, &model));
+    TRY(catalog_init(&l.catalog, options->model, &chosen, &l.controls.model));
     TRY(open_device(options->device, &device));
     qs_device_get_vulkan(device, &l.vulkan);
-    fill_readings(model, device, &l.readings);
-    TRY(fill_controls(options, model, &l.readings, &l.controls));
+    const viewer_model *first = &l.catalog.models[l.controls.model];
+    l.readings.models = l.catalog.models;
+    l.readings.model_count = l.catalog.count;
+    l.readings.note = "";
+    qs_device_get_info(device, &l.readings.device);
+    readout_model(first->model, &l.readings);
+    TRY(fill_controls(options, first, &l.readings, &l.controls));
     TRY(open_window(options, &l));
-    generate_init(&l.generator, device, model);
+    generate_init(&l.generator, device);
     TRY(loop_run(&l));
 fail:
     generate_finish(&l.generator);
     close_window(&l);
     status = check_messages(device, status);
     qs_device_destroy(device);
-    qs_model_destroy(model);
+    catalog_finish(&l.catalog);
     window_system_finish();
     return status;
 }

@@ -38,7 +38,7 @@ const char *readout_sampler(qs_sampler sampler)
     }
 }
 
-void readout_slider(const qs_model *model, viewer_slider *slider)
+static void fill_slider(const qs_model *model, viewer_slider *slider)
 {
     static const uint32_t limit[] = { 32, 64, 0 }, diffusion[] = { 32, 64, 128, 250, 500, 1000, 0 };
     static const uint32_t none[] = { 0 };
@@ -62,12 +62,39 @@ void readout_slider(const qs_model *model, viewer_slider *slider)
     }
 }
 
+void readout_model(const qs_model *model, viewer_readings *readings)
+{
+    qs_model_get_info(model, &readings->model);
+    readings->labels = model;
+    fill_slider(model, &readings->slider);
+    for (int i = QS_SAMPLER_DEFAULT + 1; i <= QS_SAMPLER_DDPM; i++)
+        readings->sampler_allowed[i] = qs_model_check_sampler(model, (qs_sampler)i) == QS_OK;
+    readings->diffusion_sampler =
+        readings->sampler_allowed[QS_SAMPLER_ADDIM] ? QS_SAMPLER_ADDIM : QS_SAMPLER_DEFAULT;
+}
+
+const char *readout_title(const viewer_readings *readings, char text[READOUT_TITLE_SIZE])
+{
+    snprintf(text, READOUT_TITLE_SIZE, "Quickstep: %s on %s", readings->model.name,
+             readings->device.name);
+    return text;
+}
+
 bool readout_find_notch(const viewer_slider *slider, uint32_t steps, uint32_t *notch)
 {
     for (*notch = 0; *notch < slider->count; ++*notch)
         if (slider->steps[*notch] == steps)
             return true;
     return false;
+}
+
+uint32_t readout_default_notch(const viewer_readings *readings)
+{
+    const qs_sampler sampler = readings->model.default_sampler;
+    const bool few = sampler == QS_SAMPLER_MULTISTEP || sampler == QS_SAMPLER_CONSISTENCY;
+    uint32_t notch;
+    return readout_find_notch(&readings->slider, few ? 4 : 32, &notch) ? notch
+                                                                       : readings->slider.count - 1;
 }
 
 float readout_notch_place(const viewer_slider *slider, uint32_t notch)

@@ -4,7 +4,7 @@
 
 #include "viewer/viewer.h"
 
-enum { READOUT_SIZE = 16, READOUT_KINDS_MAX = 16 };
+enum { READOUT_SIZE = 16, READOUT_KINDS_MAX = 16, READOUT_TITLE_SIZE = 512 };
 
 /* "6.21 M". Returns text. */
 const char *readout_count(uint64_t value, char text[READOUT_SIZE]);
@@ -12,12 +12,16 @@ const char *readout_count(uint64_t value, char text[READOUT_SIZE]);
 const char *readout_number(double value, char text[READOUT_SIZE]);
 const char *readout_sampler(qs_sampler sampler); /* "multistep consistency" */
 
-void readout_slider(const qs_model *model, viewer_slider *slider);
+/* What the window knows of a model before it has a session: model .. diffusion_sampler. */
+void readout_model(const qs_model *model, viewer_readings *readings);
+/* "Quickstep: sprites on llvmpipe". Returns text. */
+const char *readout_title(const viewer_readings *readings, char text[READOUT_TITLE_SIZE]);
 /* Where a notch is along the slider, 0 .. 1, and the notch nearest to a place. */
 float readout_notch_place(const viewer_slider *slider, uint32_t notch);
 uint32_t readout_notch_at(const viewer_slider *slider, float place);
 /* The notch of a number of steps; false: there is none. */
 bool readout_find_notch(const viewer_slider *slider, uint32_t steps, uint32_t *notch);
+uint32_t readout_default_notch(const viewer_readings *readings);
 
 /* What the ops of one kind took together. */
 typedef struct readout_kind {

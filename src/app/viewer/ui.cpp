@@ -51,6 +51,22 @@ void text_line(ImFont *font, uint32_t hex, const char *format, ...)
     va_end(args);
 }
 
+std::string fit_end(const char *name, float width)
+{
+    std::string text = name;
+    while (*name && ImGui::CalcTextSize(text.c_str()).x > width) {
+        const char *dot = strchr(name, '.');
+        name = dot ? dot + 1 : name + 1;
+        text = std::string("\xe2\x80\xa6") + name;
+    }
+    return text;
+}
+
+void gap(float height)
+{
+    ImGui::Dummy(ImVec2(1, height * ui.u));
+}
+
 void tooltip(const char *text)
 {
     if (ImGui::IsItemHovered(ImGuiHoveredFlags_AllowWhenDisabled))

@@ -2,8 +2,6 @@
 
 #include "viewer/ui_parts.hpp"
 
-#include <string>
-
 using namespace viewer_ui;
 
 namespace
@@ -39,11 +37,6 @@ bool segment(const char *label, int index, int count, bool chosen, bool enabled)
     return clicked && !chosen;
 }
 
-void gap(float height)
-{
-    ImGui::Dummy(ImVec2(1, height * ui.u));
-}
-
 void line()
 {
     gap(5);
@@ -53,23 +46,69 @@ void line()
     gap(7);
 }
 
-void model_title(const viewer_readings &readings)
-{
-    const qs_model_info &model = readings.model;
-    char number[READOUT_SIZE];
-    text_line(ui.large, TEXT, "%s", model.name);
-    text_line(ui.small, DIM, "%u \xc3\x97 %u %s, %s parameters", model.width, model.height,
-              model.has_alpha       ? "RGBA"
-              : model.channels == 1 ? "grey"
-                                    : "RGB",
-              readout_count(model.parameter_count, number));
-}
-
 void end_combo()
 {
     if (ui.escape)
         ImGui::CloseCurrentPopup();
     ImGui::EndCombo();
+}
+
+// Dear ImGui would make it as large as the title.
+void small_arrow(ImDrawList *list, ImVec2 middle)
+{
+    const float half = 5.2f * ui.u, high = 4.5f * ui.u;
+    list->AddTriangleFilled(ImVec2(middle.x - half, middle.y - high),
+                            ImVec2(middle.x + half, middle.y - high),
+                            ImVec2(middle.x, middle.y + high), rgb(TEXT));
+}
+
+// The panel's title as a list.
+void model_combo(const viewer_readings &readings, viewer_controls &controls)
+{
+    ImDrawList *list = ImGui::GetWindowDrawList(); // the open list has its own
+    const ImVec2 at = ImGui::GetCursorScreenPos();
+    const float width = ImGui::GetContentRegionAvail().x, arrow = 27 * ui.u;
+    const float room = width - 2 * ImGui::GetStyle().FramePadding.x;
+    ImGui::PushFont(ui.large);
+    const float height = ImGui::GetFrameHeight();
+    ImGui::SetNextItemWidth(width);
+    const bool open = ImGui::BeginCombo(
+        "##model", fit_end(readings.models[controls.model].name, room - arrow).c_str(),
+        ImGuiComboFlags_HeightLarge | ImGuiComboFlags_NoArrowButton);
+    report("model", at, ImVec2(at.x + width, at.y + height));
+    small_arrow(list, ImVec2(at.x + width - arrow / 2, at.y + height / 2));
+    if (open) {
+        ImGui::PushFont(ui.text);
+        for (uint32_t i = 0; i < readings.model_count; i++) {
+            const char *model = readings.models[i].name;
+            char name[24];
+            snprintf(name, sizeof name, "model.%.17s", model);
+            ImGui::PushID((int)i);
+            if (ImGui::Selectable(fit_end(model, room).c_str(), i == controls.model))
+                controls.model = i;
+            ImGui::PopID();
+            if (!ImGui::IsWindowAppearing()) // and has its place
+                report_item(name);
+        }
+        ImGui::PopFont();
+        end_combo();
+    }
+    ImGui::PopFont();
+}
+
+void model_title(const viewer_readings &readings, viewer_controls &controls)
+{
+    const qs_model_info &model = readings.model;
+    char number[READOUT_SIZE];
+    if (readings.model_count > 1)
+        model_combo(readings, controls);
+    else
+        text_line(ui.large, TEXT, "%s", model.name);
+    text_line(ui.small, DIM, "%u \xc3\x97 %u %s, %s parameters", model.width, model.height,
+              model.has_alpha       ? "RGBA"
+              : model.channels == 1 ? "grey"
+                                    : "RGB",
+              readout_count(model.parameter_count, number));
 }
 
 void label_combo(const viewer_readings &readings, viewer_controls &controls)
@@ -236,150 +275,6 @@ void speed_row(const viewer_readings &readings)
     gap(46);
 }
 
-uint32_t op_color(const char *op)
-{
-    static const struct {
-        const char *part;
-        uint32_t hex;
-    } colors[] = {
-        { "conv", 0x6cb2eb },   { "attention", 0xf0b35e }, { "norm", 0x7fc8a9 },
-        { "linear", 0xb392e0 }, { "embed", 0xe58fb1 },
-    };
-    for (const auto &row : colors)
-        if (strstr(op, row.part))
-            return row.hex;
-    return 0x8b93a1;
-}
-
-void op_tooltip(const qs_op_time &op, double total_ms)
-{
-    ImGui::BeginTooltip();
-    ImGui::TextUnformatted(op.name);
-    text_line(ui.small, DIM, "%s   %.3f ms, %.1f %%", op.op, op.ms, 100 * op.ms / total_ms);
-    if (op.ms > 0)
-        text_line(ui.small, DIM, "%.2f GFLOP/s   %.2f GB/s", op.flops / op.ms * 1e-6,
-                  op.bytes / op.ms * 1e-6);
-    ImGui::EndTooltip();
-}
-
-// Every op of a step, in the order they run: one bar each, as high as its time.
-void op_plot(const qs_op_time *ops, size_t count, double total_ms)
-{
-    double largest = 1e-9;
-    for (size_t i = 0; i < count; i++)
-        largest = std::max(largest, ops[i].ms);
-    const ImVec2 at = ImGui::GetCursorScreenPos();
-    const ImVec2 size(ImGui::GetContentRegionAvail().x, 76 * ui.u);
-    ImGui::InvisibleButton("##ops", size);
-    report_item("ops");
-    ImDrawList *list = ImGui::GetWindowDrawList();
-    list->AddRectFilled(at, ImVec2(at.x + size.x, at.y + size.y), rgb(0x16181d), 4 * ui.u);
-    const float inset = 4 * ui.u, room = size.x - 2 * inset, pitch = room / (float)count;
-    const float hover = (ImGui::GetIO().MousePos.x - at.x - inset) / pitch;
-    for (size_t i = 0; i < count; i++) {
-        const bool on = ImGui::IsItemHovered() && hover >= 0 && (size_t)hover == i;
-        const float x = at.x + inset + pitch * (float)i;
-        const float height = (float)(ops[i].ms / largest) * (size.y - 2 * inset);
-        const float thick = std::max(1.0f, pitch - (pitch > 4 ? 1 : 0.25f));
-        list->AddRectFilled(ImVec2(x, at.y + size.y - inset - std::max(1.0f, height)),
-                            ImVec2(x + thick, at.y + size.y - inset),
-                            rgb(on ? TEXT : op_color(ops[i].op)));
-        if (on)
-            op_tooltip(ops[i], total_ms);
-    }
-}
-
-// "down_blocks.0.resnets.1.conv1" -> "\u2026resnets.1.conv1", so that it fits
-std::string fit_end(const char *name, float width)
-{
-    std::string text = name;
-    while (*name && ImGui::CalcTextSize(text.c_str()).x > width) {
-        const char *dot = strchr(name, '.');
-        name = dot ? dot + 1 : name + 1;
-        text = std::string("\xe2\x80\xa6") + name;
-    }
-    return text;
-}
-
-// Which kinds of op a step's time went to: "conv2d 71 %", the largest first.
-void op_legend(const qs_op_time *ops, size_t count, double total_ms)
-{
-    readout_kind kinds[READOUT_KINDS_MAX];
-    const size_t kind_count = readout_kinds(ops, count, kinds);
-    ImDrawList *list = ImGui::GetWindowDrawList();
-    const ImVec2 start = ImGui::GetCursorScreenPos();
-    const float r = 3.5f * ui.u, end = start.x + ImGui::GetContentRegionAvail().x;
-    ImGui::PushFont(ui.small);
-    const float height = ImGui::GetTextLineHeight() + 4 * ui.u;
-    ImVec2 at = start;
-    for (size_t i = 0; i < kind_count; i++) {
-        char text[64];
-        snprintf(text, sizeof text, "%s %.0f %%", kinds[i].op, 100 * kinds[i].ms / total_ms);
-        const float width = 3 * r + ImGui::CalcTextSize(text).x;
-        if (at.x + width > end)
-            at = ImVec2(start.x, at.y + height);
-        if (at.y > start.y + height) // two lines
-            break;
-        list->AddCircleFilled(ImVec2(at.x + r, at.y + ImGui::GetTextLineHeight() / 2), r,
-                              rgb(op_color(kinds[i].op)));
-        draw_text(list, ui.small, ImVec2(at.x + 3 * r, at.y), TEXT, text);
-        at.x += width + 12 * ui.u;
-    }
-    ImGui::Dummy(ImVec2(1, std::min(at.y, start.y + height) - start.y + height));
-    ImGui::PopFont();
-}
-
-void op_list(const qs_op_time *ops, size_t count, double total_ms)
-{
-    size_t places[6];
-    const size_t shown = readout_longest(ops, count, places, 6);
-    ImGui::PushFont(ui.small);
-    ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, ImVec2(0, 4 * ui.u));
-    const float height = ImGui::GetTextLineHeight() + ui.u;
-    for (size_t i = 0; i < shown; i++) {
-        const qs_op_time &op = ops[places[i]];
-        const ImVec2 at = ImGui::GetCursorScreenPos();
-        const float width = ImGui::GetContentRegionAvail().x;
-        char text[48];
-        snprintf(text, sizeof text, "%.2f ms", op.ms);
-        ImDrawList *list = ImGui::GetWindowDrawList();
-        const float y = at.y + ImGui::GetTextLineHeight() / 2, r = 3.5f * ui.u;
-        list->AddCircleFilled(ImVec2(at.x + r, y), r, rgb(op_color(op.op)));
-        const float room = width - ImGui::CalcTextSize(text).x - 24 * ui.u;
-        draw_text(list, ui.small, ImVec2(at.x + 13 * ui.u, at.y), TEXT,
-                  fit_end(op.name, room).c_str());
-        draw_text(list, ui.small, ImVec2(at.x + width, at.y), DIM, text, 1);
-        ImGui::InvisibleButton(op.name, ImVec2(width, height));
-        if (ImGui::IsItemHovered())
-            op_tooltip(op, total_ms);
-    }
-    ImGui::PopStyleVar();
-    ImGui::PopFont();
-}
-
-void profile_section(const viewer_readings &readings, viewer_controls &controls)
-{
-    const bool open = ImGui::TreeNodeEx(
-        "where the time goes", ImGuiTreeNodeFlags_SpanAvailWidth | ImGuiTreeNodeFlags_FramePadding |
-                                   ImGuiTreeNodeFlags_NoTreePushOnOpen);
-    report_item("profile");
-    tooltip("Takes a time stamp around every op: prepares the model anew, and is slower");
-    controls.profile = open;
-    if (!open)
-        return;
-    gap(2);
-    if (!readings.ops || readings.op_count == 0) {
-        text_line(ui.small, DIM, "after the next picture");
-        return;
-    }
-    const double total_ms = std::max(1e-9, readout_total_ms(readings.ops, readings.op_count));
-    op_plot(readings.ops, readings.op_count, total_ms);
-    op_legend(readings.ops, readings.op_count, total_ms);
-    text_line(ui.small, DIM, "%zu ops in a step of %.2f ms; the longest:", readings.op_count,
-              total_ms);
-    op_list(readings.ops, readings.op_count, total_ms);
-}
-
 } // namespace
 
 void viewer_ui::build_panel(const viewer_readings &readings, viewer_controls &controls,
@@ -390,7 +285,7 @@ void viewer_ui::build_panel(const viewer_readings &readings, viewer_controls &co
     ImGui::Begin("panel", nullptr,
                  ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove |
                      ImGuiWindowFlags_NoSavedSettings);
-    model_title(readings);
+    model_title(readings, controls);
     line();
     label_combo(readings, controls);
     seed_row(controls, requests);
@@ -402,6 +297,6 @@ void viewer_ui::build_panel(const viewer_readings &readings, viewer_controls &co
     line();
     speed_row(readings);
     gap(2);
-    profile_section(readings, controls);
+    build_profile(readings, controls);
     ImGui::End();
 }

@@ -1,4 +1,4 @@
-// What the three C++ files of the user interface share. Only they see Dear ImGui (1.86 or newer,
+// What the C++ files of the user interface share. Only they see Dear ImGui (1.86 or newer,
 // C++); ui.h is what the rest of the viewer sees.
 #ifndef VIEWER_UI_PARTS_HPP
 #define VIEWER_UI_PARTS_HPP
@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <string>
 
 extern "C" { // the viewer's own headers are C
 #include "viewer/readout.h"
@@ -55,9 +56,13 @@ void draw_text(ImDrawList *list, ImFont *font, ImVec2 at, uint32_t hex, const ch
 // A line of text as a widget.
 void text_line(ImFont *font, uint32_t hex, const char *format, ...) IM_FMTARGS(3);
 void tooltip(const char *text); // of the last widget
+void gap(float height); // above the next widget, in 1/96 inch
+// "down_blocks.0.resnets.1.conv1" -> "\u2026resnets.1.conv1", so that it fits
+std::string fit_end(const char *name, float width);
 
 void build_panel(const viewer_readings &readings, viewer_controls &controls,
                  viewer_requests &requests, ImVec2 at, ImVec2 size);
+void build_profile(const viewer_readings &readings, viewer_controls &controls);
 void build_steps(const viewer_readings &readings, viewer_controls &controls, ImVec2 at,
                  ImVec2 size);
 void build_picture(const viewer_readings &readings, ImVec2 at, ImVec2 size);

@@ -17,8 +17,17 @@ typedef struct viewer_slider {
     bool tuned[NOTCHES_MAX];     /* its model's authors trained or tuned it for so many */
 } viewer_slider;
 
+/* A model that can be chosen. */
+typedef struct viewer_model {
+    char *name, *path;
+    qs_model *model; /* NULL: it was never chosen */
+    int32_t label;   /* as it was left, at first its default */
+    qs_sampler sampler;
+} viewer_model;
+
 /* One value per widget; a change acts on the next picture. */
 typedef struct viewer_controls {
+    uint32_t model; /* of viewer_readings.models */
     uint32_t notch; /* of the slider, from 0 */
     uint64_t seed;  /* picture i of the batch has seed + i */
     bool seed_locked;
@@ -36,8 +45,11 @@ typedef struct viewer_requests {
 } viewer_requests;
 
 typedef struct viewer_readings {
-    qs_model_info model;
+    const viewer_model *models;
+    uint32_t model_count;
     qs_device_info device;
+
+    qs_model_info model;    /* of the chosen one, like what follows */
     const qs_model *labels; /* for qs_model_label_name */
     viewer_slider slider;
     bool sampler_allowed[QS_SAMPLER_DDPM + 1];

@@ -171,6 +171,11 @@ float window_scale(const window *w)
     return x > 0.5f && x < 8.0f ? x : 1.0f;
 }
 
+void window_set_title(const window *w, const char *title)
+{
+    glfwSetWindowTitle(w->handle, title);
+}
+
 void window_set_icon(const window *w, const qs_frame *frame)
 {
     GLFWimage icon = { (int)frame->width, (int)frame->height, (unsigned char *)frame->pixels };

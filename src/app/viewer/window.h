@@ -37,6 +37,8 @@ bool window_wants_close(const window *w);
 bool window_is_hidden(const window *w); /* minimised, not mapped, or without area */
 float window_scale(const window *w);    /* pixels per 1/96 inch, 1 on an ordinary screen */
 
+void window_set_title(const window *w, const char *title);
+
 /* The first picture is the window's icon. */
 void window_set_icon(const window *w, const qs_frame *frame);
 

@@ -1,0 +1,124 @@
+#include "viewer/catalog.h"
+
+#include "common/models.h"
+#include "viewer/readout.h"
+
+#include <quickstep/autoencoder.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static qs_status open_model(viewer_model *m, const qs_model_options *options)
+{
+    qs_status status = QS_OK;
+    qs_model_info info;
+    QS(qs_model_open_with(m->path, options, &m->model));
+    qs_model_get_info(m->model, &info);
+    m->label = info.label_count ? (int32_t)info.default_label : -1;
+    m->sampler = info.default_sampler;
+fail:
+    return status;
+}
+
+/* Moves the names and paths, and leaves one place in front. */
+static qs_status list_models(catalog *c)
+{
+    qs_status status = QS_OK;
+    app_model *found = NULL;
+    uint32_t count = 0;
+    TRY(app_list_models(&found, &count));
+    c->models = calloc(count + 1, sizeof *c->models);
+    if (!c->models)
+        TRY(app_error(QS_ERROR_MEMORY, "no memory"));
+    c->count = 1;
+    for (uint32_t i = 0; i < count; i++) {
+        if (qs_autoencoder_probe(found[i].path))
+            continue;
+        c->models[c->count++] = (viewer_model){ .name = found[i].name, .path = found[i].path };
+        found[i] = (app_model){ 0 };
+    }
+fail:
+    app_free_models(found, count);
+    return status;
+}
+
+static bool same_folder(const char *a, const char *b)
+{
+    struct stat left, right;
+    return stat(a, &left) == 0 && stat(b, &right) == 0 && left.st_dev == right.st_dev &&
+           left.st_ino == right.st_ino;
+}
+
+/* Its folder's name, or its path where another one has that name. */
+static qs_status name_first(catalog *c)
+{
+    viewer_model *first = &c->models[0];
+    qs_model_info info;
+    qs_model_get_info(first->model, &info);
+    const char *name = info.name;
+    for (uint32_t i = 1; i < c->count; i++)
+        if (strcmp(c->models[i].name, info.name) == 0)
+            name = first->path;
+    first->name = strdup(name);
+    return first->name ? QS_OK : app_error(QS_ERROR_MEMORY, "no memory");
+}
+
+qs_status catalog_init(catalog *c, const char *name, const qs_model_options *options,
+                       uint32_t *first)
+{
+    qs_status status = QS_OK;
+    char *path = NULL;
+    *c = (catalog){ 0 };
+    TRY(app_find_model(name, &path));
+    TRY(list_models(c));
+    *first = 1;
+    while (*first < c->count && !same_folder(c->models[*first].path, path))
+        ++*first;
+    if (*first < c->count) {
+        c->count--;
+        --*first;
+        memmove(c->models, c->models + 1, c->count * sizeof *c->models);
+        TRY(open_model(&c->models[*first], options));
+    } else {
+        *first = 0;
+        c->models[0].path = path;
+        path = NULL;
+        TRY(open_model(&c->models[0], options));
+        TRY(name_first(c));
+    }
+fail:
+    free(path);
+    return status;
+}
+
+void catalog_finish(catalog *c)
+{
+    for (uint32_t i = 0; i < c->count; i++) {
+        qs_model_destroy(c->models[i].model);
+        free(c->models[i].name);
+        free(c->models[i].path);
+    }
+    free(c->models);
+    *c = (catalog){ 0 };
+}
+
+qs_status catalog_choose(catalog *c, const viewer_controls *before, viewer_controls *controls,
+                         viewer_readings *readings)
+{
+    viewer_model *to = &c->models[controls->model], *from = &c->models[before->model];
+    const uint32_t steps = readings->slider.steps[before->notch];
+    const qs_status status = to->model ? QS_OK : open_model(to, NULL);
+    if (status != QS_OK) {
+        controls->model = before->model;
+        return status;
+    }
+    from->label = before->label;
+    from->sampler = before->sampler;
+    readout_model(to->model, readings);
+    controls->label = to->label;
+    controls->sampler = to->sampler;
+    if (!readout_find_notch(&readings->slider, steps, &controls->notch))
+        controls->notch = readout_default_notch(readings);
+    return QS_OK;
+}

@@ -1,0 +1,29 @@
+/*
+ * The models that the window can show, and which are open. One that was opened stays open: the way
+ * back from a model that has no room on the device must not depend on files, and an open model is
+ * little more than its configs; the weights on the device go with the session.
+ */
+#ifndef VIEWER_CATALOG_H
+#define VIEWER_CATALOG_H
+
+#include "common/error.h"
+#include "viewer/viewer.h"
+
+typedef struct catalog {
+    viewer_model *models;
+    uint32_t count;
+} catalog;
+
+/* What app_list_models finds, without the autoencoders, and `name` (as for app_find_model) in front
+ * if it is none of these. Opens that one, `first`, with its options. */
+qs_status catalog_init(catalog *c, const char *name, const qs_model_options *options,
+                       uint32_t *first);
+void catalog_finish(catalog *c); /* after the last session */
+
+/* Another model was chosen in `controls`, which were `before`: opens it and asks for it what it was
+ * asked for last, at first its defaults, with as many steps as before where its slider has them.
+ * `readings` are of the new model then. On failure everything is as before. */
+qs_status catalog_choose(catalog *c, const viewer_controls *before, viewer_controls *controls,
+                         viewer_readings *readings);
+
+#endif
