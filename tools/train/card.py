@@ -23,7 +23,7 @@ Rows: seeds, one class after the other. Columns: {columns}. Not picked.
 """
 NOT_SAID = "The licence of the training pictures was not given to export.py (--about): find out before passing the weights on."
 PHASE_B = {"teacher", "hop", "teacher_steps", "diffusion_rows", "guidance", "huber", "student_steps"}
-HIDDEN = {"data", "size", "out", "phase", "minutes", "pictures", "resume", "more", "seed", "device", "workers", "compile", "init"}
+HIDDEN = {"data", "size", "out", "phase", "minutes", "pictures", "resume", "more", "seed", "device", "workers", "compile", "init", "autoencoder"}
 
 
 def listed(words):

@@ -1,5 +1,9 @@
-/* The shipped model against PyTorch on the same noise (tests/golden/sprites, made by
- * tools/train/golden.py): the network once, then whole pictures at 1, 2, 4, 8 and 64 steps. */
+/*
+ * A shipped model against PyTorch on the same noise (tests/golden/NAME, made by
+ * tools/train/golden.py): the network once, then whole pictures at 1, 2, 4, 8 and 64 steps.
+ *
+ *     test_shipped NAME
+ */
 #include <quickstep/quickstep.h>
 #include <quickstep/safetensors.h>
 
@@ -12,6 +16,7 @@
 
 #include "../harness/status.h" /* wants cmocka.h */
 
+static const char *name_of_model;
 static qs_device *device;
 static qs_model *model;
 static qs_safetensors *golden;
@@ -22,10 +27,10 @@ static int open_all(void **state)
     char path[1024];
     const char *source = getenv("QUICKSTEP_TEST_SOURCE");
     setenv("QUICKSTEP_DEBUG", "validate,sync,defaults", 1);
-    snprintf(path, sizeof path, "%s/assets/models/sprites", source);
+    snprintf(path, sizeof path, "%s/assets/models/%s", source, name_of_model);
     if (qs_device_create(NULL, &device) != QS_OK || qs_model_open(path, &model) != QS_OK)
         goto fail;
-    snprintf(path, sizeof path, "%s/tests/golden/sprites/golden.safetensors", source);
+    snprintf(path, sizeof path, "%s/tests/golden/%s/golden.safetensors", source, name_of_model);
     if (qs_safetensors_open(path, &golden) == QS_OK)
         return 0;
 fail:
@@ -154,7 +159,7 @@ static void render(qs_precision precision, uint32_t steps, qs_sampler sampler, d
     size_t count, small;
     uint32_t n;
     snprintf(name, sizeof name, "sample_%u", steps);
-    float *noise = read_golden("noise", &count, &n);
+    float *noise = read_golden("noise", &small, &n);
     int32_t *labels = read_labels("labels", &small, &n);
     float *expected = read_golden(name, &count, &n);
     float *sample = calloc(count, sizeof *sample);
@@ -203,12 +208,17 @@ static void diffusion_limit_f32(void **state)
     assert_true(largest <= 2.0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forward_f32),         cmocka_unit_test(forward_f16),
         cmocka_unit_test(pictures_f32),        cmocka_unit_test(pictures_f16),
         cmocka_unit_test(diffusion_limit_f32),
     };
+    if (argc != 2) {
+        fprintf(stderr, "usage: test_shipped NAME, of a folder in assets/models\n");
+        return 2;
+    }
+    name_of_model = argv[1];
     return cmocka_run_group_tests(tests, open_all, close_all);
 }
