@@ -40,11 +40,11 @@ class Autoencoder:
         return cls(net.eval().requires_grad_(False).to(device, memory_format=LAYOUT))
 
     def encode(self, x):
-        return self.net.encoder(x) * self.net.config.scaling_factor
+        return (self.net.encoder(x) - self.net.config.shift_factor) * self.net.config.scaling_factor
 
     def decode(self, latents):
         """Not clipped."""
-        return self.net.decoder(latents / self.net.config.scaling_factor)
+        return self.net.decoder(latents / self.net.config.scaling_factor + self.net.config.shift_factor)
 
     @torch.no_grad()
     def pictures(self, latents, batch=64):
@@ -61,10 +61,12 @@ class Autoencoder:
         return hashlib.sha256(b"".join(v.half().cpu().numpy().tobytes() for v in state.values())).hexdigest()
 
     def save(self, folder):
-        """Float16, as the engine reads it."""
+        """Float16, as the engine reads it. Whoever reads at the same time finds the old weights or the new."""
+        path = Path(folder) / WEIGHTS
         self.net.save_config(folder)
         tensors = {k: v.detach().half().contiguous() for k, v in self.net.state_dict().items()}
-        save_file(tensors, Path(folder) / WEIGHTS, metadata={"format": "pt"})
+        save_file(tensors, path.with_suffix(".tmp"), metadata={"format": "pt"})
+        path.with_suffix(".tmp").rename(path)
 
 
 def picture_shape(net, autoencoder):

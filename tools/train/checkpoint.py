@@ -9,7 +9,7 @@ import sys
 
 import torch
 
-LEFT_OUT = ("net", "optimisers", "random")
+LEFT_OUT = ("net", "optimiser", "optimisers", "random")
 
 
 def shrink(state):

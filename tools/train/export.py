@@ -8,6 +8,7 @@ put evaluate.py's tables into the card, export again once it has run: nothing bu
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 
 import diffusers
@@ -64,8 +65,9 @@ def save(net, folder, state, clip, autoencoder=None):
         "id2label": {str(i): name for i, name in enumerate(state["names"])},
         "default_label": state["default_label"],
     }
+    index["vae"] = ["diffusers", "AutoencoderTiny"] if autoencoder else None
+    shutil.rmtree(folder / "vae", ignore_errors=True)  # of another model that was here
     if autoencoder:
-        index["vae"] = ["diffusers", "AutoencoderTiny"]
         autoencoder.save(folder / "vae")
     if picture_shape(net, autoencoder)[0] == 4:
         index["image_alpha"] = "premultiplied"

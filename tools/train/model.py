@@ -42,7 +42,7 @@ OPTIONS = SimpleNamespace(model=None, channels=None, layers=None, attention=None
 
 def configure(source, options):
     """UNet2DModel's settings for a data source's pictures and classes; options: model, channels, layers, attention, dropout."""
-    preset = PRESETS[options.model or ("sprites" if source.size <= 32 else "photos")]
+    preset = PRESETS[options.model or ("latents" if source.encoder else "sprites" if source.size <= 32 else "photos")]
     channels, layers, attention = (o or p for o, p in zip((options.channels, options.layers, options.attention), preset))
     sides = [source.size >> level for level in range(len(channels))]
     if source.size % (1 << (len(channels) - 1)):

@@ -9,6 +9,7 @@ Finding that matrix takes as long as a third of a small batch's forward and back
 
 import torch
 import torch.distributed as dist
+from torch.utils._pytree import tree_map_only
 from torch.optim import AdamW, Muon
 
 OUTER = ("conv_in", "conv_out", "class_embedding")
@@ -70,9 +71,9 @@ class Optimiser:
         for (_, view), part in zip(self.kernels, flat.split([view.numel() for _, view in self.kernels])):
             view.copy_(part.view_as(view))
 
-    def state_dict(self):
-        """This worker's."""
-        return [part.state_dict() for part in self.parts]
+    def state_on_host(self):
+        """This worker's, in the processor's memory: other workers' devices are no business of whoever gathers them."""
+        return tree_map_only(torch.Tensor, torch.Tensor.cpu, [part.state_dict() for part in self.parts])
 
     def load_state_dict(self, states):
         for part, state in zip(self.parts, states, strict=True):

@@ -43,7 +43,11 @@ prepare() {
     if ! compgen -G "$work/*/a.pt" >/dev/null && compgen -G "$earlier/models.tar.*" >/dev/null; then
         cat "$earlier"/models.tar.* | tar x -C "$work"
         for state in "$work"/*/a_small.pt; do mv "$state" "${state%_small.pt}.pt"; done
-        for vae in "$work"/*/model/vae; do [[ ! -d $vae ]] || cp -r "$vae" "${vae%/model/vae}/vae"; done
+        for vae in "$work"/*/model/vae; do
+            [[ ! -d $vae ]] || { cp -rT "$vae" "${vae%/model/vae}/vae" && touch "${vae%/model/vae}/vae.done"; }
+        done
+        # from before it drew latents: of no use
+        [[ -f $work/clothing/vae.done ]] || rm -f "$work/clothing/a.pt"
         say "going on from $earlier"
     fi
 }
@@ -128,9 +132,10 @@ prepare
     if [[ -n ${SPRITES:-} ]]; then train_model sprites Sprites --data "$SPRITES" -- $sprite_net; fi
     if [[ -n ${CLOTHING:-} ]]; then
         where=(--data "$CLOTHING" --flip)
-        if [[ ! -d $work/clothing/vae ]]; then
+        if [[ ! -f $work/clothing/vae.done ]]; then
             code clothing "$(share 0.06)" "${where[@]}"
             code clothing "$(share 0.06)" "${where[@]}" --refine
+            touch "$work/clothing/vae.done"
         fi
         train_model clothing Clothing "${where[@]}" --autoencoder "$work/clothing/vae" -- $clothing_net
     fi

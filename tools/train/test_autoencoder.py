@@ -104,10 +104,24 @@ def test_what_does_not_fit_is_refused(npz, tmp_path):
     for coder in (None, Autoencoder.load(tmp_path / "other")):
         with pytest.raises(SystemExit, match="another --autoencoder"):
             export.save(net, tmp_path / "folder", state, True, coder)
-    with pytest.raises(SystemExit, match="for \\(8, 4"):
+    with pytest.raises(SystemExit, match="name its --autoencoder"):
         start(npz, tmp_path, "b")
     with pytest.raises(SystemExit, match="no autoencoder"):
         data.load(npz, autoencoder=tmp_path / "none")
     np.savez(npz, x=np.zeros((60, 15, 15, 3), np.uint8), ids=[f"picture {i}" for i in range(60)])
     with pytest.raises(SystemExit, match="halves them 1 times"):
         data.load(npz, autoencoder=tmp_path / "vae")
+
+
+def test_a_model_of_pictures_leaves_no_decoder_of_another(npz, tmp_path):
+    """Exported into the folder of a model of latents."""
+    learn(npz, tmp_path / "vae")
+    coder = Autoencoder.load(tmp_path / "vae")
+    start(npz, tmp_path, "a", "--autoencoder", str(tmp_path / "vae")).save()
+    net, state = model.load_checkpoint(tmp_path / "a.pt")
+    export.save(net, tmp_path / "folder", state, True, coder)
+    start(npz, tmp_path / "vae", "a", "--attention", "8").save()
+    net, state = model.load_checkpoint(tmp_path / "vae/a.pt")
+    export.save(net, tmp_path / "folder", state, True)
+    assert json.loads((tmp_path / "folder/model_index.json").read_text())["vae"] is None
+    assert export.load_autoencoder(tmp_path / "folder") is None

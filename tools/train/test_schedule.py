@@ -14,7 +14,7 @@ COSINE = Schedule()
 
 def network():
     """The sprites' network with two classes, before training."""
-    source = SimpleNamespace(size=32, channels=4, names=["a", "b", "any"])
+    source = SimpleNamespace(size=32, channels=4, names=["a", "b", "any"], encoder=None)
     return SegmentUNet.create(configure(source, OPTIONS), COSINE)
 
 

@@ -238,7 +238,7 @@ def two_steps(rank, count, folder):
     torch.set_num_threads(1)
     if count > 1:
         torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=count)
-    source = SimpleNamespace(size=16, channels=3, names=["a", "any"])
+    source = SimpleNamespace(size=16, channels=3, names=["a", "any"], encoder=None)
     options = SimpleNamespace(model=None, channels=(16, 32), layers=1, attention=(8,), dropout=0.0)
     torch.manual_seed(0)
     net = model.SegmentUNet.create(model.configure(source, options), Schedule()).to(memory_format=torch.channels_last)
@@ -247,7 +247,7 @@ def two_steps(rank, count, folder):
         for p in net.parameters():
             p.grad = torch.randn(p.shape).contiguous(memory_format=torch.channels_last) if p.dim() == 4 else torch.randn(p.shape)
         optimiser.step(1e-2)
-    torch.save([net.state_dict(), optimiser.state_dict()], folder / f"{rank} of {count}.pt")
+    torch.save([net.state_dict(), optimiser.state_on_host()], folder / f"{rank} of {count}.pt")
 
 
 def test_workers_share_the_matrices(tmp_path):

@@ -66,7 +66,7 @@ def parse(arguments=None):
     p.add_argument("--compile", action="store_true", help="torch.compile; minutes of start, then faster")
     p.add_argument("--float32", action="store_true", help="no bfloat16")
     net = p.add_argument_group("a new network (phase a; later phases and tools read it from the checkpoint)")
-    net.add_argument("--model", choices=PRESETS, help="default: sprites for 32 pixels, else photos")
+    net.add_argument("--model", choices=PRESETS, help="default: latents with --autoencoder, sprites up to 32 pixels, else photos")
     net.add_argument("--channels", type=integers, help="of the levels, such as 32,64,128")
     net.add_argument("--layers", type=int, help="ResNet blocks a level")
     net.add_argument("--attention", type=integers, help="sides in pixels of the levels with attention, such as 16,8")
@@ -185,13 +185,15 @@ class Run:
                     layer.set_processor(PlainAttention())
 
     def fit(self, saved):
-        """A checkpoint made for other pictures or classes is refused."""
+        """A checkpoint made for other pictures, classes or latents is refused."""
+        if self.source.encoder != saved.get("encoder"):
+            raise SystemExit("the checkpoint draws latents of another --autoencoder" if saved.get("encoder") and self.source.encoder else
+                             "the checkpoint draws latents: name its --autoencoder" if saved.get("encoder") else
+                             "the checkpoint draws pictures: leave out --autoencoder")
         ours = (self.source.size, self.source.channels, list(self.source.names))
         theirs = (self.config["sample_size"], self.config["in_channels"], list(saved["names"]))
         if ours != theirs:
             raise SystemExit(f"the checkpoint is for {theirs} (size, channels, classes), {self.args.data} has {ours}")
-        if self.source.encoder != saved.get("encoder"):
-            raise SystemExit("the checkpoint is for another --autoencoder" if saved.get("encoder") else "the checkpoint is for pictures: without --autoencoder")
 
     def restore(self, state):
         """Without optimiser states (checkpoint.py), or with those of another kind or count of workers, the optimiser starts
@@ -226,7 +228,7 @@ class Run:
 
     def save(self):
         """All workers call it; the first writes."""
-        random, optimisers = self.workers.gather(self.random_state()), self.workers.gather(self.optimiser.state_dict())
+        random, optimisers = self.workers.gather(self.random_state()), self.workers.gather(self.optimiser.state_on_host())
         if self.workers.rank > 0:
             return
         args = {k: str(v) if isinstance(v, Path) else v for k, v in vars(self.args).items()}

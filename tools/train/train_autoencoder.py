@@ -59,15 +59,19 @@ class Run:
 
     def __init__(self, args, source):
         self.args, self.source, self.device = args, source, torch.device(args.device)
+        held, _ = source.every(validation=True, change=False)
+        self.held_out = held[:: max(1, len(held) // 256)][:256].to(self.device)
         fresh = lambda: create(source.channels, args.latent_channels, args.width, args.encoder_blocks, args.decoder_blocks)
         net = Autoencoder.load(args.out).net if args.refine else fresh()
         net = net.to(self.device, memory_format=LAYOUT).train()
         net.encoder.requires_grad_(not args.refine)
         net.decoder.requires_grad_(True)
         self.model = Autoencoder(net)
+        if source.size % self.model.factor:
+            raise SystemExit(f"pictures of {source.size} pixels cannot be halved {len(net.config.num_encoder_blocks) - 1} times")
         self.average = Autoencoder(copy.deepcopy(net).eval().requires_grad_(False))
         self.learning = net.decoder if args.refine else net
-        last = f"layers.{len(net.decoder.layers) - 1}."
+        last = f"layers.{len(net.decoder.layers) - 1}."  # pictures' side: AdamW; latents' side: Muon, as all within
         outer = last if args.refine else ("encoder.layers.0.", "decoder." + last)
         self.optimiser = Optimiser(self.learning, "muon", args.lr, 0.0, outer)
         self.critic = discriminator(source.channels).to(self.device, memory_format=LAYOUT) if args.refine else None
@@ -123,12 +127,12 @@ class Run:
 
     def check_up(self):
         """Saves the average; PSNR of held-out pictures, and of how the latents are spread."""
-        x, _ = self.source.every(validation=True, change=False)
-        x = x[:256].to(self.device)
+        x = self.held_out
         latents = self.average.latents(x)
         y = self.average.pictures(latents)
         self.average.save(self.args.out)
-        save_grid(torch.cat([x[:16].cpu(), y[:16]]), 16, self.args.out / "reconstructions.png", 2)
+        shown = slice(None, None, max(1, len(x) // 16))
+        save_grid(torch.cat([x[shown][:16].cpu(), y[shown][:16]]), min(16, len(x)), self.args.out / "reconstructions.png", 2)
         decibels = -10 * ((y - x.cpu()) / 2).square().flatten(1).mean(1).log10()
         spread = f"latents {latents.mean():.3f} ± {latents.std():.3f}, {100 * (latents.abs() > 1).float().mean():.2f} % beyond 1"
         return f"{decibels.mean():.2f} dB, {spread}"
@@ -146,10 +150,11 @@ def parse(arguments=None):
     p.add_argument("--out", required=True, type=Path)
     p.add_argument("--minutes", type=float, required=True)
     p.add_argument("--refine", action="store_true", help="go on from OUT with the decoder alone")
-    p.add_argument("--latent-channels", type=int, default=4)
-    p.add_argument("--width", type=int, default=32, help="channels inside")
-    p.add_argument("--encoder-blocks", type=integers, default=[0, 1, 2], help="of every stage; between two the picture halves")
-    p.add_argument("--decoder-blocks", type=integers, default=[2, 2, 1])
+    net = p.add_argument_group("a new network (--refine takes OUT's)")
+    net.add_argument("--latent-channels", type=int, default=4)
+    net.add_argument("--width", type=int, default=32, help="channels inside")
+    net.add_argument("--encoder-blocks", type=integers, default=[0, 1, 2], help="of every stage; between two the picture halves")
+    net.add_argument("--decoder-blocks", type=integers, default=[2, 2, 1])
     p.add_argument("--adversarial", type=float, default=0.5, help="the discriminator's pull, in units of the reconstruction's")
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--lr", type=float, help="peak; default 2e-3, with --refine 5e-4")
@@ -169,9 +174,11 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     run = Run(args, data.load(args.data, args.size, args.flip, args.seed, args.device))
     losses, told = [], time.time()
-    while run.progress() < 1:
+    over = False
+    while not over:
         losses.append(run.train_step())
-        if time.time() - told > 60 or run.progress() >= 1:
+        over = run.progress() >= 1
+        if over or time.time() - told > 60:
             print(f"step {run.step}, {run.step * args.batch} pictures, {100 * min(run.progress(), 1):.0f} %, "
                   f"loss {sum(losses) / len(losses):.4f}, {run.check_up()}", flush=True)
             losses, told = [], time.time()
