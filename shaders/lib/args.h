@@ -127,7 +127,7 @@ SHARED_STRUCT(sampling_args) {
     uint32_t chunks;   /* of a picture: partial sums of |e|^2, a multiple of 4 */
 };
 
-SHARED_STRUCT(decode_args) {
+SHARED_STRUCT(frame_args) {
     uint32_t pixels, channels, pictures;
     uint32_t premultiplied; /* boolean: colours are multiplied with alpha, divide it out */
 };

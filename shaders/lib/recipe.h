@@ -1,4 +1,4 @@
-/* What the sampler's shaders read and what decode reports, for C and GLSL. */
+/* What the sampler's shaders read and what op_frame reports, for C and GLSL. */
 #ifndef QS_SHADERS_RECIPE_H
 #define QS_SHADERS_RECIPE_H
 
@@ -38,7 +38,7 @@ SHARED_STRUCT(sampler_recipe) {
 
 /* The words of a picture's report. */
 #define REPORT_BAD 0u       /* how many values are NaN or Inf */
-#define REPORT_MIN 1u       /* of the other values, as ordered() of decode.comp */
+#define REPORT_MIN 1u       /* of the other values, as ordered() of frame.comp */
 #define REPORT_MAX 2u
 #define REPORT_DEVIATION 3u /* bits of the largest distance from the first pixel; 0: one colour */
 #define REPORT_WORDS 4u

@@ -11,7 +11,7 @@ vec4 predict_x0(sampler_row row, vec4 x, vec4 m)
     const vec4 x0 = row.x0_sample * x + row.x0_model * m;
     if (row.clip <= 0.0)
         return x0;
-    return mix(clamp(x0, -row.clip, row.clip), x0, is_bad(x0)); // decode must see a NaN
+    return mix(clamp(x0, -row.clip, row.clip), x0, is_bad(x0)); // op_frame must see a NaN
 }
 
 vec4 predict_noise(sampler_row row, vec4 x, vec4 x0)

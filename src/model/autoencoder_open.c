@@ -36,10 +36,14 @@ static void read_class(const char *dir, char *text, size_t room)
     free(path);
 }
 
-/* *folder: DIR/vae or DIR, to be freed by the caller. */
-static qs_status find_folder(const char *dir, char **folder)
+/* *folder, in the arena: DIR/vae or DIR. */
+static qs_status find_folder(arena *a, const char *path, const char **folder)
 {
+    const char *dir;
     char class[64];
+    const qs_status status = model_folder_enter(a, path, &dir);
+    if (status != QS_OK)
+        return status;
     const bool in_vae = has_file(dir, "vae/config.json");
     read_class(dir, class, sizeof class);
     if (!in_vae && (has_file(dir, "unet/config.json") || strncmp(class, "UNet", 4) == 0))
@@ -52,19 +56,23 @@ static qs_status find_folder(const char *dir, char **folder)
                         "%s has neither config.json nor vae/config.json: a tiny autoencoder's "
                         "folder is wanted",
                         dir);
-    if (asprintf(folder, in_vae ? "%s/vae" : "%s", dir) < 0)
-        return qs_error(QS_ERROR_MEMORY, "no host memory for a path");
-    return QS_OK;
+    *folder = in_vae ? arena_format(a, "%s/vae", dir) : dir;
+    return *folder ? QS_OK : qs_error(QS_ERROR_MEMORY, "%s: no memory", dir);
 }
 
 bool qs_autoencoder_probe(const char *path)
 {
-    char class[64];
-    if (!path)
-        return false;
-    read_class(path, class, sizeof class);
-    return strcmp(class, "AutoencoderTiny") == 0 ||
-           (has_file(path, "vae/config.json") && !has_file(path, "unet/config.json"));
+    char class[64] = "";
+    const char *dir;
+    bool is_one = false;
+    arena a = { 0 };
+    if (path && model_folder_enter(&a, path, &dir) == QS_OK) {
+        read_class(dir, class, sizeof class);
+        is_one = strcmp(class, "AutoencoderTiny") == 0 ||
+                 (has_file(dir, "vae/config.json") && !has_file(dir, "unet/config.json"));
+    }
+    arena_finish(&a);
+    return is_one;
 }
 
 qs_status autoencoder_refuse(const char *dir)
@@ -145,13 +153,14 @@ qs_status qs_autoencoder_open(const char *path, qs_autoencoder **out)
         return qs_error(QS_ERROR_USAGE,
                         "qs_autoencoder_open: path and autoencoder must not be NULL");
     qs_status status = QS_OK;
-    char *folder = NULL;
+    const char *folder;
+    arena a = { 0 };
     autoencoder_config config;
-    TRY(find_folder(path, &folder));
+    TRY(find_folder(&a, path, &folder));
     TRY(autoencoder_read_config(folder, &config));
     TRY(autoencoder_open_files(path, folder, NULL, &config, out));
 fail:
-    free(folder);
+    arena_finish(&a);
     return status;
 }
 

@@ -17,10 +17,9 @@ static qs_status no_memory(const char *path)
 }
 
 /* *path: DIR/NAME, in the arena; *exists: whether there is such a name. */
-static qs_status look(model_folder *f, const char *dir, const char *name, const char **path,
-                      bool *exists)
+static qs_status look(arena *a, const char *dir, const char *name, const char **path, bool *exists)
 {
-    *path = arena_format(&f->arena, "%s/%s", dir, name);
+    *path = arena_format(a, "%s/%s", dir, name);
     return *path ? file_exists(*path, exists) : no_memory(dir);
 }
 
@@ -96,26 +95,25 @@ static qs_status find_only_snapshot(const char *snapshots, char name[128])
                     count, count ? ": name the snapshot's folder" : "");
 }
 
-/* *root: the folder itself, or its snapshot. */
-static qs_status enter_cache(model_folder *f, const char *path, const char **root)
+qs_status model_folder_enter(arena *a, const char *path, const char **root)
 {
     const char *snapshots, *reference;
     bool is_cache = false, has_main = false;
     char name[128];
     qs_status status = QS_OK;
-    *root = arena_strdup(&f->arena, path);
+    *root = arena_strdup(a, path);
     if (!*root)
         TRY(no_memory(path));
-    TRY(look(f, path, "snapshots", &snapshots, &is_cache));
+    TRY(look(a, path, "snapshots", &snapshots, &is_cache));
     if (!is_cache)
         return QS_OK;
-    TRY(look(f, path, "refs/main", &reference, &has_main));
+    TRY(look(a, path, "refs/main", &reference, &has_main));
     if (has_main)
         TRY(read_reference(reference, name));
     else
         TRY(find_only_snapshot(snapshots, name));
     bool exists = false;
-    TRY(look(f, snapshots, name, root, &exists));
+    TRY(look(a, snapshots, name, root, &exists));
     if (!exists)
         TRY(qs_error(QS_ERROR_MODEL, "%s: refs/main names this snapshot, which is not there",
                      *root));
@@ -130,12 +128,12 @@ static qs_status find_unet(model_folder *f, const char *root)
     bool folder = false, file = false, vae = false;
     const char *nested;
     qs_status status = QS_OK;
-    TRY(look(f, root, "unet", &nested, &folder));
-    TRY(look(f, root, "config.json", &f->unet, &file));
+    TRY(look(&f->arena, root, "unet", &nested, &folder));
+    TRY(look(&f->arena, root, "config.json", &f->unet, &file));
     f->unet_dir = folder ? nested : root;
     if (folder) {
-        TRY(look(f, nested, "config.json", &f->unet, &file));
-        TRY(look(f, root, "vae", &f->vae_dir, &vae));
+        TRY(look(&f->arena, nested, "config.json", &f->unet, &file));
+        TRY(look(&f->arena, root, "vae", &f->vae_dir, &vae));
     }
     if (!vae)
         f->vae_dir = NULL;
@@ -171,8 +169,8 @@ static qs_status find_scheduler(model_folder *f, const char *root)
     bool folder = false, file = false;
     const char *unused;
     qs_status status = QS_OK;
-    TRY(look(f, root, "scheduler", &unused, &folder));
-    TRY(look(f, root, folder ? "scheduler/scheduler_config.json" : "scheduler_config.json",
+    TRY(look(&f->arena, root, "scheduler", &unused, &folder));
+    TRY(look(&f->arena, root, folder ? "scheduler/scheduler_config.json" : "scheduler_config.json",
              &f->scheduler, &file));
     if (!folder && !file)
         TRY(qs_error(QS_ERROR_MODEL,
@@ -191,10 +189,10 @@ qs_status model_folder_find(const char *path, const char *scheduler, model_folde
     qs_status status = QS_OK;
     *f = (model_folder){ 0 };
     TRY(check_is_folder(path));
-    TRY(enter_cache(f, path, &root));
+    TRY(model_folder_enter(&f->arena, path, &root));
     TRY(find_unet(f, root));
     TRY(scheduler ? name_scheduler(f, scheduler) : find_scheduler(f, root));
-    TRY(look(f, root, "model_index.json", &f->index, &has_index));
+    TRY(look(&f->arena, root, "model_index.json", &f->index, &has_index));
     if (!has_index)
         f->index = NULL;
     return QS_OK;

@@ -32,6 +32,10 @@ typedef struct model_folder {
 qs_status model_folder_find(const char *path, const char *scheduler, model_folder *folder);
 void model_folder_finish(model_folder *folder);
 
+/* *root, in the arena: what a folder stands for: itself, or its snapshot if it is Hugging Face's
+ * cache of one model. */
+qs_status model_folder_enter(arena *a, const char *path, const char **root);
+
 /* The last part of a path, for people; cut where it is too long. */
 void model_folder_name(const char *path, char name[128]);
 

@@ -1,7 +1,9 @@
 #include "model/model.h"
 
+#include "core/log.h"
 #include "model/folder.h"
 #include "weights/check.h"
+#include "weights/weight_folder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,14 +38,21 @@ fail:
     return status;
 }
 
+/* A variant is often the network's alone: an autoencoder without it gives its other weights. */
 static qs_status open_autoencoder(const model_folder *folder, const char *variant, qs_model *model)
 {
-    const qs_status status = autoencoder_open_files(
-        folder->vae_dir, folder->vae_dir, variant, &model->config.autoencoder, &model->autoencoder);
-    if (status == QS_OK && !model->autoencoder->has_decoder)
-        return qs_error(QS_ERROR_MODEL,
-                        "%s: the weights hold the encoder only: a latent needs the decoder",
-                        folder->vae_dir);
+    const char *dir = folder->vae_dir;
+    bool has_variant = false;
+    qs_status status = QS_OK;
+    TRY(weight_folder_has(dir, variant, &has_variant));
+    if (variant && !has_variant)
+        log_line(QS_LOG_INFO, "%s: has no variant \"%s\", taken without", dir, variant);
+    TRY(autoencoder_open_files(dir, dir, has_variant ? variant : NULL, &model->config.autoencoder,
+                               &model->autoencoder));
+    if (!model->autoencoder->has_decoder)
+        TRY(qs_error(QS_ERROR_MODEL,
+                     "%s: the weights hold the encoder only: a latent needs the decoder", dir));
+fail:
     return status;
 }
 

@@ -127,11 +127,11 @@ tensor_id op_step_input(graph *g, const char *name, tensor_id recipe, tensor_id 
 void op_sampler_row(graph *g, const char *name, tensor_id recipe, tensor_id cursor,
                     tensor_id step_noise, tensor_id latent, tensor_id model_output);
 
-/* latent [n, h, w, 1 | 3 | 4] in [-1, 1] -> frame [n, h, w] packed RGBA8 with straight alpha, and
+/* picture [n, h, w, 1 | 3 | 4] in [-1, 1] -> frame [n, h, w] packed RGBA8 with straight alpha, and
  * report [n, 1, 1, REPORT_WORDS] (lib/recipe.h). premultiplied: the colours are, and alpha is
  * divided out. */
-void op_decode(graph *g, const char *name, tensor_id latent, tensor_id frame, tensor_id report,
-               bool premultiplied);
+void op_frame(graph *g, const char *name, tensor_id picture, tensor_id frame, tensor_id report,
+              bool premultiplied);
 
 /* ---- a dispatch, as an op's rule fills it in ------------------------------------------------ */
 

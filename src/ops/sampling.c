@@ -37,17 +37,18 @@ static void set_quad_groups(const graph *g, op_dispatch *d, tensor_id latent_id)
     op_groups(d, groups_for(image_pixels(latent) * (latent->stride / 4)), latent->n, 1);
 }
 
-/* The shaders' assumptions about the latent; false (and the graph failed) without them. */
-static bool check_latent(graph *g, const char *name, tensor_id latent_id)
+/* The shaders' assumptions about a latent or picture; false (and the graph failed) without them. */
+static bool check_quads(graph *g, const char *name, tensor_id latent_id)
 {
     if (graph_status(g) != QS_OK)
         return false;
     const tensor *latent = graph_tensor(g, latent_id);
     if (latent->n > RECIPE_BATCH_MAX || latent->type != DTYPE_F32 ||
         latent->stride != ceil4(latent->c)) {
-        graph_fail(g, qs_error(QS_ERROR_OTHER,
-                               "%s: the latent must be f32 [1 .. %d, h, w, c] of its own", name,
-                               RECIPE_BATCH_MAX));
+        graph_fail(g,
+                   qs_error(QS_ERROR_OTHER,
+                            "%s: the latent or picture must be f32 [1 .. %d, h, w, c] of its own",
+                            name, RECIPE_BATCH_MAX));
         return false;
     }
     return true;
@@ -87,7 +88,7 @@ static const op begin_op = { "begin", dispatch_begin };
 void op_begin(graph *g, const char *name, tensor_id recipe, tensor_id cursor, tensor_id start_noise,
               tensor_id latent)
 {
-    if (!check_latent(g, name, latent) || !check_noise(g, name, start_noise, latent, 1))
+    if (!check_quads(g, name, latent) || !check_noise(g, name, start_noise, latent, 1))
         return;
     const tensor_id in[BEGIN_COUNT] = {
         [BEGIN_RECIPE] = recipe,
@@ -121,7 +122,7 @@ static const op step_input_op = { "step_input", dispatch_step_input };
 tensor_id op_step_input(graph *g, const char *name, tensor_id recipe, tensor_id cursor,
                         tensor_id latent, tensor_id time, tensor_id segment)
 {
-    if (!check_latent(g, name, latent))
+    if (!check_quads(g, name, latent))
         return 0;
     const tensor x = *graph_tensor(g, latent);
     const tensor_id sample = graph_activation(g, name, g->storage, x.n, x.h, x.w, x.c);
@@ -180,7 +181,7 @@ static const op cursor_next_op = { "cursor_next", dispatch_cursor_next };
 void op_sampler_row(graph *g, const char *name, tensor_id recipe, tensor_id cursor,
                     tensor_id step_noise, tensor_id latent, tensor_id model_output)
 {
-    if (!check_latent(g, name, latent) || !check_same_shape(g, name, model_output, latent) ||
+    if (!check_quads(g, name, latent) || !check_same_shape(g, name, model_output, latent) ||
         !check_noise(g, name, step_noise, latent, STEP_NOISE_SLOTS))
         return;
     const tensor x = *graph_tensor(g, latent);
@@ -196,71 +197,70 @@ void op_sampler_row(graph *g, const char *name, tensor_id recipe, tensor_id curs
     graph_node(g, &cursor_next_op, next, &cursor, 1, cursor, NULL, 0, 0);
 }
 
-/* ---- decode: NAME.clear, NAME -------------------------------------------------------------- */
+/* ---- frame: NAME.clear, NAME -------------------------------------------------------------- */
 
-enum { DECODE_LATENT, DECODE_REPORT, DECODE_COUNT };
+enum { FRAME_PICTURE, FRAME_REPORT, FRAME_COUNT };
 
-static void set_decode_push(const graph *g, const node *self, op_dispatch *d)
+static void set_frame_push(const graph *g, const node *self, op_dispatch *d)
 {
-    const tensor *latent = graph_tensor(g, self->in[DECODE_LATENT]);
+    const tensor *picture = graph_tensor(g, self->in[FRAME_PICTURE]);
     const bool *premultiplied = self->params;
-    const decode_args args = {
-        .pixels = image_pixels(latent),
-        .channels = latent->c,
-        .pictures = latent->n,
-        .premultiplied = *premultiplied && latent->c == 4,
+    const frame_args args = {
+        .pixels = image_pixels(picture),
+        .channels = picture->c,
+        .pictures = picture->n,
+        .premultiplied = *premultiplied && picture->c == 4,
     };
     op_set_push(d, &args, sizeof args);
 }
 
-static void dispatch_decode_clear(const graph *g, const node *self, op_dispatch *d)
+static void dispatch_frame_clear(const graph *g, const node *self, op_dispatch *d)
 {
-    d->shader = SHADER_decode_clear;
+    d->shader = SHADER_frame_clear;
     op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
-    set_decode_push(g, self, d);
+    set_frame_push(g, self, d);
     op_groups(d, 1, 1, 1);
 }
 
-static void dispatch_decode(const graph *g, const node *self, op_dispatch *d)
+static void dispatch_frame(const graph *g, const node *self, op_dispatch *d)
 {
-    const tensor *latent = graph_tensor(g, self->in[DECODE_LATENT]);
-    d->shader = SHADER_decode;
-    op_bind(d, self->in[DECODE_LATENT], ACCESS_READ, NO_TENSOR);
+    const tensor *picture = graph_tensor(g, self->in[FRAME_PICTURE]);
+    d->shader = SHADER_frame;
+    op_bind(d, self->in[FRAME_PICTURE], ACCESS_READ, NO_TENSOR);
     op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
-    op_bind(d, self->in[DECODE_REPORT], ACCESS_READ_WRITE, NO_TENSOR);
-    set_decode_push(g, self, d);
-    op_groups(d, groups_for(image_pixels(latent)), latent->n, 1);
+    op_bind(d, self->in[FRAME_REPORT], ACCESS_READ_WRITE, NO_TENSOR);
+    set_frame_push(g, self, d);
+    op_groups(d, groups_for(image_pixels(picture)), picture->n, 1);
 }
 
-static const op decode_clear_op = { "decode_clear", dispatch_decode_clear };
-static const op decode_op = { "decode", dispatch_decode };
+static const op frame_clear_op = { "frame_clear", dispatch_frame_clear };
+static const op frame_op = { "frame", dispatch_frame };
 
-static bool check_decode(graph *g, const char *name, tensor_id latent_id, tensor_id frame_id,
-                         tensor_id report_id)
+static bool check_frame(graph *g, const char *name, tensor_id picture_id, tensor_id frame_id,
+                        tensor_id report_id)
 {
-    const tensor *latent = graph_tensor(g, latent_id), *report = graph_tensor(g, report_id);
-    const uint64_t frame_bytes = (uint64_t)latent->n * image_pixels(latent) * 4;
-    if (latent->c != 1 && latent->c != 3 && latent->c != 4) {
+    const tensor *picture = graph_tensor(g, picture_id), *report = graph_tensor(g, report_id);
+    const uint64_t frame_bytes = (uint64_t)picture->n * image_pixels(picture) * 4;
+    if (picture->c != 1 && picture->c != 3 && picture->c != 4) {
         graph_fail(g, qs_error(QS_ERROR_MODEL, "%s: %u channels are no picture (1, 3 or 4 are)",
-                               name, latent->c));
+                               name, picture->c));
         return false;
     }
-    if (graph_tensor(g, frame_id)->bytes >= frame_bytes && report->n == latent->n &&
+    if (graph_tensor(g, frame_id)->bytes >= frame_bytes && report->n == picture->n &&
         report->c == REPORT_WORDS)
         return true;
     graph_fail(g, qs_error(QS_ERROR_OTHER, "%s: the frame or the report is too small", name));
     return false;
 }
 
-void op_decode(graph *g, const char *name, tensor_id latent, tensor_id frame, tensor_id report,
-               bool premultiplied)
+void op_frame(graph *g, const char *name, tensor_id picture, tensor_id frame, tensor_id report,
+              bool premultiplied)
 {
-    if (!check_latent(g, name, latent) || !check_decode(g, name, latent, frame, report))
+    if (!check_quads(g, name, picture) || !check_frame(g, name, picture, frame, report))
         return;
     const char *clear = graph_format(g, "%s.clear", name);
-    const tensor_id in[DECODE_COUNT] = { [DECODE_LATENT] = latent, [DECODE_REPORT] = report };
-    graph_node(g, &decode_clear_op, clear, in, DECODE_COUNT, report, &premultiplied,
+    const tensor_id in[FRAME_COUNT] = { [FRAME_PICTURE] = picture, [FRAME_REPORT] = report };
+    graph_node(g, &frame_clear_op, clear, in, FRAME_COUNT, report, &premultiplied,
                sizeof premultiplied, 0);
-    graph_node(g, &decode_op, name, in, DECODE_COUNT, frame, &premultiplied, sizeof premultiplied,
-               0);
+    graph_node(g, &frame_op, name, in, FRAME_COUNT, frame, &premultiplied, sizeof premultiplied, 0);
 }

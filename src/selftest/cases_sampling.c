@@ -326,7 +326,7 @@ static void case_sampler_row(selftest *suite, dtype storage, uint32_t kind, shap
     test_end(&t);
 }
 
-/* NaN and Inf of the network survive the clipping to [-1, 1]: decode must see them. */
+/* NaN and Inf of the network survive the clipping to [-1, 1]: op_frame must see them. */
 static void case_sampler_row_bad(selftest *suite, dtype storage, uint32_t seed)
 {
     const shape s = { 2, 5, 7, 3 };
@@ -403,18 +403,18 @@ static void case_sampler_chain(selftest *suite, uint32_t kind, uint32_t seed)
     test_end(&t);
 }
 
-/* ---- decode --------------------------------------------------------------------------------- */
+/* ---- frame ---------------------------------------------------------------------------------- */
 
-typedef enum decode_content {
+typedef enum frame_content {
     CONTENT_PICTURE,
     CONTENT_FLAT,
     CONTENT_BAD,
     CONTENT_ALL_BAD,
-} decode_content;
+} frame_content;
 static const char *const content_names[] = { "picture", "flat", "bad values", "all bad" };
 
 /* Colours, ends of the range, values beyond it, ties between two bytes, NaN and infinities. */
-static double draw_value(dice *d, decode_content content)
+static double draw_value(dice *d, frame_content content)
 {
     if (content == CONTENT_FLAT)
         return 0.25;
@@ -472,9 +472,9 @@ static void check_divided(test *t, char *message, size_t message_size)
         snprintf(message, message_size, "%u of %u bytes are off by one", ties, 4 * count);
 }
 
-static void expect_frame(test *t, tensor_id latent, tensor_id frame, bool premultiplied)
+static void expect_frame(test *t, tensor_id picture, tensor_id frame, bool premultiplied)
 {
-    const reference *x = test_reference(t, latent);
+    const reference *x = test_reference(t, picture);
     const uint32_t count = x->n * x->h * x->w;
     uint32_t *colours = test_alloc(t, count, sizeof *colours);
     for (uint32_t i = 0; i < count; ++i)
@@ -496,9 +496,9 @@ static uint32_t ordered(float value)
     return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
 }
 
-static void expect_report(test *t, tensor_id latent, tensor_id report)
+static void expect_report(test *t, tensor_id picture, tensor_id report)
 {
-    const reference *x = test_reference(t, latent);
+    const reference *x = test_reference(t, picture);
     reference expected = reference_like(t, report);
     const size_t count = reference_count(x) / x->n;
     for (uint32_t r = 0; r < expected.n; ++r)
@@ -519,7 +519,7 @@ static void expect_report(test *t, tensor_id latent, tensor_id report)
     test_expect(t, report, &expected, (test_limits){ .exact = true });
 }
 
-static void case_decode(selftest *suite, decode_content content, bool premultiplied, uint32_t seed)
+static void case_frame(selftest *suite, frame_content content, bool premultiplied, uint32_t seed)
 {
     dice d = { seed };
     const uint32_t channels[] = { 1, 3, 4 };
@@ -527,21 +527,21 @@ static void case_decode(selftest *suite, decode_content content, bool premultipl
     s.c = premultiplied ? 4 : channels[seed % 3];
     s.w += s.h == 1 && s.w == 1;
     test t;
-    if (!test_begin(&t, suite, DTYPE_F32, "decode %s%s [%u, %u, %u, %u] seed %u",
+    if (!test_begin(&t, suite, DTYPE_F32, "frame %s%s [%u, %u, %u, %u] seed %u",
                     content_names[content], premultiplied ? " premultiplied" : "", s.n, s.h, s.w,
                     s.c, seed))
         return;
-    const tensor_id latent = test_state(&t, "latent", DTYPE_F32, s.n, s.h, s.w, s.c);
+    const tensor_id picture = test_state(&t, "picture", DTYPE_F32, s.n, s.h, s.w, s.c);
     const tensor_id frame = test_state(&t, "frame", DTYPE_U32, s.n, s.h, s.w, 1);
     const tensor_id report = test_state(&t, "report", DTYPE_U32, s.n, 1, 1, REPORT_WORDS);
     double *values = test_alloc(&t, shape_count(s), sizeof *values);
     for (size_t i = 0; i < shape_count(s); ++i)
         values[i] = draw_value(&d, content);
-    test_fill(&t, latent, values);
+    test_fill(&t, picture, values);
     t.repeats = 3;
-    op_decode(&t.graph, "decode", latent, frame, report, premultiplied);
-    expect_frame(&t, latent, frame, premultiplied);
-    expect_report(&t, latent, report);
+    op_frame(&t.graph, "frame", picture, frame, report, premultiplied);
+    expect_frame(&t, picture, frame, premultiplied);
+    expect_report(&t, picture, report);
     test_end(&t);
 }
 
@@ -580,11 +580,11 @@ void cases_sampling(selftest *suite)
     case_begin(suite, (shape){ RECIPE_BATCH_MAX, 5, 3, 3 }, 1);
     cases_of_rows(suite);
     for (uint32_t seed = 0; seed < 9; ++seed) {
-        case_decode(suite, CONTENT_PICTURE, false, seed);
-        case_decode(suite, CONTENT_PICTURE, true, seed);
-        case_decode(suite, CONTENT_BAD, seed % 2, seed);
+        case_frame(suite, CONTENT_PICTURE, false, seed);
+        case_frame(suite, CONTENT_PICTURE, true, seed);
+        case_frame(suite, CONTENT_BAD, seed % 2, seed);
     }
-    case_decode(suite, CONTENT_FLAT, false, 1);
-    case_decode(suite, CONTENT_FLAT, true, 2);
-    case_decode(suite, CONTENT_ALL_BAD, false, 1);
+    case_frame(suite, CONTENT_FLAT, false, 1);
+    case_frame(suite, CONTENT_FLAT, true, 2);
+    case_frame(suite, CONTENT_ALL_BAD, false, 1);
 }

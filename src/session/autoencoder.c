@@ -70,7 +70,7 @@ static void build(qs_coder *coder)
     autoencoder_build_decoder(g, config, LATENT_OF_ENCODER, latent, picture);
     const tensor_id frame = graph_state(g, "frame", DTYPE_U32, 1, size.h, size.w, 1);
     const tensor_id report = graph_state(g, "report", DTYPE_U32, 1, 1, 1, REPORT_WORDS);
-    op_decode(g, "frame", picture, frame, report, false);
+    op_frame(g, "frame", picture, frame, report, false);
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */

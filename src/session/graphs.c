@@ -97,7 +97,7 @@ static void build_decode(qs_session *s)
     }
     const tensor_id frame = graph_state(g, "frame", DTYPE_U32, size.n, size.h, size.w, 1);
     const tensor_id report = graph_state(g, "report", DTYPE_U32, size.n, 1, 1, REPORT_WORDS);
-    op_decode(g, "decode", picture, frame, report, config->premultiplied_alpha);
+    op_frame(g, "frame", picture, frame, report, config->premultiplied_alpha);
 }
 
 /* ---- their life ------------------------------------------------------------------------------ */

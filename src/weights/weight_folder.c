@@ -184,6 +184,12 @@ static qs_status try_variant(const char *dir, const char *variant, weight_choice
     return QS_OK;
 }
 
+qs_status weight_folder_has(const char *dir, const char *variant, bool *has)
+{
+    weight_choice choice;
+    return try_variant(dir, variant, &choice, has);
+}
+
 qs_status weight_folder_choose(const char *dir, const char *variant, weight_choice *choice)
 {
     qs_status status = QS_OK;

@@ -25,6 +25,12 @@ report $? 'a decoder of four channels writes RGBA'
 run inspect -m "$golden/taef2"
 [ "$status" -eq 0 ] && grep -q 'tiny autoencoder' out && [ "$(grep -c '^arena' out)" -eq 2 ]
 report $? 'inspect of an autoencoder'
+mkdir -p models--org--tiny/snapshots && cp -r "$taesd" models--org--tiny/snapshots/0a1b
+run decode -m models--org--tiny encoded.safetensors -o cached.png
+[ "$status" -eq 0 ] && run decode -m "$taesd" encoded.safetensors -o - && cmp -s cached.png out
+report $? "an autoencoder in Hugging Face's cache"
+fails "sample with an autoencoder in Hugging Face's cache" 3 "'quickstep decode'" \
+    sample -m models--org--tiny -o cache.png
 
 rm -rf empty && mkdir empty
 fails 'encode without a picture' 2 'wants a picture' encode -m "$taesd" -o empty/a.safetensors

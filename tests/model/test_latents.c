@@ -332,7 +332,7 @@ static void times(void **state)
             sum += ops[i].ms;
         assert_true(sum > 0 && sum < 10e3);
         assert_string_equal(ops[0].name, "decoder.input");
-        assert_string_equal(ops[count - 1].name, "decode");
+        assert_string_equal(ops[count - 1].name, "frame");
     }
     qs_session_destroy(session);
     close_latents(&l);

@@ -337,6 +337,7 @@ static const row latent_rows[] = {
     { .variant = "ema",
       .steps = { { MOVE, WEIGHTS, "unet/" STEM ".ema.safetensors", NULL },
                  { MOVE, VAE_WEIGHTS, "vae/" STEM ".ema.safetensors", NULL } } },
+    { .variant = "ema", .steps = { { MOVE, WEIGHTS, "unet/" STEM ".ema.safetensors", NULL } } },
     { .path = CACHE "/snapshots/0a1b",
       .steps = { INTO_CACHE, { MOVE, "vae", CACHE "/snapshots/0a1b/vae", NULL } } },
 

@@ -257,7 +257,7 @@ qs_status picture_take(picture *p, VkCommandBuffer commands, const qs_session *s
     VkDeviceSize offset, size_bytes;
     qs_session_get_frame_buffer(session, frame->slot, &source, &offset, &size_bytes);
     if (p->pixels.size_bytes != size_bytes) {
-        /* Only with another batch: the last frames that read the old buffer must be over. */
+        /* Only with another batch or model: the last frames that read the old one must be over. */
         VK(vkQueueWaitIdle(p->vulkan.queue));
         destroy_buffer(p);
         TRY(create_buffer(p, size_bytes));

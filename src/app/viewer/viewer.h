@@ -1,6 +1,6 @@
 /*
  * What the viewer's files share: what the person asked for (controls), what is known about the
- * pictures (readings), and rectangles. Plain structs, also read by the one C++ file.
+ * pictures (readings), and rectangles. Plain structs, also read by the C++ files.
  */
 #ifndef VIEWER_H
 #define VIEWER_H

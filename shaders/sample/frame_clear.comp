@@ -1,4 +1,4 @@
-// The empty report before decode, one workgroup for all: no bad values, min above max, flat.
+// The empty report before frame.comp, one workgroup for all: no bad values, min above max, flat.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "lib/args.h"
@@ -7,7 +7,7 @@ layout(local_size_x = SAMPLING_WORKGROUP) in;
 
 layout(set = 0, binding = 0, std430) writeonly buffer Report { uvec4 report[]; };
 
-layout(push_constant) uniform Args { decode_args args; };
+layout(push_constant) uniform Args { frame_args args; };
 
 void main()
 {

@@ -1,7 +1,7 @@
-// The finished latent as RGBA8 with straight alpha, and a report on it.
-//   latent   [n, h, w, 1 | 3 | 4] f32, [-1, 1] is black to white (clear to opaque)
+// The finished picture as RGBA8 with straight alpha, and a report on it.
+//   picture  [n, h, w, 1 | 3 | 4] f32, [-1, 1] is black to white (clear to opaque)
 //   frame    [n, h, w] uint: R in the lowest byte; packed, without pad lanes
-//   report   [n, REPORT_WORDS] uint (lib/recipe.h), after decode_clear
+//   report   [n, REPORT_WORDS] uint (lib/recipe.h), after frame_clear
 // An invocation makes one pixel; x counts a picture's pixels, y its pictures. A pixel with a NaN
 // or Inf is clear black; the report is what keeps such a picture from being shown.
 #version 450
@@ -12,11 +12,11 @@
 
 layout(local_size_x = SAMPLING_WORKGROUP) in;
 
-layout(set = 0, binding = 0, std430) readonly buffer Latent { vec4 latent[]; };
+layout(set = 0, binding = 0, std430) readonly buffer Picture { vec4 picture_values[]; };
 layout(set = 0, binding = 1, std430) writeonly buffer Frame { uint frame[]; };
 layout(set = 0, binding = 2, std430) buffer Report { uint report[]; };
 
-layout(push_constant) uniform Args { decode_args args; };
+layout(push_constant) uniform Args { frame_args args; };
 
 // Of this workgroup: then one atomic per workgroup and word, not one per pixel. Integers only, so
 // that the order does not matter.
@@ -77,8 +77,8 @@ void main()
     }
     barrier();
     if (pixel < args.pixels) {
-        const vec4 x = latent[base + pixel];
-        note(x, latent[base]);
+        const vec4 x = picture_values[base + pixel];
+        note(x, picture_values[base]);
         frame[base + pixel] = packed_colour(x);
     }
     barrier();
