@@ -49,11 +49,11 @@ class Autoencoder:
     @torch.no_grad()
     def pictures(self, latents, batch=64):
         """The same in parts and clipped, on the processor."""
-        return torch.cat([self.decode(part).float().clamp(-1, 1).cpu() for part in latents.split(batch)])
+        return torch.cat([self.decode(part).float().clamp(-1, 1).cpu() for part in latents.split(batch)]).contiguous()
 
     @torch.no_grad()
     def latents(self, x, batch=64):
-        return torch.cat([self.encode(part.contiguous(memory_format=LAYOUT)) for part in x.split(batch)])
+        return torch.cat([self.encode(part.contiguous(memory_format=LAYOUT)) for part in x.split(batch)]).contiguous()
 
     def encoder_digest(self):
         """Names the encoder: what was trained on its latents fits to no other."""

@@ -90,6 +90,7 @@ def test_a_run_on_latents(npz, tmp_path):
     labels = torch.tensor([0, 1, 2])
     x = drawer.draw(draws.Column("multistep", 2), labels, seed=5, batch=2)
     assert drawer.shape == (4, 8, 8) and x.shape == (3, 3, 16, 16) and x.abs().max() <= 1
+    assert x.is_contiguous() and coder.latents(x).is_contiguous()  # what is kept in a safetensors file must be
     assert torch.equal(x[:2], drawer.draw(draws.Column("multistep", 2), labels[:2], seed=5, batch=2))
 
 
