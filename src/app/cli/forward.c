@@ -30,9 +30,10 @@ static const struct poptOption options[] = {
 };
 
 static const char notes[] =
-    "Nothing is scaled or clipped: the model gets the tensors as they are. A dumped node has its\n"
-    "diffusers name, for instance down_blocks.0.resnets.1.conv1.safetensors; the file's metadata\n"
-    "has its place in the order of execution.\n";
+    "Nothing is scaled or clipped: the model gets the tensors as they are. h and w are a latent's\n"
+    "where the model draws latents; nothing is decoded. A dumped node has its diffusers name, for\n"
+    "instance down_blocks.0.resnets.1.conv1.safetensors; the file's metadata has its place in the\n"
+    "order of execution.\n";
 
 typedef struct inputs {
     uint32_t count;

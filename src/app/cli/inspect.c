@@ -14,7 +14,8 @@ static struct {
 static const struct poptOption options[] = {
     { "batch", 'b', POPT_ARG_STRING, &texts.batch, 1,
       "Plan for so many pictures at a time, 1 to 64 (default: 1)", "B" },
-    { "nodes", '\0', POPT_ARG_NONE, &texts.nodes, 2, "Also list the nodes of the graph", NULL },
+    { "nodes", '\0', POPT_ARG_NONE, &texts.nodes, 2, "Also list the nodes of a step's graph",
+      NULL },
     CLI_INCLUDE(cli_model_options),
     CLI_INCLUDE(cli_device_options),
     CLI_INCLUDE(cli_help_options),

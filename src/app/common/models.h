@@ -16,7 +16,7 @@
 qs_status app_find_model(const char *name, char **path);
 
 typedef struct app_model {
-    char *name, *path; /* path: what app_find_model answers for the name */
+    char *name, *path; /* path: the folder; a folder of that name where one works goes before it */
 } app_model;
 
 /* Every model that app_find_model knows by name, autoencoders too, each name once: the default one

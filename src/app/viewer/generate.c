@@ -40,11 +40,15 @@ void generate_finish(generator *g)
     *g = (generator){ 0 };
 }
 
+static bool same_session(const viewer_controls *a, const viewer_controls *b)
+{
+    return a->model == b->model && a->batch == b->batch && a->precision == b->precision &&
+           a->profile == b->profile;
+}
+
 bool generate_needs_session(const generator *g, const viewer_controls *controls)
 {
-    const viewer_controls *made = &g->asked;
-    return !g->session || controls->model != made->model || controls->batch != made->batch ||
-           controls->precision != made->precision || controls->profile != made->profile;
+    return !g->session || !same_session(controls, &g->asked);
 }
 
 static void ask_again(const generator *g, viewer_controls *controls)
@@ -60,7 +64,8 @@ static void ask_again(const generator *g, viewer_controls *controls)
     controls->profile = g->asked.profile;
 }
 
-qs_status generate_make_session(generator *g, viewer_controls *controls, viewer_readings *readings)
+qs_status generate_make_session(generator *g, viewer_controls *controls, viewer_readings *readings,
+                                bool *again)
 {
     end_session(g, readings);
     qs_model *model = readings->models[controls->model].model;
@@ -75,10 +80,10 @@ qs_status generate_make_session(generator *g, viewer_controls *controls, viewer_
         g->model = model;
         g->asked = *controls;
         g->was_made = true;
-    } else if (g->was_made) {
-        ask_again(g, controls);
-        g->was_made = false; /* no second chance for the one that worked */
     }
+    *again = status != QS_OK && g->was_made && !same_session(controls, &g->asked);
+    if (*again)
+        ask_again(g, controls);
     return status;
 }
 

@@ -15,7 +15,7 @@ typedef struct generator {
     qs_device *device;
     qs_session *session;
     qs_model *model; /* the session's */
-    bool was_made;   /* at least once */
+    bool was_made;   /* at least once: for `asked` */
 
     viewer_controls asked; /* what the session was made for, then what it began last */
     bool begun;            /* it did */
@@ -34,9 +34,11 @@ void generate_finish(generator *g);
 /* Another model, batch, precision or profile than the session's: generate_make_session first. */
 bool generate_needs_session(const generator *g, const viewer_controls *controls);
 
-/* Takes seconds. On failure the last session that could be made is asked for again in
- * `controls`; without one the error is for the caller to leave with. */
-qs_status generate_make_session(generator *g, viewer_controls *controls, viewer_readings *readings);
+/* Takes seconds. On failure the last session that could be made is asked for again in `controls`,
+ * and *again is set; without one, or if it is that one, the error is for the caller to leave with.
+ */
+qs_status generate_make_session(generator *g, viewer_controls *controls, viewer_readings *readings,
+                                bool *again);
 
 /* Moves `controls` to the next seed where pictures are played. *news: readings changed.
  * *new_frame: readings->frame is another picture, its slot is the caller's until the next call. */

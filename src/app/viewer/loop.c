@@ -144,10 +144,10 @@ static qs_status make_session(loop *l)
     const bool shown = l->redraw == 0 && !l->unpresented && !l->untaken;
     if (!shown && now - l->announced < ANNOUNCE_S)
         return QS_OK;
-    const bool another = l->generator.was_made;
+    bool again = false;
     l->untaken = false;
-    status = generate_make_session(&l->generator, &l->controls, &l->readings);
-    if (status != QS_OK && another && status != QS_ERROR_DEVICE_LOST) {
+    status = generate_make_session(&l->generator, &l->controls, &l->readings, &again);
+    if (again && status != QS_ERROR_DEVICE_LOST) {
         set_note(l, true, "%s", app_error_message());
         readout_model(l->catalog.models[l->controls.model].model, &l->readings);
         show_title(l);

@@ -51,12 +51,25 @@ void text_line(ImFont *font, uint32_t hex, const char *format, ...)
     va_end(args);
 }
 
-std::string fit_end(const char *name, float width)
+namespace
+{
+
+const char *next_character(const char *text)
+{
+    do
+        ++text;
+    while ((*text & 0xc0) == 0x80); // the rest of a character in UTF-8
+    return text;
+}
+
+} // namespace
+
+std::string fit_end(const char *name, float width, const char *separators)
 {
     std::string text = name;
     while (*name && ImGui::CalcTextSize(text.c_str()).x > width) {
-        const char *dot = strchr(name, '.');
-        name = dot ? dot + 1 : name + 1;
+        const char *part = strpbrk(name, separators);
+        name = part ? part + 1 : next_character(name);
         text = std::string("\xe2\x80\xa6") + name;
     }
     return text;

@@ -56,9 +56,10 @@ void draw_text(ImDrawList *list, ImFont *font, ImVec2 at, uint32_t hex, const ch
 // A line of text as a widget.
 void text_line(ImFont *font, uint32_t hex, const char *format, ...) IM_FMTARGS(3);
 void tooltip(const char *text); // of the last widget
-void gap(float height); // above the next widget, in 1/96 inch
-// "down_blocks.0.resnets.1.conv1" -> "\u2026resnets.1.conv1", so that it fits
-std::string fit_end(const char *name, float width);
+void gap(float height);         // above the next widget, in 1/96 inch
+// "down_blocks.0.resnets.1.conv1" -> "\u2026resnets.1.conv1", so that it fits: cut behind a
+// separator while there is one, then anywhere.
+std::string fit_end(const char *name, float width, const char *separators = "");
 
 void build_panel(const viewer_readings &readings, viewer_controls &controls,
                  viewer_requests &requests, ImVec2 at, ImVec2 size);

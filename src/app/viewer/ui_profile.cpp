@@ -106,7 +106,7 @@ void op_list(const qs_op_time *ops, size_t count, double total_ms)
         list->AddCircleFilled(ImVec2(at.x + r, y), r, rgb(op_color(op.op)));
         const float room = width - ImGui::CalcTextSize(text).x - 24 * ui.u;
         draw_text(list, ui.small, ImVec2(at.x + 13 * ui.u, at.y), TEXT,
-                  fit_end(op.name, room).c_str());
+                  fit_end(op.name, room, ".").c_str());
         draw_text(list, ui.small, ImVec2(at.x + width, at.y), DIM, text, 1);
         ImGui::InvisibleButton(op.name, ImVec2(width, height));
         if (ImGui::IsItemHovered())
