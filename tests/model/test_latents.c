@@ -216,6 +216,27 @@ static void frames(void **state)
     close_latents(&l);
 }
 
+/* To be freed by the caller. */
+static uint8_t *copy_of_frame(const latents *l, const qs_frame *frame)
+{
+    const size_t bytes = (size_t)l->info.width * l->info.height * 4;
+    uint8_t *pixels = malloc(bytes);
+    assert_non_null(pixels);
+    return memcpy(pixels, frame->pixels, bytes);
+}
+
+/* The picture in progress comes out as `expected`. */
+static void finish_picture(const latents *l, qs_session *session, const uint8_t *expected)
+{
+    qs_frame frame;
+    qs_progress progress;
+    do
+        ok(qs_session_advance(session, &progress));
+    while (progress.phase != QS_DONE);
+    ok(qs_session_frame(session, &frame));
+    assert_memory_equal(frame.pixels, expected, (size_t)l->info.width * l->info.height * 4);
+}
+
 /* Pictures that are dropped, some in the middle of their decode, leave nothing behind. */
 static void a_dropped_picture_leaves_no_trace(void **state)
 {
@@ -223,13 +244,9 @@ static void a_dropped_picture_leaves_no_trace(void **state)
     latents l = open_latents("rgb");
     qs_session *session = make_session(&l, (qs_session_options){ 0 });
     const qs_recipe wanted = { .steps = 3, .seed = 5 };
-    const size_t bytes = (size_t)l.info.width * l.info.height * 4;
     qs_frame frame;
-    qs_progress progress;
     ok(qs_session_render(session, &wanted, NULL, NULL, &frame, NULL));
-    uint8_t *expected = malloc(bytes);
-    assert_non_null(expected);
-    memcpy(expected, frame.pixels, bytes);
+    uint8_t *expected = copy_of_frame(&l, &frame);
     for (uint64_t i = 0; i < 12; ++i) {
         ok(qs_session_begin(session, &(qs_recipe){ .steps = 1 + (uint32_t)i % 3, .seed = i }));
         for (uint64_t k = 0; k < i % 5; ++k) {
@@ -238,30 +255,70 @@ static void a_dropped_picture_leaves_no_trace(void **state)
         }
     }
     ok(qs_session_begin(session, &wanted));
-    do
-        ok(qs_session_advance(session, &progress));
-    while (progress.phase != QS_DONE);
-    ok(qs_session_frame(session, &frame));
-    assert_memory_equal(frame.pixels, expected, bytes);
+    finish_picture(&l, session, expected);
     free(expected);
     qs_session_destroy(session);
     close_latents(&l);
 }
 
-/* A NaN passes the decoder's tanh and ReLUs. */
+/* Latents in the arena, finished or half drawn, survive the network's use for something else. */
+static void forward_leaves_the_picture_alone(void **state)
+{
+    (void)state;
+    latents l = open_latents("rgb");
+    qs_session *session = make_session(&l, (qs_session_options){ 0 });
+    const qs_recipe wanted = { .steps = 3, .seed = 5 };
+    float *sample = read_golden(&l, "forward_sample", 2 * l.latent), *output = allocate(l.latent);
+    qs_frame frame;
+    ok(qs_session_render(session, &wanted, NULL, NULL, &frame, NULL));
+    uint8_t *expected = copy_of_frame(&l, &frame);
+    for (uint32_t before = 0; before < 6; ++before) {
+        ok(qs_session_begin(session, &wanted));
+        for (uint32_t i = 0; i < before; ++i)
+            ok(qs_session_advance(session, NULL));
+        ok(qs_session_forward(session, sample, &(float){ 300 }, NULL, NULL, output));
+        finish_picture(&l, session, expected);
+    }
+    free(expected);
+    free(sample);
+    free(output);
+    qs_session_destroy(session);
+    close_latents(&l);
+}
+
+/* Each has its own arena and weights. */
+static void both_precisions_at_once(void **state)
+{
+    (void)state;
+    latents l = open_latents("rgba");
+    qs_session *sessions[2];
+    for (qs_precision precision = QS_F32; precision <= QS_F16; ++precision)
+        sessions[precision] =
+            make_session(&l, (qs_session_options){ .batch = COUNT, .precision = precision });
+    for (int i = 0; i < 4; ++i)
+        check_pictures(&l, sessions[i % 2], i % 2 ? QS_F16 : QS_F32, 2, 0, COUNT);
+    qs_session_destroy(sessions[QS_F32]);
+    check_pictures(&l, sessions[QS_F16], QS_F16, 1, 0, COUNT);
+    qs_session_destroy(sessions[QS_F16]);
+    close_latents(&l);
+}
+
+/* A NaN, or what an Inf becomes, passes the decoder's tanh and ReLUs. */
 static void bad_latents_are_seen(void **state)
 {
     (void)state;
     latents l = open_latents("rgb");
     qs_session *session = make_session(&l, (qs_session_options){ 0 });
     float *noise = read_golden(&l, "noise", COUNT * l.latent);
-    noise[l.latent / 2] = NAN;
-    qs_frame frame;
-    assert_int_equal(
-        qs_session_render(session, &(qs_recipe){ .noise = noise }, NULL, NULL, &frame, NULL),
-        QS_ERROR_PICTURE);
-    assert_true(strstr(qs_last_error(), "NaN or Inf"));
-    assert_true(frame.bad_count > 0);
+    for (int i = 0; i < 2; ++i) {
+        noise[l.latent / 2] = i ? NAN : INFINITY;
+        qs_frame frame;
+        assert_int_equal(
+            qs_session_render(session, &(qs_recipe){ .noise = noise }, NULL, NULL, &frame, NULL),
+            QS_ERROR_PICTURE);
+        assert_true(strstr(qs_last_error(), "NaN or Inf"));
+        assert_true(frame.bad_count > 0);
+    }
     free(noise);
     qs_session_destroy(session);
     close_latents(&l);
@@ -375,6 +432,8 @@ int main(void)
         OF_MODEL(frames, "rgba"),
         OF_MODEL(frames, "grey"),
         cmocka_unit_test(a_dropped_picture_leaves_no_trace),
+        cmocka_unit_test(forward_leaves_the_picture_alone),
+        cmocka_unit_test(both_precisions_at_once),
         cmocka_unit_test(bad_latents_are_seen),
         cmocka_unit_test(sizes),
         cmocka_unit_test(memory),

@@ -182,6 +182,43 @@ static void what_is_measured_is_chosen(void **state)
     assert_int_equal(qs_device_validation_messages(device), 0);
 }
 
+/* A model of latents of 8 x 8: only its decoder has ops on 16 x 16 and 32 x 32. */
+static bool count_result(void *user, const qs_tune_result *r)
+{
+    uint32_t *counts = user;
+    counts[strstr(r->choice, " 1x16x16x") || strstr(r->choice, " 1x32x32x")]++;
+    return true;
+}
+
+static void the_decoder_is_measured_too(void **state)
+{
+    (void)state;
+    char path[1024];
+    uint32_t counts[2] = { 0 };
+    qs_model *latents = NULL;
+    snprintf(path, sizeof path, "%s/tests/golden/latents/rgb", getenv("QUICKSTEP_TEST_SOURCE"));
+    ok(qs_model_open(path, &latents));
+    ok(qs_tune(device, latents, NULL, count_result, counts));
+    assert_true(counts[0] > 3 && counts[1] > 1);
+    memset(counts, 0, sizeof counts);
+    ok(qs_tune(device, latents, NULL, count_result, counts));
+    assert_int_equal(counts[0] + counts[1], 0);
+
+    float pictures[2][3 * 32 * 32];
+    for (int no_tune = 0; no_tune < 2; no_tune++) {
+        qs_session *session = NULL;
+        ok(qs_session_create(device, latents, &(qs_session_options){ .no_tune = no_tune },
+                             &session));
+        ok(qs_session_render(session, &(qs_recipe){ .seed = 3 }, NULL, NULL, NULL,
+                             pictures[no_tune]));
+        qs_session_destroy(session);
+    }
+    for (size_t i = 0; i < sizeof pictures[0] / sizeof pictures[0][0]; i++)
+        assert_true(fabsf(pictures[0][i] - pictures[1][i]) <= 1e-3f);
+    qs_model_destroy(latents);
+    assert_int_equal(qs_device_validation_messages(device), 0);
+}
+
 static void a_stop_keeps_what_was_measured(void **state)
 {
     (void)state;
@@ -228,6 +265,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_measured_is_chosen),
+        cmocka_unit_test(the_decoder_is_measured_too),
         cmocka_unit_test(a_stop_keeps_what_was_measured),
         cmocka_unit_test(a_place_that_cannot_be_written_is_no_error),
         cmocka_unit_test(wrong_calls_are_errors),
