@@ -5,6 +5,8 @@
 
 #include "swap_q_and_k.h"
 
+#include "../harness/device.h"
+
 #include <dirent.h>
 #include <math.h>
 
@@ -12,8 +14,6 @@ enum { NETWORKS_MAX = 64, BATCH = 2 };
 
 /* Relative L2 of a node. */
 static const double F32_LIMIT = 1e-5, F16_LIMIT = 1e-2;
-
-static qs_device *device;
 
 /* One folder, opened. */
 typedef struct network {
@@ -187,24 +187,6 @@ static inline walk walk_graph(const network *net, qs_precision precision, double
 }
 
 /* ---- all folders ------------------------------------------------------------------------ */
-
-static inline int open_device(void **state)
-{
-    (void)state;
-    setenv("QUICKSTEP_DEBUG", "validate,sync,defaults", 1);
-    if (qs_device_create(NULL, &device) == QS_OK)
-        return 0;
-    fprintf(stderr, "# %s\n", qs_last_error());
-    return -1;
-}
-
-static inline int close_device(void **state)
-{
-    (void)state;
-    const uint64_t messages = qs_device_validation_messages(device);
-    qs_device_destroy(device);
-    return messages == 0 ? 0 : -1;
-}
 
 static inline int is_network(const struct dirent *entry)
 {

@@ -11,12 +11,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "../harness/device.h"
 #include "../harness/status.h" /* wants cmocka.h */
 
 static const double LIMITS[] = { [QS_F32] = 1e-5, [QS_F16] = 1e-2 };
 static const char WEIGHTS[] = "diffusion_pytorch_model.safetensors";
-
-static qs_device *device;
 
 static void refused(qs_status status, qs_status expected, const char *text)
 {
@@ -402,24 +401,6 @@ static void pixels_are_the_picture(void **state)
 }
 
 /* ---------------------------------------------------------------------------------------------- */
-
-static int open_device(void **state)
-{
-    (void)state;
-    setenv("QUICKSTEP_DEBUG", "validate,sync,defaults", 1);
-    if (qs_device_create(NULL, &device) == QS_OK)
-        return 0;
-    fprintf(stderr, "# %s\n", qs_last_error());
-    return -1;
-}
-
-static int close_device(void **state)
-{
-    (void)state;
-    const uint64_t messages = qs_device_validation_messages(device);
-    qs_device_destroy(device);
-    return messages == 0 ? 0 : -1;
-}
 
 int main(void)
 {

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../harness/device.h"
 #include "../harness/status.h" /* wants cmocka.h */
 
 enum { COUNT = 3 }; /* pictures in a golden file */
@@ -19,8 +20,6 @@ enum { COUNT = 3 }; /* pictures in a golden file */
 /* Of 255, as in test_pictures.c. */
 static const double F32_MAX = 0.05, F16_MEAN = 0.5;
 static const double FORWARD_LIMITS[] = { [QS_F32] = 1e-5, [QS_F16] = 1e-2 };
-
-static qs_device *device;
 
 typedef struct latents {
     qs_model *model;
@@ -396,24 +395,6 @@ static void times(void **state)
 }
 
 /* ---------------------------------------------------------------------------------------------- */
-
-static int open_device(void **state)
-{
-    (void)state;
-    setenv("QUICKSTEP_DEBUG", "validate,sync,defaults", 1);
-    if (qs_device_create(NULL, &device) == QS_OK)
-        return 0;
-    fprintf(stderr, "# %s\n", qs_last_error());
-    return -1;
-}
-
-static int close_device(void **state)
-{
-    (void)state;
-    const uint64_t messages = qs_device_validation_messages(device);
-    qs_device_destroy(device);
-    return messages == 0 ? 0 : -1;
-}
 
 #define OF_MODEL(function, model)                                                                  \
     {                                                                                              \
