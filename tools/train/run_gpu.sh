@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Trains, judges and packs both models on a machine with an NVIDIA GPU: the sprites on their pixels, the clothing on the
-# latents of a tiny autoencoder that it trains first. No network is needed.
+# Trains, judges and packs both models on a machine with an NVIDIA GPU, each on the latents of a tiny autoencoder that it
+# trains first. No network is needed.
 #
 #     SPRITES=DIR CLOTHING=clothing64.npz QUICKSTEP_FEATURES=FILE.tflite tools/train/run_gpu.sh MINUTES OUT
 #
 # OUT gets models.tar.* (parts of 15 MiB: `cat OUT/models.tar.* | tar x`; for each model a folder for the engine with card,
 # samples and evaluation, and phase a's state), NAME.png (samples) and log.txt. Started again with another folder's parts
-# as EARLIER (default: OUT's own), phase a goes on from there (on the same autoencoder) for its share of MINUTES, and
+# as EARLIER (default: OUT's own), phase a goes on from there (with the same autoencoder) for its share of MINUTES, and
 # phase b starts anew from it.
 #
 # SPRITES, CLOTHING    the pictures (data.py); a model whose variable is not set is left out
@@ -43,11 +43,9 @@ prepare() {
     if ! compgen -G "$work/*/a.pt" >/dev/null && compgen -G "$earlier/models.tar.*" >/dev/null; then
         cat "$earlier"/models.tar.* | tar x -C "$work"
         for state in "$work"/*/a_small.pt; do mv "$state" "${state%_small.pt}.pt"; done
-        for vae in "$work"/*/model/vae; do
-            [[ ! -d $vae ]] || { cp -rT "$vae" "${vae%/model/vae}/vae" && touch "${vae%/model/vae}/vae.done"; }
+        for model in "$work"/*/; do # a state of pixels, from before models drew latents, is of no use
+            if [[ -d $model/model/vae ]]; then cp -rT "$model/model/vae" "$model/vae" && touch "$model/vae.done"; else rm -f "$model/a.pt"; fi
         done
-        # from before it drew latents: of no use
-        [[ -f $work/clothing/vae.done ]] || rm -f "$work/clothing/a.pt"
         say "going on from $earlier"
     fi
 }
@@ -63,19 +61,24 @@ learn() {
     "$python" "$here/train.py" --out "$work/$name" --phase "$phase" --minutes "$time" --device "$device" --resume --more $common "$@"
 }
 
-# code NAME MINUTES OPTIONS...: an autoencoder, or (--refine) its decoder made sharp
+# code NAME OPTIONS...: an autoencoder, and then its decoder made sharp, unless there is one
 code() {
-    local name=$1 time=$2
-    shift 2
-    say "$name: autoencoder, $time minutes"
-    # shellcheck disable=SC2086 # options are words
-    "$python" "$here/train_autoencoder.py" --out "$work/$name/vae" --minutes "$time" --device "$device" "$@" ${AUTOENCODER:---width 64 --batch 128}
+    local name=$1 time refine
+    shift
+    time=$(share 0.06)
+    [[ ! -f $work/$name/vae.done ]] || return 0
+    for refine in "" --refine; do
+        say "$name: autoencoder, ${refine:-new}, $time minutes"
+        # shellcheck disable=SC2086 # options are words
+        "$python" "$here/train_autoencoder.py" --out "$work/$name/vae" --minutes "$time" --device "$device" $refine \
+            ${AUTOENCODER:---width 64 --batch 128} "$@"
+    done
+    touch "$work/$name/vae.done"
 }
 
 # publish NAME TITLE: the folder for the engine, phase a's state without optimiser, and the samples
 publish() {
-    local options=()
-    [[ -d $work/$1/vae ]] && options+=(--autoencoder "$work/$1/vae")
+    local options=(--autoencoder "$work/$1/vae")
     [[ -f $work/$1/evaluation/evaluation.md ]] && options+=(--evaluation "$work/$1/evaluation" --rows 0)
     "$python" "$here/export.py" "$work/$1/b.pt" "$work/$1/model" --title "$2" --licence cc0-1.0 --about "$here/about/$1.md" "${options[@]}"
     "$python" "$here/checkpoint.py" "$work/$1/a.pt" "$work/$1/a_small.pt"
@@ -107,13 +110,13 @@ pack() {
 }
 
 train_model() { # NAME TITLE DATA_OPTIONS... -- NET_OPTIONS...
-    local name=$1 title=$2 where=()
+    local name=$1 title=$2 where=(--autoencoder "$work/$1/vae")
     shift 2
     while [[ $1 != -- ]]; do where+=("$1") && shift; done
     shift
-    learn "$name" a "$(share 0.42)" "${where[@]}" "$@"
+    learn "$name" a "$(share 0.38)" "${where[@]}" "$@"
     rm -f "$work/$name/b.pt" # it belongs to an earlier a
-    learn "$name" b "$(share 0.30)" "${where[@]}" --teacher frozen --hop mixed --guidance 1.5 --teacher-steps 32 512 --lr 3e-4
+    learn "$name" b "$(share 0.26)" "${where[@]}" --teacher frozen --hop mixed --guidance 1.5 --teacher-steps 32 512 --lr 3e-4
     rm -rf "$work/$name/evaluation"
     publish "$name" "$title"
     done_models+=("$name")
@@ -125,21 +128,16 @@ for variable in SPRITES CLOTHING; do [[ -z ${!variable:-} ]] || models=$((models
 ((models)) || { echo "neither SPRITES nor CLOTHING is set: nothing to train on"; exit 2; }
 done_models=()
 prepare
+# shellcheck disable=SC2086 # options are words
+if [[ -n ${SPRITES:-} ]]; then
+    code sprites --data "$SPRITES" --encoder-blocks 0,2 --decoder-blocks 2,1
+    train_model sprites Sprites --data "$SPRITES" -- ${SPRITE_NET:---channels 96,160,224 --dropout 0.05} # 12 M parameters, 1.1 GFLOP
+fi
 # shellcheck disable=SC2086
-{
-    sprite_net=${SPRITE_NET:---channels 64,64,96,160} # 6.0 M parameters, 1.2 GFLOP
-    clothing_net=${CLOTHING_NET:---model latents --channels 96,160,224 --dropout 0.1} # 12 M, 1.1 GFLOP
-    if [[ -n ${SPRITES:-} ]]; then train_model sprites Sprites --data "$SPRITES" -- $sprite_net; fi
-    if [[ -n ${CLOTHING:-} ]]; then
-        where=(--data "$CLOTHING" --flip)
-        if [[ ! -f $work/clothing/vae.done ]]; then
-            code clothing "$(share 0.06)" "${where[@]}"
-            code clothing "$(share 0.06)" "${where[@]}" --refine
-            touch "$work/clothing/vae.done"
-        fi
-        train_model clothing Clothing "${where[@]}" --autoencoder "$work/clothing/vae" -- $clothing_net
-    fi
-}
+if [[ -n ${CLOTHING:-} ]]; then
+    code clothing --data "$CLOTHING" --flip
+    train_model clothing Clothing --data "$CLOTHING" --flip -- ${CLOTHING_NET:---channels 96,160,224 --dropout 0.1} # the same size
+fi
 if [[ -n ${QUICKSTEP_FEATURES:-} ]]; then
     if [[ -n ${SPRITES:-} ]]; then judge sprites Sprites --data "$SPRITES"; fi
     if [[ -n ${CLOTHING:-} ]]; then judge clothing Clothing --data "$CLOTHING" --flip; fi
