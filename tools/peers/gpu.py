@@ -107,7 +107,8 @@ class Torch:
             self.loaded = None
             unet = folder / "unet" if (folder / "unet").is_dir() else folder
             dtype = {"f16": "float16", "f32": "float32"}[precision]
-            self.convolutions = self.ask("load", folder=str(unet), dtype=dtype)["convolutions"]
+            decoder = str(folder / "vae") if (folder / "vae").is_dir() else None
+            self.convolutions = self.ask("load", folder=str(unet), decoder=decoder, dtype=dtype)["convolutions"]
             self.loaded = folder, precision
 
     def end(self):

@@ -1,14 +1,16 @@
-"""A UNet2DModel in PyTorch, float16 (or another type) and channels-last, beside Quickstep on the same device.
+"""A UNet2DModel in PyTorch, float16 (or another type) and channels-last, beside Quickstep on the same device; with a tiny
+autoencoder's decoder if it draws latents.
 
 Reads requests, a JSON object a line, and answers each with one, {"error": TEXT} where it fails:
 
-    {"do": "load", "folder": DIR, "dtype": "float16"}    -> {"convolutions": {module: operations for one picture, as if direct}}
+    {"do": "load", "folder": DIR, "decoder": DIR or null, "dtype": "float16"}
+                                                         -> {"convolutions": {module: operations for one picture, as if direct}}
     {"do": "forward", "input": FILE}                     writes noise, timestep and label there and keeps the output -> {}
     {"do": "compare", "output": FILE}                    that file's "sample" against the kept one -> {"difference": relative L2}
     {"do": "time", "mode": "eager" or "compiled", "batch": B, "steps": N, "repeats": R} -> {"ms": [of every batch of pictures]}
 
-A picture is what Quickstep draws: noise, N evaluations with new noise between them, bytes in the host's memory. compiled is
-torch.compile in the mode "reduce-overhead": CUDA graphs.
+A picture is what Quickstep draws: noise, N evaluations with new noise between them, what is drawn decoded, bytes in the host's
+memory. compiled is torch.compile in the mode "reduce-overhead": CUDA graphs.
 """
 
 import argparse
@@ -17,7 +19,7 @@ import sys
 import time
 
 import torch
-from diffusers import UNet2DModel
+from diffusers import AutoencoderTiny, UNet2DModel
 from diffusers.utils import logging
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -28,17 +30,22 @@ FIRST_TIMESTEP = 700.0
 class Peer:
     def __init__(self, device):
         self.device = device
-        self.net = self.compiled = self.output = None
+        self.net = self.coder = self.compiled = self.output = None
 
     def wait(self):
         if self.device == "cuda":
             torch.cuda.synchronize()
 
-    def load(self, folder, dtype):
-        self.net = self.compiled = None
+    def load(self, folder, decoder, dtype):
+        self.net = self.coder = self.compiled = None
         torch.compiler.reset()
-        net = UNet2DModel.from_pretrained(folder, torch_dtype=getattr(torch, dtype), use_safetensors=True)
-        self.net = net.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)
+
+        def open(kind, folder):
+            net = kind.from_pretrained(folder, torch_dtype=getattr(torch, dtype), use_safetensors=True)
+            return net.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)
+
+        self.net = open(UNet2DModel, folder)
+        self.coder = open(AutoencoderTiny, decoder) if decoder else None
         return {"convolutions": self.count_convolutions()}
 
     def inputs(self, batch):
@@ -79,7 +86,7 @@ class Peer:
         found = load_file(output)["sample"]
         return {"difference": ((found - self.output).norm() / self.output.norm()).item()}
 
-    def draw(self, net, batch, steps):
+    def draw(self, net, decoder, batch, steps):
         """uint8 [n, h, w, c] on the host."""
         x, labels = self.inputs(batch)
         for step in range(steps):
@@ -87,19 +94,24 @@ class Peer:
             x = self.evaluate(net, x, labels, FIRST_TIMESTEP - step)
             if step + 1 < steps:
                 x = x + 0.1 * torch.randn_like(x)
+        if decoder:
+            x = decoder(x / self.coder.config.scaling_factor + self.coder.config.shift_factor)
         return (x.clamp(-1, 1) * 127.5 + 127.5).to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu()
+
+    def nets(self):
+        return [self.net, self.coder and self.coder.decoder]
 
     def time(self, mode, batch, steps, repeats):
         if mode == "compiled" and self.compiled is None:
-            self.compiled = torch.compile(self.net, mode="reduce-overhead", dynamic=False)
-        net = self.compiled if mode == "compiled" else self.net
+            self.compiled = [net and torch.compile(net, mode="reduce-overhead", dynamic=False) for net in self.nets()]
+        nets = self.compiled if mode == "compiled" else self.nets()
         for _ in range(3):  # compiles, warms up, records the CUDA graph
-            self.draw(net, batch, steps)
+            self.draw(*nets, batch, steps)
         ms = []
         for _ in range(repeats):
             self.wait()
             start = time.perf_counter()
-            self.draw(net, batch, steps)
+            self.draw(*nets, batch, steps)
             ms.append((time.perf_counter() - start) * 1e3)
         return {"ms": ms}
 
