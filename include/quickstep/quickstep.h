@@ -166,7 +166,8 @@ typedef struct qs_model_info {
 
 typedef struct qs_model_options {
     /* "fp16": the weights of diffusion_pytorch_model.fp16.safetensors. NULL: those without a
-     * variant or, where there are none, those of the only variant. */
+     * variant or, where there are none, those of the only variant. An autoencoder without this
+     * variant gives its other weights. */
     const char *variant;
     /* A scheduler_config.json (or its folder) in place of the model's, or a class
      * ("CMStochasticIterativeScheduler") with diffusers' defaults. NULL: the model's own. */

@@ -46,7 +46,8 @@ static qs_status open_autoencoder(const model_folder *folder, const char *varian
     qs_status status = QS_OK;
     TRY(weight_folder_has(dir, variant, &has_variant));
     if (variant && !has_variant)
-        log_line(QS_LOG_INFO, "%s: has no variant \"%s\", taken without", dir, variant);
+        log_line(QS_LOG_INFO, "%s: has no variant \"%s\": its other weights are taken", dir,
+                 variant);
     TRY(autoencoder_open_files(dir, dir, has_variant ? variant : NULL, &model->config.autoencoder,
                                &model->autoencoder));
     if (!model->autoencoder->has_decoder)

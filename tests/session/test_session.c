@@ -1,4 +1,4 @@
-/* A session through the public API, on the shipped model: verbs, frames, errors, determinism. */
+/* A session through the public API, on the sprite model: verbs, frames, errors, determinism. */
 #include <quickstep/quickstep.h>
 
 #include <setjmp.h>

@@ -45,7 +45,7 @@ class Peer:
             return net.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)
 
         self.net = open(UNet2DModel, folder)
-        self.coder = open(AutoencoderTiny, decoder) if decoder else None
+        self.coder = open(AutoencoderTiny, decoder) if decoder is not None else None
         return {"convolutions": self.count_convolutions()}
 
     def inputs(self, batch):
@@ -94,16 +94,16 @@ class Peer:
             x = self.evaluate(net, x, labels, FIRST_TIMESTEP - step)
             if step + 1 < steps:
                 x = x + 0.1 * torch.randn_like(x)
-        if decoder:
+        if decoder is not None:
             x = decoder(x / self.coder.config.scaling_factor + self.coder.config.shift_factor)
         return (x.clamp(-1, 1) * 127.5 + 127.5).to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu()
 
     def nets(self):
-        return [self.net, self.coder and self.coder.decoder]
+        return [self.net, None if self.coder is None else self.coder.decoder]
 
     def time(self, mode, batch, steps, repeats):
         if mode == "compiled" and self.compiled is None:
-            self.compiled = [net and torch.compile(net, mode="reduce-overhead", dynamic=False) for net in self.nets()]
+            self.compiled = [torch.compile(net, mode="reduce-overhead", dynamic=False) if net is not None else None for net in self.nets()]
         nets = self.compiled if mode == "compiled" else self.nets()
         for _ in range(3):  # compiles, warms up, records the CUDA graph
             self.draw(*nets, batch, steps)

@@ -35,7 +35,7 @@ def network(net, state, autoencoder):
     c, s = net.config, net.schedule
     sides = [str(c.sample_size >> i) for i, kind in enumerate(c.down_block_types) if "Attn" in kind]
     levels = "-".join(map(str, c.block_out_channels))
-    attention = f"attention at {listed(sides)} pixels (heads of {c.attention_head_dim})" if sides else "no attention"
+    attention = f"attention at sides of {listed(sides)} (heads of {c.attention_head_dim})" if sides else "no attention"
     extra = ", plus `segment_embedding`" if net.segment_embedding is not None else ""
     yield "network", f"diffusers `UNet2DModel`, channels {levels}, ResNet layers a block: {c.layers_per_block}, {attention}{extra}"
     yield "parameters", f"{count_parameters(net):,} ({count_parameters(net) * 2 / 1e6:.1f} MB in float16)"

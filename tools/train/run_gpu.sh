@@ -43,11 +43,17 @@ prepare() {
     if ! compgen -G "$work/*/a.pt" >/dev/null && compgen -G "$earlier/models.tar.*" >/dev/null; then
         cat "$earlier"/models.tar.* | tar x -C "$work"
         for state in "$work"/*/a_small.pt; do mv "$state" "${state%_small.pt}.pt"; done
-        for model in "$work"/*/; do # a state of pixels, from before models drew latents, is of no use
-            if [[ -d $model/model/vae ]]; then cp -rT "$model/model/vae" "$model/vae" && touch "$model/vae.done"; else rm -f "$model/a.pt"; fi
+        for vae in "$work"/*/model/vae; do
+            if [[ -d $vae ]]; then
+                cp -rT "$vae" "${vae%/model/vae}/vae"
+                touch "${vae%/model/vae}/vae.done"
+            fi
         done
         say "going on from $earlier"
     fi
+    for state in "$work"/*/a.pt; do # without an autoencoder: of pixels, from before models drew latents
+        if [[ -f $state && ! -f ${state%a.pt}vae.done ]]; then rm "$state"; fi
+    done
 }
 
 share() { awk "BEGIN { print $minutes * $1 / $models }"; } # minutes of a share of one model's time
@@ -71,7 +77,7 @@ code() {
         say "$name: autoencoder, ${refine:-new}, $time minutes"
         # shellcheck disable=SC2086 # options are words
         "$python" "$here/train_autoencoder.py" --out "$work/$name/vae" --minutes "$time" --device "$device" $refine \
-            ${AUTOENCODER:---width 64 --batch 128} "$@"
+            "$@" ${AUTOENCODER:---width 64 --batch 128}
     done
     touch "$work/$name/vae.done"
 }
