@@ -33,8 +33,9 @@ typedef struct qs_autoencoder_info {
 /* Does the folder look like a tiny autoencoder, and not like a model that draws? */
 QS_API bool qs_autoencoder_probe(const char *path);
 
-/* Opens DIR, DIR/vae or Hugging Face's cache of one: reads config.json and checks every tensor's presence and shape. Files with
- * only an encoder or only a decoder are fine. QS_ERROR_MODEL names file and key. */
+/* Opens DIR, DIR/vae or Hugging Face's cache of one: reads config.json and checks every tensor's
+ * presence and shape. Files with only an encoder or only a decoder are fine. QS_ERROR_MODEL names
+ * file and key. */
 QS_API qs_status qs_autoencoder_open(const char *path, qs_autoencoder **autoencoder);
 QS_API void qs_autoencoder_destroy(qs_autoencoder *autoencoder); /* after its coders */
 QS_API void qs_autoencoder_get_info(const qs_autoencoder *autoencoder, qs_autoencoder_info *info);

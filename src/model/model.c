@@ -44,7 +44,8 @@ static qs_status open_autoencoder(const model_folder *folder, const char *varian
     const char *dir = folder->vae_dir;
     bool has_variant = false;
     qs_status status = QS_OK;
-    TRY(weight_folder_has(dir, variant, &has_variant));
+    if (variant)
+        TRY(weight_folder_has(dir, variant, &has_variant));
     if (variant && !has_variant)
         log_line(QS_LOG_INFO, "%s: has no variant \"%s\": its other weights are taken", dir,
                  variant);

@@ -197,7 +197,7 @@ void op_sampler_row(graph *g, const char *name, tensor_id recipe, tensor_id curs
     graph_node(g, &cursor_next_op, next, &cursor, 1, cursor, NULL, 0, 0);
 }
 
-/* ---- frame: NAME.clear, NAME -------------------------------------------------------------- */
+/* ---- frame: NAME.clear, NAME --------------------------------------------------------------- */
 
 enum { FRAME_PICTURE, FRAME_REPORT, FRAME_COUNT };
 

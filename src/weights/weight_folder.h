@@ -12,7 +12,7 @@ typedef struct weight_choice {
 /* As weight_files_open says. QS_ERROR_MODEL: names what there is instead. */
 qs_status weight_folder_choose(const char *dir, const char *variant, weight_choice *choice);
 
-/* *has: weights of this variant (NULL: without one) under diffusers' name for them. */
+/* *has: weights of this variant under diffusers' name for them. */
 qs_status weight_folder_has(const char *dir, const char *variant, bool *has);
 
 #endif

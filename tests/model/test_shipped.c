@@ -14,38 +14,32 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "../harness/device.h"
 #include "../harness/status.h" /* wants cmocka.h */
 
 static const char *name_of_model;
-static qs_device *device;
 static qs_model *model;
 static qs_safetensors *golden;
 
 static int open_all(void **state)
 {
-    (void)state;
-    char path[1024];
+    char folder[1024], path[1024];
     const char *source = getenv("QUICKSTEP_TEST_SOURCE");
-    setenv("QUICKSTEP_DEBUG", "validate,sync,defaults", 1);
-    snprintf(path, sizeof path, "%s/assets/models/%s", source, name_of_model);
-    if (qs_device_create(NULL, &device) != QS_OK || qs_model_open(path, &model) != QS_OK)
-        goto fail;
+    snprintf(folder, sizeof folder, "%s/assets/models/%s", source, name_of_model);
     snprintf(path, sizeof path, "%s/tests/golden/%s/golden.safetensors", source, name_of_model);
-    if (qs_safetensors_open(path, &golden) == QS_OK)
+    if (open_device(state) != 0)
+        return -1;
+    if (qs_model_open(folder, &model) == QS_OK && qs_safetensors_open(path, &golden) == QS_OK)
         return 0;
-fail:
     fprintf(stderr, "# %s\n", qs_last_error());
     return -1;
 }
 
 static int close_all(void **state)
 {
-    (void)state;
-    const uint64_t messages = qs_device_validation_messages(device);
     qs_safetensors_close(golden);
     qs_model_destroy(model);
-    qs_device_destroy(device);
-    return messages == 0 ? 0 : -1;
+    return close_device(state);
 }
 
 /* A golden tensor as floats, caller frees; *count elements, *n its first dimension. */

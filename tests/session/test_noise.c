@@ -10,22 +10,22 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../harness/device.h"
 #include "../harness/status.h" /* wants cmocka.h */
 
 enum { STEPS = 4, BATCH = 2, FLOATS_MAX = 3 * 32 * 32 };
 
-static qs_device *device;
 static qs_model *model;
 static size_t floats; /* of a picture */
 
 static int open_all(void **state)
 {
-    (void)state;
     char path[1024];
     qs_model_info info;
     snprintf(path, sizeof path, "%s/tests/golden/networks/ddpm", getenv("QUICKSTEP_TEST_SOURCE"));
-    setenv("QUICKSTEP_DEBUG", "validate,sync,defaults", 1);
-    if (qs_device_create(NULL, &device) != QS_OK || qs_model_open(path, &model) != QS_OK) {
+    if (open_device(state) != 0)
+        return -1;
+    if (qs_model_open(path, &model) != QS_OK) {
         fprintf(stderr, "# %s\n", qs_last_error());
         return -1;
     }
@@ -36,11 +36,8 @@ static int open_all(void **state)
 
 static int close_all(void **state)
 {
-    (void)state;
-    const uint64_t messages = qs_device_validation_messages(device);
     qs_model_destroy(model);
-    qs_device_destroy(device);
-    return messages == 0 ? 0 : -1;
+    return close_device(state);
 }
 
 static qs_session *make_session(uint32_t batch)

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../harness/device.h"
 #include "../harness/status.h" /* wants cmocka.h */
 
-static qs_device *device;
 static qs_model *model;
 static qs_model_info info;
 
@@ -23,12 +23,12 @@ static void print_log(void *user, qs_log_level level, const char *message)
 
 static int open_all(void **state)
 {
-    (void)state;
     char path[1024];
     snprintf(path, sizeof path, "%s/assets/models/sprites", getenv("QUICKSTEP_TEST_SOURCE"));
-    setenv("QUICKSTEP_DEBUG", "validate,sync,defaults", 1);
     qs_set_log(print_log, NULL);
-    if (qs_device_create(NULL, &device) != QS_OK || qs_model_open(path, &model) != QS_OK) {
+    if (open_device(state) != 0)
+        return -1;
+    if (qs_model_open(path, &model) != QS_OK) {
         fprintf(stderr, "# %s\n", qs_last_error());
         return -1;
     }
@@ -38,11 +38,8 @@ static int open_all(void **state)
 
 static int close_all(void **state)
 {
-    (void)state;
-    const uint64_t messages = qs_device_validation_messages(device);
     qs_model_destroy(model);
-    qs_device_destroy(device);
-    return messages == 0 ? 0 : -1;
+    return close_device(state);
 }
 
 static void no_validation_message(void)

@@ -3,9 +3,8 @@
 Every op and the whole shipped network, by ncnn and by Quickstep in turn, --rounds times; medians over the rounds, and the
 ratio of the medians. ncnn's time of an op is that of a long chain of equal layers less that of one, by the number of layers
 between, so that upload and download cancel. The network's is the wall clock of one evaluation by ncnn, with its upload and
-download, and of one whole picture at one step by Quickstep: noise, evaluation, sampler, pixels in memory, without an autoencoder's
-decoding, which ncnn does not do. Both must give
-the same output for the same noise first.
+download, and of one whole picture at one step by Quickstep (noise, evaluation, sampler), less the device's time for decoding, of
+which ncnn has no part. Both must give the same output for the same noise first.
 """
 
 import argparse

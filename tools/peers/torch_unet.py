@@ -30,22 +30,27 @@ FIRST_TIMESTEP = 700.0
 class Peer:
     def __init__(self, device):
         self.device = device
-        self.net = self.coder = self.compiled = self.output = None
+        self.net = self.compiled = self.output = None
+        self.decoders = []  # one, if the network draws latents
 
     def wait(self):
         if self.device == "cuda":
             torch.cuda.synchronize()
 
     def load(self, folder, decoder, dtype):
-        self.net = self.coder = self.compiled = None
+        self.net = self.compiled = None
+        self.decoders = []
         torch.compiler.reset()
 
-        def open(kind, folder):
+        def ready(kind, folder):
             net = kind.from_pretrained(folder, torch_dtype=getattr(torch, dtype), use_safetensors=True)
             return net.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)
 
-        self.net = open(UNet2DModel, folder)
-        self.coder = open(AutoencoderTiny, decoder) if decoder is not None else None
+        self.net = ready(UNet2DModel, folder)
+        if decoder:
+            coder = ready(AutoencoderTiny, decoder)
+            self.scaling_factor, self.shift_factor = coder.config.scaling_factor, coder.config.shift_factor
+            self.decoders = [coder.decoder]
         return {"convolutions": self.count_convolutions()}
 
     def inputs(self, batch):
@@ -86,7 +91,7 @@ class Peer:
         found = load_file(output)["sample"]
         return {"difference": ((found - self.output).norm() / self.output.norm()).item()}
 
-    def draw(self, net, decoder, batch, steps):
+    def draw(self, net, decoders, batch, steps):
         """uint8 [n, h, w, c] on the host."""
         x, labels = self.inputs(batch)
         for step in range(steps):
@@ -94,24 +99,21 @@ class Peer:
             x = self.evaluate(net, x, labels, FIRST_TIMESTEP - step)
             if step + 1 < steps:
                 x = x + 0.1 * torch.randn_like(x)
-        if decoder is not None:
-            x = decoder(x / self.coder.config.scaling_factor + self.coder.config.shift_factor)
+        for decoder in decoders:
+            x = decoder(x / self.scaling_factor + self.shift_factor)
         return (x.clamp(-1, 1) * 127.5 + 127.5).to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu()
-
-    def nets(self):
-        return [self.net, None if self.coder is None else self.coder.decoder]
 
     def time(self, mode, batch, steps, repeats):
         if mode == "compiled" and self.compiled is None:
-            self.compiled = [torch.compile(net, mode="reduce-overhead", dynamic=False) if net is not None else None for net in self.nets()]
-        nets = self.compiled if mode == "compiled" else self.nets()
+            self.compiled = [torch.compile(part, mode="reduce-overhead", dynamic=False) for part in (self.net, *self.decoders)]
+        net, *decoders = self.compiled if mode == "compiled" else (self.net, *self.decoders)
         for _ in range(3):  # compiles, warms up, records the CUDA graph
-            self.draw(*nets, batch, steps)
+            self.draw(net, decoders, batch, steps)
         ms = []
         for _ in range(repeats):
             self.wait()
             start = time.perf_counter()
-            self.draw(*nets, batch, steps)
+            self.draw(net, decoders, batch, steps)
             ms.append((time.perf_counter() - start) * 1e3)
         return {"ms": ms}
 

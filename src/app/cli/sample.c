@@ -39,9 +39,8 @@ static const struct poptOption options[] = {
       "NAME" },
     { "noise", '\0', POPT_ARG_STRING, &texts.noise, 7,
       "Start from the tensor \"noise\" [n, c, h, w], unit variance, instead of the seed's noise "
-      "(as "
-      "large as a latent where the model draws latents); what later steps add is \"step_noise\" "
-      "[steps, n, c, h, w] where the file has it",
+      "(as large as a latent where the model draws latents); what later steps add is "
+      "\"step_noise\" [steps, n, c, h, w] where the file has it",
       "FILE" },
     { "batch", 'b', POPT_ARG_STRING, &texts.batch, 8,
       "How many pictures the device draws at a time, 1 to 64 (default: up to 16, as many as fit)",

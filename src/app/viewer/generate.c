@@ -79,9 +79,8 @@ qs_status generate_make_session(generator *g, viewer_controls *controls, viewer_
     if (status == QS_OK) {
         g->model = model;
         g->asked = *controls;
-        g->was_made = true;
     }
-    *again = status != QS_OK && g->was_made && !same_session(controls, &g->asked);
+    *again = status != QS_OK && g->model && !same_session(controls, &g->asked);
     if (*again)
         ask_again(g, controls);
     return status;

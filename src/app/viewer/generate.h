@@ -14,8 +14,7 @@ enum { GENERATE_RECIPES = 16, GENERATE_ARRIVALS = 32, GENERATE_OPS_MAX = 4096 };
 typedef struct generator {
     qs_device *device;
     qs_session *session;
-    qs_model *model; /* the session's */
-    bool was_made;   /* at least once: for `asked` */
+    qs_model *model; /* the session's, or the last that there was; NULL: none was ever made */
 
     viewer_controls asked; /* what the session was made for, then what it began last */
     bool begun;            /* it did */
