@@ -17,7 +17,8 @@
  *   g  = sqrt(sigma^2 + variance * d / |e|^2) - sigma    if variance > 0 (adjusted DDIM), else 0
  *   x  = next_x0 * x0 + next_sample * x + next_model * m + g * e + next_noise * noise(seed, draw)
  */
-SHARED_STRUCT(sampler_row) {
+SHARED_STRUCT(sampler_row)
+{
     float input_scale, timestep, segment, clip;
     float x0_sample, x0_model, noise_sample, noise_x0;
     float next_x0, next_sample, next_model, next_noise;
@@ -25,20 +26,20 @@ SHARED_STRUCT(sampler_row) {
     uint32_t draw; /* the Philox counter's third word: 1 + step; 0: this step draws no noise */
 };
 
-SHARED_STRUCT(sampler_recipe) {
+SHARED_STRUCT(sampler_recipe)
+{
     uint32_t steps;
-    float initial_scale;       /* latent = initial_scale * noise(seed, draw 0) */
-    uint32_t start_from_host;  /* begin's noise: 1: start_noise's, 0: the seed's */
-    uint32_t steps_from_host;  /* noise(seed, draw) of the rows: 1: step_noise's, 0: the seed's */
+    float initial_scale;      /* latent = initial_scale * noise(seed, draw 0) */
+    uint32_t start_from_host; /* begin's noise: 1: start_noise's, 0: the seed's */
+    uint32_t steps_from_host; /* noise(seed, draw) of the rows: 1: step_noise's, 0: the seed's */
     uint32_t seed_low[RECIPE_BATCH_MAX];
     uint32_t seed_high[RECIPE_BATCH_MAX];
-    uint32_t labels[RECIPE_BATCH_MAX];
     sampler_row rows[RECIPE_STEPS_MAX];
 };
 
 /* The words of a picture's report. */
-#define REPORT_BAD 0u       /* how many values are NaN or Inf */
-#define REPORT_MIN 1u       /* of the other values, as ordered() of frame.comp */
+#define REPORT_BAD 0u /* how many values are NaN or Inf */
+#define REPORT_MIN 1u /* of the other values, as ordered() of frame.comp */
 #define REPORT_MAX 2u
 #define REPORT_DEVIATION 3u /* bits of the largest distance from the first pixel; 0: one colour */
 #define REPORT_WORDS 4u

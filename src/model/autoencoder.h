@@ -5,25 +5,24 @@
 
 #include "model/config.h"
 #include "ops/ops.h"
-#include "weights/store.h"
+#include "weights/component.h"
 
 #include <quickstep/autoencoder.h>
 
 struct qs_autoencoder {
     char *path;
     autoencoder_config config;
-    weight_files *files;
-    uint64_t parameter_count, decoder_parameter_count;
-    bool has_encoder, has_decoder;
-    qs_device *device; /* of the store: NULL while there is no coder */
-    weight_store *store;
-    uint32_t users;
+    component component;
 };
 
-/* qs_autoencoder_open for a folder whose config was read. path: what messages call it; variant: as
- * in qs_model_options. */
-qs_status autoencoder_open_files(const char *path, const char *folder, const char *variant,
-                                 const autoencoder_config *config, qs_autoencoder **autoencoder);
+/* Files may hold one half only: the parameters of the half, and whether there are any. Both take a
+ * component without files. */
+typedef enum autoencoder_half { AUTOENCODER_ENCODER, AUTOENCODER_DECODER } autoencoder_half;
+uint64_t autoencoder_parameter_count(const component *vae, autoencoder_half half);
+bool autoencoder_has(const component *vae, autoencoder_half half);
+
+/* The halves that the files hold, of a small picture, to be held against them. */
+void autoencoder_build_halves(graph *g, const autoencoder_config *config, const component *vae);
 
 /* For whoever wants a UNet: QS_ERROR_MODEL, which says what to use instead, if DIR is a tiny
  * autoencoder and no UNet. */

@@ -87,63 +87,52 @@ qs_status autoencoder_refuse(const char *dir)
 
 /* ---- the files ------------------------------------------------------------------------------- */
 
-/* Of a half's tensors; 0: the files do not have it. */
-static uint64_t count_parameters(const weight_files *files, const char *prefix)
+uint64_t autoencoder_parameter_count(const component *vae, autoencoder_half half)
 {
+    const char *prefix = half == AUTOENCODER_ENCODER ? "encoder." : "decoder.";
+    const size_t tensors = vae->files ? weight_files_count(vae->files) : 0;
     uint64_t count = 0;
-    for (size_t i = 0; i < weight_files_count(files); ++i) {
-        const qs_tensor *t = weight_files_at(files, i);
+    for (size_t i = 0; i < tensors; ++i) {
+        const qs_tensor *t = weight_files_at(vae->files, i);
         if (strncmp(t->name, prefix, strlen(prefix)) == 0)
             count += t->size_bytes / qs_dtype_size_bytes(t->dtype);
     }
     return count;
 }
 
-/* Builds the halves that are there, for no device in particular, and holds them against the files.
- */
-static qs_status check_weights(qs_autoencoder *a)
+bool autoencoder_has(const component *vae, autoencoder_half half)
 {
-    const autoencoder_config *c = &a->config;
+    return autoencoder_parameter_count(vae, half) > 0;
+}
+
+void autoencoder_build_halves(graph *g, const autoencoder_config *c, const component *vae)
+{
     const uint32_t latent_side = 2, side = latent_side * autoencoder_factor(c);
+    const bool encoder = autoencoder_has(vae, AUTOENCODER_ENCODER),
+               decoder = autoencoder_has(vae, AUTOENCODER_DECODER);
+    if (!encoder && !decoder)
+        graph_fail(g, qs_error(QS_ERROR_MODEL, "%s: no tensor is named encoder.* or decoder.*",
+                               weight_files_dir(vae->files)));
+    const tensor_id picture =
+        graph_state(g, "picture", DTYPE_F32, 1, side, side, c->image_channels);
+    const tensor_id latent =
+        graph_state(g, "latent", DTYPE_F32, 1, latent_side, latent_side, c->latent_channels);
+    if (encoder)
+        autoencoder_build_encoder(g, c, picture, latent);
+    if (decoder)
+        autoencoder_build_decoder(g, c, LATENT_OF_ENCODER, latent, picture);
+}
+
+static qs_status open_component(qs_autoencoder *a, const char *folder)
+{
     qs_status status = QS_OK;
     graph g;
     graph_init(&g, &weights_check_limits, DTYPE_F32);
-    const tensor_id picture =
-        graph_state(&g, "picture", DTYPE_F32, 1, side, side, c->image_channels);
-    const tensor_id latent =
-        graph_state(&g, "latent", DTYPE_F32, 1, latent_side, latent_side, c->latent_channels);
-    if (a->has_encoder)
-        autoencoder_build_encoder(&g, c, picture, latent);
-    if (a->has_decoder)
-        autoencoder_build_decoder(&g, c, LATENT_OF_ENCODER, latent, picture);
-    TRY(graph_status(&g));
-    TRY(weights_check(a->files, &g, &a->parameter_count));
+    TRY(component_open(&a->component, "vae", folder, NULL));
+    autoencoder_build_halves(&g, &a->config, &a->component);
+    TRY(component_check(&a->component, &g));
 fail:
     graph_finish(&g);
-    return status;
-}
-
-qs_status autoencoder_open_files(const char *path, const char *folder, const char *variant,
-                                 const autoencoder_config *config, qs_autoencoder **out)
-{
-    qs_status status = QS_OK;
-    qs_autoencoder *a = calloc(1, sizeof *a);
-    if (a)
-        a->path = strdup(path);
-    if (!a || !a->path)
-        TRY(qs_error(QS_ERROR_MEMORY, "no host memory for an autoencoder"));
-    a->config = *config;
-    TRY(weight_files_open(folder, variant, &a->files));
-    a->decoder_parameter_count = count_parameters(a->files, "decoder.");
-    a->has_encoder = count_parameters(a->files, "encoder.") > 0;
-    a->has_decoder = a->decoder_parameter_count > 0;
-    if (!a->has_encoder && !a->has_decoder)
-        TRY(qs_error(QS_ERROR_MODEL, "%s: no tensor is named encoder.* or decoder.*", folder));
-    TRY(check_weights(a));
-    *out = a;
-    return QS_OK;
-fail:
-    qs_autoencoder_destroy(a);
     return status;
 }
 
@@ -154,13 +143,21 @@ qs_status qs_autoencoder_open(const char *path, qs_autoencoder **out)
                         "qs_autoencoder_open: path and autoencoder must not be NULL");
     qs_status status = QS_OK;
     const char *folder;
-    arena a = { 0 };
-    autoencoder_config config;
-    TRY(find_folder(&a, path, &folder));
-    TRY(autoencoder_read_config(folder, &config));
-    TRY(autoencoder_open_files(path, folder, NULL, &config, out));
+    arena names = { 0 };
+    qs_autoencoder *a = calloc(1, sizeof *a);
+    if (a)
+        a->path = strdup(path);
+    if (!a || !a->path)
+        TRY(qs_error(QS_ERROR_MEMORY, "no host memory for an autoencoder"));
+    TRY(find_folder(&names, path, &folder));
+    TRY(autoencoder_read_config(folder, &a->config));
+    TRY(open_component(a, folder));
+    arena_finish(&names);
+    *out = a;
+    return QS_OK;
 fail:
-    arena_finish(&a);
+    arena_finish(&names);
+    qs_autoencoder_destroy(a);
     return status;
 }
 
@@ -168,8 +165,7 @@ void qs_autoencoder_destroy(qs_autoencoder *a)
 {
     if (!a)
         return;
-    weight_store_destroy(a->store);
-    weight_files_close(a->files);
+    component_close(&a->component);
     free(a->path);
     free(a);
 }
@@ -178,13 +174,14 @@ void qs_autoencoder_get_info(const qs_autoencoder *a, qs_autoencoder_info *info)
 {
     if (!a || !info)
         return;
-    *info = (qs_autoencoder_info){ .image_channels = a->config.image_channels,
-                                   .latent_channels = a->config.latent_channels,
-                                   .factor = autoencoder_factor(&a->config),
-                                   .has_encoder = a->has_encoder,
-                                   .has_decoder = a->has_decoder,
-                                   .latent_magnitude = a->config.latent_magnitude,
-                                   .latent_shift = a->config.latent_shift,
-                                   .parameter_count = a->parameter_count };
+    *info =
+        (qs_autoencoder_info){ .image_channels = a->config.image_channels,
+                               .latent_channels = a->config.latent_channels,
+                               .factor = autoencoder_factor(&a->config),
+                               .has_encoder = autoencoder_has(&a->component, AUTOENCODER_ENCODER),
+                               .has_decoder = autoencoder_has(&a->component, AUTOENCODER_DECODER),
+                               .latent_magnitude = a->config.latent_magnitude,
+                               .latent_shift = a->config.latent_shift,
+                               .parameter_count = a->component.parameter_count };
     model_folder_name(a->path, info->name);
 }

@@ -108,7 +108,8 @@ static qs_status read_alpha(config_reader *r, model_config *config)
     if (json_object_get(r->root, "image_alpha") && channels != 4)
         return config_refuse(r, "image_alpha", json_object_get(r->root, "image_alpha"),
                              "the %s has %u channels, alpha needs 4",
-                             config->has_autoencoder ? "autoencoder" : "network", channels);
+                             config->has_component[COMPONENT_VAE] ? "autoencoder" : "network",
+                             channels);
     return QS_OK;
 }
 
@@ -185,7 +186,7 @@ model_extent model_latent_extent(const model_config *config)
 model_extent model_picture_extent(const model_config *config)
 {
     const model_extent latent = model_latent_extent(config);
-    if (!config->has_autoencoder)
+    if (!config->has_component[COMPONENT_VAE])
         return latent;
     const uint32_t factor = autoencoder_factor(&config->autoencoder);
     return (model_extent){ factor * latent.h, factor * latent.w,
@@ -197,20 +198,21 @@ static qs_status check_channels(const model_folder *folder, const model_config *
 {
     const uint32_t channels = config->unet.in_channels;
     const model_extent picture = model_picture_extent(config);
-    if (!config->has_autoencoder && channels != 1 && channels != 3 && channels != 4)
+    if (!config->has_component[COMPONENT_VAE] && channels != 1 && channels != 3 && channels != 4)
         return qs_error(QS_ERROR_MODEL,
                         "%s: key \"in_channels\" is %u, supported: 1 (grey), 3 (RGB), 4 (RGBA), or "
                         "those of a tiny autoencoder in vae/ beside unet/",
                         folder->unet, channels);
-    if (config->has_autoencoder && channels != config->autoencoder.latent_channels)
+    if (config->has_component[COMPONENT_VAE] && channels != config->autoencoder.latent_channels)
         return qs_error(
             QS_ERROR_MODEL,
             "%s/config.json: key \"latent_channels\" is %u, needed: %u, the in_channels "
             "of %s: this is another model's autoencoder",
-            folder->vae_dir, config->autoencoder.latent_channels, channels, folder->unet);
+            folder->dirs[COMPONENT_VAE], config->autoencoder.latent_channels, channels,
+            folder->unet);
     if (picture.h > SIDE_MAX || picture.w > SIDE_MAX)
         return qs_error(QS_ERROR_MODEL, "%s: the picture would be %ux%u, supported: %ux%u",
-                        folder->vae_dir, picture.w, picture.h, SIDE_MAX, SIDE_MAX);
+                        folder->dirs[COMPONENT_VAE], picture.w, picture.h, SIDE_MAX, SIDE_MAX);
     return QS_OK;
 }
 
@@ -220,17 +222,18 @@ static qs_status read_autoencoder(const model_folder *folder, const json_t *inde
 {
     const config_reader r = { .path = folder->index, .root = index };
     const json_t *named = json_object_get(index, "vae");
-    config->has_autoencoder = named ? !is_none(named) : folder->vae_dir != NULL;
-    if (!config->has_autoencoder)
+    config->has_component[COMPONENT_VAE] =
+        named ? !is_none(named) : folder->dirs[COMPONENT_VAE] != NULL;
+    if (!config->has_component[COMPONENT_VAE])
         return QS_OK;
     if (named && !is_component(named, "AutoencoderTiny"))
         return config_refuse(
             &r, "vae", named,
             "supported: null or [library, \"AutoencoderTiny\"]; a tiny autoencoder "
             "of the same latents (as TAESD is) may take its place");
-    if (!folder->vae_dir)
+    if (!folder->dirs[COMPONENT_VAE])
         return config_refuse(&r, "vae", named, "but there is no vae/ beside unet/");
-    return autoencoder_read_config(folder->vae_dir, &config->autoencoder);
+    return autoencoder_read_config(folder->dirs[COMPONENT_VAE], &config->autoencoder);
 }
 
 /* *root: a new reference to what the scheduler's file has, or to the class alone. */
@@ -250,6 +253,7 @@ qs_status model_config_read(const model_folder *folder, model_config *config)
     json_t *index = NULL, *unet = NULL, *scheduler = NULL;
     memset(config, 0, sizeof *config);
     config->scheduler_named = folder->scheduler_named;
+    config->has_component[COMPONENT_UNET] = true;
     if (folder->index)
         TRY(file_read_json(folder->index, &index));
     TRY(file_read_json(folder->unet, &unet));
@@ -260,8 +264,8 @@ qs_status model_config_read(const model_folder *folder, model_config *config)
     TRY(read_autoencoder(folder, index, config));
     TRY(check_channels(folder, config));
     TRY(config_parse_index(folder->index, index, config));
-    published_steps(folder->unet_dir, (const json_t *const[]){ index, unet, scheduler }, 3,
-                    &config->unet, &config->scheduler);
+    published_steps(folder->dirs[COMPONENT_UNET], (const json_t *const[]){ index, unet, scheduler },
+                    3, &config->unet, &config->scheduler);
 fail:
     json_decref(index);
     json_decref(unet);

@@ -135,7 +135,8 @@ typedef struct model_config {
     arena arena; /* owns the strings */
     unet_config unet;
     scheduler_config scheduler;
-    bool has_autoencoder; /* the network draws latents, which its decoder makes pictures of */
+    bool has_component[COMPONENT_COUNT]; /* the UNet always; the VAE: the network draws latents,
+                                            which the decoder makes pictures of */
     autoencoder_config autoencoder;
     bool scheduler_named;     /* by the caller: model_index.json may have another */
     bool premultiplied_alpha; /* model_index.json: image_alpha */

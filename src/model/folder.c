@@ -130,13 +130,13 @@ static qs_status find_unet(model_folder *f, const char *root)
     qs_status status = QS_OK;
     TRY(look(&f->arena, root, "unet", &nested, &folder));
     TRY(look(&f->arena, root, "config.json", &f->unet, &file));
-    f->unet_dir = folder ? nested : root;
+    f->dirs[COMPONENT_UNET] = folder ? nested : root;
     if (folder) {
         TRY(look(&f->arena, nested, "config.json", &f->unet, &file));
-        TRY(look(&f->arena, root, "vae", &f->vae_dir, &vae));
+        TRY(look(&f->arena, root, "vae", &f->dirs[COMPONENT_VAE], &vae));
     }
     if (!vae)
-        f->vae_dir = NULL;
+        f->dirs[COMPONENT_VAE] = NULL;
     if (!folder && !file)
         TRY(qs_error(QS_ERROR_MODEL,
                      "%s: has neither unet/config.json nor config.json: this is no model in "

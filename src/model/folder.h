@@ -5,16 +5,18 @@
 #include "core/arena.h"
 #include "core/status.h"
 
+/* The parts of a model that have a folder with config.json and weights, diffusers' names. */
+typedef enum model_component { COMPONENT_UNET, COMPONENT_VAE, COMPONENT_COUNT } model_component;
+
 /* All strings are the arena's. */
 typedef struct model_folder {
     arena arena;
-    const char *index;           /* model_index.json; NULL: there is none */
-    const char *unet_dir;        /* the network's config.json and weights */
-    const char *unet;            /* its config.json */
-    const char *vae_dir;         /* vae/ beside unet/; NULL: there is none */
-    const char *scheduler;       /* scheduler_config.json; NULL: scheduler_class has it */
-    const char *scheduler_class; /* named by the caller, with diffusers' defaults; or NULL */
-    bool scheduler_named;        /* by the caller: model_index.json's is not looked at */
+    const char *index;                 /* model_index.json; NULL: there is none */
+    const char *dirs[COMPONENT_COUNT]; /* NULL: there is no such one */
+    const char *unet;                  /* the network's config.json */
+    const char *scheduler;             /* scheduler_config.json; NULL: scheduler_class has it */
+    const char *scheduler_class;       /* named by the caller, with diffusers' defaults; or NULL */
+    bool scheduler_named;              /* by the caller: model_index.json's is not looked at */
 } model_folder;
 
 /*

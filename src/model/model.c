@@ -21,42 +21,93 @@ tensor_id model_build_network(graph *g, const model_config *config, uint32_t bat
     return unet_build(g, &config->unet, &in);
 }
 
-/* Builds the network once, for no device in particular, and holds it against the files. */
-static qs_status check_weights(qs_model *model)
+/* ---- components: a row each ------------------------------------------------------------------ */
+
+static void build_unet(graph *g, const qs_model *model)
 {
     const unet_config *c = &model->config.unet;
+    const tensor_id sample =
+        graph_state(g, "sample", DTYPE_F32, 1, c->sample_height, c->sample_width, c->in_channels);
+    model_build_network(g, &model->config, 1, sample);
+}
+
+static void build_vae(graph *g, const qs_model *model)
+{
+    const component *vae = &model->components[COMPONENT_VAE];
+    if (!autoencoder_has(vae, AUTOENCODER_DECODER))
+        graph_fail(g, qs_error(QS_ERROR_MODEL,
+                               "%s: the weights hold the encoder only: a latent needs the decoder",
+                               weight_files_dir(vae->files)));
+    autoencoder_build_halves(g, &model->config.autoencoder, vae);
+}
+
+typedef struct component_row {
+    const char *name; /* diffusers': of the folder, and of the key in model_index.json */
+    /* All that has weights of the component, once, for no device in particular. */
+    void (*build)(graph *g, const qs_model *model);
+    bool variant_optional; /* a variant is often the network's alone: others give what they have */
+} component_row;
+
+static const component_row component_rows[COMPONENT_COUNT] = {
+    [COMPONENT_UNET] = { "unet", build_unet, false },
+    [COMPONENT_VAE] = { "vae", build_vae, true },
+};
+
+/* *chosen: the variant, or NULL where the folder has none of that name. */
+static qs_status choose_variant(const component_row *row, const char *dir, const char *variant,
+                                const char **chosen)
+{
+    bool has_variant = true;
+    const qs_status status =
+        variant && row->variant_optional ? weight_folder_has(dir, variant, &has_variant) : QS_OK;
+    if (status == QS_OK && !has_variant)
+        log_line(QS_LOG_INFO, "%s: has no variant \"%s\": its other weights are taken", dir,
+                 variant);
+    *chosen = has_variant ? variant : NULL;
+    return status;
+}
+
+static qs_status open_component(qs_model *model, const component_row *row, const char *dir,
+                                const char *variant)
+{
+    component *c = &model->components[row - component_rows];
     qs_status status = QS_OK;
+    const char *chosen = NULL;
     graph g;
     graph_init(&g, &weights_check_limits, DTYPE_F32);
-    const tensor_id sample =
-        graph_state(&g, "sample", DTYPE_F32, 1, c->sample_height, c->sample_width, c->in_channels);
-    model_build_network(&g, &model->config, 1, sample);
-    TRY(graph_status(&g));
-    TRY(weights_check(model->files, &g, &model->parameter_count));
+    TRY(choose_variant(row, dir, variant, &chosen));
+    TRY(component_open(c, row->name, dir, chosen));
+    row->build(&g, model);
+    TRY(component_check(c, &g));
 fail:
     graph_finish(&g);
     return status;
 }
 
-/* A variant is often the network's alone: an autoencoder without it gives its other weights. */
-static qs_status open_autoencoder(const model_folder *folder, const char *variant, qs_model *model)
+static qs_status open_components(qs_model *model, const model_folder *folder, const char *variant)
 {
-    const char *dir = folder->vae_dir;
-    bool has_variant = false;
     qs_status status = QS_OK;
-    if (variant)
-        TRY(weight_folder_has(dir, variant, &has_variant));
-    if (variant && !has_variant)
-        log_line(QS_LOG_INFO, "%s: has no variant \"%s\": its other weights are taken", dir,
-                 variant);
-    TRY(autoencoder_open_files(dir, dir, has_variant ? variant : NULL, &model->config.autoencoder,
-                               &model->autoencoder));
-    if (!model->autoencoder->has_decoder)
-        TRY(qs_error(QS_ERROR_MODEL,
-                     "%s: the weights hold the encoder only: a latent needs the decoder", dir));
-fail:
+    for (uint32_t i = 0; i < COMPONENT_COUNT && status == QS_OK; ++i)
+        if (model->config.has_component[i])
+            status = open_component(model, &component_rows[i], folder->dirs[i], variant);
     return status;
 }
+
+qs_status model_acquire(qs_model *model, qs_device *device, weight_store **stores)
+{
+    qs_status status = QS_OK;
+    for (uint32_t i = 0; i < COMPONENT_COUNT && status == QS_OK; ++i)
+        status = component_acquire(&model->components[i], device, &stores[i]);
+    return status;
+}
+
+void model_release(qs_model *model, weight_store *const *stores)
+{
+    for (uint32_t i = 0; i < COMPONENT_COUNT; ++i)
+        component_release(&model->components[i], stores[i]);
+}
+
+/* ---- the folder ------------------------------------------------------------------------------ */
 
 qs_status qs_model_open_with(const char *path, const qs_model_options *options, qs_model **out)
 {
@@ -73,10 +124,7 @@ qs_status qs_model_open_with(const char *path, const qs_model_options *options, 
     TRY(autoencoder_refuse(path));
     TRY(model_folder_find(path, given.scheduler, &folder));
     TRY(model_config_read(&folder, &model->config));
-    TRY(weight_files_open(folder.unet_dir, given.variant, &model->files));
-    TRY(check_weights(model));
-    if (model->config.has_autoencoder)
-        TRY(open_autoencoder(&folder, given.variant, model));
+    TRY(open_components(model, &folder, given.variant));
     model_folder_finish(&folder);
     *out = model;
     return QS_OK;
@@ -95,51 +143,11 @@ void qs_model_destroy(qs_model *model)
 {
     if (!model)
         return;
-    for (uint32_t i = 0; i < MODEL_STORES_MAX; ++i)
-        weight_store_destroy(model->stores[i].store);
-    weight_files_close(model->files);
-    qs_autoencoder_destroy(model->autoencoder);
+    for (uint32_t i = 0; i < COMPONENT_COUNT; ++i)
+        component_close(&model->components[i]);
     model_config_finish(&model->config);
     free(model->path);
     free(model);
-}
-
-/* ---- weights on devices ---------------------------------------------------------------------- */
-
-qs_status model_store_acquire(qs_model *model, qs_device *device, weight_store **store)
-{
-    struct model_store *empty = NULL;
-    for (uint32_t i = 0; i < MODEL_STORES_MAX; ++i) {
-        struct model_store *s = &model->stores[i];
-        if (s->store && s->device == device) {
-            ++s->users;
-            *store = s->store;
-            return QS_OK;
-        }
-        if (!s->store && !empty)
-            empty = s;
-    }
-    if (!empty)
-        return qs_error(QS_ERROR_USAGE, "a model can be on at most %d devices at a time",
-                        MODEL_STORES_MAX);
-    const qs_status status = weight_store_create(device, &empty->store);
-    if (status != QS_OK)
-        return status;
-    empty->device = device;
-    empty->users = 1;
-    *store = empty->store;
-    return QS_OK;
-}
-
-void model_store_release(qs_model *model, weight_store *store)
-{
-    for (uint32_t i = 0; i < MODEL_STORES_MAX; ++i) {
-        struct model_store *s = &model->stores[i];
-        if (store && s->store == store && --s->users == 0) {
-            weight_store_destroy(s->store);
-            *s = (struct model_store){ 0 };
-        }
-    }
 }
 
 /* ---- what a caller can ask ------------------------------------------------------------------- */
@@ -150,23 +158,34 @@ void qs_model_get_info(const qs_model *model, qs_model_info *info)
         return;
     const model_config *c = &model->config;
     const model_extent picture = model_picture_extent(c), latent = model_latent_extent(c);
-    const qs_autoencoder *a = model->autoencoder;
+    const component *vae = &model->components[COMPONENT_VAE];
     *info = (qs_model_info){ .width = picture.w,
                              .height = picture.h,
                              .channels = picture.c,
                              .latent_width = latent.w,
                              .latent_height = latent.h,
                              .latent_channels = latent.c,
-                             .has_autoencoder = a != NULL,
+                             .has_autoencoder = vae->files != NULL,
                              .has_alpha = picture.c == 4,
                              .label_count = c->label_count,
                              .default_label = c->default_label,
                              .has_segments = c->unet.segment_embedding,
                              .default_sampler = scheduler_default_sampler(&c->scheduler),
                              .steps_max = scheduler_steps_max(&c->scheduler),
-                             .parameter_count = model->parameter_count,
-                             .decoder_parameter_count = a ? a->decoder_parameter_count : 0 };
+                             .parameter_count = model->components[COMPONENT_UNET].parameter_count,
+                             .decoder_parameter_count =
+                                 autoencoder_parameter_count(vae, AUTOENCODER_DECODER) };
     model_folder_name(model->path, info->name);
+}
+
+qs_status model_label(const qs_model *model, int32_t label, uint32_t *id)
+{
+    const model_config *c = &model->config;
+    if (label != -1 && (label < 0 || (uint32_t)label >= c->label_count))
+        return qs_error(QS_ERROR_USAGE, "label %d: this model has %u labels", (int)label,
+                        c->label_count);
+    *id = label == -1 ? c->default_label : (uint32_t)label;
+    return QS_OK;
 }
 
 const uint32_t *qs_model_tuned_steps(const qs_model *model, size_t *count)

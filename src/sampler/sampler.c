@@ -1,5 +1,7 @@
 #include "sampler/sampler.h"
 
+#include "model/model.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -83,4 +85,11 @@ qs_status sampler_check(const scheduler_config *scheduler, qs_sampler sampler)
     }
     return qs_error(QS_ERROR_USAGE, "sampler \"%s\": this model has %s, which runs %s",
                     sampler_names[sampler], scheduler_class_name(scheduler->class), list);
+}
+
+qs_status qs_model_check_sampler(const qs_model *model, qs_sampler sampler)
+{
+    if (!model)
+        return qs_error(QS_ERROR_USAGE, "qs_model_check_sampler: model must not be NULL");
+    return sampler_check(&model->config.scheduler, sampler);
 }

@@ -16,30 +16,14 @@ bool session_inspects(void)
     return debug_get()->check || debug_get()->dump_dir;
 }
 
-static qs_status read_arena(qs_session *s)
+static float *read_output(const qs_session *s, session_program program, const node *n,
+                          size_t *count)
 {
-    qs_status status = QS_OK;
-    uint64_t ticket = 0;
-    const gpu_slice from = { &s->arena, 0, s->arena.size };
-    if (!s->inspect_readback.vk)
-        TRY(gpu_buffer_create(s->device, GPU_READBACK, from.size, "inspected activations",
-                              &s->inspect_readback));
-    const gpu_slice to = { &s->inspect_readback, 0, from.size };
-    if (!s->inspect_commands)
-        TRY(session_record_copy(s, "inspect", &from, &to, &s->inspect_commands));
-    TRY(session_submit(s, s->inspect_commands, s->steps_submitted, &ticket));
-    TRY(session_drain(s));
-fail:
-    return status;
-}
-
-static float *read_output(const qs_session *s, const verb *v, const node *n, size_t *count)
-{
-    const tensor *t = graph_tensor(&v->graph, n->out);
+    const tensor *t = graph_tensor(&s->programs.programs[program].graph, n->out);
     *count = (size_t)t->n * t->c * t->h * t->w;
     float *values = malloc(*count * sizeof *values);
     if (values)
-        verb_read_activation(v, n->out, s->inspect_readback.mapped, values);
+        program_read_activation(&s->programs, program, n->out, values);
     return values;
 }
 
@@ -68,19 +52,23 @@ static bool all_finite(const float *values, size_t count)
     return true;
 }
 
-/* name: "step-0001", "decode" */
-static qs_status inspect(qs_session *s, const verb *v, const char *name)
+qs_status session_inspect(qs_session *s, session_program program)
 {
+    const graph *g = &s->programs.programs[program].graph;
     qs_status status = QS_OK;
     bool clean = true;
-    TRY(read_arena(s));
-    for (uint32_t i = 0; i < v->graph.node_count; ++i) {
-        const node *n = &v->graph.nodes[i];
-        const tensor *t = graph_tensor(&v->graph, n->out);
+    char name[32] = "decode";
+    if (program == PROGRAM_STEP)
+        snprintf(name, sizeof name, "step-%04u", s->picture.steps_submitted);
+    TRY(flights_drain(s));
+    TRY(program_set_read_arena(&s->programs));
+    for (uint32_t i = 0; i < g->node_count; ++i) {
+        const node *n = &g->nodes[i];
+        const tensor *t = graph_tensor(g, n->out);
         size_t count = 0;
         if (t->kind != TENSOR_ACTIVATION)
             continue;
-        float *values = read_output(s, v, n, &count);
+        float *values = read_output(s, program, n, &count);
         if (!values)
             return qs_error(QS_ERROR_MEMORY, "no host memory to inspect %s", n->name);
         if (debug_get()->check && clean && !all_finite(values, count)) {
@@ -93,18 +81,6 @@ static qs_status inspect(qs_session *s, const verb *v, const char *name)
     }
 fail:
     return status;
-}
-
-qs_status session_inspect_step(qs_session *s)
-{
-    char name[32];
-    snprintf(name, sizeof name, "step-%04u", s->steps_submitted);
-    return inspect(s, &s->step, name);
-}
-
-qs_status session_inspect_decode(qs_session *s)
-{
-    return inspect(s, &s->decode, "decode");
 }
 
 static qs_status log_times(qs_session *s,

@@ -15,6 +15,7 @@ typedef struct entry {
 
 struct weight_store {
     qs_device *device;
+    const weight_files *files;
     arena names;
     gpu_buffer blocks[BLOCKS_MAX];
     uint32_t block_count;
@@ -23,12 +24,13 @@ struct weight_store {
     uint64_t bytes;
 };
 
-qs_status weight_store_create(qs_device *device, weight_store **store)
+qs_status weight_store_create(qs_device *device, const weight_files *files, weight_store **store)
 {
     *store = calloc(1, sizeof **store);
     if (!*store)
         return qs_error(QS_ERROR_MEMORY, "no host memory for a weight store");
     (*store)->device = device;
+    (*store)->files = files;
     return QS_OK;
 }
 
@@ -45,7 +47,7 @@ void weight_store_destroy(weight_store *store)
 
 uint64_t weight_store_bytes(const weight_store *store)
 {
-    return store->bytes;
+    return store ? store->bytes : 0;
 }
 
 static bool same_weight(const weight *a, const weight *b)
@@ -67,8 +69,7 @@ static const entry *find(const weight_store *store, const weight *w)
     return NULL;
 }
 
-static qs_status upload(weight_store *store, const weight_files *files, const weight *w,
-                        const gpu_slice *slice)
+static qs_status upload(weight_store *store, const weight *w, const gpu_slice *slice)
 {
     qs_status status = QS_OK;
     uint32_t rows = 0; /* of the largest source: a stack is never a whole one in floats */
@@ -80,8 +81,8 @@ static qs_status upload(weight_store *store, const weight_files *files, const we
         TRY(qs_error(QS_ERROR_MEMORY, "no host memory to pack a weight of %zu bytes",
                      w->packed_bytes));
     for (uint32_t k = 0; k < w->key_count; ++k) {
-        const qs_tensor *t = weight_files_find(files, w->keys[k]);
-        TRY(weight_files_read_floats(files, t, values));
+        const qs_tensor *t = weight_files_find(store->files, w->keys[k]);
+        TRY(weight_files_read_floats(store->files, t, values));
         w->pack(w, k, values, packed);
     }
     if (w->key_count == 0)
@@ -145,8 +146,7 @@ static qs_status add_block(weight_store *store, const graph *g, tensor_id from)
     return status;
 }
 
-qs_status weight_store_load(weight_store *store, const weight_files *files, const graph *g,
-                            gpu_slice *slices)
+qs_status weight_store_load(weight_store *store, const graph *g, gpu_slice *slices)
 {
     qs_status status = QS_OK;
     const gpu_buffer *block = NULL;
@@ -167,11 +167,39 @@ qs_status weight_store_load(weight_store *store, const weight_files *files, cons
         }
         slices[id] = (gpu_slice){ block, used, t->bytes };
         used += gpu_align(t->bytes);
-        TRY(upload(store, files, t->weight, &slices[id]));
+        TRY(upload(store, t->weight, &slices[id]));
         TRY(add_entry(store, t->weight, &slices[id]));
         store->bytes += gpu_align(t->bytes);
     }
     TRY(gpu_upload_finish(store->device));
 fail:
     return status;
+}
+
+/* Does one of the graphs need it before weight `id` of graph `index` does? */
+static bool needed_before(const graph *const *graphs, uint32_t index, tensor_id id)
+{
+    const weight *w = graph_tensor(graphs[index], id)->weight;
+    for (uint32_t i = 0; i <= index; ++i) {
+        const tensor_id end = i < index ? graphs[i]->tensor_count : id;
+        for (tensor_id other = 0; other < end; ++other)
+            if (graph_tensor(graphs[i], other)->weight &&
+                same_weight(graph_tensor(graphs[i], other)->weight, w))
+                return true;
+    }
+    return false;
+}
+
+uint64_t weight_store_missing_bytes(const weight_store *store, const graph *const *graphs,
+                                    uint32_t count)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < count; ++i)
+        for (tensor_id id = 0; id < graphs[i]->tensor_count; ++id) {
+            const tensor *t = graph_tensor(graphs[i], id);
+            if (t->kind == TENSOR_WEIGHT && !find(store, t->weight) &&
+                !needed_before(graphs, i, id))
+                bytes += gpu_align(t->bytes);
+        }
+    return bytes;
 }

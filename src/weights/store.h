@@ -1,4 +1,4 @@
-/* Weights on a device: packed once per layout, shared by the sessions of a model. */
+/* A component's weights on a device: packed once per layout, shared by all that use it. */
 #ifndef QS_WEIGHTS_STORE_H
 #define QS_WEIGHTS_STORE_H
 
@@ -8,13 +8,16 @@
 
 typedef struct weight_store weight_store;
 
-qs_status weight_store_create(qs_device *device, weight_store **store);
+/* files: checked (weights_check); they outlive the store. */
+qs_status weight_store_create(qs_device *device, const weight_files *files, weight_store **store);
 void weight_store_destroy(weight_store *store);
 
-/* Fills slices[id] for every weight of the graph, loading what is not there yet. The files were
- * checked (weights_check). */
-qs_status weight_store_load(weight_store *store, const weight_files *files, const graph *g,
-                            gpu_slice *slices);
-uint64_t weight_store_bytes(const weight_store *store);
+/* Fills slices[id] for every weight of the graph, loading what is not there yet. */
+qs_status weight_store_load(weight_store *store, const graph *g, gpu_slice *slices);
+uint64_t weight_store_bytes(const weight_store *store); /* 0 of NULL */
+
+/* What loading all of these graphs would add. */
+uint64_t weight_store_missing_bytes(const weight_store *store, const graph *const *graphs,
+                                    uint32_t count);
 
 #endif

@@ -1,7 +1,7 @@
 #!/bin/sh
 # An include points downwards only (ARCHITECTURE.md, "Layers"). TAP: one test per layer.
 cd "$1" || exit 1
-layers='core gpu graph ops plan weights tuner model sampler session selftest'
+layers='core gpu graph ops plan weights program tuner model sampler session selftest'
 set -- $layers
 echo "1..$(($# + 1))"
 number=0
@@ -28,5 +28,5 @@ for layer in "$@"; do
     if [ -z "$bad" ]; then echo "ok $number - $layer"; else echo "not ok $number - $layer:$bad"; fi
 done
 number=$((number + 1))
-bad=$(grep -lE '^#include "(core|gpu|graph|ops|plan|weights|model|sampler|session|selftest)/' src/app/*/* 2>/dev/null)
+bad=$(grep -lE '^#include "(core|gpu|graph|ops|plan|weights|program|tuner|model|sampler|session|selftest)/' src/app/*/* 2>/dev/null)
 if [ -z "$bad" ]; then echo "ok $number - app"; else echo "not ok $number - app: $bad"; fi

@@ -1,5 +1,6 @@
+#include "program/layout.h"
+
 #include "core/half.h"
-#include "session/session.h"
 
 void layout_to_device(const float *nchw, uint32_t n, uint32_t c, uint32_t h, uint32_t w,
                       float scale, dtype type, void *device)
