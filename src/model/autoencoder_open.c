@@ -94,7 +94,7 @@ uint64_t autoencoder_parameter_count(const component *vae, autoencoder_half half
     uint64_t count = 0;
     for (size_t i = 0; i < tensors; ++i) {
         const qs_tensor *t = weight_files_at(vae->files, i);
-        if (strncmp(t->name, prefix, strlen(prefix)) == 0)
+        if (strncmp(weight_files_name(vae->files, i), prefix, strlen(prefix)) == 0)
             count += t->size_bytes / qs_dtype_size_bytes(t->dtype);
     }
     return count;

@@ -105,12 +105,11 @@ fail:
 static qs_status read_rest(config_reader *r, autoencoder_config *c)
 {
     static const char *const relu[] = { "relu", NULL }, *const nearest[] = { "nearest", NULL };
-    static const char *const unused_keys[] = { "force_upcast", "block_out_channels",
-                                               "_diffusers_version", "_name_or_path" };
     uint32_t unused = 0, factor = 2;
     qs_status status = QS_OK;
-    for (size_t i = 0; i < sizeof unused_keys / sizeof *unused_keys; ++i)
-        config_ignore(r, unused_keys[i]);
+    config_ignore(r, "force_upcast");
+    config_ignore(r, "block_out_channels");
+    config_ignore_private(r);
     c->latent_magnitude = 3;
     c->latent_shift = 0.5;
     TRY(config_take_word(r, "act_fn", relu, &unused));
@@ -137,7 +136,7 @@ qs_status config_parse_autoencoder(const char *path, json_t *root, autoencoder_c
     TRY(read_channels(&r, config));
     TRY(read_scaling(&r, config));
     TRY(read_rest(&r, config));
-    TRY(config_check_all_taken(&r));
+    config_pass_over_foreign(&r, classes[0]);
 fail:
     config_reader_finish(&r);
     return status;

@@ -1,5 +1,6 @@
 #include "model/config_reader.h"
 
+#include "core/log.h"
 #include "weights/file.h"
 
 #include <stdarg.h>
@@ -64,6 +65,25 @@ qs_status config_check_all_taken(const config_reader *reader)
                     "%s: unknown key \"%s\" (%s): what it changes is not "
                     "supported",
                     reader->path, text_clean(json_object_iter_key(first)).text, text);
+}
+
+void config_pass_over_foreign(const config_reader *reader, const char *class)
+{
+    const char *key;
+    json_t *value;
+    char names[512] = "";
+    size_t used = 0, count = 0;
+    json_object_foreach(reader->left, key, value)
+    {
+        if (used < sizeof names)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", count ? ", " : "",
+                                     text_clean(key).text);
+        count++;
+    }
+    if (count > 0)
+        log_line(QS_LOG_INFO,
+                 "%s: passed over, as diffusers does, what %s has no argument for: %s%s",
+                 reader->path, class, names, used < sizeof names ? "" : "...");
 }
 
 qs_status config_refuse(const config_reader *reader, const char *key, const json_t *value,
@@ -139,8 +159,7 @@ qs_status config_take_bool(config_reader *reader, const char *key, bool *out)
     return QS_OK;
 }
 
-/* "a", "b", "c" */
-static void list_words(const char *const *words, char *text, size_t room)
+void config_list_words(const char *const *words, char *text, size_t room)
 {
     size_t used = 0;
     text[0] = '\0';
@@ -162,6 +181,6 @@ qs_status config_take_word(config_reader *reader, const char *key, const char *c
         }
     }
     char list[256];
-    list_words(words, list, sizeof list);
+    config_list_words(words, list, sizeof list);
     return config_refuse(reader, key, value, "supported: %s", list);
 }

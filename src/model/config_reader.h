@@ -25,6 +25,11 @@ void config_ignore(config_reader *reader, const char *key);
 void config_ignore_private(config_reader *reader);
 qs_status config_check_all_taken(const config_reader *reader);
 
+/* Instead, for a class of diffusers: where all that it has (or had, in any version) an argument for
+ * was taken, the rest are other classes' keys, as from_config and training scripts leave them.
+ * diffusers ignores them; so do we, with one notice. */
+void config_pass_over_foreign(const config_reader *reader, const char *class);
+
 /* 'FILE: key "KEY" is VALUE, EXPECTED', or '... is missing, EXPECTED' for a NULL value. */
 qs_status config_refuse(const config_reader *reader, const char *key, const json_t *value,
                         const char *expected, ...) QS_PRINTF(4, 5);
@@ -41,6 +46,9 @@ qs_status config_take_bool(config_reader *reader, const char *key, bool *out);
 /* *index: which of the words it is; words end with NULL. */
 qs_status config_take_word(config_reader *reader, const char *key, const char *const *words,
                            uint32_t *index);
+
+/* "a", "b", "c" */
+void config_list_words(const char *const *words, char *text, size_t room);
 
 /* Only a missing key is an error here. */
 qs_status config_require(const config_reader *reader, const char *key, const char *expected);

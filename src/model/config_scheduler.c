@@ -212,6 +212,18 @@ fail:
     return status;
 }
 
+/* predict_epsilon was DDPMScheduler's until prediction_type came (diffusers 0.8), and counts where
+ * that is not said. */
+static qs_status read_predict_epsilon(config_reader *r)
+{
+    bool predict_epsilon = true;
+    const qs_status status = config_take_bool(r, "predict_epsilon", &predict_epsilon);
+    if (status != QS_OK || predict_epsilon || json_object_get(r->root, "prediction_type"))
+        return status;
+    return config_refuse(r, "predict_epsilon", json_false(),
+                         "supported: true; false is \"prediction_type\": \"sample\" today");
+}
+
 static qs_status read_diffusion(config_reader *r, arena *arena, scheduler_config *s)
 {
     qs_status status = QS_OK;
@@ -225,6 +237,7 @@ static qs_status read_diffusion(config_reader *r, arena *arena, scheduler_config
     TRY(config_take_bool(r, "set_alpha_to_one", &s->set_alpha_to_one));
     TRY(config_take_u32(r, "steps_offset", 0, s->num_train_timesteps - 1, &s->steps_offset));
     TRY(read_diffusion_words(r, s));
+    TRY(read_predict_epsilon(r));
     TRY(read_thresholding(r));
     config_ignore(r, "tensor_format"); /* of diffusers before 0.3 */
     config_ignore(r, "timestep_values");
@@ -241,17 +254,34 @@ fail:
 
 /* ---- the whole file -------------------------------------------------------------------------- */
 
+static qs_status take_class(config_reader *r, scheduler_class *class)
+{
+    const json_t *value = config_take(r, "_class_name");
+    const char *name = json_string_value(value);
+    for (uint32_t i = 0; name && classes[i]; i++) {
+        if (strcmp(name, classes[i]) == 0) {
+            *class = (scheduler_class)i;
+            return QS_OK;
+        }
+    }
+    char list[256];
+    config_list_words(classes, list, sizeof list);
+    return config_refuse(
+        r, "_class_name", value,
+        "supported: %s; --scheduler names one of them, or a scheduler_config.json, "
+        "to sample with instead",
+        list);
+}
+
 qs_status config_parse_scheduler(const char *path, json_t *root, arena *arena,
                                  scheduler_config *scheduler)
 {
     qs_status status = QS_OK;
     config_reader r;
-    uint32_t class = 0;
     memset(scheduler, 0, sizeof *scheduler);
     TRY(config_reader_init(&r, path, root));
     TRY(config_require(&r, "_class_name", "needed: the scheduler's class"));
-    TRY(config_take_word(&r, "_class_name", classes, &class));
-    scheduler->class = (scheduler_class) class;
+    TRY(take_class(&r, &scheduler->class));
     config_ignore_private(&r);
     switch (scheduler->class) {
     case SCHEDULER_MULTISTEP: TRY(read_multistep(&r, scheduler)); break;
@@ -259,7 +289,10 @@ qs_status config_parse_scheduler(const char *path, json_t *root, arena *arena,
     case SCHEDULER_DDPM:
     case SCHEDULER_DDIM: TRY(read_diffusion(&r, arena, scheduler)); break;
     }
-    TRY(config_check_all_taken(&r));
+    if (scheduler->class == SCHEDULER_MULTISTEP) /* ours: no other program knows its keys */
+        TRY(config_check_all_taken(&r));
+    else
+        config_pass_over_foreign(&r, scheduler_class_name(scheduler->class));
 fail:
     config_reader_finish(&r);
     return status;

@@ -290,7 +290,7 @@ qs_status config_parse_unet(const char *path, json_t *root, unet_config *unet)
     TRY(read_mid_block(&r, unet));
     TRY(read_embeddings(&r, unet));
     TRY(read_layers(&r, unet));
-    TRY(config_check_all_taken(&r));
+    config_pass_over_foreign(&r, classes[0]);
     TRY(check_samples(&r, unet));
     TRY(check_widths(&r, unet));
 fail:

@@ -47,7 +47,8 @@ static void describe_shape(char *text, size_t room, uint32_t rank, const uint64_
 
 static bool is_float(qs_dtype type)
 {
-    return type == QS_DTYPE_F32 || type == QS_DTYPE_F16 || type == QS_DTYPE_BF16;
+    return type == QS_DTYPE_F64 || type == QS_DTYPE_F32 || type == QS_DTYPE_F16 ||
+           type == QS_DTYPE_BF16;
 }
 
 static qs_status check_shape(const weight_files *files, const weight *w, uint32_t key,
@@ -60,7 +61,7 @@ static qs_status check_shape(const weight_files *files, const weight *w, uint32_
         same = same && t->shape[i] == wanted[i];
     }
     if (!is_float(t->dtype))
-        return qs_error(QS_ERROR_MODEL, "%s: %s is %s, supported: F32, F16, BF16",
+        return qs_error(QS_ERROR_MODEL, "%s: %s is %s, supported: F64, F32, F16, BF16",
                         weight_files_dir(files), t->name, qs_dtype_name(t->dtype));
     if (same)
         return QS_OK;

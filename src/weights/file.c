@@ -81,11 +81,71 @@ qs_status file_exists(const char *path, bool *exists)
     return QS_OK;
 }
 
+/* Python's json writes the floats that JSON has no words for; where one begins, its length. */
+static size_t python_number(const char *text, size_t size)
+{
+    static const char *const words[] = { "NaN", "Infinity", "-Infinity" };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        const size_t length = strlen(words[i]);
+        if (length <= size && memcmp(text, words[i], length) == 0)
+            return length;
+    }
+    return 0;
+}
+
+/* to: `text` with every such number in quotes; room for twice the size. Returns the length. */
+static size_t quote_python_numbers(const char *text, size_t size, char *to)
+{
+    size_t used = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < size; i++) {
+        const size_t length = in_string ? 0 : python_number(text + i, size - i);
+        if (length > 0) {
+            to[used++] = '"';
+            memcpy(to + used, text + i, length);
+            used += length;
+            to[used++] = '"';
+            i += length - 1;
+            continue;
+        }
+        if (in_string && text[i] == '\\' && i + 1 < size)
+            to[used++] = text[i++];
+        else if (text[i] == '"')
+            in_string = !in_string;
+        to[used++] = text[i];
+    }
+    return used;
+}
+
+qs_status file_parse_json(const char *path, const char *text, size_t size, json_t **object)
+{
+    qs_status status = QS_OK;
+    json_error_t error, unused;
+    char *quoted = NULL;
+    json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+    if (!root) {
+        quoted = malloc(2 * size + 1);
+        if (!quoted)
+            TRY(qs_error(QS_ERROR_MEMORY, "%s: no memory for %zu bytes", path, 2 * size));
+        root = json_loadb(quoted, quote_python_numbers(text, size, quoted), JSON_REJECT_DUPLICATES,
+                          &unused);
+    }
+    if (!root)
+        TRY(qs_error(QS_ERROR_MODEL, "%s: not valid JSON: %s (line %d, column %d)", path,
+                     text_clean(error.text).text, error.line, error.column));
+    if (!json_is_object(root))
+        TRY(qs_error(QS_ERROR_MODEL, "%s: is a JSON array, an object is needed", path));
+    *object = json_incref(root);
+fail:
+    json_decref(root);
+    free(quoted);
+    return status;
+}
+
 qs_status file_read_json(const char *path, json_t **object)
 {
     qs_status status = QS_OK;
     char *text = NULL;
-    json_t *root = NULL;
     uint64_t size = 0;
     int fd = -1;
 
@@ -98,18 +158,8 @@ qs_status file_read_json(const char *path, json_t **object)
         TRY(qs_error(QS_ERROR_MEMORY, "%s: no memory for %llu bytes", path,
                      (unsigned long long)size));
     TRY(file_read(fd, path, 0, text, size));
-
-    json_error_t error;
-    root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-    if (!root)
-        TRY(qs_error(QS_ERROR_MODEL, "%s: not valid JSON: %s (line %d, column %d)", path,
-                     text_clean(error.text).text, error.line, error.column));
-    if (!json_is_object(root))
-        TRY(qs_error(QS_ERROR_MODEL, "%s: is a JSON array, an object is needed", path));
-    *object = json_incref(root);
-
+    TRY(file_parse_json(path, text, size, object));
 fail:
-    json_decref(root);
     free(text);
     if (fd >= 0)
         close(fd);

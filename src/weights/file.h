@@ -21,6 +21,10 @@ qs_status file_exists(const char *path, bool *exists);
  * reference, the caller's. */
 qs_status file_read_json(const char *path, json_t **object);
 
+/* The same of text that was read. Python's NaN, Infinity and -Infinity, which are no JSON, become
+ * strings of these names: a key that needs a number refuses them by name. path: for messages. */
+qs_status file_parse_json(const char *path, const char *text, size_t size, json_t **object);
+
 /* Control characters (C0, DEL, C1) in UTF-8 text: names that have them are refused, because they
  * end up in terminals, file names and logs. */
 bool text_has_control(const char *text);

@@ -1,5 +1,6 @@
 #include "weights/weights.h"
 #include "core/arena.h"
+#include "core/log.h"
 #include "core/status.h"
 #include "weights/file.h"
 #include "weights/weight_folder.h"
@@ -12,7 +13,7 @@ enum { SHARD_COUNT_MAX = 256 };
 
 /* Where a tensor is. */
 typedef struct weight_entry {
-    const char *name; /* today's; the file may have an old one */
+    const char *name; /* today's, without the prefix; the file may have an old one */
     const qs_tensor *tensor;
     const qs_safetensors *file;
 } weight_entry;
@@ -23,6 +24,7 @@ struct weight_files {
     qs_safetensors *shards[SHARD_COUNT_MAX];
     const char *shard_names[SHARD_COUNT_MAX];
     size_t shard_count;
+    size_t prefix_length;  /* of what every tensor's name begins with and is left out */
     weight_entry *entries; /* sorted by name */
     size_t count;
 };
@@ -186,6 +188,36 @@ bool weight_old_name(const char *name, tensor_name *old)
     return false;
 }
 
+/* What wrappers put in front of every name: DataParallel and DDP, a pipeline saved whole, a
+ * training module, torch.compile. */
+static const char *const prefixes[] = { "module.", "unet.", "model.", "_orig_mod." };
+
+/* Do all names go on with this at `from`? */
+static bool all_begin_with(const weight_files *files, size_t from, const char *prefix)
+{
+    for (size_t s = 0; s < files->shard_count; s++)
+        for (size_t i = 0; i < qs_safetensors_count(files->shards[s]); i++)
+            if (strncmp(qs_safetensors_at(files->shards[s], i)->name + from, prefix,
+                        strlen(prefix)) != 0)
+                return false;
+    return true;
+}
+
+/* files->prefix_length: of any number of them, in any order. */
+static void find_prefix(weight_files *files)
+{
+    const qs_tensor *first = files->shard_count ? qs_safetensors_at(files->shards[0], 0) : NULL;
+    for (size_t i = 0; first && i < sizeof prefixes / sizeof *prefixes; i++) {
+        if (all_begin_with(files, files->prefix_length, prefixes[i])) {
+            files->prefix_length += strlen(prefixes[i]);
+            i = (size_t)-1;
+        }
+    }
+    if (files->prefix_length > 0)
+        log_line(QS_LOG_INFO, "%s: the names of all tensors begin with \"%.*s\": left out",
+                 files->dir, (int)files->prefix_length, first->name);
+}
+
 static int compare_entries(const void *a, const void *b)
 {
     const weight_entry *x = a, *y = b;
@@ -195,7 +227,8 @@ static int compare_entries(const void *a, const void *b)
 
 static qs_status add_entry(weight_files *files, const qs_tensor *tensor, const qs_safetensors *file)
 {
-    const char *name = arena_strdup(&files->arena, new_name(tensor->name).text);
+    const char *name =
+        arena_strdup(&files->arena, new_name(tensor->name + files->prefix_length).text);
     if (!name)
         return no_memory(files);
     files->entries[files->count++] = (weight_entry){ name, tensor, file };
@@ -217,6 +250,7 @@ static qs_status list_tensors(weight_files *files)
 {
     qs_status status = QS_OK;
     size_t capacity = 0;
+    find_prefix(files);
     for (size_t s = 0; s < files->shard_count; s++)
         capacity += qs_safetensors_count(files->shards[s]);
     files->entries = arena_alloc(&files->arena, capacity, sizeof *files->entries);
@@ -306,7 +340,9 @@ const qs_tensor *weight_files_find(const weight_files *files, const char *name)
 qs_status weight_files_read_floats(const weight_files *files, const qs_tensor *tensor,
                                    float *values)
 {
-    const weight_entry *entry = find_entry(files, tensor->name);
+    const bool has_prefix = strlen(tensor->name) >= files->prefix_length;
+    const weight_entry *entry =
+        has_prefix ? find_entry(files, tensor->name + files->prefix_length) : NULL;
     if (!entry || entry->tensor != tensor)
         return qs_error(QS_ERROR_USAGE, "tensor \"%s\" is not of %s", tensor->name, files->dir);
     return qs_safetensors_read_floats(entry->file, tensor, values);

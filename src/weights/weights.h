@@ -21,7 +21,9 @@ const char *weight_files_dir(const weight_files *files);
 size_t weight_files_count(const weight_files *files);
 
 /* Sorted by name. The name is today's: attention weights of old files, "query.weight", are found
- * as "to_q.weight", too; the tensor's own name is the file's. NULL past the last. */
+ * as "to_q.weight", too, and what wrappers put in front of all names ("module.", "unet.", "model.",
+ * "_orig_mod.") is left out, with a notice; the tensor's own name is the file's. NULL past the
+ * last. */
 const qs_tensor *weight_files_at(const weight_files *files, size_t index);
 const char *weight_files_name(const weight_files *files, size_t index);
 const qs_tensor *weight_files_find(const weight_files *files, const char *name); /* or NULL */

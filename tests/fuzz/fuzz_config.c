@@ -1,5 +1,6 @@
 /* libFuzzer: one of a model's four JSON files, chosen by the first byte. */
 #include "model/config_reader.h"
+#include "weights/file.h"
 
 #include <stdlib.h>
 
@@ -9,11 +10,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
     if (count == 0)
         return 0;
-    json_t *root = json_loadb((const char *)bytes + 1, count - 1, JSON_REJECT_DUPLICATES, NULL);
-    if (!json_is_object(root)) {
-        json_decref(root);
+    json_t *root = NULL;
+    if (file_parse_json("json", (const char *)bytes + 1, count - 1, &root) != QS_OK)
         return 0;
-    }
     model_config config = { .unet = {
                                 .num_class_embeds = 5, .in_channels = 4, .out_channels = 4 } };
     qs_status status = QS_OK;

@@ -215,7 +215,6 @@ static void configs_refused(void **state)
         { "\"latent_channels\": 4", "\"latent_channels\": 5", "config.json says [5,16,3,3]" },
         { "\"AutoencoderTiny\"", "\"AutoencoderKL\"", "supported: \"AutoencoderTiny\"" },
         { "\"AutoencoderTiny\"", "\"UNet2DModel\"", "qs_model_open" },
-        { "\"force_upcast\": false", "\"tiles\": 3", "unknown key \"tiles\"" },
         { "\"num_decoder_blocks\": [\n    1,", "\"num_decoder_blocks\": [", "another size" },
         { "\"num_decoder_blocks\": [\n    1,", "\"num_decoder_blocks\": [\n    2,", "missing" },
         { "\"num_encoder_blocks\": [\n    1,", "\"num_encoder_blocks\": [\n    0,", "missing" },

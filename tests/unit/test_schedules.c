@@ -214,7 +214,6 @@ static void refusals(void **state)
           { .steps = 4 },
           QS_ERROR_MODEL,
           "divides by zero" },
-        { DDIM ",\"unknown\":1}", { .steps = 3 }, QS_ERROR_MODEL, "unknown" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i) {
         const qs_status status = try_rows(rows[i].scheduler, &rows[i].wanted);

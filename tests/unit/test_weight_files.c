@@ -134,6 +134,30 @@ static void old_attention_names(void **state)
     check_refused("which are names of one tensor");
 }
 
+/* What all names begin with is left out, in one file or in shards, and the values are found. */
+static void common_prefixes(void **state)
+{
+    (void)state;
+    weight_files *files = NULL;
+    write_shard(SHARD1, "module.unet.d", "module.unet.mid.0.query.bias", 1);
+    write_shard(SHARD2, "module.unet.a", NULL, 3);
+    write_text(INDEX, "{\"weight_map\":{\"module.unet.d\":\"" SHARD1
+                      "\",\"module.unet.mid.0.query.bias\":\"" SHARD1
+                      "\",\"module.unet.a\":\"" SHARD2 "\"}}");
+    assert_int_equal(weight_files_open(folder, NULL, &files), QS_OK);
+    assert_true(read_value(files, "d") == 1 && read_value(files, "mid.0.to_q.bias") == 2 &&
+                read_value(files, "a") == 3);
+    assert_string_equal(weight_files_at(files, 0)->name, "module.unet.a");
+    assert_string_equal(weight_files_name(files, 0), "a");
+    assert_null(weight_files_find(files, "module.unet.a"));
+    weight_files_close(files);
+
+    write_shard("diffusion_pytorch_model.safetensors", "model.d", "a", 5); /* not of all */
+    assert_int_equal(weight_files_open(folder, NULL, &files), QS_OK);
+    assert_true(read_value(files, "model.d") == 5 && read_value(files, "a") == 6);
+    weight_files_close(files);
+}
+
 static void shards(void **state)
 {
     (void)state;
@@ -242,9 +266,13 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(one_file),       IN_FOLDER(variants),
-        IN_FOLDER(shards),         IN_FOLDER(old_attention_names),
-        IN_FOLDER(damaged_shards), IN_FOLDER(folders_without_safetensors),
+        IN_FOLDER(one_file),
+        IN_FOLDER(variants),
+        IN_FOLDER(shards),
+        IN_FOLDER(old_attention_names),
+        IN_FOLDER(damaged_shards),
+        IN_FOLDER(common_prefixes),
+        IN_FOLDER(folders_without_safetensors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
