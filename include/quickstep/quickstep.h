@@ -153,6 +153,9 @@ typedef struct qs_model_info {
     /* Of the noise that it comes from, and of what the network sees: the picture's, unless there is
      * an autoencoder, whose decoder makes a picture of a latent. */
     uint32_t latent_width, latent_height, latent_channels;
+    /* Of the network's input: a latent's, or 2 * latent_channels + 1 of one that fills in (sample,
+     * mask, known picture). */
+    uint32_t input_channels;
     bool has_autoencoder;
     bool has_alpha;       /* 4 channels: RGBA */
     uint32_t label_count; /* 0: not class-conditional */
@@ -333,9 +336,9 @@ QS_API qs_status qs_session_render(qs_session *session, const qs_recipe *recipe,
                                    qs_progress_fn progress, void *user, qs_frame *frame,
                                    float *sample);
 
-/* The network once: sample [batch, c, h, w], timestep [batch], segment [batch] or NULL (zeros),
- * labels [batch] (-1: the default) or NULL (the default for all), output [batch, c, h, w]. c, h and
- * w are a latent's. Nothing is scaled, clipped or decoded. Waits; a picture in progress goes on
+/* The network once: sample [batch, qs_model_info's input_channels, h, w], timestep [batch], segment
+ * [batch] or NULL (zeros), labels [batch] (-1: the default) or NULL (the default for all), output
+ * [batch, c, h, w]. c, h and w are a latent's. Nothing is scaled, clipped or decoded. Waits; a picture in progress goes on
  * afterwards as if nothing had been. */
 QS_API qs_status qs_session_forward(qs_session *session, const float *sample, const float *timestep,
                                     const float *segment, const int32_t *labels, float *output);

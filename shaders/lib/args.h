@@ -124,6 +124,8 @@ SHARED_STRUCT(sampling_args) {
     uint32_t channels; /* c */
     uint32_t quads;    /* of a pixel: ceil(c / 4); the latent has no others */
     tensor_view other; /* the sample, or the model's output */
+    uint32_t other_channels;
+    uint32_t evaluations; /* of the model for each picture: those of all pictures one by one */
     uint32_t chunks;   /* of a picture: partial sums of |e|^2, a multiple of 4 */
 };
 

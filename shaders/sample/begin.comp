@@ -1,8 +1,10 @@
-// latent = initial_scale * noise(seed of the picture, draw 0), or the host's noise; cursor = 0.
+// latent = initial_scale * noise(seed of the picture, draw 0), or the host's noise, and as much of
+// the known picture as the recipe says; cursor = 0.
 //   recipe        struct sampler_recipe
 //   cursor        uint: written
 //   latent        [n, h, w, c] f32: written, pad lanes 0
 //   start_noise   [n, h, w, c] f32, pad lanes 0
+//   known         [n, h, w, c] f32, pad lanes 0
 // An invocation makes one quad of channels; x counts a picture's quads, y its pictures.
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -17,6 +19,7 @@ layout(set = 0, binding = 0, std430) readonly buffer RecipeBuffer { sampler_reci
 layout(set = 0, binding = 1, std430) writeonly buffer Cursor { uint cursor; };
 layout(set = 0, binding = 2, std430) writeonly buffer Latent { vec4 latent[]; };
 layout(set = 0, binding = 3, std430) readonly buffer StartNoise { vec4 start_noise[]; };
+layout(set = 0, binding = 4, std430) readonly buffer Known { vec4 known[]; };
 
 layout(push_constant) uniform Args { sampling_args args; };
 
@@ -33,5 +36,8 @@ void main()
         ? start_noise[at]
         : noise_quad(recipe.seed_low[picture], recipe.seed_high[picture], 0u,
                      pixel * args.channels + channel, min(args.channels - channel, 4u));
-    latent[at] = recipe.initial_scale * noise;
+    vec4 start = recipe.initial_scale * noise;
+    if (recipe.initial_known != 0.0)
+        start += recipe.initial_known * known[at];
+    latent[at] = start;
 }

@@ -1,9 +1,11 @@
 // The sampler's step: latent = the row's update (formulas in lib/recipe.h).
 //   recipe, cursor   read
 //   latent           [n, h, w, c] f32: read and written, pad lanes stay 0
-//   model            [n, h, w, c] in storage type: the network's output
+//   model            [evaluations * n, h, w, c] in storage type: the network's output
 //   partials         [n, chunks] f32: of |e|^2, for a row with variance
+//   known            [n, h, w, c] f32, pad lanes 0; mask: [n, h, w, 1], for a row that edits
 //   step_noise       [STEP_NOISE_SLOTS, n, h, w, c] f32, pad lanes 0
+//   x0_before        [n, h, w, c] f32: read and written by rows with a past, pad lanes stay 0
 // An invocation makes one quad of channels; x counts a picture's quads, y its pictures.
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -21,7 +23,10 @@ layout(set = 0, binding = 1, std430) readonly buffer Cursor { uint cursor; };
 layout(set = 0, binding = 2, std430) buffer Latent { vec4 latent[]; };
 layout(set = 0, binding = 3, std430) readonly buffer Model { S4 model[]; };
 layout(set = 0, binding = 4, std430) readonly buffer Partials { float partials[]; };
-layout(set = 0, binding = 5, std430) readonly buffer StepNoise { vec4 step_noise[]; };
+layout(set = 0, binding = 5, std430) readonly buffer Known { vec4 known[]; };
+layout(set = 0, binding = 6, std430) readonly buffer Mask { vec4 mask[]; };
+layout(set = 0, binding = 7, std430) readonly buffer StepNoise { vec4 step_noise[]; };
+layout(set = 0, binding = 8, std430) buffer Before { vec4 x0_before[]; };
 
 layout(push_constant) uniform Args { sampling_args args; };
 
@@ -56,17 +61,20 @@ void main()
         return;
     const uint pixel = index / args.quads, quad = index % args.quads;
     const uint at = picture * args.pixels * args.quads + index;
-    const uint model_at =
-        args.other.offset + (picture * args.pixels + pixel) * args.other.stride + quad;
+    const uint all_pixel = picture * args.pixels + pixel;
 
     const sampler_row row = current_row();
-    const vec4 x = latent[at], m = load4(model, model_at);
-    const vec4 x0 = predict_x0(row, x, m);
+    const vec4 x = latent[at], m = model_output(row, all_pixel, quad, gl_NumWorkGroups.y);
+    const vec4 x0 = predict_x0(row, x, m, all_pixel, quad);
     vec4 next = row.next_x0 * x0 + row.next_sample * x + row.next_model * m;
     if (row.variance > 0.0)
         next += adjustment(row, picture) * predict_noise(row, x, x0);
     if (row.next_noise != 0.0)
         next += row.next_noise * row_noise(row, picture, pixel * args.channels + 4u * quad,
                                            min(args.channels - 4u * quad, 4u), at);
+    if (row.next_before != 0.0)
+        next += row.next_before * x0_before[at];
+    if (row.keep_x0 != 0u)
+        x0_before[at] = x0;
     latent[at] = next;
 }

@@ -1,9 +1,12 @@
-// What the network gets in this step: time, segment and sample = input_scale * latent.
+// What the network gets in this step: time, segment and sample = input_scale * latent. A network
+// that fills in gets, behind them, where nothing is known (1 - mask) and the known picture.
 //   recipe, cursor   read
-//   latent           [n, h, w, c] f32
-//   time, segment    [n] f32: written
-//   sample           [n, h, w, c] in storage type: written, pad lanes 0
-// An invocation makes one quad of channels; x counts a picture's quads, y its pictures.
+//   latent, known    [n, h, w, c] f32, pad lanes 0
+//   mask             [n, h, w, 1] f32, pad lanes 0
+//   time, segment    [evaluations * n] f32: written
+//   sample           [evaluations * n, h, w, c or 2 c + 1] in storage type: written, pad lanes 0
+// An invocation makes one quad of channels for all evaluations; x counts a picture's quads of the
+// sample, y its pictures.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "lib/args.h"
@@ -19,20 +22,42 @@ layout(set = 0, binding = 3, std430) writeonly buffer Time { float time[]; };
 layout(set = 0, binding = 4, std430) writeonly buffer Segment { float segment[]; };
 layout(set = 0, binding = 5, std430) writeonly buffer Sample { S4 sample_out[]; };
 
+layout(set = 0, binding = 6, std430) readonly buffer Known { float known[]; };
+layout(set = 0, binding = 7, std430) readonly buffer Mask { vec4 mask[]; };
+
 layout(push_constant) uniform Args { sampling_args args; };
+
+// Channel `channel` of the sample, behind the latent's.
+float beside(uint pixel, uint channel)
+{
+    const uint behind = channel - args.channels;
+    if (behind == 0u)
+        return 1.0 - mask[pixel].x;
+    return channel < args.other_channels ? known[pixel * 4u * args.quads + behind - 1u] : 0.0;
+}
 
 void main()
 {
     const uint index = gl_GlobalInvocationID.x, picture = gl_GlobalInvocationID.y;
-    const uint row = min(cursor, uint(RECIPE_STEPS_MAX - 1));
-    if (index == 0u) {
-        time[picture] = recipe.rows[row].timestep;
-        segment[picture] = recipe.rows[row].segment;
-    }
-    if (index >= args.pixels * args.quads)
+    const uint pictures = gl_NumWorkGroups.y, row = min(cursor, uint(RECIPE_STEPS_MAX - 1));
+    if (index == 0u)
+        for (uint i = 0u; i < args.evaluations; ++i) {
+            time[i * pictures + picture] = recipe.rows[row].timestep;
+            segment[i * pictures + picture] = recipe.rows[row].segment;
+        }
+    const uint quads = (args.other_channels + 3u) / 4u;
+    if (index >= args.pixels * quads)
         return;
-    const uint pixel = picture * args.pixels + index / args.quads, quad = index % args.quads;
-    const vec4 x = latent[pixel * args.quads + quad];
-    store4(sample_out, pixel * args.other.stride + args.other.offset + quad,
-           recipe.rows[row].input_scale * x);
+    const uint pixel = picture * args.pixels + index / quads, quad = index % quads;
+    vec4 x = vec4(0.0);
+    if (quad < args.quads)
+        x = recipe.rows[row].input_scale * latent[pixel * args.quads + quad];
+    if (args.other_channels > args.channels)
+        for (uint lane = 0u; lane < 4u; ++lane)
+            if (4u * quad + lane >= args.channels)
+                x[lane] = beside(pixel, 4u * quad + lane);
+    for (uint i = 0u; i < args.evaluations; ++i)
+        store4(sample_out,
+               (i * pictures * args.pixels + pixel) * args.other.stride + args.other.offset + quad,
+               x);
 }

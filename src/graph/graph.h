@@ -111,7 +111,7 @@ typedef struct op {
     void (*dispatch)(const struct graph *g, const struct node *node, struct op_dispatch *out);
 } op;
 
-enum { NODE_INPUTS_MAX = 8, GRAPH_SCOPES_MAX = 16 };
+enum { NODE_INPUTS_MAX = 10, GRAPH_SCOPES_MAX = 16 };
 
 typedef struct node {
     const op *op;

@@ -180,7 +180,7 @@ fail:
 model_extent model_latent_extent(const model_config *config)
 {
     const unet_config *c = &config->unet;
-    return (model_extent){ c->sample_height, c->sample_width, c->in_channels };
+    return (model_extent){ c->sample_height, c->sample_width, c->out_channels };
 }
 
 model_extent model_picture_extent(const model_config *config)
@@ -196,17 +196,18 @@ model_extent model_picture_extent(const model_config *config)
 /* What the network draws must be what the autoencoder decodes, or a picture. */
 static qs_status check_channels(const model_folder *folder, const model_config *config)
 {
-    const uint32_t channels = config->unet.in_channels;
+    const uint32_t channels = config->unet.out_channels;
     const model_extent picture = model_picture_extent(config);
     if (!config->has_component[COMPONENT_VAE] && channels != 1 && channels != 3 && channels != 4)
-        return qs_error(QS_ERROR_MODEL,
-                        "%s: key \"in_channels\" is %u, supported: 1 (grey), 3 (RGB), 4 (RGBA), or "
-                        "those of a tiny autoencoder in vae/ beside unet/",
-                        folder->unet, channels);
+        return qs_error(
+            QS_ERROR_MODEL,
+            "%s: key \"out_channels\" is %u, supported: 1 (grey), 3 (RGB), 4 (RGBA), or "
+            "those of a tiny autoencoder in vae/ beside unet/",
+            folder->unet, channels);
     if (config->has_component[COMPONENT_VAE] && channels != config->autoencoder.latent_channels)
         return qs_error(
             QS_ERROR_MODEL,
-            "%s/config.json: key \"latent_channels\" is %u, needed: %u, the in_channels "
+            "%s/config.json: key \"latent_channels\" is %u, needed: %u, the out_channels "
             "of %s: this is another model's autoencoder",
             folder->dirs[COMPONENT_VAE], config->autoencoder.latent_channels, channels,
             folder->unet);

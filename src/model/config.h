@@ -36,7 +36,8 @@ typedef enum unet_block_type {
  *     up blocks           layers_per_block + 1 layers */
 typedef struct unet_config {
     uint32_t sample_height, sample_width; /* sample_size: a number or [height, width] */
-    uint32_t in_channels, out_channels;   /* equal */
+    /* in_channels: out_channels, or 2 * out_channels + 1: op_step_input says what fills them */
+    uint32_t in_channels, out_channels;
     uint32_t block_count;
     uint32_t block_out_channels[UNET_BLOCKS_MAX];
     unet_block_type down_blocks[UNET_BLOCKS_MAX], up_blocks[UNET_BLOCKS_MAX];

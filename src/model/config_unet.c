@@ -208,12 +208,12 @@ fail:
 
 static qs_status check_samples(const config_reader *r, const unet_config *unet)
 {
-    const uint32_t c = unet->in_channels, factor = 1u << (unet->block_count - 1);
-    if (c != unet->out_channels)
+    const uint32_t c = unet->out_channels, factor = 1u << (unet->block_count - 1);
+    if (unet->in_channels != c && unet->in_channels != 2 * c + 1)
         return qs_error(QS_ERROR_MODEL,
-                        "%s: in_channels is %u, out_channels is %u: a sampler needs "
-                        "them equal",
-                        r->path, c, unet->out_channels);
+                        "%s: in_channels is %u, out_channels is %u: a sampler needs them equal, or "
+                        "for filling in %u (the sample, a mask, the known picture)",
+                        r->path, unet->in_channels, c, 2 * c + 1);
     if (unet->sample_height % factor != 0 || unet->sample_width % factor != 0)
         return config_refuse(r, "sample_size", json_object_get(r->root, "sample_size"),
                              "%u blocks need a multiple of %u", unet->block_count, factor);

@@ -165,6 +165,7 @@ void qs_model_get_info(const qs_model *model, qs_model_info *info)
                              .latent_width = latent.w,
                              .latent_height = latent.h,
                              .latent_channels = latent.c,
+                             .input_channels = c->unet.in_channels,
                              .has_autoencoder = vae->files != NULL,
                              .has_alpha = picture.c == 4,
                              .label_count = c->label_count,

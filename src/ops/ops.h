@@ -115,17 +115,28 @@ tensor_id op_class_embedding(graph *g, const char *name, tensor_id x, tensor_id 
 
 /* ---- sampling (state tensors are described in sampler/state.h) ------------------------------ */
 
-/* latent = initial_scale * noise(seed[n], draw 0, element), or * start_noise; cursor = 0 */
-void op_begin(graph *g, const char *name, tensor_id recipe, tensor_id cursor, tensor_id start_noise,
-              tensor_id latent);
+/* The states of a sampler that draws latents [n, h, w, c]; every graph that asks for them has the
+ * same. */
+typedef struct sampler_states {
+    tensor_id recipe, cursor, latent, x0_before, known, mask, start_noise, step_noise;
+} sampler_states;
+sampler_states op_sampler_states(graph *g, uint32_t n, uint32_t h, uint32_t w, uint32_t c);
 
-/* time[n], segment[n] = the row's; sample = input_scale * latent, in the graph's storage type */
-tensor_id op_step_input(graph *g, const char *name, tensor_id recipe, tensor_id cursor,
-                        tensor_id latent, tensor_id time, tensor_id segment);
+/* latent = initial_scale * noise(seed[n], draw 0, element), or * start_noise, + initial_known *
+ * known; cursor = 0 */
+void op_begin(graph *g, const char *name, const sampler_states *states);
 
-/* latent = the row's update with the model's output; then cursor + 1 (its own node). */
-void op_sampler_row(graph *g, const char *name, tensor_id recipe, tensor_id cursor,
-                    tensor_id step_noise, tensor_id latent, tensor_id model_output);
+/* time[time.n], segment[time.n] = the row's; sample = input_scale * latent, in the graph's storage
+ * type: [time.n, h, w, channels], where time.n is once or twice n (guidance), and channels c, or
+ * 2 c + 1 of a network that fills in: latent, 1 - mask, known, as diffusers' inpainting pipelines
+ * have them. */
+tensor_id op_step_input(graph *g, const char *name, const sampler_states *states, tensor_id time,
+                        tensor_id segment, uint32_t channels);
+
+/* latent = the row's update with the model's output [n or 2 n, h, w, c]; then cursor + 1 (its own
+ * node). */
+void op_sampler_row(graph *g, const char *name, const sampler_states *states,
+                    tensor_id model_output);
 
 /* picture [n, h, w, 1 | 3 | 4] in [-1, 1] -> frame [n, h, w] packed RGBA8 with straight alpha, and
  * report [n, 1, 1, REPORT_WORDS] (lib/recipe.h). premultiplied: the colours are, and alpha is

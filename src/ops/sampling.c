@@ -17,24 +17,42 @@ static uint32_t chunks_for(const tensor *latent)
     return wanted < 4 ? 4 : wanted > 64 ? 64 : wanted;
 }
 
-/* The latent's numbers, and those of `other`, the activation [n, h, w, c] next to it. */
+/* The latent's numbers, and those of `other`, the activation [evaluations * n, h, w, c] next to it.
+ */
 static sampling_args args_for(const graph *g, tensor_id latent_id, tensor_id other_id)
 {
-    const tensor *latent = graph_tensor(g, latent_id);
+    const tensor *latent = graph_tensor(g, latent_id), *other = graph_tensor(g, other_id);
     return (sampling_args){
         .pixels = image_pixels(latent),
         .channels = latent->c,
         .quads = latent->stride / 4,
         .other = op_view(g, other_id),
+        .other_channels = other->c,
+        .evaluations = other->n / latent->n,
         .chunks = chunks_for(latent),
     };
 }
 
-/* One invocation per quad of the latent. */
-static void set_quad_groups(const graph *g, op_dispatch *d, tensor_id latent_id)
+sampler_states op_sampler_states(graph *g, uint32_t n, uint32_t h, uint32_t w, uint32_t c)
+{
+    return (sampler_states){
+        .recipe =
+            graph_state(g, "recipe", DTYPE_U32, 1, 1, 1, sizeof(sampler_recipe) / sizeof(uint32_t)),
+        .cursor = graph_state(g, "cursor", DTYPE_U32, 1, 1, 1, 1),
+        .latent = graph_state(g, "latent", DTYPE_F32, n, h, w, c),
+        .x0_before = graph_state(g, "x0_before", DTYPE_F32, n, h, w, c),
+        .known = graph_state(g, "known", DTYPE_F32, n, h, w, c),
+        .mask = graph_state(g, "mask", DTYPE_F32, n, h, w, 1),
+        .start_noise = graph_state(g, "start_noise", DTYPE_F32, n, h, w, c),
+        .step_noise = graph_state(g, "step_noise", DTYPE_F32, STEP_NOISE_SLOTS * n, h, w, c),
+    };
+}
+
+/* One invocation per quad of `channels` of every pixel of the latent. */
+static void set_quad_groups(const graph *g, op_dispatch *d, tensor_id latent_id, uint32_t channels)
 {
     const tensor *latent = graph_tensor(g, latent_id);
-    op_groups(d, groups_for(image_pixels(latent) * (latent->stride / 4)), latent->n, 1);
+    op_groups(d, groups_for(image_pixels(latent) * (ceil4(channels) / 4)), latent->n, 1);
 }
 
 /* The shaders' assumptions about a latent or picture; false (and the graph failed) without them. */
@@ -54,22 +72,9 @@ static bool check_quads(graph *g, const char *name, tensor_id latent_id)
     return true;
 }
 
-/* Noise that comes from the host lies as the latent does, `slots` times. */
-static bool check_noise(graph *g, const char *name, tensor_id noise_id, tensor_id latent_id,
-                        uint32_t slots)
-{
-    const tensor *noise = graph_tensor(g, noise_id), *latent = graph_tensor(g, latent_id);
-    if (noise->type == DTYPE_F32 && noise->n == slots * latent->n && noise->h == latent->h &&
-        noise->w == latent->w && noise->c == latent->c && noise->stride == latent->stride)
-        return true;
-    graph_fail(g, qs_error(QS_ERROR_OTHER, "%s: the noise must be %u times as large as the latent",
-                           name, slots));
-    return false;
-}
-
 /* ---- begin --------------------------------------------------------------------------------- */
 
-enum { BEGIN_RECIPE, BEGIN_CURSOR, BEGIN_NOISE, BEGIN_COUNT };
+enum { BEGIN_RECIPE, BEGIN_CURSOR, BEGIN_NOISE, BEGIN_KNOWN, BEGIN_COUNT };
 
 static void dispatch_begin(const graph *g, const node *self, op_dispatch *d)
 {
@@ -79,28 +84,38 @@ static void dispatch_begin(const graph *g, const node *self, op_dispatch *d)
     op_bind(d, self->in[BEGIN_CURSOR], ACCESS_WRITE, NO_TENSOR);
     op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_bind(d, self->in[BEGIN_NOISE], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[BEGIN_KNOWN], ACCESS_READ, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
-    set_quad_groups(g, d, self->out);
+    set_quad_groups(g, d, self->out, args.channels);
 }
 
 static const op begin_op = { "begin", dispatch_begin };
 
-void op_begin(graph *g, const char *name, tensor_id recipe, tensor_id cursor, tensor_id start_noise,
-              tensor_id latent)
+void op_begin(graph *g, const char *name, const sampler_states *s)
 {
-    if (!check_quads(g, name, latent) || !check_noise(g, name, start_noise, latent, 1))
+    if (!check_quads(g, name, s->latent))
         return;
     const tensor_id in[BEGIN_COUNT] = {
-        [BEGIN_RECIPE] = recipe,
-        [BEGIN_CURSOR] = cursor,
-        [BEGIN_NOISE] = start_noise,
+        [BEGIN_RECIPE] = s->recipe,
+        [BEGIN_CURSOR] = s->cursor,
+        [BEGIN_NOISE] = s->start_noise,
+        [BEGIN_KNOWN] = s->known,
     };
-    graph_node(g, &begin_op, name, in, BEGIN_COUNT, latent, NULL, 0, 0);
+    graph_node(g, &begin_op, name, in, BEGIN_COUNT, s->latent, NULL, 0, 0);
 }
 
 /* ---- step_input ---------------------------------------------------------------------------- */
 
-enum { INPUT_RECIPE, INPUT_CURSOR, INPUT_LATENT, INPUT_TIME, INPUT_SEGMENT, INPUT_COUNT };
+enum {
+    INPUT_RECIPE,
+    INPUT_CURSOR,
+    INPUT_LATENT,
+    INPUT_TIME,
+    INPUT_SEGMENT,
+    INPUT_KNOWN,
+    INPUT_MASK,
+    INPUT_COUNT
+};
 
 static void dispatch_step_input(const graph *g, const node *self, op_dispatch *d)
 {
@@ -113,22 +128,40 @@ static void dispatch_step_input(const graph *g, const node *self, op_dispatch *d
     op_bind(d, self->in[INPUT_TIME], ACCESS_WRITE, NO_TENSOR);
     op_bind(d, self->in[INPUT_SEGMENT], ACCESS_WRITE, NO_TENSOR);
     op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, self->in[INPUT_KNOWN], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[INPUT_MASK], ACCESS_READ, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
-    set_quad_groups(g, d, latent);
+    set_quad_groups(g, d, latent, args.other_channels);
 }
 
 static const op step_input_op = { "step_input", dispatch_step_input };
 
-tensor_id op_step_input(graph *g, const char *name, tensor_id recipe, tensor_id cursor,
-                        tensor_id latent, tensor_id time, tensor_id segment)
+static bool check_input(graph *g, const char *name, const tensor *latent, const tensor *time,
+                        uint32_t channels)
 {
-    if (!check_quads(g, name, latent))
-        return 0;
-    const tensor x = *graph_tensor(g, latent);
-    const tensor_id sample = graph_activation(g, name, g->storage, x.n, x.h, x.w, x.c);
+    const bool evaluations = time->n == latent->n || time->n == 2 * latent->n;
+    if (evaluations && (channels == latent->c || channels == 2 * latent->c + 1))
+        return true;
+    graph_fail(g, qs_error(QS_ERROR_MODEL,
+                           "%s: a network with %u channels and %u evaluations for %u latents of %u "
+                           "channels: nothing fills them",
+                           name, channels, time->n, latent->n, latent->c));
+    return false;
+}
+
+tensor_id op_step_input(graph *g, const char *name, const sampler_states *s, tensor_id time,
+                        tensor_id segment, uint32_t channels)
+{
+    if (!check_quads(g, name, s->latent))
+        return NO_TENSOR;
+    const tensor x = *graph_tensor(g, s->latent), t = *graph_tensor(g, time);
+    if (!check_input(g, name, &x, &t, channels))
+        return NO_TENSOR;
+    const tensor_id sample = graph_activation(g, name, g->storage, t.n, x.h, x.w, channels);
     const tensor_id in[INPUT_COUNT] = {
-        [INPUT_RECIPE] = recipe, [INPUT_CURSOR] = cursor,   [INPUT_LATENT] = latent,
-        [INPUT_TIME] = time,     [INPUT_SEGMENT] = segment,
+        [INPUT_RECIPE] = s->recipe, [INPUT_CURSOR] = s->cursor, [INPUT_LATENT] = s->latent,
+        [INPUT_TIME] = time,        [INPUT_SEGMENT] = segment,  [INPUT_KNOWN] = s->known,
+        [INPUT_MASK] = s->mask,
     };
     graph_node(g, &step_input_op, name, in, INPUT_COUNT, sample, NULL, 0, 0);
     return sample;
@@ -136,7 +169,18 @@ tensor_id op_step_input(graph *g, const char *name, tensor_id recipe, tensor_id 
 
 /* ---- sampler_row: NAME.reduce, NAME, NAME.cursor ------------------------------------------- */
 
-enum { ROW_RECIPE, ROW_CURSOR, ROW_LATENT, ROW_MODEL, ROW_PARTIALS, ROW_NOISE, ROW_COUNT };
+enum {
+    ROW_RECIPE,
+    ROW_CURSOR,
+    ROW_LATENT,
+    ROW_MODEL,
+    ROW_KNOWN,
+    ROW_MASK,
+    ROW_PARTIALS,
+    ROW_NOISE,
+    ROW_BEFORE,
+    ROW_COUNT
+};
 
 static void bind_row(const graph *g, const node *self, access latent, access partials,
                      tensor_id partials_id, op_dispatch *d)
@@ -147,6 +191,8 @@ static void bind_row(const graph *g, const node *self, access latent, access par
     op_bind(d, self->in[ROW_LATENT], latent, NO_TENSOR);
     op_bind(d, self->in[ROW_MODEL], ACCESS_READ, NO_TENSOR);
     op_bind(d, partials_id, partials, NO_TENSOR);
+    op_bind(d, self->in[ROW_KNOWN], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[ROW_MASK], ACCESS_READ, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
 }
 
@@ -163,7 +209,8 @@ static void dispatch_row(const graph *g, const node *self, op_dispatch *d)
     d->shader = storage_shader(g, SHADER_sampler_row_f32, SHADER_sampler_row_f16);
     bind_row(g, self, ACCESS_READ_WRITE, ACCESS_READ, self->in[ROW_PARTIALS], d);
     op_bind(d, self->in[ROW_NOISE], ACCESS_READ, NO_TENSOR);
-    set_quad_groups(g, d, self->out);
+    op_bind(d, self->in[ROW_BEFORE], ACCESS_READ_WRITE, NO_TENSOR);
+    set_quad_groups(g, d, self->out, graph_tensor(g, self->out)->c);
 }
 
 static void dispatch_cursor_next(const graph *g, const node *self, op_dispatch *d)
@@ -178,23 +225,37 @@ static const op sampler_reduce_op = { "sampler_reduce", dispatch_reduce };
 static const op sampler_row_op = { "sampler_row", dispatch_row };
 static const op cursor_next_op = { "cursor_next", dispatch_cursor_next };
 
-void op_sampler_row(graph *g, const char *name, tensor_id recipe, tensor_id cursor,
-                    tensor_id step_noise, tensor_id latent, tensor_id model_output)
+/* The model's output is one latent for each, or two. */
+static bool check_output(graph *g, const char *name, const tensor *model, const tensor *latent)
 {
-    if (!check_quads(g, name, latent) || !check_same_shape(g, name, model_output, latent) ||
-        !check_noise(g, name, step_noise, latent, STEP_NOISE_SLOTS))
+    if ((model->n == latent->n || model->n == 2 * latent->n) && model->h == latent->h &&
+        model->w == latent->w && model->c == latent->c)
+        return true;
+    graph_fail(g, qs_error(QS_ERROR_MODEL,
+                           "%s: the network gives [%u, %u, %u, %u] for latents [%u, %u, %u, %u]",
+                           name, model->n, model->h, model->w, model->c, latent->n, latent->h,
+                           latent->w, latent->c));
+    return false;
+}
+
+void op_sampler_row(graph *g, const char *name, const sampler_states *s, tensor_id model_output)
+{
+    if (!check_quads(g, name, s->latent))
         return;
-    const tensor x = *graph_tensor(g, latent);
+    const tensor x = *graph_tensor(g, s->latent);
+    if (!check_output(g, name, graph_tensor(g, model_output), &x))
+        return;
     const char *reduce = graph_format(g, "%s.reduce", name);
     const char *next = graph_format(g, "%s.cursor", name);
     const tensor_id partials = graph_activation(g, reduce, DTYPE_F32, x.n, 1, 1, chunks_for(&x));
     const tensor_id in[ROW_COUNT] = {
-        [ROW_RECIPE] = recipe,      [ROW_CURSOR] = cursor,     [ROW_LATENT] = latent,
-        [ROW_MODEL] = model_output, [ROW_PARTIALS] = partials, [ROW_NOISE] = step_noise,
+        [ROW_RECIPE] = s->recipe,   [ROW_CURSOR] = s->cursor,    [ROW_LATENT] = s->latent,
+        [ROW_MODEL] = model_output, [ROW_KNOWN] = s->known,      [ROW_MASK] = s->mask,
+        [ROW_PARTIALS] = partials,  [ROW_NOISE] = s->step_noise, [ROW_BEFORE] = s->x0_before,
     };
     graph_node(g, &sampler_reduce_op, reduce, in, ROW_PARTIALS, partials, NULL, 0, 0);
-    graph_node(g, &sampler_row_op, name, in, ROW_COUNT, latent, NULL, 0, 0);
-    graph_node(g, &cursor_next_op, next, &cursor, 1, cursor, NULL, 0, 0);
+    graph_node(g, &sampler_row_op, name, in, ROW_COUNT, s->latent, NULL, 0, 0);
+    graph_node(g, &cursor_next_op, next, &s->cursor, 1, s->cursor, NULL, 0, 0);
 }
 
 /* ---- frame: NAME.clear, NAME --------------------------------------------------------------- */

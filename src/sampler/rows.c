@@ -183,6 +183,7 @@ qs_status sampler_rows(const scheduler_config *scheduler, bool has_segments,
     TRY(check_options(scheduler, sampler, wanted));
     recipe->steps = wanted->steps;
     recipe->initial_scale = 1;
+    recipe->initial_known = 0;
     switch (scheduler->class) {
     case SCHEDULER_CONSISTENCY: return consistency_rows(scheduler, wanted, recipe);
     case SCHEDULER_DDPM:

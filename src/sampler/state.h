@@ -7,6 +7,8 @@
  *   segment  f32 [n]: timestep minus the segment's start, in the same unit; 0: diffusion
  *   labels   u32 [n]
  *   latent   f32 [n, h, w, c]
+ *   x0_before     f32 [n, h, w, c]: what a row with keep_x0 predicted
+ *   known, mask   f32 [n, h, w, c] and [n, h, w, 1]: the picture that editing keeps where mask is 1
  *   picture  f32 [n, H, W, C]: what an autoencoder's decoder makes of it
  *   start_noise   f32 [n, h, w, c], host visible: unit noise that begin may take
  *   step_noise    f32 [STEP_NOISE_SLOTS * n, h, w, c], host visible: that the rows may take

@@ -7,11 +7,7 @@
 
 enum { SEEDS = 50 };
 
-typedef struct shape {
-    uint32_t n, h, w, c;
-} shape;
-
-static shape dice_shape(dice *d)
+static shape draw_shape(dice *d)
 {
     return (shape){ 1 + dice_below(d, 3), dice_size(d, 33), dice_size(d, 33), dice_size(d, 70) };
 }
@@ -33,7 +29,7 @@ static void expect(test *t, tensor_id y, const reference *expected, bool exact, 
 static void case_add(selftest *suite, dtype storage, uint32_t seed)
 {
     dice d = { seed };
-    const shape s = dice_shape(&d);
+    const shape s = draw_shape(&d);
     test t;
     if (!test_begin(&t, suite, storage, "add %s [%u, %u, %u, %u] seed %u",
                     test_storage_name(storage), s.n, s.h, s.w, s.c, seed))
@@ -54,7 +50,7 @@ static void case_unary(selftest *suite, dtype storage, uint32_t seed, const char
                        unary_reference compute)
 {
     dice d = { seed };
-    const shape s = dice_shape(&d);
+    const shape s = draw_shape(&d);
     test t;
     if (!test_begin(&t, suite, storage, "%s %s [%u, %u, %u, %u] seed %u", name,
                     test_storage_name(storage), s.n, s.h, s.w, s.c, seed))
@@ -117,7 +113,7 @@ static void case_soft_clamp_extremes(selftest *suite, dtype storage)
 static void case_rescale(selftest *suite, dtype storage, uint32_t seed)
 {
     dice d = { seed };
-    const shape s = dice_shape(&d);
+    const shape s = draw_shape(&d);
     const float scale = 0.5f, shift = 0.25f, back = -3.0f;
     test t;
     if (!test_begin(&t, suite, storage, "rescale %s [%u, %u, %u, %u] seed %u",
@@ -143,7 +139,7 @@ static void case_rescale(selftest *suite, dtype storage, uint32_t seed)
 static void case_rescale_inside(selftest *suite, dtype storage, uint32_t seed)
 {
     dice d = { seed };
-    const shape s = dice_shape(&d);
+    const shape s = draw_shape(&d);
     const float scale = 2.0f, shift = -0.75f;
     test t;
     if (!test_begin(&t, suite, storage, "rescale %s inside [%u, %u, %u, %u] seed %u",
@@ -161,7 +157,7 @@ static void case_rescale_inside(selftest *suite, dtype storage, uint32_t seed)
 static void case_upsample(selftest *suite, dtype storage, uint32_t seed)
 {
     dice d = { seed };
-    const shape s = dice_shape(&d);
+    const shape s = draw_shape(&d);
     test t;
     if (!test_begin(&t, suite, storage, "upsample_nearest %s [%u, %u, %u, %u] seed %u",
                     test_storage_name(storage), s.n, s.h, s.w, s.c, seed))
@@ -178,7 +174,7 @@ static void case_upsample(selftest *suite, dtype storage, uint32_t seed)
 static void case_avg_pool(selftest *suite, dtype storage, uint32_t seed)
 {
     dice d = { seed };
-    shape s = dice_shape(&d);
+    shape s = draw_shape(&d);
     s.h += 1;
     s.w += 1;
     test t;
@@ -198,7 +194,7 @@ static void case_avg_pool(selftest *suite, dtype storage, uint32_t seed)
 static void case_concat(selftest *suite, dtype storage, uint32_t seed)
 {
     dice d = { seed };
-    const shape s = dice_shape(&d);
+    const shape s = draw_shape(&d);
     shape more = s;
     more.c = dice_size(&d, 40);
     test t;

@@ -40,3 +40,18 @@ double dice_normal(dice *d)
     const double radius = sqrt(-2.0 * log(1.0 - dice_uniform(d)));
     return radius * cos(6.283185307179586 * dice_uniform(d));
 }
+
+shape dice_shape(dice *d)
+{
+    shape s;
+    do {
+        s = (shape){ 1 + dice_below(d, 3), dice_size(d, 33), dice_size(d, 33),
+                     1 + dice_below(d, 5) };
+    } while (s.h * s.w * s.c == 1);
+    return s;
+}
+
+size_t shape_count(shape s)
+{
+    return (size_t)s.n * s.h * s.w * s.c;
+}

@@ -79,7 +79,8 @@ qs_status qs_selftest(qs_device *device, const char *filter, qs_selftest_fn repo
         set_filter(&suite, filter, text);
     run_cases(&suite, cases_movement);
     run_cases(&suite, cases_embedding);
-    run_cases(&suite, cases_sampling);
+    run_cases(&suite, cases_sampler);
+    run_cases(&suite, cases_frame);
     kernel_cases(&suite);
     if (suite.limits.cpu) {
         suite.limits.texel_elements = 0;

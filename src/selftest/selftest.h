@@ -50,6 +50,13 @@ uint32_t dice_size(dice *d, uint32_t max);  /* 1 .. max, often 1, a prime or 2^n
 double dice_uniform(dice *d);               /* [0, 1) */
 double dice_normal(dice *d);
 
+/* Of small latents and pictures: up to 3 of up to 33 x 33 x 5, not of one number only. */
+typedef struct shape {
+    uint32_t n, h, w, c;
+} shape;
+shape dice_shape(dice *d);
+size_t shape_count(shape s);
+
 /* ---- references ---------------------------------------------------------------------------- */
 
 /* A dense tensor [n, h, w, c] in double. magnitude: for every value the sum of the absolute values
@@ -164,6 +171,7 @@ void cases_group_norm(selftest *suite);
 void cases_attention(selftest *suite);
 void cases_movement(selftest *suite);  /* add, silu, clamp, rescale, upsample, pool, concat */
 void cases_embedding(selftest *suite); /* time and class */
-void cases_sampling(selftest *suite);  /* begin, step_input, sampler_row, decode */
+void cases_sampler(selftest *suite);   /* begin, step_input, sampler_row */
+void cases_frame(selftest *suite);
 
 #endif

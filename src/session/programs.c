@@ -18,51 +18,29 @@ session_shape session_pictures(const qs_session *s)
     return batch_of(s, model_picture_extent(&s->model->config));
 }
 
-static tensor_id recipe_state(graph *g)
+static sampler_states latent_states(graph *g, const qs_session *s)
 {
-    return graph_state(g, "recipe", DTYPE_U32, 1, 1, 1, sizeof(sampler_recipe) / sizeof(uint32_t));
-}
-
-static tensor_id cursor_state(graph *g)
-{
-    return graph_state(g, "cursor", DTYPE_U32, 1, 1, 1, 1);
-}
-
-static tensor_id float_state(graph *g, const char *name, session_shape size)
-{
-    return graph_state(g, name, DTYPE_F32, size.n, size.h, size.w, size.c);
-}
-
-static tensor_id latent_state(graph *g, session_shape size)
-{
-    return float_state(g, "latent", size);
-}
-
-static tensor_id noise_state(graph *g, const char *name, session_shape size, uint32_t slots)
-{
-    size.n *= slots;
-    return float_state(g, name, size);
+    const session_shape size = session_latents(s);
+    return op_sampler_states(g, size.n, size.h, size.w, size.c);
 }
 
 static void build_begin(graph *g, const void *session)
 {
-    const session_shape size = session_latents(session);
-    op_begin(g, "begin", recipe_state(g), cursor_state(g), noise_state(g, "start_noise", size, 1),
-             latent_state(g, size));
+    const sampler_states states = latent_states(g, session);
+    op_begin(g, "begin", &states);
 }
 
 static void build_step(graph *g, const void *session)
 {
     const qs_session *s = session;
-    const session_shape size = session_latents(s);
-    const tensor_id recipe = recipe_state(g), cursor = cursor_state(g);
-    const tensor_id latent = latent_state(g, size);
-    const tensor_id time = graph_state(g, "time", DTYPE_F32, size.n, 1, 1, 1);
-    const tensor_id segment = graph_state(g, "segment", DTYPE_F32, size.n, 1, 1, 1);
-    const tensor_id sample = op_step_input(g, "step_input", recipe, cursor, latent, time, segment);
-    const tensor_id output = model_build_network(g, &s->model->config, size.n, sample);
-    op_sampler_row(g, "sampler_row", recipe, cursor,
-                   noise_state(g, "step_noise", size, STEP_NOISE_SLOTS), latent, output);
+    const model_config *config = &s->model->config;
+    const uint32_t batch = s->options.batch;
+    const sampler_states states = latent_states(g, s);
+    const tensor_id time = graph_state(g, "time", DTYPE_F32, batch, 1, 1, 1);
+    const tensor_id segment = graph_state(g, "segment", DTYPE_F32, batch, 1, 1, 1);
+    const tensor_id sample =
+        op_step_input(g, "step_input", &states, time, segment, config->unet.in_channels);
+    op_sampler_row(g, "sampler_row", &states, model_build_network(g, config, batch, sample));
 }
 
 static void build_decode(graph *g, const void *session)
@@ -70,10 +48,10 @@ static void build_decode(graph *g, const void *session)
     const qs_session *s = session;
     const model_config *config = &s->model->config;
     const session_shape size = session_pictures(s);
-    const tensor_id latent = latent_state(g, session_latents(s));
+    const tensor_id latent = latent_states(g, s).latent;
     tensor_id picture = latent;
     if (config->has_component[COMPONENT_VAE]) {
-        picture = float_state(g, "picture", size);
+        picture = graph_state(g, "picture", DTYPE_F32, size.n, size.h, size.w, size.c);
         autoencoder_build_decoder(g, &config->autoencoder, LATENT_OF_SAMPLER, latent, picture);
     }
     const tensor_id frame = graph_state(g, "frame", DTYPE_U32, size.n, size.h, size.w, 1);
@@ -85,7 +63,8 @@ static void build_forward(graph *g, const void *session)
 {
     const qs_session *s = session;
     const session_shape size = session_latents(s);
-    const tensor_id sample = graph_state(g, "sample", g->storage, size.n, size.h, size.w, size.c);
+    const tensor_id sample = graph_state(g, "sample", g->storage, size.n, size.h, size.w,
+                                         s->model->config.unet.in_channels);
     model_build_network(g, &s->model->config, size.n, sample);
 }
 
@@ -95,7 +74,7 @@ static const program_row rows[PROGRAM_COUNT] = {
     [PROGRAM_BEGIN] = { .name = "begin",
                         .build = build_begin,
                         .recordings = RECIPE_SLOTS,
-                        .uploads = { "recipe", "labels" } },
+                        .uploads = { "recipe", "labels", "known", "mask" } },
     [PROGRAM_STEP] = { .name = "step",
                        .build = build_step,
                        .component = COMPONENT_UNET,

@@ -442,7 +442,7 @@ static void things_that_do_not_fit_together(void **state)
     check_refused(INDEX, "key \"image_alpha\" is \"premultiplied\", the network has 3 channels");
     write_text(UNET, "{\"_class_name\":\"UNet2DModel\",\"sample_size\":32,\"in_channels\":2,\"out_"
                      "channels\":2}");
-    check_refused(UNET, "key \"in_channels\" is 2, supported: 1 (grey), 3 (RGB), 4 (RGBA)");
+    check_refused(UNET, "key \"out_channels\" is 2, supported: 1 (grey), 3 (RGB), 4 (RGBA)");
     write_text(UNET, "{\"_class_name\":\"UNet2DModel\",\"sample_size\":32,\"norm_num_groups\":1,"
                      "\"block_out_channels\":[7],\"down_block_types\":[\"DownBlock2D\"],"
                      "\"up_block_types\":[\"UpBlock2D\"],\"mid_block_type\":null}");

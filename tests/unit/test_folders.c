@@ -470,9 +470,9 @@ static const row latent_rows[] = {
       .steps = { { MOVE, VAE_WEIGHTS, NULL, NULL } } },
     { .message = "/vae/config.json: cannot open: No such file",
       .steps = { { MOVE, VAE, NULL, NULL } } },
-    { .message = "/vae/config.json: key \"latent_channels\" is 5, needed: 4, the in_channels of ",
+    { .message = "/vae/config.json: key \"latent_channels\" is 5, needed: 4, the out_channels of ",
       .steps = { { SET, VAE, "latent_channels", "5" } } },
-    { .message = "key \"in_channels\" is 6, supported: 1 (grey), 3 (RGB), 4 (RGBA), or those of a "
+    { .message = "key \"out_channels\" is 6, supported: 1 (grey), 3 (RGB), 4 (RGBA), or those of a "
                  "tiny autoencoder",
       .steps = { { SET, INDEX, "vae", "null" },
                  { SET, UNET, "in_channels", "6" },

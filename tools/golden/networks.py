@@ -88,6 +88,9 @@ NETWORKS = {
         unet(16, [8, 8, 16], "R A A", "A A R", 4, attention_head_dim=8, attn_norm_num_groups=8, layers_per_block=2, **OPENAI),
         3, variant="fp16", scheduler=Scheduler("CMStochasticIterativeScheduler", dict(num_train_timesteps=151)), steps=(1, 2, 4)),
     "plain": Network(unet(8, [8, 16], "D D", "D D", 4, layers_per_block=1, add_attention=False, **GREY), 4, torch.float32),
+    # fills in: the sample, a mask and the known picture
+    "filling": Network(
+        unet(8, [8, 16], "D D", "D D", 4, layers_per_block=1, in_channels=7, out_channels=3), 21, torch.float32),
     # a mid block whose attention has no norm
     "attention_conv": Network(
         unet(8, [8, 16], "A A", "A A", 4, attention_head_dim=4, layers_per_block=2, resnet_time_scale_shift="scale_shift",

@@ -46,7 +46,8 @@ static qs_status read_inputs(const cli_engine *engine, inputs *in)
     const char *path = texts.input;
     qs_status status = QS_OK;
     QS(qs_safetensors_open(path, &file));
-    TRY(cli_read_latents(engine, path, file, "sample", QS_BATCH_MAX, &in->sample, &in->count));
+    TRY(cli_read_latents(engine, path, file, "sample", engine->info.input_channels, QS_BATCH_MAX,
+                         &in->sample, &in->count));
     TRY(cli_read_vector(path, file, "timestep", true, in->count, &in->timestep));
     TRY(cli_read_vector(path, file, "segment", false, in->count, &in->segment));
     TRY(cli_read_vector(path, file, "class_labels", false, in->count, &in->labels));

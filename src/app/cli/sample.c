@@ -79,7 +79,8 @@ static qs_status read_noise(const cli_engine *engine, sample_run *run)
     uint32_t count = 0;
     qs_status status = QS_OK;
     QS(qs_safetensors_open(texts.noise, &file));
-    TRY(cli_read_latents(engine, texts.noise, file, "noise", 1 << 16, &run->noise, &count));
+    TRY(cli_read_latents(engine, texts.noise, file, "noise", engine->info.latent_channels, 1 << 16,
+                         &run->noise, &count));
     if (texts.count && run->job.count != count)
         status = app_error(QS_ERROR_USAGE, "--count %u, but %s has noise for %u pictures",
                            run->job.count, texts.noise, count);

@@ -34,23 +34,23 @@ qs_status cli_read_values(const qs_safetensors *file, const qs_tensor *tensor, s
 }
 
 qs_status cli_read_latents(const cli_engine *engine, const char *path, const qs_safetensors *file,
-                           const char *name, uint32_t count_max, float **values, uint32_t *count)
+                           const char *name, uint32_t channels, uint32_t count_max, float **values,
+                           uint32_t *count)
 {
     const qs_model_info *info = &engine->info;
     const qs_tensor *tensor = qs_safetensors_find(file, name);
     if (!tensor)
         return app_error(QS_ERROR_USAGE, "%s has no tensor \"%s\"", path, name);
     if (tensor->rank != 4 || tensor->shape[0] < 1 || tensor->shape[0] > count_max ||
-        tensor->shape[1] != info->latent_channels || tensor->shape[2] != info->latent_height ||
+        tensor->shape[1] != channels || tensor->shape[2] != info->latent_height ||
         tensor->shape[3] != info->latent_width)
         return app_error(QS_ERROR_USAGE,
                          "%s: \"%s\" is %s, the model %s wants [1 to %u, %u, %u, %u]", path, name,
-                         cli_shape_text(tensor), info->name, count_max, info->latent_channels,
+                         cli_shape_text(tensor), info->name, count_max, channels,
                          info->latent_height, info->latent_width);
     *count = (uint32_t)tensor->shape[0];
     return cli_read_values(
-        file, tensor,
-        (size_t)*count * info->latent_channels * info->latent_height * info->latent_width, values);
+        file, tensor, (size_t)*count * channels * info->latent_height * info->latent_width, values);
 }
 
 qs_status cli_read_step_latents(const cli_engine *engine, const char *path,

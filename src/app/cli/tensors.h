@@ -13,10 +13,11 @@ const char *cli_shape_text(const qs_tensor *tensor);
 qs_status cli_read_values(const qs_safetensors *file, const qs_tensor *tensor, size_t count,
                           float **values);
 
-/* A tensor [n, c, h, w] as the model's noise is, to be freed by the caller; *count receives n,
- * 1 .. count_max. QS_ERROR_USAGE names file, tensor and shapes. */
+/* A tensor [n, channels, h, w], h and w the model's latent's, to be freed by the caller; *count
+ * receives n, 1 .. count_max. QS_ERROR_USAGE names file, tensor and shapes. */
 qs_status cli_read_latents(const cli_engine *engine, const char *path, const qs_safetensors *file,
-                           const char *name, uint32_t count_max, float **values, uint32_t *count);
+                           const char *name, uint32_t channels, uint32_t count_max, float **values,
+                           uint32_t *count);
 
 /* A tensor [steps, n, c, h, w] likewise; *values stays NULL where the file has none. */
 qs_status cli_read_step_latents(const cli_engine *engine, const char *path,
