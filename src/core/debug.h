@@ -19,4 +19,10 @@ typedef struct debug_words {
 /* Parsed once per process from the environment; an unknown word is logged as a warning. */
 const debug_words *debug_get(void);
 
+/* check or dump: every activation is looked at. */
+static inline bool debug_inspects(void)
+{
+    return debug_get()->check || debug_get()->dump_dir;
+}
+
 #endif

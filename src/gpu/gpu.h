@@ -87,7 +87,7 @@ bool gpu_cache_write(const char *path, const void *head, size_t head_bytes, cons
 enum { GPU_IDENTITY_BYTES = 96 };
 void gpu_device_identity(const qs_device *device, char identity[GPU_IDENTITY_BYTES]);
 
-/* ---- matrix units: not trusted before they were tried (session/matrix_trial.h) ------------- */
+/* ---- matrix units: not trusted before they were tried (program/matrix_trial.h) ------------- */
 
 /* There are matrix units, and nobody has judged them. */
 bool gpu_matrices_untried(const qs_device *device);

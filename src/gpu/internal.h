@@ -169,6 +169,7 @@ qs_status gpu_submit_commands(qs_device *device, VkCommandBuffer commands, uint6
 /* Everything that was submitted, uploads included. Objects may be destroyed afterwards, unless
  * the device hangs. */
 qs_status gpu_wait_all(qs_device *device);
+void gpu_buffer_free(qs_device *device, gpu_buffer *buffer); /* which the device does not use */
 qs_status gpu_command_buffer_create(qs_device *device, VkCommandBuffer *commands);
 
 typedef enum gpu_barrier {
@@ -178,7 +179,7 @@ typedef enum gpu_barrier {
 } gpu_barrier;
 void gpu_barrier_record(const qs_device *device, VkCommandBuffer commands, gpu_barrier kind);
 
-void gpu_staging_finish(qs_device *device);
+void gpu_staging_finish(qs_device *device); /* when the device is idle */
 
 /* ---- pipelines ---------------------------------------------------------------------------- */
 

@@ -150,6 +150,19 @@ fail:
     return status;
 }
 
+void gpu_buffer_free(qs_device *device, gpu_buffer *buffer)
+{
+    if (device->state != GPU_HUNG) {
+        device->vk.vkDestroyBuffer(device->handle, buffer->vk, NULL);
+        device->vk.vkFreeMemory(device->handle, buffer->memory, NULL);
+    }
+    if (buffer->memory) {
+        device->heap_allocated[buffer->heap] -= buffer->allocated;
+        device->allocation_count--;
+    }
+    *buffer = (gpu_buffer){ 0 };
+}
+
 qs_status gpu_buffer_create(qs_device *device, gpu_memory memory, uint64_t size, const char *name,
                             gpu_buffer *buffer)
 {
@@ -172,23 +185,6 @@ qs_status gpu_buffer_create(qs_device *device, gpu_memory memory, uint64_t size,
                                           &buffer->mapped));
     return QS_OK;
 fail:
-    gpu_buffer_destroy(device, buffer);
+    gpu_buffer_free(device, buffer);
     return status;
-}
-
-void gpu_buffer_destroy(qs_device *device, gpu_buffer *buffer)
-{
-    if (!buffer->vk && !buffer->memory)
-        return;
-    if (device->state == GPU_ALIVE)
-        gpu_wait_all(device);
-    if (device->state != GPU_HUNG) {
-        device->vk.vkDestroyBuffer(device->handle, buffer->vk, NULL);
-        device->vk.vkFreeMemory(device->handle, buffer->memory, NULL);
-    }
-    if (buffer->memory) {
-        device->heap_allocated[buffer->heap] -= buffer->allocated;
-        device->allocation_count--;
-    }
-    *buffer = (gpu_buffer){ 0 };
 }

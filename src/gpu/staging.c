@@ -104,5 +104,5 @@ qs_status gpu_upload_finish(qs_device *device)
 void gpu_staging_finish(qs_device *device)
 {
     device->staging.recording = false; /* after a loss there is no submission any more */
-    gpu_buffer_destroy(device, &device->staging.buffer);
+    gpu_buffer_free(device, &device->staging.buffer);
 }

@@ -104,12 +104,3 @@ qs_status gpu_wait(qs_device *device, uint64_t ticket, uint32_t timeout_ms)
 fail:
     return status;
 }
-
-qs_status gpu_wait_all(qs_device *device)
-{
-    qs_status status = QS_OK;
-    TRY(gpu_upload_finish(device));
-    TRY(gpu_wait(device, device->last_ticket, UINT32_MAX));
-fail:
-    return status;
-}

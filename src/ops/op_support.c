@@ -3,6 +3,13 @@
 #include <assert.h>
 #include <string.h>
 
+op_dispatch op_lower(const graph *g, const node *node)
+{
+    op_dispatch d = { 0 };
+    node->op->dispatch(g, node, &d);
+    return d;
+}
+
 void op_bind(op_dispatch *d, tensor_id id, access access, tensor_id fallback)
 {
     assert(d->binding_count < OP_BINDINGS_MAX);

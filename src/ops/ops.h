@@ -162,6 +162,9 @@ typedef struct op_dispatch {
     uint32_t groups[3];
 } op_dispatch;
 
+/* A node as its op's dispatch rule fills it in. */
+op_dispatch op_lower(const graph *g, const node *node);
+
 /* Binding i is the i-th call. An absent optional tensor (NO_TENSOR) binds `fallback`, which the
  * shader's specialization constants keep it from reading. The whole root is bound. */
 void op_bind(op_dispatch *d, tensor_id tensor, access access, tensor_id fallback);

@@ -14,18 +14,11 @@ uint64_t lower_place(const graph *g, uint64_t gap_bytes, uint64_t *offsets)
     return at;
 }
 
-op_dispatch lower_dispatch(const graph *g, const node *node)
-{
-    op_dispatch d = { 0 };
-    node->op->dispatch(g, node, &d);
-    return d;
-}
-
 static qs_status record_node(qs_device *device, const graph *g, const node *node,
                              const gpu_buffer *buffer, const uint64_t *offsets,
                              uint64_t extra_bytes, gpu_commands *commands)
 {
-    const op_dispatch d = lower_dispatch(g, node);
+    const op_dispatch d = op_lower(g, node);
     gpu_slice slices[OP_BINDINGS_MAX];
     for (uint32_t i = 0; i < d.binding_count; ++i) {
         const tensor_id root = graph_root(g, d.bindings[i].tensor);

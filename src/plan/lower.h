@@ -10,9 +10,6 @@
  * size of the buffer. offsets: [tensor_count]. */
 uint64_t lower_place(const graph *g, uint64_t gap_bytes, uint64_t *offsets);
 
-/* A node as its op's dispatch rule fills it in. */
-op_dispatch lower_dispatch(const graph *g, const node *node);
-
 /* Records all nodes, in order, `times` times, each followed by a barrier. Every binding reaches
  * extra_bytes past its tensor: a write there is then seen, and not dropped by a device that checks
  * bounds. */

@@ -1,7 +1,5 @@
 #include "plan/record.h"
 
-#include "plan/lower.h"
-
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +26,7 @@ qs_status record_begin_pipelines(qs_device *device, const graph *const *graphs, 
         return qs_error(QS_ERROR_MEMORY, "no host memory for %u pipelines", node_count);
     for (uint32_t i = 0; i < count; ++i)
         for (uint32_t n = 0; n < graphs[i]->node_count; ++n) {
-            const op_dispatch d = lower_dispatch(graphs[i], &graphs[i]->nodes[n]);
+            const op_dispatch d = op_lower(graphs[i], &graphs[i]->nodes[n]);
             gpu_pipeline_key *key = &keys[used++];
             *key = (gpu_pipeline_key){ (enum shader_id)d.shader, d.constant_count, { 0 } };
             memcpy(key->constants, d.constants, sizeof key->constants);

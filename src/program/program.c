@@ -1,12 +1,13 @@
 #include "program/program.h"
 
 #include "program/layout.h"
+#include "program/matrix_trial.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-qs_status program_storage(const qs_device *device, qs_precision precision, dtype *storage)
+qs_status program_storage(qs_device *device, qs_precision precision, dtype *storage)
 {
     if (precision != QS_F32 && precision != QS_F16)
         return qs_error(QS_ERROR_USAGE, "precision %d is neither QS_F32 nor QS_F16",
@@ -14,7 +15,7 @@ qs_status program_storage(const qs_device *device, qs_precision precision, dtype
     if (precision == QS_F16 && !gpu_device_limits(device)->f16)
         return qs_error(QS_ERROR_DEVICE, "this device has no 16-bit floats: use float32");
     *storage = precision == QS_F16 ? DTYPE_F16 : DTYPE_F32;
-    return QS_OK;
+    return precision == QS_F16 ? matrix_trial(device) : QS_OK;
 }
 
 /* ---- what: the graphs and their states ------------------------------------------------------- */

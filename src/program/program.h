@@ -63,8 +63,9 @@ typedef struct program_set {
     gpu_commands *read_arena; /* arena -> arena_readback */
 } program_set;
 
-/* The storage type of a precision, which the device must have. QS_ERROR_USAGE, QS_ERROR_DEVICE. */
-qs_status program_storage(const qs_device *device, qs_precision precision, dtype *storage);
+/* The storage type of a precision, which the device must have; matrix units that float16 would use
+ * are tried before (program/matrix_trial.h). QS_ERROR_USAGE, QS_ERROR_DEVICE. */
+qs_status program_storage(qs_device *device, qs_precision precision, dtype *storage);
 
 /* Builds the graphs of rows [count]. What options and rows point to outlives the set. After an
  * error, too, program_set_finish is due; it takes what is all zero. */

@@ -1,4 +1,4 @@
-/* The running of a case: memory, dispatches, comparison. Making one: case.c. */
+/* The running of a case: memory, dispatches, comparison. Making one: case.c, values.c. */
 #include "plan/lower.h"
 #include "selftest/suite.h"
 
@@ -154,7 +154,7 @@ static void mark_writable(const test *t, uint8_t *writable, uint64_t size)
     const graph *g = &t->graph;
     memset(writable, 0, size);
     for (uint32_t i = 0; i < g->node_count; ++i) {
-        const op_dispatch d = lower_dispatch(g, &g->nodes[i]);
+        const op_dispatch d = op_lower(g, &g->nodes[i]);
         for (uint32_t b = 0; b < d.binding_count; ++b) {
             const tensor_id id = d.bindings[b].tensor;
             const tensor *s = graph_tensor(g, id);

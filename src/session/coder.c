@@ -1,7 +1,6 @@
 /* qs_coder: one direction of a tiny autoencoder, planned and recorded once. */
 #include "model/autoencoder.h"
 #include "program/program.h"
-#include "session/matrix_trial.h"
 #include "session/report.h"
 
 #include <math.h>
@@ -152,8 +151,6 @@ qs_status qs_coder_create(qs_device *device, qs_autoencoder *autoencoder,
     snprintf(coder->what, sizeof coder->what, "a picture of %ux%u", options->width,
              options->height);
     TRY(component_acquire(&autoencoder->component, device, &coder->store));
-    if (storage == DTYPE_F16)
-        TRY(matrix_trial(device));
     TRY(make_programs(coder, storage));
     *out = coder;
     return QS_OK;

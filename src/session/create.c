@@ -1,7 +1,6 @@
 #include "core/clock.h"
 #include "core/debug.h"
 #include "core/log.h"
-#include "session/matrix_trial.h"
 #include "session/session.h"
 
 #include <stdlib.h>
@@ -34,8 +33,6 @@ qs_status session_open(qs_device *device, qs_model *model, const qs_session_opti
     TRY(check_options(device, &s->options));
     TRY(program_storage(device, s->options.precision, &s->storage));
     TRY(model_acquire(model, device, s->stores));
-    if (s->storage == DTYPE_F16)
-        TRY(matrix_trial(device));
     if (!s->options.no_tune && !debug_get()->defaults)
         TRY(tuner_create(device, &s->tuner));
 fail:

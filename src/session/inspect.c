@@ -11,11 +11,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-bool session_inspects(void)
-{
-    return debug_get()->check || debug_get()->dump_dir;
-}
-
 static float *read_output(const qs_session *s, session_program program, const node *n,
                           size_t *count)
 {

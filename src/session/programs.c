@@ -1,4 +1,5 @@
 /* What the verbs of a picture compute, and the network alone. */
+#include "core/debug.h"
 #include "session/session.h"
 
 /* ---- graphs ---------------------------------------------------------------------------------- */
@@ -116,7 +117,7 @@ static program_options options_of(const qs_session *s)
 qs_status session_build_programs(qs_session *s)
 {
     program_options options = options_of(s);
-    options.keep_activations = options.read_arena = session_inspects();
+    options.keep_activations = options.read_arena = debug_inspects();
     options.timestamps = s->options.profile;
     options.places = places;
     options.place_count = sizeof places / sizeof *places;

@@ -88,7 +88,7 @@ static qs_status submit_step(qs_session *s)
     TRY(flights_submit(s, PROGRAM_STEP, 0, p->steps_submitted, &s->step_ticket));
     s->noise.step_tickets[p->steps_submitted % STEP_NOISE_SLOTS] = s->step_ticket;
     ++p->steps_submitted; /* of a failure before, the next advance submits this step again */
-    if (session_inspects())
+    if (debug_inspects())
         TRY(session_inspect(s, PROGRAM_STEP));
 fail:
     return status;
@@ -99,7 +99,7 @@ static qs_status submit_decode(qs_session *s)
     qs_status status = QS_OK;
     TRY(frames_decode(s));
     s->picture.decode_submitted = true;
-    if (session_inspects())
+    if (debug_inspects())
         TRY(session_inspect(s, PROGRAM_DECODE));
 fail:
     return status;

@@ -130,7 +130,6 @@ qs_status noise_start(qs_session *s, const qs_recipe *wanted, sampler_recipe *re
 qs_status noise_step(qs_session *s, uint32_t step);
 
 /* inspect.c */
-bool session_inspects(void);
 qs_status session_inspect(qs_session *s, session_program program); /* which has been submitted */
 qs_status session_log_times(qs_session *s); /* of the last picture's last step, and its decode */
 

@@ -3,7 +3,7 @@
  * right thing is tests/ops' subject. */
 #include "gpu/internal.h"
 #include "ops/conv2d_matrix_kernel.h"
-#include "session/matrix_trial.h"
+#include "program/matrix_trial.h"
 
 #include "core/half.h"
 #include "lib/args.h"

@@ -5,8 +5,8 @@
  * and without them; where the results differ, or the driver cannot run them, they are not used, and
  * a warning says so.
  */
-#ifndef QS_SESSION_MATRIX_TRIAL_H
-#define QS_SESSION_MATRIX_TRIAL_H
+#ifndef QS_PROGRAM_MATRIX_TRIAL_H
+#define QS_PROGRAM_MATRIX_TRIAL_H
 
 #include "gpu/gpu.h"
 

@@ -1,4 +1,4 @@
-#include "session/matrix_trial.h"
+#include "program/matrix_trial.h"
 
 #include "core/half.h"
 #include "core/log.h"
