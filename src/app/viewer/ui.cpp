@@ -2,9 +2,6 @@
 
 #include "viewer/ui_parts.hpp"
 
-#include <backends/imgui_impl_glfw.h>
-#include <backends/imgui_impl_vulkan.h>
-
 #include <cstdarg>
 #include <unistd.h>
 
@@ -32,18 +29,16 @@ void report_item(const char *name)
 void draw_text(ImDrawList *list, ImFont *font, ImVec2 at, uint32_t hex, const char *text,
                float align)
 {
-    const float width = font->CalcTextSizeA(font->FontSize, FLT_MAX, 0, text).x;
-    const float global = ImGui::GetIO().FontGlobalScale;
-    at.x -= align * width * global;
-    list->AddText(font, font->FontSize * global, ImVec2(floorf(at.x), floorf(at.y)), rgb(hex),
-                  text);
+    const float size = font_size(font);
+    at.x -= align * font->CalcTextSizeA(size, FLT_MAX, 0, text).x;
+    list->AddText(font, size, ImVec2(floorf(at.x), floorf(at.y)), rgb(hex), text);
 }
 
 void text_line(ImFont *font, uint32_t hex, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    ImGui::PushFont(font);
+    push_font(font);
     ImGui::PushStyleColor(ImGuiCol_Text, rgb(hex));
     ImGui::TextV(format, args);
     ImGui::PopStyleColor();
@@ -175,25 +170,11 @@ void set_style()
     style.ScaleAllSizes(ui.u);
 }
 
-qs_status upload_fonts(present *p)
-{
-    VkCommandBuffer commands = VK_NULL_HANDLE;
-    qs_status status = present_once_begin(p, &commands);
-    if (status != QS_OK)
-        return status;
-    ImGui_ImplVulkan_CreateFontsTexture(commands);
-    status = present_once_end(p, commands);
-    ImGui_ImplVulkan_DestroyFontUploadObjects();
-    return status;
-}
-
 } // namespace
 
 qs_status ui_init(const window *w, present *p, float scale)
 {
-    const qs_vulkan_device *vulkan = &p->vulkan;
     ui = state{};
-    ui.device = vulkan->device;
     ui.solo = -1;
     int width = 1, height = 1, pixels = 1, rows = 1;
     glfwGetWindowSize(w->handle, &width, &height);
@@ -201,49 +182,18 @@ qs_status ui_init(const window *w, present *p, float scale)
     const float density = width > 0 && pixels > 0 ? (float)pixels / (float)width : 1;
     ui.u = scale / density; // the two differ on Wayland and macOS only
     ImGui::CreateContext();
-    ImGuiIO &io = ImGui::GetIO();
-    io.IniFilename = nullptr;
-    io.FontGlobalScale = 1 / density;
+    ImGui::GetIO().IniFilename = nullptr;
     set_style();
+    scale_fonts(1 / density);
     load_fonts(scale);
-    if (!ImGui_ImplGlfw_InitForVulkan(w->handle, true))
-        return app_error(QS_ERROR_OTHER, "Dear ImGui did not take the window");
-
-    VkDescriptorPoolSize size = { VK_DESCRIPTOR_TYPE_COMBINED_IMAGE_SAMPLER, 8 };
-    VkDescriptorPoolCreateInfo pool = {};
-    pool.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO;
-    pool.flags = VK_DESCRIPTOR_POOL_CREATE_FREE_DESCRIPTOR_SET_BIT;
-    pool.maxSets = 8;
-    pool.poolSizeCount = 1;
-    pool.pPoolSizes = &size;
-    const VkResult result = vkCreateDescriptorPool(ui.device, &pool, nullptr, &ui.pool);
-    if (result != VK_SUCCESS)
-        return present_vulkan_error(result, "vkCreateDescriptorPool");
-    ImGui_ImplVulkan_InitInfo info = {};
-    info.Instance = vulkan->instance;
-    info.PhysicalDevice = vulkan->physical_device;
-    info.Device = vulkan->device;
-    info.QueueFamily = vulkan->queue_family;
-    info.Queue = vulkan->queue;
-    info.DescriptorPool = ui.pool;
-    info.MinImageCount = PRESENT_FRAMES;
-    info.ImageCount = PRESENT_FRAMES; // its vertex buffers are reused after so many frames
-    info.MSAASamples = VK_SAMPLE_COUNT_1_BIT;
-    ImGui_ImplVulkan_Init(&info, p->pass);
-    ui.drawing = true;
-    return upload_fonts(p);
+    return backend_init(w, p);
 }
 
 void ui_finish(void)
 {
     if (!ImGui::GetCurrentContext())
         return;
-    if (ui.drawing)
-        ImGui_ImplVulkan_Shutdown();
-    if (ImGui::GetIO().BackendPlatformUserData)
-        ImGui_ImplGlfw_Shutdown();
-    if (ui.device)
-        vkDestroyDescriptorPool(ui.device, ui.pool, nullptr);
+    backend_finish();
     ImGui::DestroyContext();
     ui = state{};
 }
@@ -263,8 +213,7 @@ bool ui_escape(void)
 const ui_layout *ui_build(const viewer_readings *readings, viewer_controls *controls,
                           viewer_requests *requests)
 {
-    ImGui_ImplVulkan_NewFrame();
-    ImGui_ImplGlfw_NewFrame();
+    backend_new_frame();
     ImGui::NewFrame();
     ui_layout &layout = ui.layout;
     layout.widget_count = 0;
@@ -277,7 +226,7 @@ const ui_layout *ui_build(const viewer_readings *readings, viewer_controls *cont
     const bool beside = all.x >= NARROW * ui.u; // a narrow window has the picture and the slider
     const float panel_width = beside ? PANEL_WIDTH * ui.u : 0;
     const ImVec2 room(std::max(1.0f, all.x - panel_width), std::max(1.0f, all.y - bar_height));
-    ImGui::PushFont(ui.text);
+    push_font(ui.text);
     if (all.x >= 60 * ui.u && all.y >= 60 * ui.u)
         build_steps(*readings, *controls, ImVec2(0, room.y), ImVec2(room.x, bar_height));
     if (beside)
@@ -295,5 +244,5 @@ const ui_layout *ui_build(const viewer_readings *readings, viewer_controls *cont
 
 void ui_record(VkCommandBuffer commands)
 {
-    ImGui_ImplVulkan_RenderDrawData(ImGui::GetDrawData(), commands);
+    backend_record(commands);
 }

@@ -69,7 +69,7 @@ void model_combo(const viewer_readings &readings, viewer_controls &controls)
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float width = ImGui::GetContentRegionAvail().x, arrow = 27 * ui.u;
     const float room = width - 2 * ImGui::GetStyle().FramePadding.x;
-    ImGui::PushFont(ui.large);
+    push_font(ui.large);
     const float height = ImGui::GetFrameHeight();
     ImGui::SetNextItemWidth(width);
     const bool open = ImGui::BeginCombo(
@@ -78,7 +78,7 @@ void model_combo(const viewer_readings &readings, viewer_controls &controls)
     report("model", at, ImVec2(at.x + width, at.y + height));
     small_arrow(list, ImVec2(at.x + width - arrow / 2, at.y + height / 2));
     if (open) {
-        ImGui::PushFont(ui.text);
+        push_font(ui.text);
         for (uint32_t i = 0; i < readings.model_count; i++) {
             const char *model = readings.models[i].name;
             char name[24];

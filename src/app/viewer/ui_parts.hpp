@@ -1,9 +1,9 @@
-// What the C++ files of the user interface share. Only they see Dear ImGui (1.86 or newer,
-// C++); ui.h is what the rest of the viewer sees.
+// What the C++ files of the user interface share. Only they see Dear ImGui (C++; its versions:
+// ui_backend.hpp); ui.h is what the rest of the viewer sees.
 #ifndef VIEWER_UI_PARTS_HPP
 #define VIEWER_UI_PARTS_HPP
 
-#include <imgui.h>
+#include "viewer/ui_backend.hpp"
 
 #include <algorithm>
 #include <cinttypes>
@@ -34,9 +34,6 @@ constexpr uint32_t TEXT = 0xe4e7ec, DIM = 0x8b93a1, FAINT = 0x5b6371, BAD = 0xe5
 constexpr uint32_t ACCENT = 0x6cb2eb, ACCENT_DARK = 0x2d4f6c, ON_ACCENT = 0x10151b;
 
 struct state {
-    VkDevice device;
-    VkDescriptorPool pool;
-    bool drawing; // Dear ImGui's Vulkan side is there
     ImFont *text, *small, *large, *huge;
     float u;             // Dear ImGui's units per 1/96 inch
     int solo;            // the picture shown alone, -1: all

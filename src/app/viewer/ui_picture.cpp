@@ -10,8 +10,7 @@ namespace
 void banner(ImVec2 at, ImVec2 size, uint32_t hex, const char *text)
 {
     ImDrawList *list = ImGui::GetForegroundDrawList();
-    const ImVec2 need = ui.text->CalcTextSizeA(ui.text->FontSize * ImGui::GetIO().FontGlobalScale,
-                                               FLT_MAX, 0, text);
+    const ImVec2 need = ui.text->CalcTextSizeA(font_size(ui.text), FLT_MAX, 0, text);
     const ImVec2 middle(at.x + size.x / 2, at.y + size.y / 2);
     const ImVec2 pad(16 * ui.u, 9 * ui.u);
     list->AddRectFilled(ImVec2(middle.x - need.x / 2 - pad.x, middle.y - need.y / 2 - pad.y),

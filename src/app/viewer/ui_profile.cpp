@@ -68,7 +68,7 @@ void op_legend(const qs_op_time *ops, size_t count, double total_ms)
     ImDrawList *list = ImGui::GetWindowDrawList();
     const ImVec2 start = ImGui::GetCursorScreenPos();
     const float r = 3.5f * ui.u, end = start.x + ImGui::GetContentRegionAvail().x;
-    ImGui::PushFont(ui.small);
+    push_font(ui.small);
     const float height = ImGui::GetTextLineHeight() + 4 * ui.u;
     ImVec2 at = start;
     for (size_t i = 0; i < kind_count; i++) {
@@ -92,7 +92,7 @@ void op_list(const qs_op_time *ops, size_t count, double total_ms)
 {
     size_t places[6];
     const size_t shown = readout_longest(ops, count, places, 6);
-    ImGui::PushFont(ui.small);
+    push_font(ui.small);
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, ImVec2(0, 4 * ui.u));
     const float height = ImGui::GetTextLineHeight() + ui.u;
     for (size_t i = 0; i < shown; i++) {
