@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# What the project needs from Debian 12, in one place. Sourced by tools/run and tools/test.
+# What the project needs from Debian (12, 13, testing), in one place. Sourced by tools/run and tools/test.
 #
 # A line is "CHECK PACKAGE": the package is asked of apt only when the check fails, so that nothing
 # is touched where everything is there, wherever it came from.
@@ -104,12 +104,16 @@ install_missing() {
         echo "Missing, and there is no apt-get to install it; as Debian's packages: $packages" >&2
         return 1
     fi
-    echo "Installing with apt: $packages" >&2
+    log=$root/build-install.log
+    echo "Installing with apt (its words: ${log#"$PWD/"}): $packages" >&2
     # An update that fails in part is no reason to stop: what is needed may be known already.
-    as_root apt-get update -qq || echo "apt-get update failed; going on with the known lists" >&2
+    as_root apt-get update -qq >"$log" 2>&1 || echo "apt-get update failed; going on with the known lists" >&2
     # shellcheck disable=SC2086  # a list of words
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        $packages >&2 || return 1
+        $packages >>"$log" 2>&1 || {
+        tail -n 20 "$log" >&2
+        return 1
+    }
     packages=$(missing_packages "$1")
     [ -z "$packages" ] && return 0
     echo "Installed, but not found by the checks in tools/lib/install.sh: $packages" >&2
@@ -140,7 +144,8 @@ install_matrix_compiler() {
 }
 
 # configure FOLDER OPTION...: a meson build folder; made anew where it cannot be brought up to date
-# (the tree was moved, another meson).
+# (the tree was moved, another meson). Says what is built and what is left out, and of meson's other
+# words only an error's.
 configure() {
     folder=$1
     shift
@@ -148,5 +153,11 @@ configure() {
         ninja -C "$folder" build.ninja >/dev/null 2>&1 && return 0
         rm -rf "$folder"
     fi
-    meson setup "$folder" "$@"
+    echo "Configuring $folder" >&2
+    words=$(meson setup "$folder" "$@" 2>&1) || {
+        printf '%s\n' "$words" >&2
+        return 1
+    }
+    printf '%s\n' "$words" | sed -n '/^quickstep [0-9.]*$/,/^  User defined options/{/^  User/!p;}' |
+        tee "$folder/summary" >&2
 }
