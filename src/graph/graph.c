@@ -105,10 +105,10 @@ static void *grow(graph *g, void *items, uint32_t count, uint32_t *capacity, siz
 static tensor_id add_tensor(graph *g, const tensor *value)
 {
     if (g->status != QS_OK)
-        return 0;
+        return NO_TENSOR;
     g->tensors = grow(g, g->tensors, g->tensor_count, &g->tensor_capacity, sizeof *g->tensors);
     if (g->status != QS_OK)
-        return 0;
+        return NO_TENSOR;
     g->tensors[g->tensor_count] = *value;
     return g->tensor_count++;
 }
@@ -124,7 +124,7 @@ static tensor_id add_shaped(graph *g, const char *name, tensor_kind kind, dtype 
         graph_fail(g,
                    qs_error(QS_ERROR_MODEL, "%s: a tensor of [%u, %u, %u, %u] cannot be addressed",
                             name, n, h, w, c));
-        return 0;
+        return NO_TENSOR;
     }
     return add_tensor(g, &(tensor){ .name = name,
                                     .kind = kind,
@@ -158,7 +158,7 @@ tensor_id graph_weight(graph *g, const weight *source)
     weight *copy = arena_alloc(&g->arena, 1, sizeof *copy);
     if (!copy) {
         fail_memory(g);
-        return 0;
+        return NO_TENSOR;
     }
     *copy = *source;
     const char **keys = arena_alloc(&g->arena, source->key_count + 1, sizeof *keys);
@@ -172,7 +172,7 @@ tensor_id graph_weight(graph *g, const weight *source)
         copy->rows = copy_bytes(g, source->rows, source->key_count * sizeof *source->rows);
     if (!keys || g->status != QS_OK) {
         fail_memory(g);
-        return 0;
+        return NO_TENSOR;
     }
     return add_tensor(
         g, &(tensor){ .name = source->key_count ? copy->keys[0] : "",

@@ -150,7 +150,8 @@ void graph_pop_scope(graph *g);
 const char *graph_name(graph *g, const char *name);
 const char *graph_format(graph *g, const char *format, ...) QS_PRINTF(2, 3);
 
-/* Tensors. `name` is copied. A state that is asked for again is the same tensor. */
+/* Tensors; NO_TENSOR when the graph has failed. `name` is copied. A state that is asked for again
+ * is the same tensor. */
 tensor_id graph_activation(graph *g, const char *name, dtype type, uint32_t n, uint32_t h,
                            uint32_t w, uint32_t c);
 tensor_id graph_state(graph *g, const char *name, dtype type, uint32_t n, uint32_t h, uint32_t w,
@@ -174,6 +175,12 @@ void graph_fail(graph *g, qs_status status); /* message already stored with qs_e
 static inline const tensor *graph_tensor(const graph *g, tensor_id id)
 {
     return &g->tensors[id];
+}
+
+/* For a builder that goes on after a failure: 0 of NO_TENSOR. */
+static inline uint32_t graph_channels(const graph *g, tensor_id id)
+{
+    return id == NO_TENSOR ? 0 : g->tensors[id].c;
 }
 
 tensor_id graph_root(const graph *g, tensor_id id);

@@ -50,7 +50,7 @@ tensor_id layer_downsample(graph *g, tensor_id x, uint32_t padding)
                                        .bias = key(g, "conv", "bias"),
                                        .embedding = NO_TENSOR,
                                        .residual = NO_TENSOR,
-                                       .out_channels = graph_tensor(g, x)->c,
+                                       .out_channels = graph_channels(g, x),
                                        .kernel = 3,
                                        .stride = 2,
                                        .pad_top = padding,

@@ -84,7 +84,7 @@ static tensor_id resnet(unet *u, tensor_id x, uint32_t out_channels, resample ho
     const unet_config *c = u->config;
     const uint32_t groups = c->norm_num_groups;
     const uint32_t projected = c->scale_shift ? 2 * out_channels : out_channels;
-    const bool shortcut = graph_tensor(g, x)->c != out_channels;
+    const bool shortcut = graph_channels(g, x) != out_channels;
 
     tensor_id h = layer_group_norm(g, "norm1", x, groups, c->norm_eps, NO_TENSOR, ACTIVATION_SILU);
     if (how == RESAMPLE_DOWN) {
@@ -113,7 +113,7 @@ static tensor_id resnet(unet *u, tensor_id x, uint32_t out_channels, resample ho
 static tensor_id attention(unet *u, tensor_id x, uint32_t norm_groups)
 {
     graph *g = u->g;
-    const uint32_t channels = graph_tensor(g, x)->c;
+    const uint32_t channels = graph_channels(g, x);
     const uint32_t width = u->config->attention_head_dim ? u->config->attention_head_dim : channels;
     tensor_id h = x;
     if (norm_groups)

@@ -161,12 +161,12 @@ static attention_way choose_way(graph *g, const char *name, const attention_size
 tensor_id op_attention(graph *g, const char *name, const attention_params *params)
 {
     if (graph_status(g) != QS_OK)
-        return 0;
+        return NO_TENSOR;
     const tensor t = *graph_tensor(g, params->qkv);
     if (params->heads == 0 || t.c % (3 * params->heads) != 0) {
         graph_fail(g, qs_error(QS_ERROR_MODEL, "%s: %u channels are not q, k and v of %u heads",
                                graph_name(g, name), t.c, params->heads));
-        return 0;
+        return NO_TENSOR;
     }
     const attention_size size = { t.n, t.h * t.w, params->heads, t.c / (3 * params->heads) };
     if (g->limits->cpu && !fits_llvmpipe(&size)) {
@@ -175,7 +175,7 @@ tensor_id op_attention(graph *g, const char *name, const attention_params *param
                             "%s: %u tokens in heads %u channels wide are too many for a software "
                             "device: heads need a multiple of four channels there",
                             graph_name(g, name), size.tokens, size.width));
-        return 0;
+        return NO_TENSOR;
     }
     const attention_way way = choose_way(g, name, &size, params->scale);
     const tensor_id y = graph_activation(g, name, t.type, t.n, t.h, t.w, t.c / 3);

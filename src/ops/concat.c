@@ -44,17 +44,17 @@ static const op op_concat_copy = { "concat", dispatch_concat };
 tensor_id op_concat(graph *g, const char *name, tensor_id a, tensor_id b)
 {
     if (graph_status(g) != QS_OK)
-        return 0;
+        return NO_TENSOR;
     const tensor s = *graph_tensor(g, a), t = *graph_tensor(g, b);
     if (s.n != t.n || s.h != t.h || s.w != t.w) {
         graph_fail(g,
                    qs_error(QS_ERROR_MODEL, "%s: cannot join [%u, %u, %u, %u] and [%u, %u, %u, %u]",
                             graph_name(g, name), s.n, s.h, s.w, s.c, t.n, t.h, t.w, t.c));
-        return 0;
+        return NO_TENSOR;
     }
     const tensor_id whole = graph_activation(g, name, s.type, s.n, s.h, s.w, s.c + t.c);
     if (graph_status(g) != QS_OK)
-        return 0;
+        return NO_TENSOR;
     if (s.c % 4 == 0) {
         place(g, name, a, whole, 0);
         place(g, name, b, whole, s.c);

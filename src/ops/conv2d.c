@@ -51,21 +51,28 @@ typedef struct conv2d_images {
     uint32_t n, h, w;
 } conv2d_images;
 
-static conv2d_images images_of(const tensor *y, const conv2d_node *p)
+/* Nothing tells images apart: they are worked on as one. */
+static bool is_one_image(const conv2d_params *p)
+{
+    return p->kernel == 1 && p->stride == 1 && p->embedding == NO_TENSOR && !p->upsample_residual &&
+           p->pad_top + p->pad_left + p->pad_bottom + p->pad_right == 0;
+}
+
+static conv2d_images images_of(const tensor *y, const conv2d_params *p)
 {
     if (p->upsample)
         return (conv2d_images){ 4 * y->n, y->h / 2, y->w / 2 };
-    if (p->one_image && all_pixels(y) < PIXELS_MAX)
+    if (is_one_image(p) && all_pixels(y) < PIXELS_MAX)
         return (conv2d_images){ 1, y->n * y->h, y->w };
     return (conv2d_images){ y->n, y->h, y->w };
 }
 
 static conv2d_args args_for(const graph *g, const node *self, conv2d_images images)
 {
-    const conv2d_node *p = self->params;
+    const conv2d_params *p = &((const conv2d_node *)self->params)->conv;
     const tensor *x = graph_tensor(g, self->in[CONV2D_X]), *y = graph_tensor(g, self->out);
     return (conv2d_args){
-        .h_in = p->one_image ? images.h : x->h,
+        .h_in = is_one_image(p) ? images.h : x->h,
         .w_in = x->w,
         .h_out = images.h,
         .w_out = images.w,
@@ -83,15 +90,16 @@ static conv2d_args args_for(const graph *g, const node *self, conv2d_images imag
 
 void conv2d_dispatch(const graph *g, const node *self, op_dispatch *d)
 {
-    const conv2d_node *p = self->params;
+    const conv2d_params *p = &((const conv2d_node *)self->params)->conv;
+    const conv2d_tile tile = ((const conv2d_node *)self->params)->tile;
     const tensor *y = graph_tensor(g, self->out);
     const tensor_id x = self->in[CONV2D_X];
     const conv2d_images images = images_of(y, p);
     const conv2d_args args = args_for(g, self, images);
     d->shader = op_variant(g, &SHADER_VARIANTS(conv2d), x, self->in[CONV2D_WEIGHT]);
-    op_constant(d, p->way.tile.lanes);
-    op_constant(d, p->way.tile.pixels);
-    op_constant(d, p->way.tile.quads);
+    op_constant(d, tile.lanes);
+    op_constant(d, tile.pixels);
+    op_constant(d, tile.quads);
     op_constant(d, p->upsample ? 2 : p->kernel);
     op_constant(d, self->in[CONV2D_BIAS] != NO_TENSOR);
     op_constant(d, self->in[CONV2D_EMBEDDING] != NO_TENSOR);
@@ -99,7 +107,7 @@ void conv2d_dispatch(const graph *g, const node *self, op_dispatch *d)
     op_constant(d, p->activation);
     op_constant(d, p->upsample);
     op_constant(d, p->upsample_residual);
-    conv2d_groups(p->way.tile, images.n, images.h * images.w, y->c, d->groups);
+    conv2d_groups(tile, images.n, images.h * images.w, y->c, d->groups);
     op_bind(d, x, ACCESS_READ, NO_TENSOR);
     op_bind(d, self->in[CONV2D_WEIGHT], ACCESS_READ, NO_TENSOR);
     op_bind(d, self->in[CONV2D_BIAS], ACCESS_READ, x);
@@ -158,7 +166,7 @@ static void list_winograd(const graph *g, const conv2d_params *p, const tensor *
 {
     for (uint32_t tile = 4; tile >= 2; tile -= 2)
         if (winograd_can(g, p, y, tile) && winograd_pays(g, p, y, tile) == paying) {
-            ways[c->variant_count].winograd = tile;
+            ways[c->variant_count] = (conv2d_way){ .algorithm = CONV2D_WINOGRAD, .winograd = tile };
             choice_variant(c, "winograd%u", tile);
         }
 }
@@ -169,7 +177,7 @@ static void list_matrix(const graph *g, const conv2d_params *p, const tensor *y,
     matrix_tile tiles[MATRIX_TILES_MAX];
     const uint32_t count = conv2d_matrix_tiles(g, p, y, tiles);
     for (uint32_t i = 0; i < count; ++i) {
-        ways[c->variant_count].matrix = tiles[i];
+        ways[c->variant_count] = (conv2d_way){ .algorithm = CONV2D_MATRIX, .matrix = tiles[i] };
         if (tiles[i].splits == 1)
             choice_variant(c, "matrix %ux%u", tiles[i].pixels, tiles[i].channels);
         else
@@ -189,17 +197,17 @@ static void list_ways(const graph *g, const conv2d_params *p, const tensor *y,
         list_matrix(g, p, y, c, ways);
     list_winograd(g, p, y, true, c, ways);
     for (uint32_t i = 0; i < tile_count; ++i) {
-        ways[c->variant_count].tile = tiles[i];
+        ways[c->variant_count] = (conv2d_way){ .algorithm = CONV2D_DIRECT, .direct = tiles[i] };
         choice_variant(c, "direct %ux%ux%u", tiles[i].lanes, tiles[i].pixels, tiles[i].quads);
     }
     list_winograd(g, p, y, false, c, ways);
 }
 
 bool conv2d_choose(graph *g, const char *name, const conv2d_params *p, const tensor *y,
-                   conv2d_node *node)
+                   conv2d_way *way)
 {
     const tensor *x = graph_tensor(g, p->x);
-    const conv2d_images images = images_of(y, node);
+    const conv2d_images images = images_of(y, p);
     const uint32_t pixels = images.h * images.w;
     const conv2d_alone alone = describe(x, p);
     choice c = { .build = build_alone, .params = &alone, .params_bytes = sizeof alone };
@@ -226,7 +234,7 @@ bool conv2d_choose(graph *g, const char *name, const conv2d_params *p, const ten
                x->h, x->w, x->c, y->h, y->w, y->c, p->kernel, p->stride,
                p->upsample ? " upsampled" : "");
     list_ways(g, p, y, tiles, count, &c, ways);
-    node->way = ways[graph_choose(g, name, &c)];
+    *way = ways[graph_choose(g, name, &c)];
     return true;
 }
 
@@ -272,47 +280,10 @@ static bool check_shapes(graph *g, const char *name, const conv2d_params *p, uin
     return true;
 }
 
-tensor_id op_conv2d(graph *g, const char *name, const conv2d_params *params)
+void conv2d_append(graph *g, const op *op, const char *name, const conv2d_params *p,
+                   tensor_id weight, tensor_id bias, tensor_id y, conv2d_tile tile)
 {
-    if (graph_status(g) != QS_OK)
-        return 0;
-    const conv2d_params *p = params;
-    const tensor x = *graph_tensor(g, p->x);
-    const uint32_t h = output_size(p, x.h, p->pad_top, p->pad_bottom);
-    const uint32_t w = output_size(p, x.w, p->pad_left, p->pad_right);
-    if (!check_shapes(g, name, p, h, w))
-        return 0;
-    const tensor_id y = graph_activation(g, name, x.type, x.n, h, w, p->out_channels);
-    conv2d_node node = {
-        .kernel = p->kernel,
-        .stride = p->stride,
-        .pad_top = p->pad_top,
-        .pad_left = p->pad_left,
-        .upsample = p->upsample,
-        .upsample_residual = p->upsample_residual,
-        .one_image = p->kernel == 1 && p->stride == 1 && p->embedding == NO_TENSOR &&
-                     !p->upsample_residual &&
-                     p->pad_top + p->pad_left + p->pad_bottom + p->pad_right == 0,
-        .activation = p->activation,
-    };
-    if (graph_status(g) != QS_OK || !conv2d_choose(g, name, p, graph_tensor(g, y), &node))
-        return 0;
-    if (node.way.winograd) {
-        winograd_append(g, name, p, y, node.way.winograd);
-        return y;
-    }
-    const weight source = { .keys = &p->weight,
-                            .key_count = 1,
-                            .rank = 4,
-                            .shape = { p->out_channels, x.c, p->kernel, p->kernel } };
-    const tensor_id weight = node.way.matrix.pixels ? conv2d_matrix_weight(g, p, &source)
-                             : p->upsample ? upsampling_weight(g, p->weight, p->out_channels, x.c)
-                                           : conv2d_weight(g, &source);
-    const tensor_id bias = p->bias ? weight_vector(g, p->bias, p->out_channels) : NO_TENSOR;
-    if (node.way.matrix.pixels) {
-        conv2d_matrix_append(g, false, name, p, weight, bias, y, node.way.matrix);
-        return y;
-    }
+    const conv2d_node node = { *p, tile };
     const tensor_id in[CONV2D_INPUTS] = {
         [CONV2D_X] = p->x,
         [CONV2D_WEIGHT] = weight,
@@ -321,7 +292,39 @@ tensor_id op_conv2d(graph *g, const char *name, const conv2d_params *params)
         [CONV2D_RESIDUAL] = p->residual,
     };
     const uint32_t taps = p->upsample ? 4 : p->kernel * p->kernel;
-    graph_node(g, &op_conv, name, in, CONV2D_INPUTS, y, &node, sizeof node,
-               2.0 * element_count(graph_tensor(g, y)) * x.c * taps);
+    const double sums = element_count(graph_tensor(g, y));
+    graph_node(g, op, name, in, CONV2D_INPUTS, y, &node, sizeof node,
+               2.0 * sums * graph_tensor(g, p->x)->c * taps);
+}
+
+tensor_id op_conv2d(graph *g, const char *name, const conv2d_params *p)
+{
+    if (graph_status(g) != QS_OK)
+        return NO_TENSOR;
+    const tensor x = *graph_tensor(g, p->x);
+    const uint32_t h = output_size(p, x.h, p->pad_top, p->pad_bottom);
+    const uint32_t w = output_size(p, x.w, p->pad_left, p->pad_right);
+    if (!check_shapes(g, name, p, h, w))
+        return NO_TENSOR;
+    const tensor_id y = graph_activation(g, name, x.type, x.n, h, w, p->out_channels);
+    conv2d_way way;
+    if (graph_status(g) != QS_OK || !conv2d_choose(g, name, p, graph_tensor(g, y), &way))
+        return NO_TENSOR;
+    const weight source = { .keys = &p->weight,
+                            .key_count = 1,
+                            .rank = 4,
+                            .shape = { p->out_channels, x.c, p->kernel, p->kernel } };
+    if (way.algorithm == CONV2D_WINOGRAD) {
+        winograd_append(g, name, p, y, way.winograd);
+        return y;
+    }
+    const tensor_id weight = way.algorithm == CONV2D_MATRIX ? conv2d_matrix_weight(g, p, &source)
+                             : p->upsample ? upsampling_weight(g, p->weight, p->out_channels, x.c)
+                                           : conv2d_weight(g, &source);
+    const tensor_id bias = p->bias ? weight_vector(g, p->bias, p->out_channels) : NO_TENSOR;
+    if (way.algorithm == CONV2D_MATRIX)
+        conv2d_matrix_append(g, false, name, p, weight, bias, y, way.matrix);
+    else
+        conv2d_append(g, &op_conv, name, p, weight, bias, y, way.direct);
     return y;
 }

@@ -9,18 +9,22 @@
 
 enum { CONV2D_X, CONV2D_WEIGHT, CONV2D_BIAS, CONV2D_EMBEDDING, CONV2D_RESIDUAL, CONV2D_INPUTS };
 
-typedef struct conv2d_way { /* the variant chosen */
-    matrix_tile matrix;     /* of conv2d_matrix.comp, or pixels 0 */
-    uint32_t winograd;      /* its tile, or 0: conv2d.comp */
-    conv2d_tile tile;       /* of conv2d.comp */
+/* The variant chosen. */
+typedef enum conv2d_algorithm { CONV2D_DIRECT, CONV2D_WINOGRAD, CONV2D_MATRIX } conv2d_algorithm;
+
+typedef struct conv2d_way {
+    conv2d_algorithm algorithm;
+    union {
+        conv2d_tile direct;
+        uint32_t winograd; /* output pixels to a side of a tile */
+        matrix_tile matrix;
+    };
 } conv2d_way;
 
-typedef struct conv2d_node { /* params of a node that conv2d_dispatch can run */
-    uint32_t kernel, stride, pad_top, pad_left;
-    bool upsample, upsample_residual;
-    bool one_image; /* nothing tells images apart: they are worked on as one */
-    activation activation;
-    conv2d_way way; /* conv2d_choose */
+/* Params of a node that conv2d_dispatch can run: a convolution, directly. */
+typedef struct conv2d_node {
+    conv2d_params conv;
+    conv2d_tile tile;
 } conv2d_node;
 
 void conv2d_dispatch(const graph *g, const node *self, op_dispatch *d);
@@ -28,9 +32,14 @@ void conv2d_dispatch(const graph *g, const node *self, op_dispatch *d);
 /* source: keys, rows and shape, [co, ci, kernel, kernel] or [co, ci]. Packed for conv2d.comp. */
 tensor_id conv2d_weight(graph *g, const weight *source);
 
-/* Gives the node its way, the last thing that it lacks. False, and the graph failed, if one
- * dispatch cannot cover y. p: what the node computes; its weight need not be named. */
+/* Appends the node of a convolution that conv2d.comp computes. op: with conv2d_dispatch; weight: of
+ * conv2d_weight; bias: of weight_vector, or NO_TENSOR (p's own are not looked at). */
+void conv2d_append(graph *g, const op *op, const char *name, const conv2d_params *p,
+                   tensor_id weight, tensor_id bias, tensor_id y, conv2d_tile tile);
+
+/* How y = p is to be computed. False, and the graph failed, if one dispatch cannot cover y. p's
+ * weight need not be named. */
 bool conv2d_choose(graph *g, const char *name, const conv2d_params *p, const tensor *y,
-                   conv2d_node *node);
+                   conv2d_way *way);
 
 #endif

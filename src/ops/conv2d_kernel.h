@@ -1,5 +1,5 @@
 /*
- * How conv2d.comp and linear.comp want their weights packed and their workgroups counted.
+ * How conv2d.comp wants its weights packed and its workgroups counted.
  * Plain C: no graph, no Vulkan.
  */
 #ifndef QS_OPS_CONV2D_KERNEL_H
@@ -40,7 +40,7 @@ bool conv2d_groups(conv2d_tile tile, uint32_t n, uint32_t pixel_count, uint32_t 
  *   [ceil(co / 4 quads)][k * k taps][ceil(ci / 4)][4 input channels][quads][4 output channels],
  * zeros where co or ci end, and CONV2D_SLACK_VECTORS vectors more, because a subgroup loads whole
  * blocks. half: elements are float16, else float. values: `rows` of the co rows, from `row` on;
- * packed: zeroed before, as for all below. */
+ * packed: zeroed before. */
 enum { CONV2D_SLACK_VECTORS = 64 };
 size_t conv2d_packed_bytes(uint32_t co, uint32_t ci, uint32_t kernel, bool half);
 void conv2d_pack(const float *values, uint32_t row, uint32_t rows, uint32_t co, uint32_t ci,
@@ -56,21 +56,5 @@ void conv2d_upsampling_taps(const float values[9], float taps[16]);
 
 /* [co, ci, 3, 3] with those taps, as if the kernel were 4x4. */
 void conv2d_pack_upsampling(const float *values, uint32_t co, uint32_t ci, bool half, void *packed);
-
-/* [co, ci] as [ceil4(ci)][ceil4(co)], with zeros where co or ci end. */
-size_t linear_packed_bytes(uint32_t co, uint32_t ci, bool half);
-void linear_pack(const float *values, uint32_t row, uint32_t rows, uint32_t co, uint32_t ci,
-                 bool half, void *packed);
-
-/* Rows up to which linear.comp is the better one; above, a product is a 1x1 convolution. */
-enum { LINEAR_ROWS_MAX = 4 };
-
-/* A workgroup makes `rows` rows x lanes / slices quads of output channels; the slices of a
- * workgroup share the sum over the input channels. */
-typedef struct linear_tile {
-    uint32_t lanes, rows, slices;
-} linear_tile;
-linear_tile linear_choose_tile(bool cpu, uint32_t subgroup_size, uint32_t rows);
-bool linear_groups(linear_tile tile, uint32_t rows, uint32_t co, uint32_t groups[3]);
 
 #endif

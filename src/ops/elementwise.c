@@ -52,7 +52,7 @@ void elementwise_copy(graph *g, const char *name, tensor_id x, tensor_id y)
 tensor_id op_add(graph *g, const char *name, tensor_id a, tensor_id b)
 {
     if (graph_status(g) != QS_OK || !check_same_shape(g, name, a, b))
-        return 0;
+        return NO_TENSOR;
     const tensor_id y = like(g, name, a);
     if (graph_status(g) == QS_OK)
         append(g, &op_elementwise_add, ADD, name, a, b, y, 1);
@@ -63,7 +63,7 @@ static tensor_id append_unary(graph *g, const op *op, elementwise_function funct
                               const char *name, tensor_id x)
 {
     if (graph_status(g) != QS_OK)
-        return 0;
+        return NO_TENSOR;
     const tensor_id y = like(g, name, x);
     if (graph_status(g) == QS_OK)
         append(g, op, function, name, x, NO_TENSOR, y, 4);

@@ -64,7 +64,7 @@ static const op op_time = { "time_embedding", dispatch_time };
 tensor_id op_time_embedding(graph *g, const char *name, const time_embedding_params *params)
 {
     if (graph_status(g) != QS_OK)
-        return 0;
+        return NO_TENSOR;
     const tensor_id in[] = { params->time, frequencies(g, params) };
     const uint32_t n = graph_tensor(g, params->time)->n;
     const tensor_id y = graph_activation(g, name, g->storage, n, 1, 1, params->channels);
@@ -109,13 +109,13 @@ tensor_id op_class_embedding(graph *g, const char *name, tensor_id x, tensor_id 
                              const char *table, uint32_t count)
 {
     if (graph_status(g) != QS_OK)
-        return 0;
+        return NO_TENSOR;
     const tensor t = *graph_tensor(g, x);
     if (all_pixels(&t) != t.n || graph_tensor(g, labels)->n != t.n) {
         graph_fail(g,
                    qs_error(QS_ERROR_OTHER, "%s: x is [%u, %u, %u, %u] with %u labels",
                             graph_name(g, name), t.n, t.h, t.w, t.c, graph_tensor(g, labels)->n));
-        return 0;
+        return NO_TENSOR;
     }
     const tensor_id rows = graph_weight(
         g, &(weight){ .keys = &table,

@@ -239,7 +239,7 @@ static tensor_id append_stats(graph *g, const char *name, tensor_id x_id, const 
 tensor_id op_group_norm(graph *g, const char *name, const group_norm_params *params)
 {
     if (graph_status(g) != QS_OK || !check(g, name, params))
-        return 0;
+        return NO_TENSOR;
     const tensor x = *graph_tensor(g, params->x);
     const norm_params p = { params->groups, params->eps, params->activation };
     const tensor_id in[NORM_INPUTS] = {

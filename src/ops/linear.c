@@ -1,4 +1,5 @@
 #include "ops/conv2d.h"
+#include "ops/linear_kernel.h"
 
 /* Few rows: linear.comp. More: a 1x1 convolution. */
 
@@ -65,7 +66,6 @@ static void append_product(graph *g, const char *name, tensor_id x_id, const wei
                            tensor_id bias, tensor_id residual, activation activation, tensor_id y)
 {
     const tensor x = *graph_tensor(g, x_id);
-    const double flops = 2 * element_count(graph_tensor(g, y)) * x.c;
     if (all_pixels(&x) <= LINEAR_ROWS_MAX) {
         const tensor_id in[LINEAR_INPUTS] = {
             [LINEAR_X] = x_id,
@@ -74,10 +74,10 @@ static void append_product(graph *g, const char *name, tensor_id x_id, const wei
             [LINEAR_RESIDUAL] = residual,
         };
         const linear_node node = { activation };
-        graph_node(g, &op_few_rows, name, in, LINEAR_INPUTS, y, &node, sizeof node, flops);
+        graph_node(g, &op_few_rows, name, in, LINEAR_INPUTS, y, &node, sizeof node,
+                   2 * element_count(graph_tensor(g, y)) * x.c);
         return;
     }
-    conv2d_node node = { .kernel = 1, .stride = 1, .one_image = true, .activation = activation };
     const conv2d_params as_convolution = {
         .x = x_id,
         .bias = bias == NO_TENSOR ? NULL : "bias",
@@ -88,35 +88,28 @@ static void append_product(graph *g, const char *name, tensor_id x_id, const wei
         .stride = 1,
         .activation = activation,
     };
-    if (!conv2d_choose(g, name, &as_convolution, graph_tensor(g, y), &node))
+    conv2d_way way;
+    if (!conv2d_choose(g, name, &as_convolution, graph_tensor(g, y), &way))
         return;
-    if (node.way.matrix.pixels) {
+    if (way.algorithm == CONV2D_MATRIX)
         conv2d_matrix_append(g, true, name, &as_convolution,
-                             conv2d_matrix_weight(g, &as_convolution, source), bias, y,
-                             node.way.matrix);
-        return;
-    }
-    const tensor_id in[CONV2D_INPUTS] = {
-        [CONV2D_X] = x_id,
-        [CONV2D_WEIGHT] = conv2d_weight(g, source),
-        [CONV2D_BIAS] = bias,
-        [CONV2D_EMBEDDING] = NO_TENSOR,
-        [CONV2D_RESIDUAL] = residual,
-    };
-    graph_node(g, &op_many_rows, name, in, CONV2D_INPUTS, y, &node, sizeof node, flops);
+                             conv2d_matrix_weight(g, &as_convolution, source), bias, y, way.matrix);
+    else
+        conv2d_append(g, &op_many_rows, name, &as_convolution, conv2d_weight(g, source), bias, y,
+                      way.direct);
 }
 
 tensor_id op_linear(graph *g, const char *name, const linear_params *params)
 {
     const linear_params *p = params;
     if (graph_status(g) != QS_OK)
-        return 0;
+        return NO_TENSOR;
     const tensor x = *graph_tensor(g, p->x);
     const tensor_id y =
         graph_activation(g, name, x.type, x.n, x.h, x.w, p->count * p->out_channels);
     if (graph_status(g) != QS_OK ||
         (p->residual != NO_TENSOR && !check_same_shape(g, name, p->residual, y)))
-        return 0;
+        return NO_TENSOR;
     const tensor_id bias =
         p->biases[0] ? weight_vectors(g, p->biases, p->count, p->out_channels, NULL) : NO_TENSOR;
     append_product(g, name, p->x,
@@ -139,11 +132,11 @@ tensor_id op_linear_stack_add(graph *g, linear_stack *stack, const char *name, c
                               const char *bias, uint32_t out_channels)
 {
     if (graph_status(g) != QS_OK)
-        return 0;
+        return NO_TENSOR;
     if (stack->count == LINEAR_STACK_MAX) {
         graph_fail(g, qs_error(QS_ERROR_MODEL, "%s: more than %d products of one input",
                                graph_name(g, name), LINEAR_STACK_MAX));
-        return 0;
+        return NO_TENSOR;
     }
     const tensor x = *graph_tensor(g, stack->x);
     const uint32_t i = stack->count++;

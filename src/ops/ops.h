@@ -1,7 +1,8 @@
 /*
  * The ops: each function infers the output's shape, makes the output tensor and appends one node
  * (or a few, named NAME.something, for ops of several dispatches). An op's file has its shape rule
- * and its dispatch rule and nothing of Vulkan. Names get the graph's scope in front.
+ * and its dispatch rule and nothing of Vulkan. Names get the graph's scope in front. When the graph
+ * has failed, or fails now, an op does nothing and gives NO_TENSOR.
  *
  * Storage is the graph's (f32 or f16), arithmetic is always float. Adding an op: CONTRIBUTING.md.
  */

@@ -51,7 +51,7 @@ static tensor_id append(graph *g, const op *op, const char *name, tensor_id x, u
 tensor_id op_upsample_nearest(graph *g, const char *name, tensor_id x)
 {
     if (graph_status(g) != QS_OK)
-        return 0;
+        return NO_TENSOR;
     const tensor *t = graph_tensor(g, x);
     return append(g, &op_upsample, name, x, 2 * t->h, 2 * t->w, 0);
 }
@@ -59,7 +59,7 @@ tensor_id op_upsample_nearest(graph *g, const char *name, tensor_id x)
 tensor_id op_avg_pool(graph *g, const char *name, tensor_id x)
 {
     if (graph_status(g) != QS_OK)
-        return 0;
+        return NO_TENSOR;
     const tensor *t = graph_tensor(g, x);
     return append(g, &op_pool, name, x, t->h / 2, t->w / 2, 4);
 }

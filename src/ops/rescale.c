@@ -64,7 +64,7 @@ static tensor_id append_like(graph *g, const op *op, const char *name, tensor_id
                              rescale_params p)
 {
     if (graph_status(g) != QS_OK)
-        return 0;
+        return NO_TENSOR;
     const tensor t = *graph_tensor(g, x);
     const tensor_id y = graph_activation(g, name, g->storage, t.n, t.h, t.w, t.c);
     if (graph_status(g) == QS_OK)
@@ -80,7 +80,7 @@ tensor_id op_rescale(graph *g, const char *name, tensor_id x, float scale, float
 tensor_id op_rescale_in(graph *g, const char *name, tensor_id x, float scale, float shift)
 {
     if (graph_status(g) != QS_OK || !check_lanes(g, name, x))
-        return 0;
+        return NO_TENSOR;
     return append_like(g, &op_in, name, x, (rescale_params){ scale, shift });
 }
 
