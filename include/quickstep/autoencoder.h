@@ -33,7 +33,7 @@ typedef struct qs_autoencoder_info {
 /* Does the folder look like a tiny autoencoder, and not like a model that draws? */
 QS_API bool qs_autoencoder_probe(const char *path);
 
-/* Opens DIR, DIR/vae or Hugging Face's cache of one: reads config.json and checks every tensor's
+/* Opens DIR (or a name, as qs_model_find), DIR/vae or Hugging Face's cache of one: reads config.json and checks every tensor's
  * presence and shape. Files with only an encoder or only a decoder are fine. QS_ERROR_MODEL names
  * file and key. */
 QS_API qs_status qs_autoencoder_open(const char *path, qs_autoencoder **autoencoder);

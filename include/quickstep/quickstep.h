@@ -177,9 +177,35 @@ typedef struct qs_model_options {
     const char *scheduler;
 } qs_model_options;
 
+#define QS_DEFAULT_MODEL "sprites" /* comes with Quickstep */
+#define QS_PATH_SIZE 4096          /* bytes, with the end */
+
+typedef struct qs_model_place {
+    char name[256]; /* of the folder */
+    char path[QS_PATH_SIZE];
+} qs_model_place;
+
+/*
+ * The folder that `name` stands for: a path, or a folder of that name here, is itself; otherwise it
+ * is the model of that name in (the first that has it)
+ *     a folder of $QUICKSTEP_MODELS, a list with ":" between;
+ *     assets/models or share/quickstep/models beside the library or above it: of the source tree
+ *     that it was built in, or of the prefix where it is installed, wherever that was moved;
+ *     the data folder that it was built for (pkg-config --variable=modelsdir quickstep).
+ * QS_ERROR_MODEL says where it was looked for and what there is. What comes with Quickstep:
+ * "sprites", "clothing".
+ */
+QS_API qs_status qs_model_find(const char *name, char path[QS_PATH_SIZE]);
+
+/* Every model that qs_model_find knows by name, autoencoders too, each name once: QS_DEFAULT_MODEL
+ * first, the others sorted. *count: in, the room in `places`; out, the number of models. places may
+ * be NULL to ask for the number. */
+QS_API qs_status qs_model_list(qs_model_place *places, size_t *count);
+
 /*
  * Opens a model as diffusers writes it: reads the configs and checks every tensor's presence and
- * shape; the weights stay on disk until a session needs them. path is a folder with
+ * shape; the weights stay on disk until a session needs them. path: as for qs_model_find, a name
+ * ("sprites") or a folder with
  *     unet/ and scheduler/, model_index.json optional. A tiny autoencoder in vae/ (AutoencoderTiny)
  *     makes pictures of what the network draws: latent / scaling_factor + shift_factor, decoded; or
  *     config.json and the weights: a UNet alone, scheduler_config.json optional; or

@@ -143,13 +143,16 @@ qs_status qs_autoencoder_open(const char *path, qs_autoencoder **out)
                         "qs_autoencoder_open: path and autoencoder must not be NULL");
     qs_status status = QS_OK;
     const char *folder;
+    char found[QS_PATH_SIZE];
     arena names = { 0 };
-    qs_autoencoder *a = calloc(1, sizeof *a);
+    qs_autoencoder *a = NULL;
+    TRY(qs_model_find(path, found));
+    a = calloc(1, sizeof *a);
     if (a)
-        a->path = strdup(path);
+        a->path = strdup(found);
     if (!a || !a->path)
         TRY(qs_error(QS_ERROR_MEMORY, "no host memory for an autoencoder"));
-    TRY(find_folder(&names, path, &folder));
+    TRY(find_folder(&names, found, &folder));
     TRY(autoencoder_read_config(folder, &a->config));
     TRY(open_component(a, folder));
     arena_finish(&names);

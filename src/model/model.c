@@ -116,13 +116,16 @@ qs_status qs_model_open_with(const char *path, const qs_model_options *options, 
     const qs_model_options given = options ? *options : (qs_model_options){ 0 };
     qs_status status = QS_OK;
     model_folder folder = { 0 };
-    qs_model *model = calloc(1, sizeof *model);
+    char found[QS_PATH_SIZE];
+    qs_model *model = NULL;
+    TRY(qs_model_find(path, found));
+    model = calloc(1, sizeof *model);
     if (model)
-        model->path = strdup(path);
+        model->path = strdup(found);
     if (!model || !model->path)
         TRY(qs_error(QS_ERROR_MEMORY, "no host memory for a model"));
-    TRY(autoencoder_refuse(path));
-    TRY(model_folder_find(path, given.scheduler, &folder));
+    TRY(autoencoder_refuse(found));
+    TRY(model_folder_find(found, given.scheduler, &folder));
     TRY(model_config_read(&folder, &model->config));
     TRY(open_components(model, &folder, given.variant));
     model_folder_finish(&folder);

@@ -1,6 +1,5 @@
 #include "coder.h"
 
-#include "common/models.h"
 #include "engine.h"
 #include "options.h"
 
@@ -16,16 +15,13 @@ struct poptOption cli_coder_options[] = {
 
 qs_status cli_coder_open(cli_coder *coder, const char *command)
 {
-    char *path = NULL;
     if (!cli_shared_options.model)
         return app_error(QS_ERROR_USAGE, "'%s' wants --model, the folder of a tiny autoencoder",
                          command);
-    qs_status status = app_find_model(cli_shared_options.model, &path);
-    if (status == QS_OK)
-        status = app_library(qs_autoencoder_open(path, &coder->autoencoder));
+    const qs_status status =
+        app_library(qs_autoencoder_open(cli_shared_options.model, &coder->autoencoder));
     if (status == QS_OK)
         qs_autoencoder_get_info(coder->autoencoder, &coder->info);
-    free(path);
     return status;
 }
 

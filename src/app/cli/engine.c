@@ -1,6 +1,5 @@
 #include "engine.h"
 
-#include "common/models.h"
 #include "common/recipe.h"
 #include "options.h"
 
@@ -15,13 +14,10 @@ qs_status cli_engine_open_model(cli_engine *engine)
 {
     const qs_model_options options = { .variant = cli_shared_options.variant,
                                        .scheduler = cli_shared_options.scheduler };
-    char *path = NULL;
-    qs_status status = app_find_model(cli_shared_options.model, &path);
-    if (status == QS_OK)
-        status = app_library(qs_model_open_with(path, &options, &engine->model));
+    const char *name = cli_shared_options.model ? cli_shared_options.model : QS_DEFAULT_MODEL;
+    const qs_status status = app_library(qs_model_open_with(name, &options, &engine->model));
     if (status == QS_OK)
         qs_model_get_info(engine->model, &engine->info);
-    free(path);
     return status;
 }
 

@@ -1,5 +1,4 @@
 #include "coder.h"
-#include "common/models.h"
 #include "inspect.h"
 #include "options.h"
 
@@ -10,11 +9,9 @@ enum { SIDE = 512 }; /* of the square picture that is planned for, about */
 
 bool cli_is_autoencoder(void)
 {
-    char *path = NULL;
-    const bool is_one =
-        app_find_model(cli_shared_options.model, &path) == QS_OK && qs_autoencoder_probe(path);
-    free(path);
-    return is_one;
+    const char *name = cli_shared_options.model ? cli_shared_options.model : QS_DEFAULT_MODEL;
+    char path[QS_PATH_SIZE];
+    return qs_model_find(name, path) == QS_OK && qs_autoencoder_probe(path);
 }
 
 static void print_info(const qs_autoencoder_info *info)

@@ -1,6 +1,5 @@
 #include "viewer/catalog.h"
 
-#include "common/models.h"
 #include "viewer/readout.h"
 
 #include <quickstep/autoencoder.h>
@@ -21,25 +20,30 @@ fail:
     return status;
 }
 
-/* Moves the names and paths, and leaves one place in front. */
+/* Leaves one place in front. */
 static qs_status list_models(catalog *c)
 {
     qs_status status = QS_OK;
-    app_model *found = NULL;
-    uint32_t count = 0;
-    TRY(app_list_models(&found, &count));
+    qs_model_place *found = NULL;
+    size_t count = 0;
+    QS(qs_model_list(NULL, &count));
+    found = calloc(count + 1, sizeof *found);
     c->models = calloc(count + 1, sizeof *c->models);
-    if (!c->models)
+    if (!found || !c->models)
         TRY(app_error(QS_ERROR_MEMORY, "no memory"));
+    const size_t room = count;
+    QS(qs_model_list(found, &count));
     c->count = 1;
-    for (uint32_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && i < room; i++) {
         if (qs_autoencoder_probe(found[i].path))
             continue;
-        c->models[c->count++] = (viewer_model){ .name = found[i].name, .path = found[i].path };
-        found[i] = (app_model){ 0 };
+        viewer_model *model = &c->models[c->count++];
+        *model = (viewer_model){ .name = strdup(found[i].name), .path = strdup(found[i].path) };
+        if (!model->name || !model->path)
+            TRY(app_error(QS_ERROR_MEMORY, "no memory"));
     }
 fail:
-    app_free_models(found, count);
+    free(found);
     return status;
 }
 
@@ -68,9 +72,9 @@ qs_status catalog_init(catalog *c, const char *name, const qs_model_options *opt
                        uint32_t *first)
 {
     qs_status status = QS_OK;
-    char *path = NULL;
+    char path[QS_PATH_SIZE];
     *c = (catalog){ 0 };
-    TRY(app_find_model(name, &path));
+    QS(qs_model_find(name ? name : QS_DEFAULT_MODEL, path));
     TRY(list_models(c));
     *first = 1;
     while (*first < c->count && !same_folder(c->models[*first].path, path))
@@ -82,13 +86,13 @@ qs_status catalog_init(catalog *c, const char *name, const qs_model_options *opt
         TRY(open_model(&c->models[*first], options));
     } else {
         *first = 0;
-        c->models[0].path = path;
-        path = NULL;
+        c->models[0].path = strdup(path);
+        if (!c->models[0].path)
+            TRY(app_error(QS_ERROR_MEMORY, "no memory"));
         TRY(open_model(&c->models[0], options));
         TRY(name_first(c));
     }
 fail:
-    free(path);
     return status;
 }
 

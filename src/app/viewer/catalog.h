@@ -14,8 +14,8 @@ typedef struct catalog {
     uint32_t count;
 } catalog;
 
-/* What app_list_models finds, without the autoencoders, and `name` (as for app_find_model) in front
- * if it is none of these. Opens that one, `first`, with its options. */
+/* What qs_model_list finds, without the autoencoders, and `name` (as for qs_model_find; NULL:
+ * QS_DEFAULT_MODEL) in front if it is none of these. Opens that one, `first`, with its options. */
 qs_status catalog_init(catalog *c, const char *name, const qs_model_options *options,
                        uint32_t *first);
 void catalog_finish(catalog *c); /* after the last session */
