@@ -1,9 +1,57 @@
 #include "selftest/references.h"
 #include "selftest/suite.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+/* ---- references ------------------------------------------------------------------------------ */
+
+static void reference_attention(reference *out, const reference *qkv, uint32_t heads, double scale)
+{
+    const uint32_t channels = qkv->c / 3, width = channels / heads;
+    const uint32_t tokens = qkv->h * qkv->w;
+    for (uint32_t n = 0; n < qkv->n; ++n)
+        for (uint32_t query = 0; query < tokens; ++query)
+            for (uint32_t head = 0; head < heads; ++head) {
+                const double *image = qkv->value + (size_t)n * tokens * qkv->c;
+                const double *q = image + (size_t)query * qkv->c + head * width;
+                double highest = -DBL_MAX, total = 0, steepest = 0;
+                for (uint32_t pass = 0; pass < 2; ++pass)
+                    for (uint32_t key = 0; key < tokens; ++key) {
+                        const double *k = image + (size_t)key * qkv->c + channels + head * width;
+                        const double *v = k + channels;
+                        double logit = 0, terms = 0;
+                        for (uint32_t c = 0; c < width; ++c) {
+                            logit += scale * q[c] * k[c];
+                            terms += fabs(scale * q[c] * k[c]);
+                        }
+                        if (pass == 0) {
+                            highest = fmax(highest, logit);
+                            steepest = fmax(steepest, terms);
+                            continue;
+                        }
+                        const double weight = exp(logit - highest);
+                        total += weight;
+                        for (uint32_t c = 0; c < width; ++c) {
+                            const size_t i =
+                                ((size_t)n * tokens + query) * channels + head * width + c;
+                            out->value[i] += weight * v[c];
+                            out->magnitude[i] += weight * fabs(v[c]);
+                        }
+                    }
+                for (uint32_t c = 0; c < width; ++c) {
+                    const size_t i = ((size_t)n * tokens + query) * channels + head * width + c;
+                    out->value[i] /= total;
+                    /* a logit's rounding error is relative to its terms, and exp makes it a
+                     * relative error of the weight */
+                    out->magnitude[i] *= (1 + steepest) / total;
+                }
+            }
+}
+
+/* ---- cases ----------------------------------------------------------------------------------- */
 
 enum { SEEDS = 50 };
 

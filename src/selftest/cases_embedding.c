@@ -3,6 +3,30 @@
 
 #include <math.h>
 
+/* ---- references ------------------------------------------------------------------------------ */
+
+/* diffusers/models/embeddings.py, get_timestep_embedding: float32 arithmetic up to the argument of
+ * sine and cosine, like PyTorch's, because a time of 1000 multiplies the frequency's rounding. */
+static void reference_time_embedding(reference *out, const reference *time,
+                                     const time_embedding_params *p)
+{
+    const uint32_t half = p->channels / 2;
+    const float rate = (float)-log(p->max_period);
+    REFERENCE_EACH(out)
+    {
+        if (c >= 2 * half)
+            continue; /* zero */
+        const float exponent = rate * (float)(c % half) / (float)(half - (double)p->freq_shift);
+        const float frequency = (float)exp(exponent);
+        const float argument = (float)time->value[n] * frequency;
+        const bool cosine = (c >= half) != p->flip_sin_to_cos;
+        const double value = cosine ? cos(argument) - (p->relative ? 1 : 0) : sin(argument);
+        reference_set(out, n, y, x, c, value, 1);
+    }
+}
+
+/* ---- cases ----------------------------------------------------------------------------------- */
+
 enum { SEEDS = 50 };
 
 static void case_time(selftest *suite, dtype storage, uint32_t seed)

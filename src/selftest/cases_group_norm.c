@@ -5,6 +5,55 @@
 #include <math.h>
 #include <stdio.h>
 
+/* ---- references ------------------------------------------------------------------------------ */
+
+typedef struct normalization {
+    const double *weight, *bias;
+    const reference *scale_shift; /* [n, 1, 1, 2c] */
+    uint32_t groups;
+    double eps;
+    activation activation;
+} normalization;
+
+static void reference_group_norm(reference *out, const reference *in, const normalization *norm)
+{
+    const uint32_t size = in->c / norm->groups;
+    const double count = (double)in->h * in->w * size;
+    for (uint32_t n = 0; n < in->n; ++n)
+        for (uint32_t group = 0; group < norm->groups; ++group) {
+            double mean = 0, variance = 0;
+            for (uint32_t y = 0; y < in->h; ++y)
+                for (uint32_t x = 0; x < in->w; ++x)
+                    for (uint32_t c = group * size; c < (group + 1) * size; ++c)
+                        mean += reference_at(in, n, y, x, c) / count;
+            for (uint32_t y = 0; y < in->h; ++y)
+                for (uint32_t x = 0; x < in->w; ++x)
+                    for (uint32_t c = group * size; c < (group + 1) * size; ++c)
+                        variance += pow(reference_at(in, n, y, x, c) - mean, 2) / count;
+            const double rstd = 1 / sqrt(variance + norm->eps);
+            for (uint32_t y = 0; y < in->h; ++y)
+                for (uint32_t x = 0; x < in->w; ++x)
+                    for (uint32_t c = group * size; c < (group + 1) * size; ++c) {
+                        const double scaled =
+                            (reference_at(in, n, y, x, c) - mean) * rstd * norm->weight[c];
+                        const reference *s = norm->scale_shift;
+                        const double scale = 1 + (s ? reference_at(s, n, 0, 0, c) : 0);
+                        const double shift = s ? reference_at(s, n, 0, 0, in->c + c) : 0;
+                        const double value = (scaled + norm->bias[c]) * scale + shift;
+                        /* every value of a group takes part in its mean: one deviation each */
+                        const double magnitude =
+                            (fabs(scaled) + fabs(norm->weight[c]) + fabs(norm->bias[c])) *
+                                fabs(scale) +
+                            fabs(shift);
+                        reference_set(out, n, y, x, c,
+                                      reference_activation(norm->activation, value),
+                                      1.1 * magnitude);
+                    }
+        }
+}
+
+/* ---- cases ----------------------------------------------------------------------------------- */
+
 enum { SEEDS = 50 };
 
 typedef struct norm_case {

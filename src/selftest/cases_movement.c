@@ -5,6 +5,56 @@
 #include <math.h>
 #include <string.h>
 
+/* ---- references ------------------------------------------------------------------------------ */
+
+static void reference_add(reference *out, const reference *a, const reference *b)
+{
+    for (size_t i = 0; i < reference_count(out); ++i) {
+        out->value[i] = a->value[i] + b->value[i];
+        out->magnitude[i] = fabs(out->value[i]);
+    }
+}
+
+static void reference_soft_clamp(reference *out, const reference *in)
+{
+    for (size_t i = 0; i < reference_count(out); ++i) {
+        out->value[i] = 3 * tanh(in->value[i] / 3);
+        /* tanh is a difference of exponentials near 1, on a device that follows the standard */
+        out->magnitude[i] = 3;
+    }
+}
+
+static void reference_rescale(reference *out, const reference *in, double scale, double shift)
+{
+    for (size_t i = 0; i < reference_count(out); ++i) {
+        out->value[i] = scale * in->value[i] + shift;
+        out->magnitude[i] = fabs(scale * in->value[i]) + fabs(shift);
+    }
+}
+
+static void reference_avg_pool(reference *out, const reference *in)
+{
+    REFERENCE_EACH(out)
+    {
+        double sum = 0, magnitude = 0;
+        for (uint32_t dy = 0; dy < 2; ++dy)
+            for (uint32_t dx = 0; dx < 2; ++dx) {
+                sum += reference_at(in, n, 2 * y + dy, 2 * x + dx, c) / 4;
+                magnitude += fabs(reference_at(in, n, 2 * y + dy, 2 * x + dx, c)) / 4;
+            }
+        reference_set(out, n, y, x, c, sum, magnitude);
+    }
+}
+
+static void reference_concat(reference *out, const reference *a, const reference *b)
+{
+    REFERENCE_EACH(out)
+    reference_set(out, n, y, x, c,
+                  c < a->c ? reference_at(a, n, y, x, c) : reference_at(b, n, y, x, c - a->c), 0);
+}
+
+/* ---- cases ----------------------------------------------------------------------------------- */
+
 enum { SEEDS = 50 };
 
 static shape draw_shape(dice *d)

@@ -1,9 +1,30 @@
-/* What the ops should give, in double, written to be checked by eye. Outputs have their shape;
- * inputs may be NULL where the op's may be absent. Weights are laid out as in the weights file. */
+/* What the ops should give, in double, written to be checked by eye: each beside its cases, here
+ * what several cases use. Outputs have their shape; inputs may be NULL where the op's may be
+ * absent. Weights are laid out as in the weights file. */
 #ifndef QS_SELFTEST_REFERENCES_H
 #define QS_SELFTEST_REFERENCES_H
 
 #include "selftest/selftest.h"
+
+/* for (each element of r): n, y, x, c */
+#define REFERENCE_EACH(r)                                                                          \
+    for (uint32_t n = 0; n < (r)->n; ++n)                                                          \
+        for (uint32_t y = 0; y < (r)->h; ++y)                                                      \
+            for (uint32_t x = 0; x < (r)->w; ++x)                                                  \
+                for (uint32_t c = 0; c < (r)->c; ++c)
+
+static inline double reference_at(const reference *r, uint32_t n, uint32_t y, uint32_t x,
+                                  uint32_t c)
+{
+    return r->value[reference_index(r, n, y, x, c)];
+}
+
+static inline void reference_set(reference *r, uint32_t n, uint32_t y, uint32_t x, uint32_t c,
+                                 double value, double magnitude)
+{
+    r->value[reference_index(r, n, y, x, c)] = value;
+    r->magnitude[reference_index(r, n, y, x, c)] = magnitude;
+}
 
 double reference_activation(activation activation, double x);
 
@@ -26,26 +47,7 @@ void reference_winograd_magnitude(reference *y, const reference *x, const convol
  * / 3. */
 double reference_winograd_noise(uint32_t tile);
 
-typedef struct normalization {
-    const double *weight, *bias;
-    const reference *scale_shift; /* [n, 1, 1, 2c] */
-    uint32_t groups;
-    double eps;
-    activation activation;
-} normalization;
-void reference_group_norm(reference *y, const reference *x, const normalization *norm);
-
-void reference_attention(reference *y, const reference *qkv, uint32_t heads, double scale);
-
-void reference_add(reference *y, const reference *a, const reference *b);
 void reference_silu(reference *y, const reference *x);
-void reference_soft_clamp(reference *y, const reference *x);
-void reference_rescale(reference *y, const reference *x, double scale, double shift);
 void reference_upsample(reference *y, const reference *x);
-void reference_avg_pool(reference *y, const reference *x);
-void reference_concat(reference *y, const reference *a, const reference *b);
-
-/* time: [n] floats */
-void reference_time_embedding(reference *y, const reference *time, const time_embedding_params *p);
 
 #endif
