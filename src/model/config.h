@@ -84,27 +84,37 @@ typedef enum variance_type {
 
 typedef struct scheduler_config {
     scheduler_class class;
-    /* MultistepConsistencyScheduler: v prediction, interpolated cosine log-SNR (method: Heek et
-     * al. A.1, Hoogeboom et al. simple diffusion). All keys are required but trained_steps. */
-    double image_size, noise_size_low, noise_size_high, logsnr_min, logsnr_max, timestep_scale;
-    bool clip_sample; /* of all classes but CMStochasticIterativeScheduler */
+    bool clip_sample;             /* of all classes but CMStochasticIterativeScheduler */
+    uint32_t num_train_timesteps; /* of all classes but MultistepConsistencyScheduler */
     /* The numbers of steps that the model was trained or tuned for, ascending; 0: not said. For
      * CMStochasticIterativeScheduler what its authors published, which no file says. */
     uint32_t trained_steps[TRAINED_STEPS_MAX], trained_steps_count;
-    /* CMStochasticIterativeScheduler, with diffusers' defaults */
-    double sigma_min, sigma_max, sigma_data, rho, s_noise;
-    uint32_t num_train_timesteps; /* of all classes but MultistepConsistencyScheduler */
-    bool clip_denoised;
-    uint32_t two_step_index; /* where two steps look the second time; 0: not published */
-    /* DDPMScheduler and DDIMScheduler, with diffusers' defaults. Either samples with the other's
-     * rule, as DDIMPipeline does with a DDPMScheduler: keys of one are known to both. */
-    prediction_type prediction;
-    timestep_spacing spacing;
-    variance_type variance; /* DDPM's rule only */
-    uint32_t steps_offset;
-    bool set_alpha_to_one; /* DDIM's rule only */
-    double clip_sample_range;
-    const float *alphas_cumprod; /* [num_train_timesteps], in the arena of the model_config */
+    union { /* by class */
+        /* MultistepConsistencyScheduler: v prediction, interpolated cosine log-SNR (method: Heek et
+         * al. A.1, Hoogeboom et al. simple diffusion). All keys are required. */
+        struct {
+            double image_size, noise_size_low, noise_size_high, logsnr_min, logsnr_max;
+            double timestep_scale;
+        };
+        /* CMStochasticIterativeScheduler, with diffusers' defaults */
+        struct {
+            double sigma_min, sigma_max, sigma_data, rho, s_noise;
+            bool clip_denoised;
+            uint32_t two_step_index; /* where two steps look the second time; 0: not published */
+        };
+        /* DDPMScheduler and DDIMScheduler, with diffusers' defaults. Either samples with the
+         * other's rule, as DDIMPipeline does with a DDPMScheduler: keys of one are known to both.
+         */
+        struct {
+            prediction_type prediction;
+            timestep_spacing spacing;
+            variance_type variance; /* DDPM's rule only */
+            uint32_t steps_offset;
+            bool set_alpha_to_one; /* DDIM's rule only */
+            double clip_sample_range;
+            const float *alphas_cumprod; /* [num_train_timesteps], in the model_config's arena */
+        };
+    };
 } scheduler_config;
 
 qs_sampler scheduler_default_sampler(const scheduler_config *scheduler);

@@ -11,7 +11,7 @@
 enum { COLUMNS_MAX = 32, ROWS_MAX = 1024, LIMIT_STEPS = 64 };
 
 static struct {
-    char *steps, *seed, *label, *count, *sampler, *rng, *batch, *scale, *output;
+    char *output, *steps, *count, *scale;
 } texts;
 
 static const struct poptOption options[] = {
@@ -22,15 +22,7 @@ static const struct poptOption options[] = {
       "N[:SAMPLER],..." },
     { "count", 'c', POPT_ARG_STRING, &texts.count, 3, "The rows: how many seeds (default: 6)",
       "COUNT" },
-    { "seed", 's', POPT_ARG_STRING, &texts.seed, 4, "The first row's seed (default: random)", "S" },
-    { "label", 'l', POPT_ARG_STRING, &texts.label, 5,
-      "What to draw: a label's name or number (default: the model's)", "LABEL" },
-    { "sampler", '\0', POPT_ARG_STRING, &texts.sampler, 6,
-      "default (the model's), multistep, ddim, addim, consistency or ddpm", "NAME" },
-    { "rng", '\0', POPT_ARG_STRING, &texts.rng, 9,
-      "Where noise comes from: philox (default), or torch as in 'quickstep sample'", "NAME" },
-    { "batch", 'b', POPT_ARG_STRING, &texts.batch, 7,
-      "How many pictures the device draws at a time, 1 to 64 (default: up to 16)", "B" },
+    CLI_INCLUDE(cli_drawing_options),
     { "scale", '\0', POPT_ARG_STRING, &texts.scale, 8,
       "Enlarge by whole pixels, 1 to 64 times (default: until a picture is 96 pixels high)", "K" },
     CLI_INCLUDE(cli_model_options),
@@ -56,11 +48,8 @@ typedef struct column {
 typedef struct grid_run {
     cli_target target;
     column columns[COLUMNS_MAX];
-    uint32_t column_count, rows, batch, scale;
-    uint64_t seed;
-    int32_t label;
-    qs_sampler sampler;
-    qs_rng rng;
+    uint32_t column_count, batch, scale;
+    cli_job job; /* of a column, but for its steps and sampler; count: the rows */
     char steps[sizeof((app_recipe *)0)->steps];
 } grid_run;
 
@@ -70,7 +59,7 @@ static qs_status read_column(const cli_engine *engine, char *text, grid_run *run
     if (run->column_count == COLUMNS_MAX)
         return app_error(QS_ERROR_USAGE, "--steps: at most %d columns", COLUMNS_MAX);
     column *c = &run->columns[run->column_count++];
-    c->sampler = run->sampler;
+    c->sampler = run->job.sampler;
     char *colon = strchr(text, ':');
     if (colon) {
         *colon = '\0';
@@ -103,14 +92,10 @@ static qs_status read_columns(const cli_engine *engine, grid_run *run)
 static qs_status read_numbers(grid_run *run)
 {
     qs_status status = QS_OK;
-    run->rows = 6;
-    TRY(cli_count("--count", texts.count, 1, ROWS_MAX, &run->rows));
-    TRY(cli_count("--batch", texts.batch, 1, QS_BATCH_MAX, &run->batch));
+    run->job.count = 6;
+    TRY(cli_count("--count", texts.count, 1, ROWS_MAX, &run->job.count));
     TRY(cli_count("--scale", texts.scale, 1, 64, &run->scale));
-    TRY(cli_seed(texts.seed, &run->seed));
-    TRY(cli_rng(texts.rng, &run->rng));
-    qs_precision precision;
-    TRY(cli_precision(&precision));
+    TRY(cli_drawing_numbers(&run->job, &run->batch));
     TRY(cli_target_init(&run->target, texts.output));
     if (run->target.format != CLI_PNG || run->target.numbered)
         status = app_error(QS_ERROR_USAGE, "-o %s: a grid is one PNG file", texts.output);
@@ -123,17 +108,14 @@ static qs_status draw_columns(cli_engine *engine, const grid_run *run, uint8_t *
 {
     const size_t picture_bytes = (size_t)4 * engine->info.width * engine->info.height;
     for (uint32_t x = 0; x < run->column_count; x++) {
-        const cli_job job = { .count = run->rows,
-                              .steps = run->columns[x].steps,
-                              .sampler = run->columns[x].sampler,
-                              .seed = run->seed,
-                              .rng = run->rng,
-                              .label = run->label };
+        cli_job job = run->job;
+        job.steps = run->columns[x].steps;
+        job.sampler = run->columns[x].sampler;
         cli_pictures pictures;
         const qs_status status = cli_render(engine, &job, &pictures);
         if (status != QS_OK)
             return status;
-        for (uint32_t y = 0; y < run->rows; y++)
+        for (uint32_t y = 0; y < run->job.count; y++)
             memcpy(pixels + ((size_t)y * run->column_count + x) * picture_bytes,
                    pictures.pixels + y * picture_bytes, picture_bytes);
         *ms += pictures.ms;
@@ -144,7 +126,7 @@ static qs_status draw_columns(cli_engine *engine, const grid_run *run, uint8_t *
 
 static qs_status draw_and_write(cli_engine *engine, grid_run *run)
 {
-    const uint32_t count = run->rows * run->column_count;
+    const uint32_t count = run->job.count * run->column_count;
     double ms = 0.0;
     uint8_t *pixels = calloc(count, (size_t)4 * engine->info.width * engine->info.height);
     if (!pixels)
@@ -153,20 +135,23 @@ static qs_status draw_and_write(cli_engine *engine, grid_run *run)
     if (engine->info.has_alpha)
         app_montage_over_checkerboard(pixels, count, engine->info.width, engine->info.height);
     app_recipe recipe;
-    const qs_recipe drawn = { .sampler = run->sampler, .seed = run->seed, .rng = run->rng };
+    const qs_recipe drawn = { .sampler = run->job.sampler,
+                              .seed = run->job.seed,
+                              .rng = run->job.rng };
     app_recipe_init(&recipe, engine->model, engine->device, engine->options.precision, &drawn,
-                    run->label);
+                    run->job.label);
     snprintf(recipe.command, sizeof recipe.command, "grid");
     snprintf(recipe.steps, sizeof recipe.steps, "%s", run->steps);
-    recipe.count = run->rows;
+    recipe.count = run->job.count;
     recipe.scale = run->scale ? run->scale : (95 + engine->info.height) / engine->info.height;
     if (status == QS_OK)
         status = cli_write_png(&run->target, engine, &recipe, pixels, count, run->column_count);
     if (status == QS_OK)
         fprintf(strcmp(run->target.path, "-") == 0 ? stderr : stdout,
                 "%s: %s, columns %s steps, rows seed %" PRIu64 " to %" PRIu64 "%s%s, %.1f ms\n",
-                run->target.path, recipe.model, run->steps, run->seed, run->seed + run->rows - 1,
-                recipe.label[0] ? ", label " : "", recipe.label, ms);
+                run->target.path, recipe.model, run->steps, run->job.seed,
+                run->job.seed + run->job.count - 1, recipe.label[0] ? ", label " : "", recipe.label,
+                ms);
     free(pixels);
     return status;
 }
@@ -179,11 +164,10 @@ static qs_status run_grid(const char *argument)
     qs_status status = QS_OK;
     TRY(read_numbers(&run));
     TRY(cli_engine_open_model(&engine));
-    TRY(cli_label(&engine, texts.label, &run.label));
-    TRY(cli_sampler(&engine, texts.sampler, &run.sampler));
+    TRY(cli_drawing_names(&engine, &run.job));
     TRY(read_columns(&engine, &run));
     TRY(cli_engine_open_device(&engine));
-    TRY(cli_engine_start_many(&engine, run.rows, run.batch));
+    TRY(cli_engine_start_many(&engine, run.job.count, run.batch));
     TRY(draw_and_write(&engine, &run));
 fail:
     cli_engine_close(&engine);

@@ -7,7 +7,46 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_BATCH_LIMIT = 16 };
+enum { DEFAULT_BATCH_LIMIT = 16, DRAWING_FIRST = 52 };
+
+static struct {
+    char *seed, *label, *sampler, *rng, *batch;
+} texts;
+
+struct poptOption cli_drawing_options[] = {
+    { "seed", 's', POPT_ARG_STRING, &texts.seed, DRAWING_FIRST,
+      "The first picture's seed; picture i has seed S + i (default: random)", "S" },
+    { "label", 'l', POPT_ARG_STRING, &texts.label, DRAWING_FIRST + 1,
+      "What to draw: a label's name or number (default: the model's)", "LABEL" },
+    { "sampler", '\0', POPT_ARG_STRING, &texts.sampler, DRAWING_FIRST + 2,
+      "default (the model's), multistep, ddim, addim, consistency or ddpm", "NAME" },
+    { "rng", '\0', POPT_ARG_STRING, &texts.rng, DRAWING_FIRST + 3,
+      "Where noise comes from: philox (default; the same on every device), or torch: what "
+      "diffusers draws with generator=torch.Generator().manual_seed(S + i) for picture i",
+      "NAME" },
+    { "batch", 'b', POPT_ARG_STRING, &texts.batch, DRAWING_FIRST + 4,
+      "How many pictures the device draws at a time, 1 to 64 (default: up to 16, as many as fit)",
+      "B" },
+    CLI_END,
+};
+
+qs_status cli_drawing_numbers(cli_job *job, uint32_t *batch)
+{
+    qs_status status = QS_OK;
+    qs_precision precision;
+    TRY(cli_count("--batch", texts.batch, 1, QS_BATCH_MAX, batch));
+    TRY(cli_seed(texts.seed, &job->seed));
+    TRY(cli_rng(texts.rng, &job->rng));
+    TRY(cli_precision(&precision));
+fail:
+    return status;
+}
+
+qs_status cli_drawing_names(const cli_engine *engine, cli_job *job)
+{
+    const qs_status status = cli_label(engine, texts.label, &job->label);
+    return status == QS_OK ? cli_sampler(engine, texts.sampler, &job->sampler) : status;
+}
 
 /* One render's worth of inputs and outputs, `batch` pictures each. */
 typedef struct scratch {

@@ -3,6 +3,7 @@
 #define CLI_RENDER_H
 
 #include "engine.h"
+#include "options.h"
 
 typedef struct cli_job {
     uint32_t count, steps;
@@ -22,6 +23,14 @@ typedef struct cli_pictures {
     float *floats;   /* [count, c, h, w], NULL unless wanted */
     double ms;       /* wall clock of all renders together */
 } cli_pictures;
+
+/* The options of the commands that draw: seed, label, sampler, rng, batch. */
+extern struct poptOption cli_drawing_options[];
+
+/* What they say, into the job and *batch (0: not said): first what can be told without the model,
+ * the precision with it; then what needs it. */
+qs_status cli_drawing_numbers(cli_job *job, uint32_t *batch);
+qs_status cli_drawing_names(const cli_engine *engine, cli_job *job);
 
 /* A session for `count` pictures in batches of `limit`; 0: of 16, or as many as fit the device. */
 qs_status cli_engine_start_many(cli_engine *engine, uint32_t count, uint32_t limit);

@@ -9,8 +9,7 @@
 #include <string.h>
 
 static struct {
-    char *steps, *seed, *label, *count, *sampler, *eta, *timesteps, *rng, *noise, *batch, *scale;
-    char *output;
+    char *output, *steps, *count, *eta, *timesteps, *noise, *scale;
 } texts;
 
 static const struct poptOption options[] = {
@@ -18,33 +17,20 @@ static const struct poptOption options[] = {
       "Where to: FILE.png, FILE.safetensors, or - for a PNG on standard output", "FILE" },
     { "steps", 'n', POPT_ARG_STRING, &texts.steps, 2,
       "Network evaluations, 1 to 1024 (default: 4; 50 of a plain diffusion model)", "N" },
-    { "seed", 's', POPT_ARG_STRING, &texts.seed, 3,
-      "The first picture's seed; picture i has seed S + i (default: random)", "S" },
-    { "label", 'l', POPT_ARG_STRING, &texts.label, 4,
-      "What to draw: a label's name or number (default: the model's)", "LABEL" },
     { "count", 'c', POPT_ARG_STRING, &texts.count, 5,
       "How many pictures (default: 1, or as many as there is noise)", "COUNT" },
-    { "sampler", '\0', POPT_ARG_STRING, &texts.sampler, 6,
-      "default (the model's), multistep, ddim, addim, consistency or ddpm", "NAME" },
+    CLI_INCLUDE(cli_drawing_options),
     { "eta", '\0', POPT_ARG_STRING, &texts.eta, 10,
       "How much noise ddim adds in each step of a diffusion model, 0 to 1 (default: 0)", "ETA" },
     { "timesteps", '\0', POPT_ARG_STRING, &texts.timesteps, 11,
       "The points of the training grid that a consistency model visits, descending, e.g. 22,0 "
       "(default: what its authors chose)",
       "LIST" },
-    { "rng", '\0', POPT_ARG_STRING, &texts.rng, 12,
-      "Where noise comes from: philox (default; the same on every device), or torch: what "
-      "diffusers "
-      "draws with generator=torch.Generator().manual_seed(S + i) for picture i",
-      "NAME" },
     { "noise", '\0', POPT_ARG_STRING, &texts.noise, 7,
       "Start from the tensor \"noise\" [n, c, h, w], unit variance, instead of the seed's noise "
       "(as large as a latent where the model draws latents); what later steps add is "
       "\"step_noise\" [steps, n, c, h, w] where the file has it",
       "FILE" },
-    { "batch", 'b', POPT_ARG_STRING, &texts.batch, 8,
-      "How many pictures the device draws at a time, 1 to 64 (default: up to 16, as many as fit)",
-      "B" },
     { "scale", '\0', POPT_ARG_STRING, &texts.scale, 9,
       "Enlarge the PNG by whole pixels, 1 to 64 times (default: 1)", "K" },
     CLI_INCLUDE(cli_model_options),
@@ -135,14 +121,10 @@ static qs_status read_numbers(sample_run *run)
     run->scale = 1;
     TRY(cli_count("--steps", texts.steps, 1, QS_STEPS_MAX, &run->job.steps));
     TRY(cli_count("--count", texts.count, 1, 1 << 16, &run->job.count));
-    TRY(cli_count("--batch", texts.batch, 1, QS_BATCH_MAX, &run->batch));
     TRY(cli_count("--scale", texts.scale, 1, 64, &run->scale));
-    TRY(cli_seed(texts.seed, &run->job.seed));
-    TRY(cli_rng(texts.rng, &run->job.rng));
+    TRY(cli_drawing_numbers(&run->job, &run->batch));
     TRY(read_eta(&run->job.eta));
     TRY(read_timesteps(run));
-    qs_precision precision;
-    TRY(cli_precision(&precision));
     TRY(cli_target_init(&run->target, texts.output));
     run->job.want_floats = run->target.format == CLI_SAFETENSORS;
 fail:
@@ -209,8 +191,7 @@ static qs_status run_sample(const char *argument)
     qs_status status = QS_OK;
     TRY(read_numbers(&run));
     TRY(cli_engine_open_model(&engine));
-    TRY(cli_label(&engine, texts.label, &run.job.label));
-    TRY(cli_sampler(&engine, texts.sampler, &run.job.sampler));
+    TRY(cli_drawing_names(&engine, &run.job));
     choose_steps(&engine, &run.job);
     if (texts.noise)
         TRY(read_noise(&engine, &run));
