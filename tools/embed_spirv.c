@@ -23,13 +23,17 @@ enum {
     OP_TYPE_FLOAT = 22,
     OP_TYPE_IMAGE = 25,
     OP_TYPE_POINTER = 32,
+    OP_SPEC_CONSTANT_COMPOSITE = 51,
     OP_VARIABLE = 59,
     OP_DECORATE = 71,
     STORAGE_CLASS_UNIFORM_CONSTANT = 0,
     STORAGE_CLASS_STORAGE_BUFFER = 12,
     DIM_BUFFER = 5,
+    DECORATION_SPEC_ID = 1,
+    DECORATION_BUILTIN = 11,
     DECORATION_BINDING = 33,
     DECORATION_DESCRIPTOR_SET = 34,
+    BUILTIN_WORKGROUP_SIZE = 25,
     BINDINGS_MAX = 12, /* GPU_BINDINGS_MAX in gpu/gpu.h */
 };
 
@@ -52,6 +56,7 @@ struct shader {
     uint32_t bindings; /* bit i: binding i of set 0 */
     uint32_t texel_f32, texel_f16; /* those that are texel buffers */
     uint32_t subgroup_operations;
+    uint32_t size_constants; /* axes of the workgroup that are specialization constants 0, 1... */
     bool f16, cooperative_matrix;
 };
 
@@ -143,8 +148,38 @@ static void note_buffer_kind(struct shader *shader, uint32_t binding, uint32_t i
         shader->texel_f16 |= 1u << binding;
 }
 
+/* The specialization constant that `id` is; UINT32_MAX if it is none. */
+static uint32_t spec_id(const struct shader *shader, uint32_t id)
+{
+    for (size_t i = SPIRV_HEADER_WORDS; i < shader->word_count; i += shader->words[i] >> 16) {
+        const uint32_t *instruction = shader->words + i;
+        if (instruction[0] == (4u << 16 | OP_DECORATE) && instruction[1] == id &&
+            instruction[2] == DECORATION_SPEC_ID)
+            return instruction[3];
+        if (instruction[0] >> 16 == 0)
+            break;
+    }
+    return UINT32_MAX;
+}
+
+static void note_workgroup_size(struct shader *shader, uint32_t id)
+{
+    const uint32_t *size = find(shader, OP_SPEC_CONSTANT_COMPOSITE, 2, id);
+    for (uint32_t axis = 0; size && axis < 3; axis++) {
+        const uint32_t constant = spec_id(shader, size[3 + axis]);
+        if (constant == UINT32_MAX)
+            continue;
+        if (constant != axis)
+            die(shader->path, "axis %" PRIu32 " of the workgroup is constant %" PRIu32, axis,
+                constant);
+        shader->size_constants = axis + 1;
+    }
+}
+
 static void note_decoration(struct shader *shader, const uint32_t *operands)
 {
+    if (operands[1] == DECORATION_BUILTIN && operands[2] == BUILTIN_WORKGROUP_SIZE)
+        note_workgroup_size(shader, operands[0]);
     if (operands[1] == DECORATION_DESCRIPTOR_SET && operands[2] != 0)
         die(shader->path, "uses descriptor set %" PRIu32 ", only set 0 is there", operands[2]);
     if (operands[1] != DECORATION_BINDING)
@@ -232,6 +267,7 @@ static void write_header(const char *path, const struct shader *shaders, size_t 
           "    uint32_t texel_f32;           /* these bits are texel buffers, RGBA32F */\n"
           "    uint32_t texel_f16;           /* and these hold four halves each, as RG32UI */\n"
           "    uint32_t subgroup_operations; /* VkSubgroupFeatureFlags it uses */\n"
+          "    uint32_t size_constants;      /* constants 0 .. n-1 multiplied: its invocations */\n"
           "    bool f16, cooperative_matrix; /* device features it uses */\n"
           "};\n\n"
           "extern const struct shader_entry shader_table[SHADER_COUNT];\n"
@@ -262,9 +298,9 @@ static void write_table(const char *path, const struct shader *shaders, size_t c
         const struct shader *s = &shaders[i];
         fprintf(file,
                 "    {\"%s\", code_%s, sizeof code_%s, %" PRIu32 ", 0x%" PRIx32 ", 0x%" PRIx32
-                ", 0x%" PRIx32 ", %s, %s},\n",
+                ", 0x%" PRIx32 ", %" PRIu32 ", %s, %s},\n",
                 s->name, s->name, s->name, binding_count(s), s->texel_f32, s->texel_f16,
-                s->subgroup_operations, s->f16 ? "true" : "false",
+                s->subgroup_operations, s->size_constants, s->f16 ? "true" : "false",
                 s->cooperative_matrix ? "true" : "false");
     }
     fputs("};\n", file);

@@ -24,7 +24,7 @@ static pthread_once_t parsed = PTHREAD_ONCE_INIT;
 
 static void parse_word(const char *word, size_t length)
 {
-    static const char dump[] = "dump=", memory[] = "memory=";
+    static const char dump[] = "dump=", memory[] = "memory=", limits[] = "limits=";
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (strlen(flags[i].word) == length && strncmp(flags[i].word, word, length) == 0) {
             *(bool *)((char *)&words + flags[i].offset) = true;
@@ -32,6 +32,8 @@ static void parse_word(const char *word, size_t length)
         }
     if (length > strlen(dump) && strncmp(word, dump, strlen(dump)) == 0)
         words.dump_dir = strndup(word + strlen(dump), length - strlen(dump));
+    else if (length > strlen(limits) && strncmp(word, limits, strlen(limits)) == 0)
+        words.limits = strndup(word + strlen(limits), length - strlen(limits));
     else if (strncmp(word, memory, strlen(memory)) == 0)
         words.memory_mib = strtoull(word + strlen(memory), NULL, 10);
     else if (length > 0)
@@ -65,6 +67,14 @@ const char *qs_debug_help(void)
            "check      count NaN and Inf after every op, name the first\n"
            "defaults   every op's default variant, as with --no-tune\n"
            "memory=MIB pretend that the device has so little memory\n"
+           "limits=... pretend that the device can do no more than that, with + between:\n"
+           "             no_push_descriptor   descriptor sets instead of push descriptors\n"
+           "             no_f16               no 16-bit floats, neither stored nor computed\n"
+           "             no_shuffle           no subgroup operations but the basic ones\n"
+           "             workgroup:N          invocations of a workgroup (128 or more)\n"
+           "             shared:BYTES         shared memory of a workgroup (16384 or more)\n"
+           "             range:BYTES          of a storage buffer (134217728 or more)\n"
+           "             texels:N             of a texel buffer (65536 or more)\n"
            "dump=DIR   every activation of every step as DIR/step-NNNN/NAME.safetensors, and of\n"
            "           an autoencoder's decoder as DIR/decode/NAME.safetensors\n";
 }

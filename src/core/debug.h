@@ -13,6 +13,7 @@ typedef struct debug_words {
     bool check;           /* count NaN and Inf after every op, name the first */
     bool defaults;        /* every op's default variant */
     uint64_t memory_mib;  /* memory=MIB: pretend that every memory heap is so large; 0: no */
+    const char *limits;   /* limits=WORDS: what the device pretends to lack (gpu/lower.c); NULL */
     const char *dump_dir; /* dump=DIR: every activation of every step as .safetensors */
 } debug_words;
 

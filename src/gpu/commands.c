@@ -12,6 +12,7 @@ struct gpu_commands {
     VkQueryPool queries;
     uint32_t timestamp_count;
     const gpu_pipeline *bound;
+    gpu_descriptors descriptors;
     VkBufferView *views; /* of the texel buffers in the recording */
     uint32_t view_count, view_capacity;
     qs_status failed; /* while recording */
@@ -79,6 +80,7 @@ void gpu_commands_destroy(qs_device *device, gpu_commands *commands)
         if (commands->vk)
             device->vk.vkFreeCommandBuffers(device->handle, device->command_pool, 1, &commands->vk);
     }
+    gpu_descriptors_finish(device, &commands->descriptors);
     free(commands->views);
     free(commands->name);
     free(commands);
@@ -103,6 +105,7 @@ qs_status gpu_record_begin(gpu_commands *commands)
     };
     TRY(gpu_wait_all(device)); /* an earlier recording may be in flight */
     VK(device, device->vk.vkBeginCommandBuffer(commands->vk, &info));
+    TRY(gpu_descriptors_reset(device, &commands->descriptors));
     destroy_views(commands);
     commands->bound = NULL;
     commands->failed = QS_OK;
@@ -169,9 +172,9 @@ fail:
     return status;
 }
 
-static qs_status push_descriptors(gpu_commands *commands, const gpu_dispatch *dispatch)
+static qs_status bind_buffers(gpu_commands *commands, const gpu_dispatch *dispatch)
 {
-    const qs_device *device = commands->device;
+    qs_device *device = commands->device;
     const struct shader_entry *shader = &shader_table[dispatch->pipeline->shader];
     VkDescriptorBufferInfo buffers[GPU_BINDINGS_MAX];
     VkBufferView views[GPU_BINDINGS_MAX];
@@ -198,9 +201,8 @@ static qs_status push_descriptors(gpu_commands *commands, const gpu_dispatch *di
             TRY(create_view(commands, slice, f16 ? GPU_TEXEL_F16 : GPU_TEXEL_F32, &views[i]));
     }
     if (dispatch->binding_count > 0)
-        device->vk.vkCmdPushDescriptorSetKHR(commands->vk, VK_PIPELINE_BIND_POINT_COMPUTE,
-                                             dispatch->pipeline->layout, 0, dispatch->binding_count,
-                                             writes);
+        TRY(device->binder.bind(device, &commands->descriptors, commands->vk, dispatch->pipeline,
+                                writes));
 fail:
     return status;
 }
@@ -214,7 +216,7 @@ void gpu_record_dispatch(gpu_commands *commands, const gpu_dispatch *dispatch)
     for (int i = 0; i < 3; i++)
         assert(dispatch->groups[i] > 0 &&
                dispatch->groups[i] <= device->physical.limits.workgroup_count[i]);
-    const qs_status status = push_descriptors(commands, dispatch);
+    const qs_status status = bind_buffers(commands, dispatch);
     if (status != QS_OK) {
         commands->failed = status;
         return;

@@ -16,7 +16,8 @@ enum {
 static uint32_t list_extensions(const gpu_physical *physical, bool window, const char *names[6])
 {
     uint32_t count = 0;
-    names[count++] = VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME;
+    if (physical->info.push_descriptors)
+        names[count++] = VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME;
     if (physical->memory_budget)
         names[count++] = VK_EXT_MEMORY_BUDGET_EXTENSION_NAME;
     if (physical->portability_subset)
@@ -150,6 +151,7 @@ qs_status qs_device_create(const qs_device_options *options, qs_device **device)
     new->memory_cap = debug_get()->memory_mib << 20;
     new->watchdog_ms = new->physical.limits.cpu ? WATCHDOG_CPU_MS : WATCHDOG_MS;
     TRY(create_handle(new, window));
+    gpu_binder_choose(new);
     TRY(create_objects(new));
     log_line(QS_LOG_INFO, "device: %s (%s, driver %s)", info->name,
              gpu_device_type_name(info->type),

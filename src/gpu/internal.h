@@ -68,6 +68,9 @@ typedef struct gpu_physical {
 qs_status gpu_physical_read(const gpu_instance *instance, VkPhysicalDevice handle,
                             gpu_physical *physical);
 
+/* words: of QUICKSTEP_DEBUG=limits=..., or NULL. QS_ERROR_USAGE names one that is unknown. */
+qs_status gpu_lower_limits(gpu_physical *physical, const char *words);
+
 /* All of them, without duplicates; to be freed. */
 qs_status gpu_physical_list(const gpu_instance *instance, gpu_physical **list, size_t *count);
 
@@ -139,6 +142,25 @@ enum gpu_state {
     GPU_HUNG, /* the watchdog said so: objects are in use for ever and are left alone */
 };
 
+/* Where a recording's descriptor sets live, on a device without push descriptors. */
+typedef struct gpu_descriptors {
+    VkDescriptorPool *pools; /* full from the first on */
+    uint32_t pool_count, set_count;
+} gpu_descriptors;
+
+/* How a dispatch's buffers are bound: descriptors.c. */
+typedef struct gpu_binder {
+    /* writes[pipeline->binding_count]; their dstSet is the binder's to fill in */
+    qs_status (*bind)(qs_device *device, gpu_descriptors *descriptors, VkCommandBuffer commands,
+                      const gpu_pipeline *pipeline, VkWriteDescriptorSet *writes);
+    VkDescriptorSetLayoutCreateFlags layout_flags;
+} gpu_binder;
+
+void gpu_binder_choose(qs_device *device);
+/* Before another recording: the sets of the last one are gone. */
+qs_status gpu_descriptors_reset(qs_device *device, gpu_descriptors *descriptors);
+void gpu_descriptors_finish(qs_device *device, gpu_descriptors *descriptors);
+
 struct qs_device {
     gpu_instance instance;
     gpu_physical physical;
@@ -155,6 +177,7 @@ struct qs_device {
     uint64_t memory_cap; /* tests: pretend that every heap has this size; 0: no */
     uint32_t allocation_count;
     bool matrices_tried;
+    gpu_binder binder;
     gpu_pipelines pipelines;
     gpu_staging staging;
     qs_device *next_hung;

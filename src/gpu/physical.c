@@ -81,6 +81,9 @@ static void copy_limits(const VkPhysicalDeviceLimits *from, gpu_physical *physic
     gpu_limits *to = &physical->limits;
     to->storage_range_bytes = from->maxStorageBufferRange;
     to->workgroup_invocations = from->maxComputeWorkGroupInvocations;
+    for (int i = 0; i < 2; i++)
+        if (from->maxComputeWorkGroupSize[i] < to->workgroup_invocations)
+            to->workgroup_invocations = from->maxComputeWorkGroupSize[i];
     to->shared_bytes = from->maxComputeSharedMemorySize;
     for (int i = 0; i < 3; i++)
         to->workgroup_count[i] = from->maxComputeWorkGroupCount[i];
@@ -259,11 +262,11 @@ qs_status gpu_physical_read(const gpu_instance *instance, VkPhysicalDevice handl
     read_texels(instance, &basics.limits, physical);
     read_memory(instance, physical);
     TRY(read_queues(instance, physical));
+    physical->info.push_descriptors = extensions.push_descriptor;
+    TRY(gpu_lower_limits(physical, debug_get()->limits));
+    physical->limits.shuffle = physical->subgroup_operations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
     if (extensions.cooperative_matrix)
         TRY(gpu_matrix_read(instance, physical));
-    physical->info.push_descriptors = extensions.push_descriptor;
-    if (!extensions.push_descriptor)
-        unusable(physical, "no VK_KHR_push_descriptor");
 fail:
     return status;
 }

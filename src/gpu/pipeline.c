@@ -27,7 +27,7 @@ static qs_status create_layout(qs_device *device, const struct shader_entry *sha
         };
     const VkDescriptorSetLayoutCreateInfo set = {
         .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
-        .flags = VK_DESCRIPTOR_SET_LAYOUT_CREATE_PUSH_DESCRIPTOR_BIT_KHR,
+        .flags = device->binder.layout_flags,
         .bindingCount = shader->binding_count,
         .pBindings = bindings,
     };
@@ -51,8 +51,17 @@ fail:
 
 /* ---- one pipeline ------------------------------------------------------------------------- */
 
-static qs_status check_shader(const qs_device *device, const struct shader_entry *shader)
+static uint32_t local_size(const struct shader_entry *shader, const gpu_pipeline *key)
 {
+    uint32_t size = 1;
+    for (uint32_t axis = 0; axis < shader->size_constants; axis++)
+        size *= key->constants[axis];
+    return size;
+}
+
+static qs_status check_shader(const qs_device *device, const gpu_pipeline *key)
+{
+    const struct shader_entry *shader = &shader_table[key->shader];
     const gpu_physical *physical = &device->physical;
     const char *missing = NULL;
     if (shader->f16 && !physical->limits.f16)
@@ -67,6 +76,10 @@ static qs_status check_shader(const qs_device *device, const struct shader_entry
     if (shader->binding_count > physical->storage_buffers_max)
         return qs_error(QS_ERROR_DEVICE, "shader %s binds %u buffers, %s allows %u", shader->name,
                         shader->binding_count, physical->info.name, physical->storage_buffers_max);
+    if (local_size(shader, key) > physical->limits.workgroup_invocations)
+        return qs_error(QS_ERROR_DEVICE, "shader %s wants workgroups of %u, %s allows %u",
+                        shader->name, local_size(shader, key), physical->info.name,
+                        physical->limits.workgroup_invocations);
     return QS_OK;
 }
 
@@ -120,7 +133,7 @@ qs_status gpu_compilation_begin(qs_device *device, const gpu_pipeline *key, gpu_
     qs_status status = QS_OK;
     const struct shader_entry *shader = &shader_table[key->shader];
     gpu_layout *layout = &device->pipelines.layouts[key->shader];
-    TRY(check_shader(device, shader));
+    TRY(check_shader(device, key));
     if (!layout->vk)
         TRY(create_layout(device, shader, layout));
     *c = (gpu_compilation){ .pipeline = malloc(sizeof *c->pipeline) };

@@ -67,7 +67,9 @@ static norm_tile tile_of_units(const gpu_limits *limits, const tensor *x, uint32
     tile.blocks = divide_up(groups, tile.block_groups);
     const uint32_t busy =
         next_power_of_two(min_u32(tile.block_quads * (image_pixels(x) / 16), 256));
-    const uint32_t lanes = limits->cpu ? limits->subgroup_size : busy < 64 ? 64 : busy;
+    uint32_t lanes = limits->cpu ? limits->subgroup_size : busy < 64 ? 64 : busy;
+    while (lanes > limits->workgroup_invocations)
+        lanes /= 2;
     tile.lanes_x = min_u32(min_u32(8, lanes), next_power_of_two(tile.block_quads));
     tile.lanes_y = lanes / tile.lanes_x;
     while (tile.lanes_y > 1 && tile.block_quads * tile.lanes_y > ENTRIES_MAX)

@@ -56,7 +56,7 @@ static bool fits_texels(const graph *g, tensor_id id)
 uint32_t op_variant(const graph *g, const shader_variants *variants, tensor_id a, tensor_id b)
 {
     const bool f16 = g->storage == DTYPE_F16;
-    if (!g->limits->cpu)
+    if (!g->limits->cpu || !g->limits->shuffle)
         return variants->hardware[f16];
     return fits_texels(g, a) && fits_texels(g, b) ? variants->texel[f16] : variants->shuffle[f16];
 }

@@ -1,5 +1,9 @@
-/* src/gpu on whatever device is here, under core and synchronization validation: every message is a
- * failure. */
+/*
+ * src/gpu on whatever device is here, under core and synchronization validation: every message is a
+ * failure.
+ *
+ *     test_gpu [LIMITS]      words of QUICKSTEP_DEBUG=limits=...
+ */
 #include "gpu/internal.h"
 #include "core/clock.h"
 
@@ -469,6 +473,47 @@ static void test_selection(void **state)
     assert_error(wrong, "no device", gpu_physical_select(list, 0, NULL, &chosen));
 }
 
+static void test_lowered_limits(void **state)
+{
+    (void)state;
+    const gpu_physical large = { .limits = { .workgroup_invocations = 1024,
+                                             .shared_bytes = 49152,
+                                             .storage_range_bytes = UINT32_MAX,
+                                             .texel_elements = 1 << 28,
+                                             .f16 = true },
+                                 .info = { .push_descriptors = true },
+                                 .subgroup_operations = VK_SUBGROUP_FEATURE_BASIC_BIT |
+                                                        VK_SUBGROUP_FEATURE_SHUFFLE_BIT };
+    gpu_physical p = large;
+    assert_ok(gpu_lower_limits(&p, NULL));
+    assert_memory_equal(&p, &large, sizeof p);
+    assert_ok(gpu_lower_limits(&p, "workgroup:128+shared:16384+range:134217728+texels:65536"));
+    assert_int_equal(p.limits.workgroup_invocations, 128);
+    assert_int_equal(p.limits.shared_bytes, 16384);
+    assert_int_equal(p.limits.storage_range_bytes, 1 << 27);
+    assert_int_equal(p.limits.texel_elements, 65536);
+    assert_true(p.limits.f16 && p.info.push_descriptors);
+    assert_ok(gpu_lower_limits(&p, "workgroup:512")); /* never raised */
+    assert_int_equal(p.limits.workgroup_invocations, 128);
+    assert_ok(gpu_lower_limits(&p, "no_push_descriptor+no_f16+no_shuffle"));
+    assert_false(p.limits.f16 || p.info.push_descriptors);
+    assert_int_equal(p.subgroup_operations, VK_SUBGROUP_FEATURE_BASIC_BIT);
+    const char *const wrong[] = { "workgroup:64", "workgroup", "workgroup:", "shared:16384x",
+                                  "shader:16384", "no_f16:1", "+no_f16" };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_error(QS_ERROR_USAGE, "limits=", gpu_lower_limits(&p, wrong[i]));
+}
+
+/* A workgroup that the device does not run never reaches the driver. */
+static void test_large_workgroup(void **state)
+{
+    (void)state;
+    const uint32_t constants[] = { 2 * device->physical.limits.workgroup_invocations, 1 };
+    const gpu_pipeline *pipeline;
+    assert_error(QS_ERROR_DEVICE, "workgroups of",
+                 gpu_pipeline_get(device, SHADER_test_copy, constants, 2, &pipeline));
+}
+
 static void test_device_list(void **state)
 {
     (void)state;
@@ -482,7 +527,7 @@ static void test_device_list(void **state)
     assert_int_equal(room, count);
     qs_device_get_info(device, &own);
     assert_true(own.usable && own.index < count);
-    assert_true(own.memory_bytes > 0 && own.subgroup_size > 0 && own.push_descriptors);
+    assert_true(own.memory_bytes > 0 && own.subgroup_size > 0);
     assert_true(own.subgroup_size_min <= own.subgroup_size_max);
     assert_string_equal(own.name, infos[own.index].name);
     qs_device_get_info(NULL, &own);
@@ -696,11 +741,14 @@ static void make_device(void **state)
     assert_ok(qs_device_create(NULL, &device));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    char words[256];
     if (!mkdtemp(cache_folder))
         return 1;
-    setenv("QUICKSTEP_DEBUG", "validate,sync,labels", 1);
+    snprintf(words, sizeof words, "validate,sync,labels%s%s", argc > 1 ? ",limits=" : "",
+             argc > 1 ? argv[1] : "");
+    setenv("QUICKSTEP_DEBUG", words, 1);
     setenv("XDG_CACHE_HOME", cache_folder, 1);
     qs_set_log(on_log, NULL);
     const struct CMUnitTest tests[] = {
@@ -719,6 +767,8 @@ int main(void)
         cmocka_unit_test(test_watchdog),
         cmocka_unit_test(test_hung_destroy_returns),
         cmocka_unit_test(test_selection),
+        cmocka_unit_test(test_lowered_limits),
+        cmocka_unit_test(test_large_workgroup),
         cmocka_unit_test(test_device_list),
         cmocka_unit_test(test_unknown_device),
         cmocka_unit_test(test_no_driver),
