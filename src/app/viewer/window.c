@@ -115,6 +115,11 @@ qs_status window_open(window *w, const char *title, int width, int height)
 {
     *w = (window){ .event = true };
     glfwWindowHint(GLFW_CLIENT_API, GLFW_NO_API);
+    /* the desktop entry's name, so that the window has its icon */
+    glfwWindowHintString(GLFW_X11_CLASS_NAME, "quickstep-view");
+#ifdef GLFW_WAYLAND_APP_ID
+    glfwWindowHintString(GLFW_WAYLAND_APP_ID, "quickstep-view");
+#endif
     glfwWindowHint(GLFW_SCALE_TO_MONITOR, width == 0);
     w->handle = glfwCreateWindow(width ? width : 1120, height ? height : 780, title, NULL, NULL);
     if (!w->handle)
