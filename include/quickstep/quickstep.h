@@ -5,7 +5,7 @@
  *     qs_model    a diffusers folder on disk
  *     qs_session  one model on one device at one batch size and precision: makes pictures
  *
- * A picture is four verbs, recorded once: encode (label -> condition) and begin (seed -> noise) in
+ * A picture is four verbs, recorded once: words (label -> condition) and begin (seed -> noise) in
  * one command buffer, step (one network evaluation, N times), decode (latent -> RGBA8 frame, by an
  * autoencoder's decoder where the model has one).
  * Nothing is re-recorded and the CPU does not wait when steps, seed or label change.
@@ -333,7 +333,7 @@ typedef bool (*qs_tune_fn)(void *user, const qs_tune_result *result);
 QS_API qs_status qs_tune(qs_device *device, qs_model *model, const qs_session_options *options,
                          qs_tune_fn report, void *user);
 
-/* Starts a picture: writes the recipe into state buffers and submits encode and begin. A picture
+/* Starts a picture: writes the recipe into state buffers and submits words and begin. A picture
  * in progress is dropped between steps. The recipe is copied, but not step_noise. Does not wait,
  * except while three earlier recipes are in flight, and with noise or QS_RNG_TORCH while an earlier
  * picture's begin is. QS_ERROR_USAGE: steps, a label, the sampler or its options; QS_ERROR_MODEL: a

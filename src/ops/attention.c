@@ -67,7 +67,7 @@ static void dispatch_fast(const graph *g, const node *self, op_dispatch *d)
     const attention_args args = args_for(g, self);
     const uint32_t lanes = fast_lanes(g->limits);
     const uint32_t part = part_quads(args.width / 4), parts = args.width / 4 / part;
-    d->shader = op_variant(g, &SHADER_VARIANTS(attention), qkv, qkv);
+    d->shader = op_shader(g, &SHADER_BUILDS(attention), qkv, qkv);
     op_constant(d, lanes);
     op_constant(d, p->rows);
     op_constant(d, g->limits->cpu ? lanes : 4);

@@ -96,7 +96,7 @@ void conv2d_dispatch(const graph *g, const node *self, op_dispatch *d)
     const tensor_id x = self->in[CONV2D_X];
     const conv2d_images images = images_of(y, p);
     const conv2d_args args = args_for(g, self, images);
-    d->shader = op_variant(g, &SHADER_VARIANTS(conv2d), x, self->in[CONV2D_WEIGHT]);
+    d->shader = op_shader(g, &SHADER_BUILDS(conv2d), x, self->in[CONV2D_WEIGHT]);
     op_constant(d, tile.lanes);
     op_constant(d, tile.pixels);
     op_constant(d, tile.quads);

@@ -4,7 +4,7 @@
 
 #include "ops/op_support.h"
 
-#include "ops/conv2d_kernel.h"
+#include "ops/conv2d_packing.h"
 #include "ops/conv2d_matrix.h"
 
 enum { CONV2D_X, CONV2D_WEIGHT, CONV2D_BIAS, CONV2D_EMBEDDING, CONV2D_RESIDUAL, CONV2D_INPUTS };

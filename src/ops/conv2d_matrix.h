@@ -4,7 +4,7 @@
 
 #include "ops/ops.h"
 
-#include "ops/conv2d_matrix_kernel.h"
+#include "ops/conv2d_matrix_packing.h"
 
 /* Tiles for y = p, the fastest by estimate first; returns their number. 0: no matrix units, or
  * not halves. */

@@ -157,7 +157,7 @@ static void dispatch_stats(const graph *g, const node *self, op_dispatch *d)
     const tensor *x = graph_tensor(g, self->in[0]);
     const norm_tile tile = choose_tile(g->limits, x, p->groups);
     const group_norm_args args = args_for(g, p, self->in[0], &tile);
-    d->shader = op_variant(g, &TEXEL_VARIANTS(group_norm_stats), self->in[0], self->in[0]);
+    d->shader = op_shader(g, &TEXEL_BUILDS(group_norm_stats), self->in[0], self->in[0]);
     op_constant(d, tile.lanes_x);
     op_constant(d, tile.lanes_y);
     op_constant(d, tile.entries);
@@ -176,7 +176,7 @@ static void dispatch_norm(const graph *g, const node *self, op_dispatch *d)
     group_norm_args args = args_for(g, p, x_id, &tile);
     args.y = op_view(g, self->out);
     args.scale_shift = op_view(g, scale_shift);
-    d->shader = op_variant(g, &TEXEL_VARIANTS(group_norm), x_id, x_id);
+    d->shader = op_shader(g, &TEXEL_BUILDS(group_norm), x_id, x_id);
     op_constant(d, tile.lanes_x);
     op_constant(d, tile.lanes_y);
     op_constant(d, tile.entries);

@@ -1,5 +1,5 @@
 #include "ops/conv2d.h"
-#include "ops/linear_kernel.h"
+#include "ops/linear_packing.h"
 
 /* Few rows: linear.comp. More: a 1x1 convolution. */
 
@@ -41,8 +41,7 @@ static void dispatch_linear(const graph *g, const node *self, op_dispatch *d)
         .y = op_view(g, self->out),
         .residual = op_view(g, residual),
     };
-    d->shader =
-        op_variant(g, &SHADER_VARIANTS(linear), self->in[LINEAR_X], self->in[LINEAR_WEIGHT]);
+    d->shader = op_shader(g, &SHADER_BUILDS(linear), self->in[LINEAR_X], self->in[LINEAR_WEIGHT]);
     op_constant(d, tile.lanes);
     op_constant(d, tile.rows);
     op_constant(d, tile.slices);

@@ -53,12 +53,12 @@ static bool fits_texels(const graph *g, tensor_id id)
     return root->bytes / (root->type == DTYPE_F16 ? 8 : 16) <= g->limits->texel_elements;
 }
 
-uint32_t op_variant(const graph *g, const shader_variants *variants, tensor_id a, tensor_id b)
+uint32_t op_shader(const graph *g, const shader_builds *builds, tensor_id a, tensor_id b)
 {
     const bool f16 = g->storage == DTYPE_F16;
     if (!g->limits->cpu || !g->limits->shuffle)
-        return variants->hardware[f16];
-    return fits_texels(g, a) && fits_texels(g, b) ? variants->texel[f16] : variants->shuffle[f16];
+        return builds->hardware[f16];
+    return fits_texels(g, a) && fits_texels(g, b) ? builds->texel[f16] : builds->shuffle[f16];
 }
 
 static void pack_vector(const weight *w, uint32_t key, const float *values, void *packed)

@@ -31,30 +31,30 @@ static inline double element_count(const tensor *t)
     return (double)all_pixels(t) * t->c;
 }
 
-/* The variant of a shader for the graph's storage type. */
+/* The build of a shader for the graph's storage type. */
 static inline uint32_t storage_shader(const graph *g, uint32_t f32, uint32_t f16)
 {
     return g->storage == DTYPE_F16 ? f16 : f32;
 }
 
-/* A shader of `shuffle_shaders` in shaders/meson.build: [storage is f16] */
-typedef struct shader_variants {
+/* A shader that shaders/meson.build has under `shuffle`: [storage is f16] */
+typedef struct shader_builds {
     uint32_t hardware[2], shuffle[2], texel[2];
-} shader_variants;
+} shader_builds;
 /* clang-format off */
-#define SHADER_VARIANTS(name)                                                                      \
-    (shader_variants){ { SHADER_##name##_f32, SHADER_##name##_f16 },                               \
+#define SHADER_BUILDS(name)                                                                      \
+    (shader_builds){ { SHADER_##name##_f32, SHADER_##name##_f16 },                               \
                        { SHADER_##name##_shuffle_f32, SHADER_##name##_shuffle_f16 },               \
                        { SHADER_##name##_texel_f32, SHADER_##name##_texel_f16 } }
-/* and one of `texel_shaders` */
-#define TEXEL_VARIANTS(name)                                                                       \
-    (shader_variants){ { SHADER_##name##_f32, SHADER_##name##_f16 },                               \
+/* and one under `texel` */
+#define TEXEL_BUILDS(name)                                                                       \
+    (shader_builds){ { SHADER_##name##_f32, SHADER_##name##_f16 },                               \
                        { SHADER_##name##_f32, SHADER_##name##_f16 },                               \
                        { SHADER_##name##_texel_f32, SHADER_##name##_texel_f16 } }
 /* clang-format on */
 
-/* The variant for the device; a and b are what the shader reads as texel buffers, if they fit. */
-uint32_t op_variant(const graph *g, const shader_variants *variants, tensor_id a, tensor_id b);
+/* The build for the device; a and b are what the shader reads as texel buffers, if they fit. */
+uint32_t op_shader(const graph *g, const shader_builds *builds, tensor_id a, tensor_id b);
 
 /* Where the shaders find a tensor, in vectors of four; zeros for NO_TENSOR. */
 tensor_view op_view(const graph *g, tensor_id id);

@@ -1,7 +1,7 @@
 #include "ops/winograd.h"
 
-#include "ops/conv2d_kernel.h"
-#include "ops/winograd_kernel.h"
+#include "ops/conv2d_packing.h"
+#include "ops/winograd_packing.h"
 
 /* The points of all tiles at once are 2.25 (tile 4) or 4 times the activations, in float. A large
  * image is worked on in bands, one after another in the same scratch memory, of which a band's
@@ -103,7 +103,7 @@ static void dispatch_input(const graph *g, const node *self, op_dispatch *d)
     const tensor_id x = self->in[0];
     winograd_args args = args_for(p, graph_tensor(g, x));
     args.x = op_view(g, x);
-    d->shader = op_variant(g, &TEXEL_VARIANTS(winograd_input), x, x);
+    d->shader = op_shader(g, &TEXEL_BUILDS(winograd_input), x, x);
     pixel_grid(g, d, args.quads, args.count);
     op_constant(d, p->tile);
     op_bind(d, x, ACCESS_READ, NO_TENSOR);
@@ -125,7 +125,7 @@ static void dispatch_product(const graph *g, const node *self, op_dispatch *d)
         .stride = x->stride / 4,
     };
     const conv2d_tile tile = product_tile(g->limits, args.tiles, y->c);
-    d->shader = op_variant(g, &SHADER_VARIANTS(winograd_product), points, weight);
+    d->shader = op_shader(g, &SHADER_BUILDS(winograd_product), points, weight);
     op_constant(d, tile.lanes);
     op_constant(d, tile.pixels);
     op_constant(d, tile.quads);
@@ -147,7 +147,7 @@ static void dispatch_output(const graph *g, const node *self, op_dispatch *d)
     args.y = op_view(g, self->out);
     args.residual = op_view(g, residual);
     args.embedding = op_view(g, embedding);
-    d->shader = op_variant(g, &TEXEL_VARIANTS(winograd_output), products, products);
+    d->shader = op_shader(g, &TEXEL_BUILDS(winograd_output), products, products);
     pixel_grid(g, d, args.quads, args.count);
     op_constant(d, p->tile);
     op_constant(d, bias != NO_TENSOR);

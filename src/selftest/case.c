@@ -123,7 +123,7 @@ bool test_begin(test *t, selftest *suite, dtype storage, const char *format, ...
     vsnprintf(t->name, sizeof t->name, format, args);
     va_end(args);
     const size_t used = strlen(t->name);
-    snprintf(t->name + used, sizeof t->name - used, "%s", suite->variant);
+    snprintf(t->name + used, sizeof t->name - used, "%s", suite->suffix);
     if (suite->filter && !strstr(t->name, suite->filter))
         return false;
     if (storage == DTYPE_F16 && !test_device_limits(suite)->f16) {

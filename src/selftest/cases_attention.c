@@ -190,7 +190,7 @@ void cases_attention(selftest *suite)
             case_rows(suite, storage, 4096, kind, 8);
             case_rows(suite, storage, 9, kind, 7);
         }
-        if (!suite->variant[0]) /* seconds for hardware's variant on software */
+        if (!suite->suffix[0]) /* seconds for hardware's variant on software */
             case_rows(suite, storage, 4096, HUGE_LOGITS, 64);
         case_repeats(suite, storage);
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i)

@@ -14,9 +14,9 @@ static void run_cases(selftest *suite, void (*cases)(selftest *))
     } while (suite->more);
 }
 
-/* The ops that have several shaders, or other tiles for software devices. Those for hardware run on
+/* The ops that have other shaders or tiles for software devices. Those for hardware run on
  * software, too, and are tested there. */
-static void kernel_cases(selftest *suite)
+static void tiled_cases(selftest *suite)
 {
     run_cases(suite, cases_group_norm);
     run_cases(suite, cases_attention);
@@ -47,7 +47,7 @@ qs_status qs_selftest(qs_device *device, const char *filter, qs_selftest_fn repo
         .report = report,
         .user = user,
         .limits = *gpu_device_limits(device),
-        .variant = "",
+        .suffix = "",
     };
     char *text = filter ? malloc(strlen(filter) + 1) : NULL;
     if (filter && !text)
@@ -58,15 +58,15 @@ qs_status qs_selftest(qs_device *device, const char *filter, qs_selftest_fn repo
     run_cases(&suite, cases_embedding);
     run_cases(&suite, cases_sampler);
     run_cases(&suite, cases_frame);
-    kernel_cases(&suite);
+    tiled_cases(&suite);
     if (suite.limits.cpu) {
         suite.limits.texel_elements = 0;
-        suite.variant = ", no texel buffers"; /* only tensors too large for them */
+        suite.suffix = ", no texel buffers"; /* only tensors too large for them */
         run_cases(&suite, cases_attention);
         run_cases(&suite, cases_convolution);
         suite.limits.cpu = false;
-        suite.variant = ", hardware variant";
-        kernel_cases(&suite);
+        suite.suffix = ", as on hardware";
+        tiled_cases(&suite);
     }
     gpu_buffer_destroy(device, &suite.buffer);
     free(suite.initial);

@@ -11,14 +11,14 @@ struct selftest {
     qs_selftest_fn report;
     void *user;
     uint32_t failed;
-    gpu_limits limits;   /* what the ops choose their variants by */
-    const char *variant; /* "", or what the names end in: the limits are not the device's */
-    uint32_t turn;       /* of every choice the variant that comes so late; 0: the default */
-    bool all_variants;   /* have a turn; otherwise one of every algorithm */
-    bool more;           /* some case has another turn */
-    gpu_buffer buffer;   /* mapped; grows to the largest case */
-    uint8_t *initial;    /* [buffer.size] what the buffer held before the run, */
-    uint8_t *writable;   /* 1 where some dispatch may write */
+    gpu_limits limits;  /* what the ops choose their variants by */
+    const char *suffix; /* "", or what the names end in: the limits are not the device's */
+    uint32_t turn;      /* of every choice the variant that comes so late; 0: the default */
+    bool all_variants;  /* have a turn; otherwise one of every algorithm */
+    bool more;          /* some case has another turn */
+    gpu_buffer buffer;  /* mapped; grows to the largest case */
+    uint8_t *initial;   /* [buffer.size] what the buffer held before the run, */
+    uint8_t *writable;  /* 1 where some dispatch may write */
 };
 
 /* Counts and reports. */

@@ -28,7 +28,7 @@ run() {
 }
 
 run "$test_matrix"
-run "$test_ops" "seed 3, hardware variant @ matrix"
-run "$test_ops" "seed 5, hardware variant @ matrix"
+run "$test_ops" "seed 3, as on hardware @ matrix"
+run "$test_ops" "seed 5, as on hardware @ matrix"
 echo "1..$count"
 exit $status

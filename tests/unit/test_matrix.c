@@ -2,7 +2,7 @@
  * such units, whether the trial before their first use finds wrong ones. Whether they compute the
  * right thing is tests/ops' subject. */
 #include "gpu/internal.h"
-#include "ops/conv2d_matrix_kernel.h"
+#include "ops/conv2d_matrix_packing.h"
 #include "program/matrix_trial.h"
 
 #include "core/half.h"

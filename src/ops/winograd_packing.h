@@ -3,8 +3,8 @@
  * packed and how many points a tile has. Plain C: no graph, no Vulkan. The rest:
  * shaders/lib/winograd.glsl.
  */
-#ifndef QS_OPS_WINOGRAD_KERNEL_H
-#define QS_OPS_WINOGRAD_KERNEL_H
+#ifndef QS_OPS_WINOGRAD_PACKING_H
+#define QS_OPS_WINOGRAD_PACKING_H
 
 #include <stdbool.h>
 #include <stddef.h>

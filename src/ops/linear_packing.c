@@ -1,4 +1,4 @@
-#include "ops/linear_kernel.h"
+#include "ops/linear_packing.h"
 
 #include "core/half.h"
 #include "graph/graph.h"

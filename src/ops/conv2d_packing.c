@@ -1,4 +1,4 @@
-#include "ops/conv2d_kernel.h"
+#include "ops/conv2d_packing.h"
 
 #include "core/half.h"
 #include "graph/graph.h"

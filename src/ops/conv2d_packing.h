@@ -2,8 +2,8 @@
  * How conv2d.comp wants its weights packed and its workgroups counted.
  * Plain C: no graph, no Vulkan.
  */
-#ifndef QS_OPS_CONV2D_KERNEL_H
-#define QS_OPS_CONV2D_KERNEL_H
+#ifndef QS_OPS_CONV2D_PACKING_H
+#define QS_OPS_CONV2D_PACKING_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
  * How linear.comp wants its weights packed and its workgroups counted.
  * Plain C: no graph, no Vulkan.
  */
-#ifndef QS_OPS_LINEAR_KERNEL_H
-#define QS_OPS_LINEAR_KERNEL_H
+#ifndef QS_OPS_LINEAR_PACKING_H
+#define QS_OPS_LINEAR_PACKING_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
-#include "ops/conv2d_matrix_kernel.h"
+#include "ops/conv2d_matrix_packing.h"
 
 #include "core/half.h"
-#include "ops/conv2d_kernel.h"
+#include "ops/conv2d_packing.h"
 #include "ops/op_support.h"
 
 #include <stdlib.h>

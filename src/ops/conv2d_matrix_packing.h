@@ -2,8 +2,8 @@
  * Convolutions on matrix units (conv2d_matrix.comp): tiles, and how weights are packed. Plain C: no
  * graph, no Vulkan.
  */
-#ifndef QS_OPS_CONV2D_MATRIX_KERNEL_H
-#define QS_OPS_CONV2D_MATRIX_KERNEL_H
+#ifndef QS_OPS_CONV2D_MATRIX_PACKING_H
+#define QS_OPS_CONV2D_MATRIX_PACKING_H
 
 #include "gpu/limits.h"
 

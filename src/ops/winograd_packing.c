@@ -1,6 +1,6 @@
-#include "ops/winograd_kernel.h"
+#include "ops/winograd_packing.h"
 
-#include "ops/conv2d_kernel.h"
+#include "ops/conv2d_packing.h"
 
 /* Row i: the weights' polynomial at the i-th point of lib/winograd.glsl, divided by the product of
  * the point's distances to all others but infinity. */
