@@ -1,6 +1,6 @@
 // Winograd's convolution F(TILE x TILE, 3 x 3) in one dimension: y = A^T ((G g) * (B^T d)) makes TILE
 // outputs y from POINTS inputs d and 3 weights g with POINTS products (Lavin and Gray, "Fast
-// Algorithms for Convolutional Neural Networks", arXiv 1509.09308). G: src/ops/winograd_kernel.c.
+// Algorithms for Convolutional Neural Networks", arXiv 1509.09308). G: src/ops/winograd_packing.c.
 //
 // TILE 2: the points 0, 1, -1, infinity. TILE 4: 0, P, -P, Q, -Q, infinity with P = sqrt(1/2) and
 // Q = sqrt(2), whose rounding errors are less than half of those of 0, +-1, +-2, infinity.

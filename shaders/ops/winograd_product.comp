@@ -1,5 +1,5 @@
 // products[point] = points[point] * weight[point] for every point of Winograd's convolution.
-//   points    [point_count, tiles, stride] float   weight  of winograd_kernel.c: conv2d_pack's order,
+//   points    [point_count, tiles, stride] float   weight  of winograd_packing.c: conv2d_pack's order,
 //   products  [point_count, tiles, co] float       with a point for a tap
 //
 // A workgroup is LANES lanes: tiles x * LANES * PIXELS .. of point z, channels y * QUADS * 4 .. .
