@@ -38,14 +38,14 @@ enum {
 };
 
 enum { /* the capabilities that src/gpu checks or always has */
-    CAPABILITY_SHADER = 1,
-    CAPABILITY_FLOAT16 = 9,
-    CAPABILITY_SAMPLED_BUFFER = 46,
-    CAPABILITY_GROUP_NON_UNIFORM = 61, /* to 68, in VkSubgroupFeatureFlagBits' order */
-    CAPABILITY_GROUP_NON_UNIFORM_QUAD = 68,
-    CAPABILITY_STORAGE_BUFFER_16BIT = 4433,
-    CAPABILITY_VULKAN_MEMORY_MODEL = 5345,
-    CAPABILITY_COOPERATIVE_MATRIX = 6022,
+       CAPABILITY_SHADER = 1,
+       CAPABILITY_FLOAT16 = 9,
+       CAPABILITY_SAMPLED_BUFFER = 46,
+       CAPABILITY_GROUP_NON_UNIFORM = 61, /* to 68, in VkSubgroupFeatureFlagBits' order */
+       CAPABILITY_GROUP_NON_UNIFORM_QUAD = 68,
+       CAPABILITY_STORAGE_BUFFER_16BIT = 4433,
+       CAPABILITY_VULKAN_MEMORY_MODEL = 5345,
+       CAPABILITY_COOPERATIVE_MATRIX = 6022,
 };
 
 struct shader {
@@ -53,7 +53,7 @@ struct shader {
     char name[64];
     uint32_t *words;
     size_t word_count;
-    uint32_t bindings; /* bit i: binding i of set 0 */
+    uint32_t bindings;             /* bit i: binding i of set 0 */
     uint32_t texel_f32, texel_f16; /* those that are texel buffers */
     uint32_t subgroup_operations;
     uint32_t size_constants; /* axes of the workgroup that are specialization constants 0, 1... */

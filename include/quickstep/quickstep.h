@@ -115,7 +115,8 @@ typedef struct qs_device_options {
 } qs_device_options;
 
 /* Lists all Vulkan devices. *count: in, the room in `infos`; out, the number of devices.
- * infos may be NULL to ask for the number. QS_ERROR_DEVICE without a Vulkan loader. */
+ * infos may be NULL to ask for the number. QS_ERROR_DEVICE if there is none, and why: no loader, no
+ * driver, or what is the matter with each. */
 QS_API qs_status qs_device_list(qs_device_info *infos, size_t *count);
 
 /* options may be NULL. Logs one QS_LOG_INFO line saying which device was chosen. */

@@ -1,6 +1,6 @@
 /*
- * How the buffers of a dispatch reach its shader, chosen once for a device: by push descriptors, or,
- * where a driver has none, by descriptor sets that are as old as the recording. Both name every
+ * How the buffers of a dispatch reach its shader, chosen once for a device: by push descriptors,
+ * or, where a driver has none, by descriptor sets that are as old as the recording. Both name every
  * slice's range, so that synchronization validation sees the same of them.
  */
 #include "gpu/internal.h"

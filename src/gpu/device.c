@@ -73,7 +73,7 @@ static qs_status create_handle(qs_device *device, bool window)
         .enabledExtensionCount = list_extensions(physical, window, extensions),
         .ppEnabledExtensionNames = extensions,
     };
-    VK(NULL, device->instance.vk.vkCreateDevice(physical->handle, &info, NULL, &device->handle));
+    VK(device, device->instance.vk.vkCreateDevice(physical->handle, &info, NULL, &device->handle));
     gpu_functions_load_device(device->instance.handle, device->handle, &device->vk);
     device->vk.vkGetDeviceQueue(device->handle, physical->queue_family, 0, &device->queue);
 fail:
@@ -102,22 +102,6 @@ fail:
     return status;
 }
 
-static qs_status choose(qs_device *device, const char *select, bool window)
-{
-    qs_status status = QS_OK;
-    gpu_physical *list = NULL;
-    size_t count, chosen;
-    TRY(gpu_physical_list(&device->instance, &list, &count));
-    TRY(gpu_physical_select(list, count, select, &chosen));
-    device->physical = list[chosen];
-    if (window && !device->physical.swapchain)
-        TRY(qs_error(QS_ERROR_DEVICE, "%s cannot show a window: no VK_KHR_swapchain",
-                     device->physical.info.name));
-fail:
-    free(list);
-    return status;
-}
-
 static bool may_use_matrices(const qs_device *device, const qs_device_options *options)
 {
     if (options->no_matrix || !SHADERS_WITH_MATRICES || device->physical.limits.matrix.m == 0)
@@ -125,6 +109,64 @@ static bool may_use_matrices(const qs_device *device, const qs_device_options *o
     if (!device->instance.matrices)
         log_line(QS_LOG_INFO, "the validation layer is too old for matrix units: they stay idle");
     return device->instance.matrices;
+}
+
+static qs_status open_device(qs_device *device, const gpu_physical *physical,
+                             const qs_device_options *options)
+{
+    qs_status status = QS_OK;
+    const bool window = options->instance_extension_count > 0;
+    device->physical = *physical;
+    if (window && !physical->swapchain)
+        TRY(qs_error(QS_ERROR_DEVICE, "%s cannot show a window: no VK_KHR_swapchain",
+                     physical->info.name));
+    if (!may_use_matrices(device, options))
+        device->physical.limits.matrix = (gpu_matrix){ 0 };
+    device->memory_cap = debug_get()->memory_mib << 20;
+    device->watchdog_ms = physical->limits.cpu ? WATCHDOG_CPU_MS : WATCHDOG_MS;
+    TRY(create_handle(device, window));
+    gpu_binder_choose(device);
+    TRY(create_objects(device));
+fail:
+    return status;
+}
+
+static void close_device(qs_device *device)
+{
+    if (!device->handle)
+        return;
+    gpu_staging_finish(device);
+    gpu_pipelines_finish(device);
+    device->vk.vkDestroySemaphore(device->handle, device->timeline, NULL);
+    device->vk.vkDestroyCommandPool(device->handle, device->command_pool, NULL);
+    if (device->allocation_count > 0)
+        log_line(QS_LOG_ERROR, "qs_device_destroy: %u buffers of its sessions are still there",
+                 device->allocation_count);
+    device->vk.vkDestroyDevice(device->handle, NULL);
+    device->timeline = VK_NULL_HANDLE;
+    device->command_pool = VK_NULL_HANDLE;
+    device->handle = VK_NULL_HANDLE;
+}
+
+/* Where nobody asked for a certain device, one that fails costs a warning, and the next is taken.
+ */
+static qs_status open_best(qs_device *device, const qs_device_options *options)
+{
+    qs_status status = QS_OK;
+    gpu_physical *list = NULL;
+    size_t count, chosen;
+    TRY(gpu_physical_list(&device->instance, &list, &count));
+    TRY(gpu_physical_select(list, count, options->select, &chosen));
+    while ((status = open_device(device, &list[chosen], options)) != QS_OK && !options->select) {
+        log_line(QS_LOG_WARNING, "%s", qs_last_error());
+        gpu_physical_unusable(&list[chosen], qs_last_error());
+        close_device(device);
+        device->state = GPU_ALIVE;
+        TRY(gpu_physical_select(list, count, NULL, &chosen));
+    }
+fail:
+    free(list);
+    return status;
 }
 
 qs_status qs_device_create(const qs_device_options *options, qs_device **device)
@@ -138,21 +180,13 @@ qs_status qs_device_create(const qs_device_options *options, qs_device **device)
     if (options->instance_extension_count > 0 && !options->instance_extensions)
         return qs_error(QS_ERROR_USAGE, "qs_device_create: instance_extensions is NULL");
     qs_status status = QS_OK;
-    const bool window = options->instance_extension_count > 0;
     qs_device *new = calloc(1, sizeof *new);
     if (!new)
         return qs_error(QS_ERROR_MEMORY, "no memory for a device");
     TRY(gpu_instance_init(&new->instance, options->instance_extensions,
                           options->instance_extension_count, true));
-    TRY(choose(new, options->select, window));
-    if (!may_use_matrices(new, options))
-        new->physical.limits.matrix = (gpu_matrix){ 0 };
+    TRY(open_best(new, options));
     const qs_device_info *info = &new->physical.info;
-    new->memory_cap = debug_get()->memory_mib << 20;
-    new->watchdog_ms = new->physical.limits.cpu ? WATCHDOG_CPU_MS : WATCHDOG_MS;
-    TRY(create_handle(new, window));
-    gpu_binder_choose(new);
-    TRY(create_objects(new));
     log_line(QS_LOG_INFO, "device: %s (%s, driver %s)", info->name,
              gpu_device_type_name(info->type),
              info->driver_info[0] ? info->driver_info : info->driver_name);
@@ -190,16 +224,7 @@ void qs_device_destroy(qs_device *device)
         keep_hung(device);
         return;
     }
-    if (device->handle) {
-        gpu_staging_finish(device);
-        gpu_pipelines_finish(device);
-        device->vk.vkDestroySemaphore(device->handle, device->timeline, NULL);
-        device->vk.vkDestroyCommandPool(device->handle, device->command_pool, NULL);
-        if (device->allocation_count > 0)
-            log_line(QS_LOG_ERROR, "qs_device_destroy: %u buffers of its sessions are still there",
-                     device->allocation_count);
-        device->vk.vkDestroyDevice(device->handle, NULL);
-    }
+    close_device(device);
     gpu_instance_finish(&device->instance);
     free(device);
 }

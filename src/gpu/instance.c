@@ -45,7 +45,11 @@ static qs_status extension_exists(const char *layer, const char *name, bool *exi
     VkExtensionProperties *extensions = NULL;
     uint32_t count = 0;
     *exists = false;
-    VK(NULL, vkEnumerateInstanceExtensionProperties(layer, &count, NULL));
+    const VkResult result = vkEnumerateInstanceExtensionProperties(layer, &count, NULL);
+    if (result == VK_ERROR_OUT_OF_HOST_MEMORY) /* the loader's word for a manifest without JSON */
+        TRY(gpu_no_device());
+    if (result != VK_SUCCESS)
+        TRY(gpu_error(NULL, result, "vkEnumerateInstanceExtensionProperties"));
     extensions = calloc(count + 1, sizeof *extensions);
     if (!extensions)
         TRY(qs_error(QS_ERROR_MEMORY, "no memory for %u extensions", count));
@@ -161,8 +165,7 @@ static qs_status create(gpu_instance *instance, const struct wishes *wishes)
     };
     const VkResult result = vkCreateInstance(&info, NULL, &instance->handle);
     if (result == VK_ERROR_INCOMPATIBLE_DRIVER)
-        return qs_error(QS_ERROR_DEVICE, "no Vulkan driver is installed (Debian: "
-                                         "mesa-vulkan-drivers, or the GPU vendor's package)");
+        return gpu_no_device();
     return result == VK_SUCCESS ? QS_OK : gpu_error(NULL, result, "vkCreateInstance");
 }
 

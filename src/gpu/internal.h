@@ -12,8 +12,8 @@
 
 /* ---- results ----------------------------------------------------------------------------- */
 
-/* Maps a VkResult other than VK_SUCCESS; the message names the function in `call`. A device
- * (NULL for calls without one) that is lost stays lost. */
+/* Maps a VkResult other than VK_SUCCESS; the message names the function in `call`, and the device.
+ * A device (NULL for calls without one) that is lost stays lost. */
 qs_status gpu_error(qs_device *device, VkResult result, const char *call);
 
 /* Like TRY, for a call that returns VkResult. */
@@ -45,6 +45,9 @@ void gpu_instance_finish(gpu_instance *instance);
 /* Fills in the debug messenger's wishes; its messages go to the log and are counted. */
 VkDebugUtilsMessengerCreateInfoEXT gpu_messenger_info(gpu_instance *instance);
 
+/* QS_ERROR_DEVICE that says why there is no device: no driver, or what is the matter with each. */
+qs_status gpu_no_device(void);
+
 /* ---- physical devices --------------------------------------------------------------------- */
 
 typedef struct gpu_physical {
@@ -68,13 +71,16 @@ typedef struct gpu_physical {
 qs_status gpu_physical_read(const gpu_instance *instance, VkPhysicalDevice handle,
                             gpu_physical *physical);
 
+/* The first reason counts. */
+void gpu_physical_unusable(gpu_physical *physical, const char *reason);
+
 /* words: of QUICKSTEP_DEBUG=limits=..., or NULL. QS_ERROR_USAGE names one that is unknown. */
 qs_status gpu_lower_limits(gpu_physical *physical, const char *words);
 
-/* All of them, without duplicates; to be freed. */
+/* All of them, without duplicates, at least one; to be freed. */
 qs_status gpu_physical_list(const gpu_instance *instance, gpu_physical **list, size_t *count);
 
-/* The device that qs_device_options::select means. */
+/* The device that qs_device_options::select means, of at least one. */
 qs_status gpu_physical_select(const gpu_physical *list, size_t count, const char *select,
                               size_t *chosen);
 const char *gpu_device_type_name(qs_device_type type);

@@ -24,12 +24,12 @@ typedef struct gpu_limits {
     uint64_t memory_bytes;   /* budget of the device-local heap (VK_EXT_memory_budget, else size) */
     uint32_t workgroup_count[3];
     uint32_t workgroup_invocations; /* of a workgroup, however many of them along x or y */
-    uint32_t shared_bytes;  /* of a workgroup */
-    uint32_t subgroup_size; /* the default one */
+    uint32_t shared_bytes;          /* of a workgroup */
+    uint32_t subgroup_size;         /* the default one */
     gpu_matrix matrix;
     bool cpu;     /* a software device: other tile sizes pay */
     bool shuffle; /* subgroups shuffle */
-    bool f16; /* 16-bit storage and shaderFloat16 */
+    bool f16;     /* 16-bit storage and shaderFloat16 */
     bool timestamps;
 } gpu_limits;
 

@@ -35,7 +35,7 @@ const char *gpu_device_type_name(qs_device_type type)
     return "other";
 }
 
-static void unusable(gpu_physical *physical, const char *reason)
+void gpu_physical_unusable(gpu_physical *physical, const char *reason)
 {
     qs_device_info *info = &physical->info;
     if (info->unusable_reason[0] == '\0')
@@ -162,7 +162,7 @@ static void read_features(const gpu_instance *instance, const struct extensions 
     physical->memory_model = v12.vulkanMemoryModel && v12.vulkanMemoryModelDeviceScope;
     physical->full_subgroups &= sizes.subgroupSizeControl && sizes.computeFullSubgroups;
     if (!v12.timelineSemaphore)
-        unusable(physical, "no timeline semaphores");
+        gpu_physical_unusable(physical, "no timeline semaphores");
 }
 
 static void read_texels(const gpu_instance *instance, const VkPhysicalDeviceLimits *limits,
@@ -207,6 +207,8 @@ static void read_memory(const gpu_instance *instance, gpu_physical *physical)
         physical->info.memory_bytes = size;
         physical->limits.memory_bytes = budget.heapBudget[i] ? budget.heapBudget[i] : size;
     }
+    if (memory->memoryTypeCount == 0 || physical->info.memory_bytes == 0)
+        gpu_physical_unusable(physical, "it has no memory");
     const uint64_t pretended = debug_get()->memory_mib << 20;
     if (pretended && pretended < physical->limits.memory_bytes)
         physical->limits.memory_bytes = pretended;
@@ -231,7 +233,7 @@ static qs_status read_queues(const gpu_instance *instance, gpu_physical *physica
             best = i;
     }
     if (best == count) {
-        unusable(physical, "no compute queue");
+        gpu_physical_unusable(physical, "no compute queue");
     } else {
         physical->queue_family = best;
         physical->timestamp_bits = families[best].timestampValidBits;
@@ -253,7 +255,7 @@ qs_status gpu_physical_read(const gpu_instance *instance, VkPhysicalDevice handl
     instance->vk.vkGetPhysicalDeviceProperties(handle, &basics);
     read_basics(&basics, physical);
     if (basics.apiVersion < VK_API_VERSION_1_2) { /* nothing below may be asked of it */
-        unusable(physical, "its driver is older than Vulkan 1.2");
+        gpu_physical_unusable(physical, "its driver is older than Vulkan 1.2");
         return QS_OK;
     }
     TRY(read_extensions(instance, physical, &extensions));

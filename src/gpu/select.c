@@ -28,7 +28,12 @@ qs_status gpu_physical_list(const gpu_instance *instance, gpu_physical **list, s
     VkPhysicalDevice *handles = NULL;
     gpu_physical *found = NULL;
     size_t used = 0;
-    VK(NULL, instance->vk.vkEnumeratePhysicalDevices(instance->handle, &handle_count, NULL));
+    const VkResult result =
+        instance->vk.vkEnumeratePhysicalDevices(instance->handle, &handle_count, NULL);
+    if (result == VK_ERROR_INITIALIZATION_FAILED) /* so the loader says that no driver has one */
+        TRY(gpu_no_device());
+    if (result != VK_SUCCESS)
+        TRY(gpu_error(NULL, result, "vkEnumeratePhysicalDevices"));
     handles = calloc(handle_count + 1, sizeof *handles);
     found = calloc(handle_count + 1, sizeof *found);
     if (!handles || !found)
@@ -44,6 +49,8 @@ qs_status gpu_physical_list(const gpu_instance *instance, gpu_physical **list, s
         found[at] = physical;
         used += at == used;
     }
+    if (used == 0)
+        TRY(gpu_no_device());
     *list = found;
     *count = used;
     found = NULL;
@@ -192,8 +199,6 @@ qs_status gpu_physical_select(const gpu_physical *list, size_t count, const char
 {
     char there[1536];
     describe(list, count, there, sizeof there);
-    if (count == 0)
-        return qs_error(QS_ERROR_DEVICE, "the Vulkan drivers here have no device");
     if (!select)
         return choose_best(list, count, chosen)
                    ? QS_OK

@@ -85,8 +85,6 @@ static qs_status list_devices(qs_device_info **infos, size_t *count)
     qs_status status = app_library(qs_device_list(NULL, count));
     if (status != QS_OK)
         return status;
-    if (*count == 0)
-        return app_error(QS_ERROR_DEVICE, "no Vulkan device (is a driver installed?)");
     *infos = calloc(*count, sizeof **infos);
     if (!*infos)
         return app_error(QS_ERROR_MEMORY, "no memory");
