@@ -42,6 +42,9 @@ circles() {
 
 number=$((number + 1))
 bad=$(circles "$archive")
+for program in "$(dirname "$archive")"/app/*/*.p; do # the programs, each with what they share
+    [ -d "$program" ] && bad="$bad$(circles "$program"/*.o "$(dirname "$archive")"/app/common/*.p/*.o)"
+done
 count=$(nm "$archive" 2>/dev/null | grep -c ' T ')
 if [ -z "$bad" ] && [ "$count" -gt 100 ]; then
     echo "ok $number - no circle of files"

@@ -1,0 +1,83 @@
+// What the panels are made of: texts, gaps, and the report of where a widget is.
+
+#include "viewer/ui_parts.hpp"
+
+#include <cstdarg>
+
+namespace viewer_ui
+{
+
+state ui;
+
+void report(const char *name, ImVec2 low, ImVec2 high)
+{
+    ui_layout &layout = ui.layout;
+    if (layout.widget_count == UI_WIDGETS_MAX)
+        return;
+    const ImVec2 s = ImGui::GetIO().DisplayFramebufferScale;
+    ui_widget &widget = layout.widgets[layout.widget_count++];
+    snprintf(widget.name, sizeof widget.name, "%s", name);
+    widget.rect = { low.x * s.x, low.y * s.y, (high.x - low.x) * s.x, (high.y - low.y) * s.y };
+}
+
+void report_item(const char *name)
+{
+    report(name, ImGui::GetItemRectMin(), ImGui::GetItemRectMax());
+}
+
+void draw_text(ImDrawList *list, ImFont *font, ImVec2 at, uint32_t hex, const char *text,
+               float align)
+{
+    const float size = font_size(font);
+    at.x -= align * font->CalcTextSizeA(size, FLT_MAX, 0, text).x;
+    list->AddText(font, size, ImVec2(floorf(at.x), floorf(at.y)), rgb(hex), text);
+}
+
+void text_line(ImFont *font, uint32_t hex, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    push_font(font);
+    ImGui::PushStyleColor(ImGuiCol_Text, rgb(hex));
+    ImGui::TextV(format, args);
+    ImGui::PopStyleColor();
+    ImGui::PopFont();
+    va_end(args);
+}
+
+namespace
+{
+
+const char *next_character(const char *text)
+{
+    do
+        ++text;
+    while ((*text & 0xc0) == 0x80); // the rest of a character in UTF-8
+    return text;
+}
+
+} // namespace
+
+std::string fit_end(const char *name, float width, const char *separators)
+{
+    std::string text = name;
+    while (*name && ImGui::CalcTextSize(text.c_str()).x > width) {
+        const char *part = strpbrk(name, separators);
+        name = part ? part + 1 : next_character(name);
+        text = std::string("\xe2\x80\xa6") + name;
+    }
+    return text;
+}
+
+void gap(float height)
+{
+    ImGui::Dummy(ImVec2(1, height * ui.u));
+}
+
+void tooltip(const char *text)
+{
+    if (ImGui::IsItemHovered(ImGuiHoveredFlags_AllowWhenDisabled))
+        ImGui::SetTooltip("%s", text);
+}
+
+} // namespace viewer_ui
