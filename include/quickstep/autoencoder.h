@@ -52,10 +52,10 @@ typedef struct qs_coder_options {
 
 #define QS_CODER_PIXELS_MAX 2000000u
 
-/* Plans and records, and loads the direction's weights unless another coder has them already. The
- * coders of an autoencoder are on one device. QS_ERROR_USAGE: the size (at most QS_CODER_PIXELS_MAX
- * pixels), no such half, another device; QS_ERROR_DEVICE: no 16-bit floats, or a tensor above what
- * the device binds; QS_ERROR_MEMORY, before anything is allocated. */
+/* Plans and records, and loads the direction's weights unless another coder has them on this device
+ * already (an autoencoder can be on 8 devices). QS_ERROR_USAGE: the size (at most
+ * QS_CODER_PIXELS_MAX pixels), no such half; QS_ERROR_DEVICE: no 16-bit floats, or a tensor above
+ * what the device binds; QS_ERROR_MEMORY, before anything is allocated. */
 QS_API qs_status qs_coder_create(qs_device *device, qs_autoencoder *autoencoder,
                                  const qs_coder_options *options, qs_coder **coder);
 QS_API void qs_coder_destroy(qs_coder *coder);

@@ -26,8 +26,9 @@ QS_API void qs_device_get_vulkan(const qs_device *device, qs_vulkan_device *vulk
 /* The buffer of a frame slot (qs_frame::slot): RGBA8, tightly packed [count, height, width, 4] at
  * `offset`. The session writes it only after the next qs_session_frame has released the slot; the
  * caller's reads of it must have finished on the device by then, or be ordered before later compute
- * on `queue` by a barrier from their stage to COMPUTE_SHADER. A reader on `queue` needs a barrier
- * from COMPUTE_SHADER / SHADER_WRITE to its own stage. A wrong slot: VK_NULL_HANDLE and zeros. */
+ * on `queue` by a barrier from their stage to COMPUTE_SHADER; and they must have finished before
+ * the session is destroyed. A reader on `queue` needs a barrier from COMPUTE_SHADER / SHADER_WRITE
+ * to its own stage. A wrong slot: VK_NULL_HANDLE and zeros. */
 QS_API void qs_session_get_frame_buffer(const qs_session *session, uint32_t slot, VkBuffer *buffer,
                                         VkDeviceSize *offset, VkDeviceSize *size);
 

@@ -3,7 +3,12 @@
  * displays do. FAULTS="acquire RESULT FIRST LAST; present RESULT FIRST LAST; ...": the calls FIRST
  * to LAST of that function (from 1) return the VkResult RESULT. A failing acquire takes no image;
  * a failing present, like a real one, has waited for its semaphore.
+ *
+ * And aborts when a session, with its frames, is destroyed after the viewer has submitted drawing and
+ * before it has waited for the queue: whether the device still reads a frame then is a matter of luck.
  */
+#include <quickstep/quickstep.h>
+
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,4 +62,38 @@ PRELOADED VKAPI_ATTR VkResult VKAPI_CALL vkQueuePresentKHR(VkQueue queue,
     const VkResult wanted = fault("present", ++calls);
     const VkResult result = real(queue, info);
     return wanted != VK_SUCCESS ? wanted : result;
+}
+
+/* The viewer's calls; the library has pointers of its own. */
+static int drawing;
+
+PRELOADED VKAPI_ATTR VkResult VKAPI_CALL vkQueueSubmit(VkQueue queue, uint32_t count,
+                                                       const VkSubmitInfo *infos, VkFence fence)
+{
+    static PFN_vkQueueSubmit real;
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "vkQueueSubmit");
+    drawing = 1;
+    return real(queue, count, infos, fence);
+}
+
+PRELOADED VKAPI_ATTR VkResult VKAPI_CALL vkQueueWaitIdle(VkQueue queue)
+{
+    static PFN_vkQueueWaitIdle real;
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "vkQueueWaitIdle");
+    drawing = 0;
+    return real(queue);
+}
+
+PRELOADED void qs_session_destroy(qs_session *session)
+{
+    static void (*real)(qs_session *);
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "qs_session_destroy");
+    if (session && drawing) {
+        fprintf(stderr, "fault: a session is destroyed while the queue may draw its frame\n");
+        abort();
+    }
+    real(session);
 }

@@ -60,7 +60,7 @@ export DISPLAY=:$display_number
 start() { # start OPTION...
     : >out
     : >err
-    "$viewer" --model "$model" --size 1100x760 --seed 5 --report "$@" >out 2>err &
+    LD_PRELOAD=$faults "$viewer" --model "$model" --size 1100x760 --seed 5 --report "$@" >out 2>err &
     pid=$!
 }
 
@@ -330,9 +330,9 @@ ok $? "closed after 0.05 to 2 seconds, exit status 0 each time"
 
 # --- displays that refuse (faults.c): ten times in a row is survived, for ever is an error
 weather() { # weather STATUS NAME LAST_FAULT FAULTS: what the viewer makes of it
-    export LD_PRELOAD=$faults FAULTS=$4
+    export FAULTS=$4
     start --play --steps 1
-    unset LD_PRELOAD FAULTS
+    unset FAULTS
     for turn in $(seq 400); do # until the last fault; a moving mouse has something to draw
         grep -q "^fault: $3 " err && break
         kill -0 "$pid" 2>/dev/null || break

@@ -2,7 +2,6 @@
 
 #include "common/montage.h"
 #include "common/recipe.h"
-#include "viewer/window.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -12,13 +11,16 @@
 
 enum { UNSEEN_MAX = 2 }; /* a third recipe in flight would make qs_session_begin wait */
 
-void generate_init(generator *g, qs_device *device)
+void generate_init(generator *g, qs_device *device, VkQueue queue)
 {
-    *g = (generator){ .device = device };
+    *g = (generator){ .device = device, .queue = queue };
 }
 
+/* What is drawn of the session's frames comes to its end first. */
 static void end_session(generator *g, viewer_readings *readings)
 {
+    if (g->session)
+        vkQueueWaitIdle(g->queue);
     qs_session_destroy(g->session);
     g->session = NULL;
     g->begun = false;

@@ -8,11 +8,13 @@
 
 #include "common/error.h"
 #include "viewer/viewer.h"
+#include "viewer/window.h"
 
 enum { GENERATE_RECIPES = 16, GENERATE_ARRIVALS = 32, GENERATE_OPS_MAX = 4096 };
 
 typedef struct generator {
     qs_device *device;
+    VkQueue queue; /* which draws the frames */
     qs_session *session;
     qs_model *model; /* the session's, or the last that there was; NULL: none was ever made */
 
@@ -27,7 +29,7 @@ typedef struct generator {
     qs_op_time *ops;
 } generator;
 
-void generate_init(generator *g, qs_device *device);
+void generate_init(generator *g, qs_device *device, VkQueue queue);
 void generate_finish(generator *g);
 
 /* Another model, batch, precision or profile than the session's: generate_make_session first. */

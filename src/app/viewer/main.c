@@ -212,7 +212,7 @@ static qs_status view(const viewer_options *options)
     readout_model(first->model, &l.readings);
     TRY(fill_controls(options, first, &l.readings, &l.controls));
     TRY(open_window(options, &l));
-    generate_init(&l.generator, device);
+    generate_init(&l.generator, device, l.vulkan.queue);
     TRY(loop_run(&l));
 fail:
     generate_finish(&l.generator);
