@@ -10,6 +10,10 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlag
 {
     (void)severity, (void)types;
     gpu_instance *instance = user;
+    if (atomic_load(&instance->planted)) {
+        atomic_fetch_add(&instance->planted_messages, 1);
+        return VK_FALSE;
+    }
     atomic_fetch_add(&instance->messages, 1);
     log_line(QS_LOG_ERROR, "validation: %s", data->pMessage);
     return VK_FALSE;

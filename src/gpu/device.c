@@ -190,6 +190,7 @@ qs_status qs_device_create(const qs_device_options *options, qs_device **device)
     log_line(QS_LOG_INFO, "device: %s (%s, driver %s)", info->name,
              gpu_device_type_name(info->type),
              info->driver_info[0] ? info->driver_info : info->driver_name);
+    TRY(gpu_plant_missing_barrier(new));
     *device = new;
     return QS_OK;
 fail:

@@ -2,6 +2,7 @@
 
 #include "core/debug.h"
 #include "core/log.h"
+#include "gpu/layer_settings.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ enum {
 struct wishes {
     const char *extensions[EXTENSIONS_MAX];
     uint32_t extension_count;
-    bool validate, sync, portability;
+    bool validate, sync, layer_settings, portability;
 };
 
 /* *version: of Vulkan, that the layer was written for; 0 if it is not there. */
@@ -111,6 +112,10 @@ static qs_status wish_validation(gpu_instance *instance, struct wishes *wishes)
                      VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME));
     wishes->sync = true;
     wish(wishes, VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME);
+    TRY(extension_exists(validation_layer, VK_EXT_LAYER_SETTINGS_EXTENSION_NAME,
+                         &wishes->layer_settings));
+    if (wishes->layer_settings)
+        wish(wishes, VK_EXT_LAYER_SETTINGS_EXTENSION_NAME);
 fail:
     return status;
 }
@@ -141,8 +146,23 @@ static qs_status create(gpu_instance *instance, const struct wishes *wishes)
     const VkValidationFeatureEnableEXT sync[] = {
         VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT
     };
+    /* newer layers leave what shaders access out of it, unless they are told not to */
+    const VkBool32 yes = VK_TRUE;
+    const VkLayerSettingEXT heuristic = {
+        .pLayerName = validation_layer,
+        .pSettingName = "syncval_shader_accesses_heuristic",
+        .type = VK_LAYER_SETTING_TYPE_BOOL32_EXT,
+        .valueCount = 1,
+        .pValues = &yes,
+    };
+    const VkLayerSettingsCreateInfoEXT settings = {
+        .sType = VK_STRUCTURE_TYPE_LAYER_SETTINGS_CREATE_INFO_EXT,
+        .settingCount = 1,
+        .pSettings = &heuristic,
+    };
     const VkValidationFeaturesEXT features = {
         .sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
+        .pNext = wishes->layer_settings ? &settings : NULL,
         .enabledValidationFeatureCount = 1,
         .pEnabledValidationFeatures = sync,
     };

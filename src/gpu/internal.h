@@ -35,6 +35,8 @@ typedef struct gpu_instance {
     bool debug_utils;              /* names and labels are wanted and possible */
     bool matrices;                 /* no validation layer stands in their way */
     atomic_uint_fast64_t messages; /* of the validation layer */
+    atomic_bool planted;           /* what it says now was provoked: not to be counted or logged */
+    atomic_uint_fast64_t planted_messages;
 } gpu_instance;
 
 /* debug: obey QUICKSTEP_DEBUG. A zero-initialised instance may be finished. */
@@ -207,6 +209,9 @@ typedef enum gpu_barrier {
     GPU_BARRIER_CLOSE, /* compute, transfer -> the same and host reads */
 } gpu_barrier;
 void gpu_barrier_record(const qs_device *device, VkCommandBuffer commands, gpu_barrier kind);
+
+/* With QUICKSTEP_DEBUG=sync: a warning if the validation layer does not see one. */
+qs_status gpu_plant_missing_barrier(qs_device *device);
 
 void gpu_staging_finish(qs_device *device); /* when the device is idle */
 
