@@ -1,0 +1,69 @@
+#!/bin/bash
+# Every driver that runs here without a GPU, in TAP: test_drivers.sh QUICKSTEP COMPARE SOURCE. Each passes a
+# part of the self-test and draws every shipped model's picture as the system's own driver draws it.
+# Drivers that cannot be had are skipped. More of the self-test: FILTER='' tests/drivers/test_drivers.sh ...
+set -u
+quickstep=$(realpath "$1")
+compare=$(realpath "$2")
+tools=$(realpath "$3/tools")
+filter=${FILTER-seed 7}
+work=$(mktemp -d "${TMPDIR:-/tmp}/quickstep drivers.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export QUICKSTEP_DEBUG=defaults
+
+# The same sums in another order: 2.4e-5 at most was seen, and a pixel's step is 7.8e-3.
+largest_difference=1e-4
+
+number=0
+report() { # report STATUS NAME: one TAP line; the last command's output is in ./log
+    number=$((number + 1))
+    [ "$1" -eq 0 ] && echo "ok $number - $2" && return
+    echo "not ok $number - $2"
+    tail -n 20 log | sed 's/^/# /'
+}
+
+models=$(cd "$tools/../assets/models" && ls -d */ | tr -d /)
+draw() { # draw MODEL FILE COMMAND...: with COMMAND before the program
+    local model=$1 file=$2
+    shift 2
+    "$@" "$quickstep" sample --model "$tools/../assets/models/$model" --seed 3 --steps 1 -o "$file" >log 2>&1
+}
+
+for model in $models; do
+    draw "$model" "$model.safetensors" env || { report 1 "$model on the system's driver"; exit 1; }
+done
+
+# driver NAME COMMAND...: with COMMAND before the program
+driver() {
+    local name=$1 reason model difference
+    shift
+    reason=$("$@" /bin/true 2>&1)
+    if [ $? -eq 77 ]; then
+        number=$((number + 1))
+        echo "ok $number - $name # SKIP $reason"
+        return
+    fi
+    for model in $models; do
+        rm -f other.safetensors
+        draw "$model" other.safetensors "$@"
+        difference=$("$compare" "$model.safetensors" other.safetensors sample $largest_difference 2>>log)
+        report $? "$name: $model differs by $difference"
+    done
+    "$@" "$quickstep" selftest "$filter" >log 2>&1
+    report $? "$name: self-test '$filter', $(grep -o '[0-9]* passed' log)"
+}
+
+# The driver's cache on disk does not tell widths apart: another width's machine code would run.
+width() { MESA_SHADER_CACHE_DIR=$work/shaders-$1 XDG_CACHE_HOME=$work/cache-$1 LP_NATIVE_VECTOR_WIDTH=$1 "${@:2}"; }
+small() { QUICKSTEP_DEBUG=defaults,limits=$1 "${@:2}"; }
+
+driver SwiftShader "$tools/swiftshader"
+driver 'lavapipe, 128 bits' width 128
+driver 'lavapipe, 256 bits' width 256
+driver 'lavapipe, 512 bits' width 512
+driver 'Mesa 25' "$tools/mesa" 25
+driver 'Mesa 26' "$tools/mesa" 26
+driver "the least that Vulkan promises" \
+    small no_push_descriptor+no_f16+no_shuffle+workgroup:128+shared:16384+range:134217728+texels:65536
+echo "1..$number"
