@@ -5,7 +5,7 @@
 #     check_layers.sh SOURCE_ROOT STATIC_LIBRARY
 archive=$(realpath "$2") || exit 1
 cd "$1" || exit 1
-layers='core gpu graph ops plan weights program tuner model sampler session bench selftest'
+layers='core gpu graph ops plan weights text program tuner model sampler session bench selftest'
 set -- $layers
 echo "1..$(($# + 3))"
 number=0
@@ -32,7 +32,7 @@ for layer in "$@"; do
     if [ -z "$bad" ]; then echo "ok $number - $layer"; else echo "not ok $number - $layer:$bad"; fi
 done
 number=$((number + 1))
-bad=$(grep -lE '^#include "(core|gpu|graph|ops|plan|weights|program|tuner|model|sampler|session|bench|selftest)/' src/app/*/* 2>/dev/null)
+bad=$(grep -lE '^#include "(core|gpu|graph|ops|plan|weights|text|program|tuner|model|sampler|session|bench|selftest)/' src/app/*/* 2>/dev/null)
 if [ -z "$bad" ]; then echo "ok $number - app"; else echo "not ok $number - app: $bad"; fi
 
 # circles DIRECTORY_OR_ARCHIVE...: what file_circles.awk finds

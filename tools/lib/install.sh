@@ -19,6 +19,7 @@ command:spirv-val          spirv-tools
 module:vulkan              libvulkan-dev
 header:volk.h              libvulkan-volk-dev
 module:jansson             libjansson-dev
+module:libutf8proc         libutf8proc-dev
 module:libpng              libpng-dev
 module:popt                libpopt-dev
 header:stb/stb_image.h     libstb-dev
