@@ -9,10 +9,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CACHE_VERSION = 1 };
@@ -55,6 +57,35 @@ static void format_uuid(const uint8_t uuid[VK_UUID_SIZE], char text[UUID_TEXT_BY
         snprintf(text + 2 * i, 3, "%02x", uuid[i]);
 }
 
+/* Once a process: the cache saves seconds, and a program that starts slowly does not say why. */
+static void notice(const char *format, const char *path, const char *why)
+{
+    static atomic_flag said = ATOMIC_FLAG_INIT;
+    if (!atomic_flag_test_and_set(&said))
+        log_line(QS_LOG_WARNING, format, path, why);
+}
+
+/* A folder that is there already must be this user's own, and no link to somebody else's: what lies
+ * in it goes to the driver. A home that is shared by way of a link of one's own is fine. */
+static bool is_ours(const char *folder)
+{
+    struct stat link, target;
+    const char *why = NULL;
+    if (lstat(folder, &link) != 0 || stat(folder, &target) != 0)
+        return true; /* to be made */
+    if (link.st_uid != geteuid())
+        why = S_ISLNK(link.st_mode) ? "it is another user's link" : "it is another user's";
+    else if (target.st_uid != geteuid())
+        why = "it is a link to another user's";
+    else if (!S_ISDIR(target.st_mode))
+        why = "it is no folder";
+    else if (target.st_mode & S_IWOTH)
+        why = "everybody may write into it";
+    if (why)
+        notice("the cache folder %s is not used: %s; every start compiles anew", folder, why);
+    return !why;
+}
+
 static char *format_path(const gpu_physical *physical, const char *name, const char *ending)
 {
     const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
@@ -63,10 +94,13 @@ static char *format_path(const gpu_physical *physical, const char *name, const c
     if (!in_xdg && !(home && home[0] == '/'))
         return NULL;
     format_uuid(physical->info.uuid, uuid);
-    if (asprintf(&path, "%s%s/quickstep/%s-%s.%s", in_xdg ? xdg : home, in_xdg ? "" : "/.cache",
-                 name, uuid, ending) < 0)
+    if (asprintf(&path, "%s%s/quickstep", in_xdg ? xdg : home, in_xdg ? "" : "/.cache") < 0)
         return NULL;
-    return path;
+    char *file = NULL;
+    if (is_ours(path) && asprintf(&file, "%s/%s-%s.%s", path, name, uuid, ending) < 0)
+        file = NULL;
+    free(path);
+    return file;
 }
 
 char *gpu_cache_path(const gpu_physical *physical)
@@ -170,6 +204,24 @@ static void make_folders(char *path)
     }
 }
 
+/* Removes what programs that were killed while they wrote this file have left: PATH.XXXXXX of more
+ * than an hour ago. pattern: such a name; it is overwritten. */
+static void sweep(char *pattern, size_t path_length)
+{
+    static const time_t HOUR = 3600;
+    glob_t found;
+    memcpy(pattern + path_length, ".??????", sizeof ".??????");
+    if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
+        return;
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        struct stat info;
+        if (lstat(found.gl_pathv[i], &info) == 0 && S_ISREG(info.st_mode) &&
+            info.st_uid == geteuid() && info.st_mtime < time(NULL) - HOUR)
+            unlink(found.gl_pathv[i]);
+    }
+    globfree(&found);
+}
+
 bool gpu_cache_write(const char *path, const void *head, size_t head_bytes, const void *data,
                      size_t bytes)
 {
@@ -184,9 +236,10 @@ bool gpu_cache_write(const char *path, const void *head, size_t head_bytes, cons
     if (written)
         written = rename(temporary, path) == 0;
     if (!written)
-        log_line(QS_LOG_DEBUG, "%s: not written: %s", path, strerror(errno));
+        notice("%s cannot be written, and every start compiles anew: %s", path, strerror(errno));
     if (!written && file >= 0)
         unlink(temporary);
+    sweep(temporary, strlen(path));
     free(temporary);
     return written;
 }

@@ -75,11 +75,13 @@ qs_status gpu_pipelines_end(qs_device *device, gpu_pipeline_batch *batch);
 
 /* ---- files that belong to a device, beside the driver's pipeline cache --------------------- */
 
-/* $XDG_CACHE_HOME/quickstep/NAME-UUID.ENDING, to be freed; NULL: this user has no such folder. */
+/* $XDG_CACHE_HOME/quickstep/NAME-UUID.ENDING, to be freed; NULL: this user has no such folder, or
+ * one that others could fill, which is said once (QS_LOG_WARNING). */
 char *gpu_cache_file(const qs_device *device, const char *name, const char *ending);
 
-/* Whole or not at all, also with two programs at once; makes the folders. A file that cannot be
- * written is logged (QS_LOG_DEBUG), nothing more. */
+/* Whole or not at all, also with two programs at once; makes the folders, and clears away what
+ * killed programs left. A file that cannot be written is said once (QS_LOG_WARNING), nothing more.
+ */
 bool gpu_cache_write(const char *path, const void *head, size_t head_bytes, const void *data,
                      size_t bytes);
 

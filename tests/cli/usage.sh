@@ -37,6 +37,7 @@ fails 'an option that is like none' 2 'no option' sample --frobnicate
 fails 'a stray argument' 2 'argument' sample stray -o a.png
 fails 'no output' 2 'Name a file' sample
 fails 'no such format' 2 'png or .safetensors' sample -o a.jpg
+fails 'two numbers in a name' 2 'one %d says where' sample -o 'z-%d%d.png' --count 4
 fails 'metadata without a file' 2 'PNG' metadata
 fails 'forward without files' 2 'wants' forward
 fails 'a filter without --ops' 2 '--ops' bench conv2d

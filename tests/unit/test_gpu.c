@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -685,6 +686,61 @@ static void test_cache_path(void **state)
     free(relative);
 }
 
+/* Not a folder that somebody else could fill. */
+static void test_cache_of_others(void **state)
+{
+    (void)state;
+    char *xdg = copy_of(getenv("XDG_CACHE_HOME"));
+    char folder[128], other[128], path[160];
+    snprintf(path, sizeof path, "%s/shared", cache_folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    setenv("XDG_CACHE_HOME", path, 1);
+    snprintf(folder, sizeof folder, "%s/shared/quickstep", cache_folder);
+    snprintf(other, sizeof other, "%s/shared/other", cache_folder);
+    for (int way = 0; way < 4; way++) {
+        const bool theirs = way == 1 && geteuid() == 0;
+        assert_int_equal(mkdir(other, 0700), 0);
+        if (way == 2) /* a link of one's own to a folder of one's own */
+            assert_int_equal(symlink(other, folder), 0);
+        else
+            assert_int_equal(mkdir(folder, 0700), 0);
+        if (theirs)
+            assert_int_equal(chown(folder, 12345, 12345), 0);
+        if (way == 3)
+            assert_int_equal(chmod(folder, 0777), 0);
+        char *found = gpu_cache_path(&device->physical);
+        assert_int_equal(found != NULL, !theirs && way != 3);
+        free(found);
+        assert_int_equal(way == 2 ? unlink(folder) : rmdir(folder), 0);
+        if (way == 2 && geteuid() == 0) { /* and to somebody else's */
+            assert_int_equal(chown(other, 12345, 12345), 0);
+            assert_int_equal(symlink(other, folder), 0);
+            assert_null(gpu_cache_path(&device->physical));
+            assert_int_equal(unlink(folder), 0);
+        }
+        assert_int_equal(rmdir(other), 0);
+    }
+    put_back("XDG_CACHE_HOME", xdg);
+}
+
+/* What a killed program left goes, and what another one is writing stays. */
+static void test_cache_leftovers(void **state)
+{
+    (void)state;
+    char path[128], old[160], fresh[160];
+    const struct timeval long_ago[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+    snprintf(path, sizeof path, "%s/left.bin", cache_folder);
+    snprintf(old, sizeof old, "%s.abc123", path);
+    snprintf(fresh, sizeof fresh, "%s.def456", path);
+    write_file(old, "x", 1);
+    write_file(fresh, "x", 1);
+    assert_int_equal(utimes(old, long_ago), 0);
+    assert_true(gpu_cache_write(path, "head", 4, "data", 4));
+    assert_int_equal(access(path, F_OK), 0);
+    assert_int_not_equal(access(old, F_OK), 0);
+    assert_int_equal(access(fresh, F_OK), 0);
+}
+
 /* A whole device with a cache folder that is good, damaged, and impossible. */
 static void run_device(void)
 {
@@ -773,6 +829,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_no_driver),
         cmocka_unit_test(test_cache_file),
         cmocka_unit_test(test_cache_path),
+        cmocka_unit_test(test_cache_of_others),
+        cmocka_unit_test(test_cache_leftovers),
         cmocka_unit_test(test_cache_of_device),
         cmocka_unit_test(test_no_messages),
     };

@@ -167,6 +167,10 @@ file=$(sed -n 's/^note saved //p' out)
 identify "$file" 2>/dev/null | grep -q PNG && grep -q '"seed": 5' "$file"
 ok $? "S saves a PNG with its recipe"
 at=$(lines)
+xdotool key s
+await 5 '^note saved .*-2\.png$' "$at" && [ -s "${file%.png}-2.png" ] && identify "$file" >/dev/null
+ok $? "S again saves another file beside it"
+at=$(lines)
 xdotool key r
 await 10 '^picture .*check=ok' "$at"
 tail -n "+$((at + 1))" out | grep '^picture' | grep -qv 'seed=5 '

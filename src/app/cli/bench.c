@@ -270,6 +270,9 @@ static void print_text(const bench_run *run)
     printf("%10.3f %7s %9.2f %8.2f %7s  %-12s %zu ops\n", run->decode.ms, "",
            rate(run->decode.flops, run->decode.ms), rate(run->decode.bytes, run->decode.ms), "",
            "decode", run->decode_op_count);
+    printf("roof: the share of what the device could do; convolutions are counted as direct ones, "
+           "and\n"
+           "Winograd's, with up to 4 times fewer products, may exceed it\n");
 }
 
 static qs_status print_json(const bench_run *run)

@@ -58,8 +58,12 @@ qs_status cli_target_init(cli_target *target, const char *path)
         target->format = CLI_SAFETENSORS;
     else if (!ends_with(path, ".png"))
         return app_error(QS_ERROR_USAGE, "-o %s: the name must end in .png or .safetensors", path);
-    const char *place;
-    target->numbered = find_number(path, &place) > 0;
+    const char *place, *other;
+    const size_t length = find_number(path, &place);
+    target->numbered = length > 0;
+    if (length > 0 && find_number(place + length, &other) > 0)
+        return app_error(QS_ERROR_USAGE, "-o %s: one %%d says where the number goes, not two",
+                         path);
     char *first = numbered_path(target, 0);
     const qs_status status = first ? app_output_check(first) : QS_ERROR_MEMORY;
     free(first);

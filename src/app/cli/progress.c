@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-static bool enabled;
+static bool enabled, silent;
 static int shown_length;
 static char current_title[80];
 
@@ -22,6 +23,7 @@ void cli_progress_init(void)
 void cli_progress_off(void)
 {
     enabled = false;
+    silent = true;
 }
 
 void cli_progress_title(const char *title)
@@ -38,6 +40,20 @@ void cli_progress_show(const char *text)
         fprintf(stderr, "%*s", shown_length - length, "");
     shown_length = length > shown_length ? length : shown_length;
     fflush(stderr);
+}
+
+void cli_progress_slow(const char *text, unsigned done)
+{
+    static const time_t SECONDS = 10;
+    static time_t last;
+    const time_t now = time(NULL);
+    cli_progress_show(text);
+    if (enabled || silent)
+        return;
+    if (last != 0 && now - last >= SECONDS)
+        fprintf(stderr, "%u done, now %s\n", done, text);
+    if (last == 0 || now - last >= SECONDS)
+        last = now;
 }
 
 bool cli_progress_step(void *user, uint32_t steps_done, uint32_t steps)

@@ -19,6 +19,9 @@ bool cli_progress_step(void *user, uint32_t steps_done, uint32_t steps);
 
 /* Any other text in place of the step. */
 void cli_progress_show(const char *text);
+/* The same for what takes minutes: where nobody sees a moving line, a line of its own every
+ * 10 seconds, with how much is done. */
+void cli_progress_slow(const char *text, unsigned done);
 
 /* Wipes the line, if there is one. */
 void cli_progress_clear(void);

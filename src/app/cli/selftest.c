@@ -35,7 +35,7 @@ static void report(void *user, const qs_selftest_result *result)
     else
         counts->failed++;
     if (result->passed && !flags.verbose) {
-        cli_progress_show(result->name);
+        cli_progress_slow(result->name, counts->passed + counts->failed);
         return;
     }
     cli_progress_clear();

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { UNSEEN_MAX = 2 }; /* a third recipe in flight would make qs_session_begin wait */
 
@@ -214,15 +215,27 @@ qs_status generate_wait(generator *g, uint32_t timeout_ms)
     return app_library(qs_session_wait(g->session, timeout_ms));
 }
 
-/* "sprites-knight-4steps-seed42.png" */
-static void file_name(const app_recipe *recipe, char *name, size_t size)
+/* "sprites-knight-4steps-seed42.png"; with copy 2 "...-seed42-2.png" */
+static void file_name(const app_recipe *recipe, uint32_t copy, char *name, size_t size)
 {
-    snprintf(name, size, "%s%s%s-%ssteps-seed%" PRIu64 "%s.png", recipe->model,
+    char number[16] = "";
+    if (copy > 1)
+        snprintf(number, sizeof number, "-%u", copy);
+    snprintf(name, size, "%s%s%s-%ssteps-seed%" PRIu64 "%s%s.png", recipe->model,
              recipe->label[0] ? "-" : "", recipe->label, recipe->steps, recipe->seed,
-             recipe->count > 1 ? "-grid" : "");
+             recipe->count > 1 ? "-grid" : "", number);
     for (char *c = name; *c; c++)
         if (!isalnum((unsigned char)*c) && !strchr("-_.", *c) && (unsigned char)*c < 0x80)
             *c = '-';
+}
+
+/* The first such name that no file has. */
+static void free_name(const app_recipe *recipe, char *name, size_t size)
+{
+    uint32_t copy = 0;
+    do
+        file_name(recipe, ++copy, name, size);
+    while (copy < UINT32_MAX && access(name, F_OK) == 0);
 }
 
 qs_status generate_save(generator *g, const viewer_readings *readings, int solo, char *name,
@@ -254,7 +267,7 @@ qs_status generate_save(generator *g, const viewer_readings *readings, int solo,
     TRY(app_montage(frame->pixels + first * picture_bytes, count, frame->width, frame->height,
                     app_montage_columns(count), 1, &image));
     image.has_alpha = info.has_alpha;
-    file_name(&recipe, name, name_size);
+    free_name(&recipe, name, name_size);
     TRY(app_png_write(name, &image, json));
 fail:
     app_montage_free(&image);
