@@ -19,11 +19,11 @@ arXiv 2403.06807){addition}.
 
 ![samples](samples.png)
 
-Rows: seeds, one class after the other. Columns: {columns}. Not picked.
+Rows: seeds, {rows}. Columns: {columns}. Not picked.
 """
 NOT_SAID = "The licence of the training pictures was not given to export.py (--about): find out before passing the weights on."
 PHASE_B = {"teacher", "hop", "teacher_steps", "diffusion_rows", "guidance", "huber", "student_steps"}
-HIDDEN = {"data", "size", "out", "phase", "minutes", "pictures", "resume", "more", "seed", "device", "workers", "compile", "init", "autoencoder"}
+HIDDEN = {"data", "size", "out", "phase", "minutes", "pictures", "resume", "more", "seed", "device", "workers", "compile", "init", "autoencoder", "tokenizer"}
 
 
 def listed(words):
@@ -35,9 +35,11 @@ def network(net, state, autoencoder):
     c, s = net.config, net.schedule
     sides = [str(c.sample_size >> i) for i, kind in enumerate(c.down_block_types) if "Attn" in kind]
     levels = "-".join(map(str, c.block_out_channels))
-    attention = f"attention at sides of {listed(sides)} (heads of {c.attention_head_dim})" if sides else "no attention"
+    heads = f"heads of {c.attention_head_dim}" if isinstance(c.attention_head_dim, int) else "with the prompt too"
+    attention = f"attention at sides of {listed(sides)} ({heads})" if sides else "no attention"
     extra = ", plus `segment_embedding`" if net.segment_embedding is not None else ""
-    yield "network", f"diffusers `UNet2DModel`, channels {levels}, ResNet layers a block: {c.layers_per_block}, {attention}{extra}"
+    kind = f"diffusers `{'UNet2DConditionModel' if state.get('vocabulary') else 'UNet2DModel'}`"
+    yield "network", f"{kind}, channels {levels}, ResNet layers a block: {c.layers_per_block}, {attention}{extra}"
     yield "parameters", f"{count_parameters(net):,} ({count_parameters(net) * 2 / 1e6:.1f} MB in float16)"
     yield "cost", f"{count_flops(net) / 1e9:.3f} GFLOP (2 x multiply-adds) a picture a step"
     if autoencoder:
@@ -52,6 +54,12 @@ def network(net, state, autoencoder):
     yield "prediction", f"v, variance preserving, {noise}"
     if net.segment_embedding is not None:
         yield "input", "timestep = 1000 t, segment = 1000 (t - tau), tau = the segment's start; segment 0 is the diffusion model"
+    if state.get("vocabulary"):
+        t = net.text_encoder.config
+        yield "prompts", (f"transformers `CLIPTextModel`, {t.num_hidden_layers} layers of {t.hidden_size}, trained with it; CLIP's byte-pair "
+                          f"encoding, {t.vocab_size:,} tokens, {t.max_position_embeddings} a prompt")
+        yield "guidance", "an input (LCM's embedding), trained from 1 to 5 in phase b; one evaluation a step; 3 in the samples"
+        return
     names = state["names"]
     yield "classes", f"{len(names) - 1} ({', '.join(names[:-1])}), and {len(names) - 1} = \"any\""
 
@@ -74,6 +82,7 @@ def training(state):
 def write(folder, net, state, title, licence, about, evaluation, autoencoder=None):
     """licence: of the weights, as model hubs spell it; about: Markdown on data and licence, evaluation: evaluate.py's; or None."""
     counts = [str(n) for n in state["steps"]]
+    seeds = "; ".join(state["examples"]) if state.get("examples") else "one class after the other"
     columns = ", ".join(str(n) for n in (1, 2, 4, 8, 16) if n in state["steps"]) or counts[0]
     columns += " steps"
     if net.segment_embedding is not None:
@@ -84,7 +93,8 @@ def write(folder, net, state, title, licence, about, evaluation, autoencoder=Non
         addition = ", with one addition: the network is told where its segment starts"
     channels, size, _ = picture_shape(net, autoencoder)
     kind = "RGBA (premultiplied)" if channels == 4 else "RGB"
-    text = HEADER.format(title=title, licence=licence, size=size, kind=kind, steps=steps, addition=addition, columns=columns)
+    text = HEADER.format(title=title, licence=licence, size=size, kind=kind, steps=steps, addition=addition, columns=columns,
+                         rows=seeds)
     rows = "".join(f"| {k} | {v} |\n" for k, v in [*network(net, state, autoencoder), *training(state)])
     text += f"\n| | |\n|---|---|\n{rows}\n## Data and licence\n\n{(about or NOT_SAID).strip()}\n"
     if evaluation:

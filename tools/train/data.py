@@ -45,6 +45,10 @@ class Table:
         counts = [labels.bincount(minlength=len(self.names)).tolist() for _, labels in self.parts]
         return {name: pair for name, *pair in zip(self.names[:-1], *counts)}
 
+    def examples(self, count):
+        """Labels for a grid: the classes in turn."""
+        return torch.arange(count, device=self.generator.device) % (len(self.names) - 1)
+
     @property
     def shares(self):
         """Of the classes in training, [classes]; sum 1."""
@@ -83,6 +87,8 @@ class Latents:
         self.source, self.autoencoder, self.encoder = source, autoencoder, autoencoder.encoder_digest()
         self.names, self.default_label, self.generator, self.sizes = source.names, source.default_label, source.generator, source.sizes
         self.size, self.channels = source.size // autoencoder.factor, autoencoder.channels
+        if hasattr(source, "prompts"):
+            self.vocabulary, self.example_prompts = source.vocabulary, source.example_prompts
 
     def pictures(self, x):
         return self.autoencoder.pictures(x)
@@ -90,6 +96,9 @@ class Latents:
     def batch(self, count, validation=False):
         x, labels = self.source.batch(count, validation)
         return self.autoencoder.latents(x), labels
+
+    def examples(self, count):
+        return self.source.examples(count)
 
 
 def from_npz(path, **options):
@@ -120,13 +129,18 @@ def from_folder(path, size, **options):
     return Table(x, np.array([k for _, k in files]), [p.name for p in classes], keys, **options)
 
 
-def load(path, size=None, flip=False, seed=0, device="cpu", autoencoder=None):
+def load(path, size=None, flip=False, seed=0, device="cpu", autoencoder=None, tokenizer=None):
     """The source for a path. size: pixels a side, needed for folders. flip: mirror half of what is drawn for training.
 
-    autoencoder: a folder of autoencoder.py, whose latents are the pictures then.
+    autoencoder: a folder of autoencoder.py, whose latents are the pictures then. tokenizer: one of tokens.py; the labels are
+    prompts then.
     """
     path, options = Path(path), dict(seed=seed, device=device)
-    if path.suffix == ".npz":
+    if tokenizer:
+        import captioned  # it needs transformers, which class models do without
+
+        source = captioned.load(path, size, flip, tokenizer, seed)
+    elif path.suffix == ".npz":
         source = from_npz(path, flip=flip, **options)
     elif all((path / name).is_dir() for name in ("mon", "dngn", "player")):
         source = sprites.Sprites(path, **options)  # knows which of its classes may be flipped

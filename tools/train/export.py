@@ -18,8 +18,9 @@ from safetensors.torch import load_file, save_file
 import card
 import sample
 import schedule as S
+import text_export
 from autoencoder import Autoencoder, picture_shape
-from model import SegmentUNet, load_checkpoint
+from model import create, load_checkpoint
 
 
 def write_json(path, value):
@@ -42,29 +43,37 @@ def scheduler_config(schedule, steps, clip):
     }
 
 
-def save(net, folder, state, clip, autoencoder=None):
-    """model_index.json, unet/, scheduler/ and perhaps vae/; state: load_checkpoint's; autoencoder: whose latents the network draws."""
+def save(net, folder, state, clip, autoencoder=None, tokenizer=None):
+    """model_index.json, unet/, scheduler/ and perhaps vae/, text_encoder/ and tokenizer/.
+
+    state: load_checkpoint's; autoencoder: whose latents the network draws; tokenizer: the folder of one that reads.
+    """
     folder = Path(folder)
     if state.get("encoder") != (autoencoder and autoencoder.encoder_digest()):
         raise SystemExit("the network draws latents of another --autoencoder" if state.get("encoder") else
                          "the network draws pictures: without --autoencoder")
+    reads = bool(state.get("vocabulary"))
     (folder / "unet").mkdir(parents=True, exist_ok=True)
     (folder / "scheduler").mkdir(exist_ok=True)
     net.save_config(folder / "unet")
     config = json.loads((folder / "unet/config.json").read_text())
-    config |= {"_class_name": "UNet2DModel", "segment_embedding": net.segment_embedding is not None}
+    kind = "UNet2DConditionModel" if reads else "UNet2DModel"
+    config |= {"_class_name": kind, "segment_embedding": net.segment_embedding is not None}
     write_json(folder / "unet/config.json", config)
     tensors = {k: v.detach().to(torch.float16).contiguous() for k, v in net.state_dict().items()}
-    save_file(tensors, folder / "unet/diffusion_pytorch_model.safetensors", metadata={"format": "pt"})
+    parts = text_export.split(tensors) if reads else {"unet": tensors}
+    save_file(parts["unet"], folder / "unet/diffusion_pytorch_model.safetensors", metadata={"format": "pt"})
+    if reads:
+        text_export.save(net, parts["text_encoder"], tokenizer, folder)
     write_json(folder / "scheduler/scheduler_config.json", scheduler_config(net.schedule, state["steps"], clip))
     index = {
         "_class_name": "MultistepConsistencyPipeline",
         "_diffusers_version": diffusers.__version__,
-        "unet": ["diffusers", "UNet2DModel"],
+        "unet": ["diffusers", kind],
         "scheduler": ["quickstep", "MultistepConsistencyScheduler"],
-        "id2label": {str(i): name for i, name in enumerate(state["names"])},
-        "default_label": state["default_label"],
     }
+    index |= text_export.INDEX | {"examples": state["examples"]} if reads else {
+        "id2label": {str(i): name for i, name in enumerate(state["names"])}, "default_label": state["default_label"]}
     index["vae"] = ["diffusers", "AutoencoderTiny"] if autoencoder else None
     shutil.rmtree(folder / "vae", ignore_errors=True)  # of another model that was here
     if autoencoder:
@@ -72,6 +81,14 @@ def save(net, folder, state, clip, autoencoder=None):
     if picture_shape(net, autoencoder)[0] == 4:
         index["image_alpha"] = "premultiplied"
     write_json(folder / "model_index.json", index)
+
+
+def labels(folder, count):
+    """For a grid: the classes in turn, or example prompts."""
+    if text_export.vocabulary(folder):
+        return text_export.labels(folder, count)
+    classes = json.loads((Path(folder) / "model_index.json").read_text())["id2label"]
+    return torch.arange(count) % (len(classes) - 1)
 
 
 def load_autoencoder(folder, device="cpu"):
@@ -87,8 +104,10 @@ def load(folder):
     settings = json.loads((folder / "scheduler/scheduler_config.json").read_text())
     schedule = S.Schedule(*(settings[k] for k in ("image_size", "noise_size_low", "noise_size_high", "logsnr_min", "logsnr_max")))
     plain = {k: v for k, v in config.items() if not k.startswith("_") and k != "segment_embedding"}
-    net = SegmentUNet.create(plain, schedule, config["segment_embedding"])
+    vocabulary = text_export.vocabulary(folder)
+    net = create(plain, schedule, config["segment_embedding"], vocabulary)
     weights = load_file(folder / "unet/diffusion_pytorch_model.safetensors")
+    weights |= text_export.load(folder) if vocabulary else {}
     net.load_state_dict({k: v.float() for k, v in weights.items()})
     return net.eval(), settings
 
@@ -98,6 +117,7 @@ def main():
     p.add_argument("checkpoint", type=Path)
     p.add_argument("folder", type=Path)
     p.add_argument("--autoencoder", type=Path, help="the one of the training; its decoder may have been refined since")
+    p.add_argument("--tokenizer", type=Path, help="the one of the training, if the network reads prompts")
     p.add_argument("--clip", action=argparse.BooleanOptionalAction, default=True, help="xhat to [-1, 1] before every jump")
     p.add_argument("--title", help="of the card; default: the folder's name")
     p.add_argument("--licence", default="other", help="of the weights, for the card's head; such as cc0-1.0")
@@ -107,13 +127,13 @@ def main():
     args = p.parse_args()
     net, state = load_checkpoint(args.checkpoint)
     autoencoder = Autoencoder.load(args.autoencoder) if args.autoencoder else None
-    save(net, args.folder, state, args.clip, autoencoder)
+    save(net, args.folder, state, args.clip, autoencoder, args.tokenizer)
     evaluation = (args.evaluation / "evaluation.md").read_text() if args.evaluation else None
     about = args.about.read_text() if args.about else None
     title = args.title or args.folder.resolve().name
     card.write(args.folder, net, state, title, args.licence, about, evaluation, autoencoder)
     if args.rows:
-        sample.grid(*load(args.folder), load_autoencoder(args.folder), args.folder / "samples.png", args.rows)
+        sample.grid(*load(args.folder), load_autoencoder(args.folder), labels(args.folder, args.rows), args.folder / "samples.png")
 
 
 if __name__ == "__main__":

@@ -86,13 +86,22 @@ def first_settings(state):
     )
 
 
+def create(config, schedule, segments=True, vocabulary=None):
+    """A fresh network: one that reads prompts of so many tokens, or one of classes."""
+    if vocabulary:
+        from text_model import TextUNet  # it needs transformers, which class models do without
+
+        return TextUNet.create(config, schedule, vocabulary)
+    return SegmentUNet.create(config, schedule, segments)
+
+
 def load_checkpoint(path):
     """A checkpoint of train.py on the CPU: its averaged network ready to use, and all that it says."""
     if not Path(path).exists():
         raise SystemExit(f"{path}: no such checkpoint; phase b starts from phase a's, or from --init")
     state = torch.load(path, map_location="cpu")
     state = first_settings(state) | state
-    net = SegmentUNet.create(state["config"], Schedule(**state["schedule"]), state["segments"])
+    net = create(state["config"], Schedule(**state["schedule"]), state["segments"], state.get("vocabulary"))
     net.load_state_dict(state["average"])
     return net.eval().requires_grad_(False), state
 
@@ -143,6 +152,25 @@ class SegmentUNet(UNet2DModel):
     def any_label(self):
         return self.config.num_class_embeds - 1
 
+    def unconditional(self, labels):
+        return torch.full_like(labels, self.any_label)
+
+    def example(self):
+        """Labels of one picture."""
+        return torch.zeros(1, dtype=torch.int64, device=self.device)
+
+    def guidance(self, labels, default):
+        """How much is baked in, for every row or all: classes know one for all."""
+        return default
+
+    def draw_guidance(self, labels):
+        """Labels to train with in phase b."""
+        return labels
+
+    def plain(self, labels):
+        """The labels of a teacher that was never guided."""
+        return labels
+
     def embed(self, timestep, segment, labels):
         """temb [n, 4 c0]. The sinusoids stay float32: bfloat16 cannot hold a timestep of 993.75."""
         dtype = self.time_embedding.linear_1.weight.dtype
@@ -183,16 +211,18 @@ def count_flops(model):
             total += 2 * output.numel() * taps
         elif isinstance(layer, nn.Linear):
             total += 2 * output.numel() * layer.in_features
-        else:  # diffusers Attention on [1, c, h, w]: q k^T and the weighted sum of v
+        elif output.dim() == 4:  # diffusers Attention on [1, c, h, w]: q k^T and the weighted sum of v
             pixels = output.shape[-1] * output.shape[-2]
             total += 2 * 2 * pixels * pixels * layer.inner_dim
+        else:  # [1, pixels, c], to itself or to the prompt's tokens
+            total += 2 * 2 * output.shape[1] * (model.tokens if layer.is_cross_attention else output.shape[1]) * layer.inner_dim
 
     kinds = ("Conv2d", "Linear", "LoRACompatibleLinear", "Attention")
     hooks = [m.register_forward_hook(hook) for m in model.modules() if type(m).__name__ in kinds]
     size = model.config.sample_size
     with torch.no_grad():
         zero = torch.zeros(1, device=next(model.parameters()).device)
-        model(zero.expand(1, model.config.in_channels, size, size), zero, zero, zero.long())
+        model(zero.expand(1, model.config.in_channels, size, size), zero, zero, model.example())
     for h in hooks:
         h.remove()
     return total

@@ -60,10 +60,11 @@ class Objective:
 
     def guide(self, x, z, t, labels, conditional=None):
         """x + g (xhat - xhat_any) by the frozen network: bakes guidance into what is learned. conditional: xhat, if known."""
-        g, n = self.settings.guidance, len(x)
-        if g == 0 or n == 0:
+        g, n = self.net.guidance(labels, self.settings.guidance), len(x)
+        if n == 0 or isinstance(g, float) and g == 0:
             return x
-        v_any = self.predict(self.frozen, z, t, t, torch.full_like(labels, self.net.any_label))
+        labels = self.net.plain(labels)
+        v_any = self.predict(self.frozen, z, t, t, self.net.unconditional(labels))
         if conditional is None:
             conditional = self.schedule.predict_x(z, self.predict(self.frozen, z, t, t, labels), t)
         return (x + g * (conditional - self.schedule.predict_x(z, v_any, t))).clamp(-1, 1)
@@ -77,8 +78,8 @@ class Objective:
         kind = self.settings.teacher
         if kind == "data":
             return self.guide(x, z, t, labels), torch.zeros(len(x), dtype=torch.float64, device=self.device)
-        net = self.average if kind == "average" else self.frozen
-        answer = self.schedule.predict_x(z, self.predict(net, z, t, t, labels), t)
+        net, said = (self.average, labels) if kind == "average" else (self.frozen, self.net.plain(labels))
+        answer = self.schedule.predict_x(z, self.predict(net, z, t, t, said), t)
         error = (answer - x).square().flatten(1).mean(1).double()
         return (answer if kind == "average" else self.guide(answer, z, t, labels, answer)).clamp(-1, 1), error
 

@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch.utils._pytree import tree_map_only
 from torch.optim import AdamW, Muon
 
-OUTER = ("conv_in", "conv_out", "class_embedding")
+OUTER = ("conv_in", "conv_out", "class_embedding", "text_encoder.embeddings", "text_encoder.text_model.embeddings")
 
 
 def matrix(x):

@@ -23,7 +23,7 @@ def answer(net, z, t, span, labels, clip, guidance=0.0):
     stamp, segment = ((S.TIMESTEP_SCALE * k).float().expand(len(z)) for k in (t, span))
     v = net(z, stamp, segment, labels)
     if guidance > 0:
-        v = v + guidance * (v - net(z, stamp, segment, torch.full_like(labels, net.any_label)))
+        v = v + guidance * (v - net(z, stamp, segment, net.unconditional(labels)))
     x = net.schedule.predict_x(z, v, t)
     return x.clamp(-1, 1) if clip else x
 
@@ -62,13 +62,12 @@ def resampled(net, noise, labels, steps, clip, generator):
     return x.clamp(-1, 1)
 
 
-def grid(net, settings, autoencoder, path, rows=12, seed=0):
-    """Writes it: classes in turn; columns the step counts that the network was trained for, and 64 diffusion steps.
+def grid(net, settings, autoencoder, labels, path, seed=0):
+    """Writes it: a row for each label; columns the step counts that the network was trained for, and 64 diffusion steps.
 
     autoencoder: decodes what the network draws, or None.
     """
-    labels = torch.arange(rows) % net.any_label
-    shape = rows, net.config.in_channels, net.config.sample_size, net.config.sample_size
+    shape = len(labels), net.config.in_channels, net.config.sample_size, net.config.sample_size
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
     clip, trained = settings["clip_sample"], settings["trained_steps"]
     counts = [n for n in (1, 2, 4, 8, 16) if n in trained] or trained
@@ -91,7 +90,7 @@ def main():
     p.add_argument("--threads", type=int, default=1)
     args = p.parse_args()
     torch.set_num_threads(args.threads)
-    grid(*export.load(args.model), export.load_autoencoder(args.model), args.out, args.rows, args.seed)
+    grid(*export.load(args.model), export.load_autoencoder(args.model), export.labels(args.model, args.rows), args.out, args.seed)
 
 
 if __name__ == "__main__":

@@ -86,19 +86,27 @@ def self_contained(name, picture):
 
 
 class Pictures:
-    """One class from files: premultiplied float32 [n, 32, 32, 4] in [0, 1], split by a hash of the name."""
+    """One class from files: premultiplied float32 [n, 32, 32, 4] in [0, 1], split by a hash of the name; stems: the files'."""
 
     def __init__(self, root, name, folders, flip, device):
         self.name, self.flip = name, flip
-        train, validation = [], []
+        train, validation, self.stems = [], [], ([], [])
         seen = set()
         for path in sorted(p for f in folders.split() for p in (root / f).glob("*.png")):
             picture = None if SKIP.search(path.stem) else read_picture(path)
             if picture is None or not self_contained(name, picture) or picture.tobytes() in seen:
                 continue
             seen.add(picture.tobytes())
-            (validation if held_out(path.name) else train).append(picture)
+            held = held_out(path.name)
+            (validation if held else train).append(picture)
+            self.stems[held].append(path.stem)
         self.train, self.validation = (premultiply(np.stack(p)).to(device) for p in (train, validation or train[:1]))
+
+    def part(self, validation):
+        """Pictures and the stems of their files' names."""
+        if validation and self.stems[1]:
+            return self.validation, self.stems[1]
+        return self.train, self.stems[0]
 
     def draw(self, count, generator, validation=False):
         pool = self.validation if validation else self.train
@@ -175,6 +183,9 @@ class Sprites:
 
     def pictures(self, x):
         return x
+
+    def examples(self, count):
+        return torch.arange(count, device=self.shares.device) % (len(self.names) - 1)
 
     def sizes(self):
         return {s.name: [len(s.train), len(s.validation)] for s in self.sources if s.name != "hero"}

@@ -25,12 +25,13 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 from diffusers.models.attention_processor import Attention
+from safetensors.torch import load_file
 
 import data
 import record
 import sample
 import schedule as S
-from model import EVERY_N, PRESETS, PlainAttention, SegmentUNet, configure, count_flops, count_parameters, load_checkpoint
+from model import EVERY_N, PRESETS, PlainAttention, configure, count_flops, count_parameters, create, load_checkpoint
 from objective import LAYOUT, Objective
 from optimiser import Optimiser
 from pictures import save_grid
@@ -48,6 +49,8 @@ def parse(arguments=None):
     p.add_argument("--size", type=int, help="pixels a side, for a folder of pictures")
     p.add_argument("--flip", action="store_true", help="mirror half of the pictures (the sprites know themselves)")
     p.add_argument("--autoencoder", type=Path, help="of train_autoencoder.py: the network draws its latents")
+    p.add_argument("--tokenizer", type=Path, help="of tokens.py: labels are prompts, and the network reads them")
+    p.add_argument("--start", type=Path, help="a new text network takes over what it can of this model folder's unet")
     p.add_argument("--out", required=True, type=Path)
     p.add_argument("--phase", choices="ab", required=True)
     clock = p.add_mutually_exclusive_group(required=True)
@@ -100,6 +103,12 @@ def check(p, args):
     return args
 
 
+def configure_text(source, args):
+    from text_model import configure as configure_reader
+
+    return configure_reader(source, args)
+
+
 class Workers:
     """The processes that share a batch: rank, count, device. One process alone needs no group."""
 
@@ -141,7 +150,7 @@ class Run:
     def __init__(self, args, workers):
         torch.manual_seed(args.seed)
         self.args, self.workers, self.device = args, workers, workers.device
-        self.source = data.load(args.data, args.size, args.flip, device=self.device, autoencoder=args.autoencoder)
+        self.source = data.load(args.data, args.size, args.flip, device=self.device, autoencoder=args.autoencoder, tokenizer=args.tokenizer)
         self.path = args.out / f"{args.phase}.pt"
         state = torch.load(self.path, map_location="cpu") if args.resume and self.path.exists() else None
         self.create(state)
@@ -160,7 +169,7 @@ class Run:
         args = self.args
         first = args.init or args.out / "a.pt"
         if state is None and args.phase == "a":
-            self.config = configure(self.source, args)
+            self.config = configure_text(self.source, args) if args.tokenizer else configure(self.source, args)
             self.schedule, self.history = S.Schedule.for_size(self.source.size), []
         else:
             net, saved = load_checkpoint(self.path if state else first)
@@ -170,19 +179,27 @@ class Run:
                 raise SystemExit(f"{self.path} is for {saved['steps']} steps: resume it with the same --student-steps")
             self.history = self.history[:-1] if state else self.history  # the last part is the phase being resumed
         segments = not args.student_steps
-        self.net = SegmentUNet.create(self.config, self.schedule, segments).to(self.device, memory_format=LAYOUT)
+        self.net = create(self.config, self.schedule, segments, self.vocabulary()).to(self.device, memory_format=LAYOUT)
+        if state is None and args.start:
+            self.net.take_over(load_file(args.start / "unet/diffusion_pytorch_model.safetensors"))
         if state is None and args.phase == "b":
             self.net.load_state_dict({k: v for k, v in net.state_dict().items() if segments or "segment" not in k})
         self.net.train(args.phase == "a")  # dropout
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
         self.frozen = None
-        if args.phase == "b" and (args.teacher == "frozen" or args.guidance > 0):
+        if args.phase == "b" and (args.teacher == "frozen" or args.guidance > 0 or args.tokenizer):
             self.frozen, _ = load_checkpoint(first)
             self.frozen.to(self.device, memory_format=LAYOUT)
-        if self.device.type == "cpu":
+        if self.device.type == "cpu" and not args.tokenizer:
             for layer in [m for n in (self.net, self.average, self.frozen) if n for m in n.modules()]:
                 if isinstance(layer, Attention):
                     layer.set_processor(PlainAttention())
+
+    def vocabulary(self):
+        return self.source.vocabulary if self.args.tokenizer else None
+
+    def examples(self):
+        return self.source.example_prompts if self.args.tokenizer else None
 
     def fit(self, saved):
         """A checkpoint made for other pictures, classes or latents is refused."""
@@ -237,7 +254,7 @@ class Run:
         state = dict(net=self.net.state_dict(), average=self.average.state_dict(), optimisers=optimisers,
                      clock=(self.step, self.images, self.seconds), warm_from=self.warm_from, random=random, args=args, history=[*self.history, part],
                      config=self.config, schedule=dataclasses.asdict(self.schedule), names=self.source.names,
-                     sizes=self.source.sizes(), encoder=self.source.encoder, default_label=self.source.default_label,
+                     sizes=self.source.sizes(), encoder=self.source.encoder, vocabulary=self.vocabulary(), examples=self.examples(), default_label=self.source.default_label,
                      segments=not self.args.student_steps, steps=[self.args.student_steps] if self.args.student_steps else EVERY_N)
         torch.save(state, self.path.with_suffix(".tmp"))
         self.path.with_suffix(".tmp").rename(self.path)
@@ -258,11 +275,11 @@ class Run:
 
     def loss(self):
         x, labels = self.source.batch(self.args.batch // self.workers.count)
-        dropped = torch.rand(len(labels), device=self.device) < self.args.label_dropout
-        labels = torch.where(dropped, self.net.any_label, labels)
+        dropped = torch.rand(len(labels), *[1] * (labels.dim() - 1), device=self.device) < self.args.label_dropout
+        labels = torch.where(dropped, self.net.unconditional(labels), labels)
         if self.args.phase == "a":
             return self.objective.diffusion_loss(x, labels)
-        return self.objective.consistency_loss(x, labels, self.progress())
+        return self.objective.consistency_loss(x, self.net.draw_guidance(labels), self.progress())
 
     def train_step(self, stop, save):
         """One optimiser step; stop, save: what this worker wishes. Returns loss, gradient norm, whether any wishes it."""
@@ -282,12 +299,12 @@ class Run:
 
     def grid(self):
         """A row per class; columns 1, 2, 4, 8, 16 steps and the diffusion limit, or those that the network knows."""
-        labels = torch.arange(min(self.net.any_label, GRID_ROWS), device=self.device)
+        labels = self.source.examples(GRID_ROWS)
         shape = len(labels), self.source.channels, self.source.size, self.source.size
         noise = torch.randn(shape, generator=torch.Generator().manual_seed(7)).to(self.device)
         net = self.average
         if self.args.phase == "a":
-            columns = [sample.diffusion(net, noise, labels, 32, guidance=g) for g in (0.0, 1.0)]
+            columns = [sample.diffusion(net, noise, net.plain(labels), 32, guidance=g) for g in (0.0, 1.0, 2.0)]
         elif self.args.student_steps:
             columns = [sample.multistep(net, noise, labels, self.args.student_steps, clip=True)]
         else:

@@ -1,0 +1,100 @@
+"""Does a model that reads draw what it is told? R-precision and KID on held-out combinations of the paper doll.
+
+    judge_prompts.py MODEL_DIR --data SPRITES --features mobilenet_v2_1.0_224_quant.tflite
+
+COUNT heroes of held-out pairs are composed, with captions that name all that they wear. The model draws every caption; the drawn
+picture must find its own caption's composed picture among CANDIDATES (its own, and the next ones of the list), by the angle
+of MobileNetV2's features, from which the candidates' mean is taken away, or by pixels over mid grey. Chance is 1 / CANDIDATES.
+KID is that of the drawn pictures against as many other composed ones of held-out pairs.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+import torch
+
+import captioned
+import draws
+import export
+import metric
+import sample
+from features import MobileNetV2, flatten, to_bytes
+from tokens import Prompts
+
+SEED = 1_000_000
+
+
+def found(drawn, composed, candidates):
+    """Share of rows of drawn [n, d] whose nearest of composed's rows i, i + 1 ... i + candidates - 1 (around the end) is row i.
+
+    Rows are compared by their angle about the mean of composed's.
+    """
+    mean = composed.mean(0)
+    drawn, composed = (torch.nn.functional.normalize(x - mean, dim=1) for x in (drawn, composed))
+    rows = torch.arange(len(drawn))
+    others = (rows[:, None] + torch.arange(candidates)) % len(composed)
+    likeness = (drawn @ composed.T).gather(1, others)
+    return (likeness.argmax(1) == 0).double().mean().item()
+
+
+def pixels(pictures):
+    return flatten(pictures).flatten(1)
+
+
+def kid(x, y):
+    """KID x 1000 and half of its interval, of features [n, d]."""
+    one = lambda features: metric.PictureSet(features, torch.zeros(len(features), dtype=torch.long), torch.ones(1))
+    answer = metric.Kid(one(x), one(y))
+    return 1000 * answer.value, 1000 * answer.interval
+
+
+@torch.no_grad()
+def draw(net, settings, autoencoder, labels, steps, batch=32):
+    """steps: of multistep consistency, or 0: 64 of DDIM in the limit."""
+    parts = []
+    for start in range(0, len(labels), batch):
+        part = labels[start : start + batch]
+        noise = draws.noise((len(part), net.config.in_channels, net.config.sample_size, net.config.sample_size), SEED + start)
+        clip = settings["clip_sample"]
+        x = sample.multistep(net, noise, part, steps, clip) if steps else sample.diffusion(net, noise, part, 64, clip=clip)
+        parts.append(autoencoder.pictures(x) if autoencoder else x)
+    return torch.cat(parts)
+
+
+def judge(args):
+    """Yields a table's rows: the steps (0: the limit), R-precision by features and by pixels, KID and its interval."""
+    net, settings = export.load(args.model)
+    autoencoder, describe = export.load_autoencoder(args.model), MobileNetV2(args.features).describe
+    source = captioned.load(args.data, None, False, seed=SEED)
+    composed, captions = source.draw(args.count, validation=True, complete=True, heroes=True)
+    others, _ = source.draw(args.count, validation=True, heroes=True)
+    composed, others = (to_bytes(x, "premultiplied") for x in (composed, others))
+    theirs, real = describe(composed), describe(others)
+    labels = Prompts(Path(args.model) / "tokenizer").labels(captions, args.guidance)
+    for steps in args.steps:
+        x = to_bytes(draw(net, settings, autoencoder, labels, steps), "premultiplied")
+        ours = describe(x)
+        yield steps, found(ours, theirs, args.candidates), found(pixels(x), pixels(composed), args.candidates), *kid(ours, real)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("model")
+    p.add_argument("--data", required=True, type=Path)
+    p.add_argument("--features", default=os.environ.get("QUICKSTEP_FEATURES"), required="QUICKSTEP_FEATURES" not in os.environ)
+    p.add_argument("--count", type=int, default=200)
+    p.add_argument("--candidates", type=int, default=100)
+    p.add_argument("--guidance", type=float, default=3.0)
+    p.add_argument("--steps", type=int, nargs="+", default=[1, 2, 4, 8, 0], help="0: the limit")
+    args = p.parse_args()
+    if args.candidates > args.count:
+        p.error("--candidates are taken from --count captions")
+    torch.set_num_threads(1)
+    print("| steps | R-precision, features | R-precision, pixels | KID-MobileNetV2 x 1000 |\n| --- | --- | --- | --- |")
+    for steps, features, by_pixels, value, interval in judge(args):
+        print(f"| {steps or 'limit'} | {features:.2f} | {by_pixels:.2f} | {value:.1f} ± {interval:.1f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
