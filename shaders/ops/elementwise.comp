@@ -11,10 +11,11 @@ layout(constant_id = 0) const uint LANES_X = 8;
 layout(constant_id = 1) const uint LANES_Y = 8;
 layout(constant_id = 2) const uint PER_LANE = 4;
 layout(constant_id = 3) const uint FUNCTION = 0;
+layout(constant_id = 4) const uint ACTIVATION = 0;
 layout(local_size_x_id = 0, local_size_y_id = 1) in;
 #include "lib/grid.glsl"
 
-const uint COPY = 0, ADD = 1, SILU = 2, SOFT_CLAMP = 3;
+const uint COPY = 0, ADD = 1, ACTIVATE = 2, SOFT_CLAMP = 3;
 
 layout(set = 0, binding = 0, std430) readonly buffer A { S4 a[]; };
 layout(set = 0, binding = 1, std430) readonly buffer B { S4 b[]; }; // ADD
@@ -44,8 +45,8 @@ void main()
         else if (FUNCTION == ADD)
             store4(y, to, from_storage(stored) +
                               load4(b, args.b.offset + pixel * args.b.stride + quad));
-        else if (FUNCTION == SILU)
-            store4(y, to, silu(from_storage(stored)));
+        else if (FUNCTION == ACTIVATE)
+            store4(y, to, activate(ACTIVATION, from_storage(stored)));
         else
             store4(y, to, soft_clamp(from_storage(stored)));
     }

@@ -20,6 +20,8 @@ typedef enum unet_block_type {
     BLOCK_RESNET_RESAMPLE, /* ResnetDownsampleBlock2D, ResnetUpsampleBlock2D */
 } unet_block_type;
 
+typedef enum unet_act_fn { ACT_FN_SILU, ACT_FN_MISH, ACT_FN_GELU, ACT_FN_RELU } unet_act_fn;
+
 /* diffusers.UNet2DModel's config (unet/config.json), its names and defaults. What reaches which
  * block there (unet_2d.py, unet_2d_blocks.py):
  *
@@ -46,6 +48,9 @@ typedef struct unet_config {
     bool has_mid_block;
     bool center_input_sample; /* the network's input is 2 * sample - 1 */
     bool flip_sin_to_cos;
+    uint32_t time_embedding_dim; /* of the network; null there: 4 * block_out_channels[0] */
+    unet_act_fn act_fn;          /* of resnets and what they make of the time embedding; the
+                                  * embeddings' own and the last norm's are SiLU */
     float freq_shift;
     float mid_block_scale_factor;
     uint32_t downsample_padding;             /* 0 or 1 */

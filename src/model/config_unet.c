@@ -157,14 +157,13 @@ static qs_status read_embeddings(config_reader *r, unet_config *unet)
 {
     static const char *const time_types[] = { "positional", NULL };
     qs_status status = QS_OK;
-    uint32_t unused = 0, width = 0;
+    uint32_t unused = 0;
     TRY(config_take_word(r, "time_embedding_type", time_types, &unused));
-    /* null and 0 mean 4 * block_out_channels[0] there, and it is the only width here */
-    TRY(config_take_u32_or_null(r, "time_embedding_dim", 0, UINT32_MAX, &width));
-    if (width != 0 && width != 4 * unet->block_out_channels[0])
-        TRY(config_refuse(r, "time_embedding_dim", json_object_get(r->root, "time_embedding_dim"),
-                          "supported: null or 4 * block_out_channels[0] = %u",
-                          4 * unet->block_out_channels[0]));
+    /* null and 0 mean 4 * block_out_channels[0] there */
+    TRY(config_take_u32_or_null(r, "time_embedding_dim", 0, CHANNELS_MAX,
+                                &unet->time_embedding_dim));
+    if (unet->time_embedding_dim == 0)
+        unet->time_embedding_dim = 4 * unet->block_out_channels[0];
     TRY(take_float(r, "freq_shift", 0, 1, &unet->freq_shift));
     TRY(config_take_bool(r, "flip_sin_to_cos", &unet->flip_sin_to_cos));
     TRY(take_null(r, "class_embed_type"));
@@ -177,14 +176,22 @@ fail:
 
 static qs_status read_layers(config_reader *r, unet_config *unet)
 {
-    static const char *const activations[] = { "silu", "swish", NULL }; /* two names of one */
+    static const char *const activations[] = {
+        [ACT_FN_SILU] = "silu",
+        [ACT_FN_MISH] = "mish",
+        [ACT_FN_GELU] = "gelu",
+        [ACT_FN_RELU] = "relu",
+        "swish",
+        NULL,
+    };
     static const char *const resamplers[] = { "conv", "resnet", NULL };
     static const char *const shifts[] = { "default", "scale_shift", NULL };
     qs_status status = QS_OK;
-    uint32_t unused = 0, down = 0, up = 0, shift = 0;
+    uint32_t act_fn = 0, down = 0, up = 0, shift = 0;
     double dropout = 0;
-    TRY(config_take_word(r, "act_fn", activations, &unused));
-    TRY(config_take_number(r, "dropout", 0, 1, &dropout)); /* training only */
+    TRY(config_take_word(r, "act_fn", activations, &act_fn));
+    unet->act_fn = act_fn > ACT_FN_RELU ? ACT_FN_SILU : (unet_act_fn)act_fn; /* swish */
+    TRY(config_take_number(r, "dropout", 0, 1, &dropout));                   /* training only */
     TRY(config_take_word(r, "downsample_type", resamplers, &down));
     TRY(config_take_word(r, "upsample_type", resamplers, &up));
     TRY(config_take_u32(r, "downsample_padding", 0, 1, &unet->downsample_padding));

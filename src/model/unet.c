@@ -11,7 +11,8 @@ typedef struct unet {
     graph *g;
     const unet_config *config;
     float output_divisor;     /* of the sums with a residual; 1 but in the mid block */
-    linear_stack projections; /* every resnet's time_emb_proj of silu(temb) [n, 1, 1, 4 * C0] */
+    activation activation;    /* act_fn */
+    linear_stack projections; /* every resnet's time_emb_proj of act_fn(temb) [n, 1, 1, width] */
     tensor_id skips[SKIPS_MAX];
     uint32_t skip_count;
 } unet;
@@ -37,7 +38,7 @@ static tensor_id mlp(unet *u, const char *scope, tensor_id x, bool bias, tensor_
                      activation activation)
 {
     graph *g = u->g;
-    const uint32_t width = 4 * u->config->block_out_channels[0];
+    const uint32_t width = u->config->time_embedding_dim;
     graph_push_scope(g, "%s", scope);
     x = layer_linear(g, "linear_1", x, width, bias, ACTIVATION_SILU);
     x = op_linear(g, "linear_2",
@@ -52,7 +53,7 @@ static tensor_id mlp(unet *u, const char *scope, tensor_id x, bool bias, tensor_
     return x;
 }
 
-/* silu(temb) */
+/* act_fn(temb) */
 static tensor_id embed(unet *u, const unet_inputs *in)
 {
     graph *g = u->g;
@@ -63,10 +64,10 @@ static tensor_id embed(unet *u, const unet_inputs *in)
         e = op_class_embedding(g, "class_embedding", e, in->labels, "class_embedding.weight",
                                c->num_class_embeds);
     if (!c->segment_embedding)
-        return op_silu(g, "embedding_silu", e);
+        return op_activate(g, "embedding_activation", e, u->activation);
     /* zero at segment 0, where the network is the diffusion model */
     return mlp(u, "segment_embedding", sinusoid(u, "segment_proj", in->segment, true), false, e,
-               ACTIVATION_SILU);
+               u->activation);
 }
 
 /* ---- diffusers.models.resnet.ResnetBlock2D --------------------------------------------------- */
@@ -86,7 +87,7 @@ static tensor_id resnet(unet *u, tensor_id x, uint32_t out_channels, resample ho
     const uint32_t projected = c->scale_shift ? 2 * out_channels : out_channels;
     const bool shortcut = graph_channels(g, x) != out_channels;
 
-    tensor_id h = layer_group_norm(g, "norm1", x, groups, c->norm_eps, NO_TENSOR, ACTIVATION_SILU);
+    tensor_id h = layer_group_norm(g, "norm1", x, groups, c->norm_eps, NO_TENSOR, u->activation);
     if (how == RESAMPLE_DOWN) {
         h = op_avg_pool(g, "resample_hidden", h);
         x = op_avg_pool(g, "resample_input", x);
@@ -99,7 +100,7 @@ static tensor_id resnet(unet *u, tensor_id x, uint32_t out_channels, resample ho
     conv1.upsample = how == RESAMPLE_UP;
     h = op_conv2d(g, "conv1", &conv1);
     h = layer_group_norm(g, "norm2", h, groups, c->norm_eps, c->scale_shift ? temb : NO_TENSOR,
-                         ACTIVATION_SILU);
+                         u->activation);
     if (shortcut)
         x = layer_conv2d(g, "conv_shortcut", x, out_channels, 1, NO_TENSOR, NO_TENSOR);
     conv2d_params conv2 = layer_conv2d_params(g, "conv2", h, out_channels, 3);
@@ -246,7 +247,11 @@ static tensor_id up_block(unet *u, uint32_t index, tensor_id x)
 
 tensor_id unet_build(graph *g, const unet_config *c, const unet_inputs *in)
 {
-    unet u = { .g = g, .config = c, .output_divisor = 1 };
+    static const activation activations[] = { [ACT_FN_SILU] = ACTIVATION_SILU,
+                                              [ACT_FN_MISH] = ACTIVATION_MISH,
+                                              [ACT_FN_GELU] = ACTIVATION_GELU,
+                                              [ACT_FN_RELU] = ACTIVATION_RELU };
+    unet u = { .g = g, .config = c, .output_divisor = 1, .activation = activations[c->act_fn] };
     op_linear_stack_begin(g, &u.projections, embed(&u, in));
     const tensor_id sample = c->center_input_sample
                                  ? op_rescale(g, "center_input_sample", in->sample, 2, -1)

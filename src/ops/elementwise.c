@@ -3,11 +3,16 @@
 #include "ops/op_support.h"
 
 /* as in the shader */
-typedef enum elementwise_function { COPY, ADD, SILU, SOFT_CLAMP } elementwise_function;
+typedef enum elementwise_function { COPY, ADD, ACTIVATE, SOFT_CLAMP } elementwise_function;
+
+typedef struct elementwise_node {
+    elementwise_function function;
+    activation activation; /* of ACTIVATE */
+} elementwise_node;
 
 static void dispatch_elementwise(const graph *g, const node *self, op_dispatch *d)
 {
-    const elementwise_function function = *(const elementwise_function *)self->params;
+    const elementwise_node *node = self->params;
     const tensor *y = graph_tensor(g, self->out);
     const tensor_id a = self->in[0], b = self->in[1];
     const elementwise_args args = {
@@ -19,7 +24,8 @@ static void dispatch_elementwise(const graph *g, const node *self, op_dispatch *
     };
     d->shader = storage_shader(g, SHADER_elementwise_f32, SHADER_elementwise_f16);
     pixel_grid(g, d, args.quads, args.pixels);
-    op_constant(d, function);
+    op_constant(d, node->function);
+    op_constant(d, node->activation);
     op_bind(d, a, ACCESS_READ, NO_TENSOR);
     op_bind(d, b, ACCESS_READ, a);
     op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
@@ -28,13 +34,18 @@ static void dispatch_elementwise(const graph *g, const node *self, op_dispatch *
 
 static const op op_elementwise_copy = { "copy", dispatch_elementwise };
 static const op op_elementwise_add = { "add", dispatch_elementwise };
-static const op op_elementwise_silu = { "silu", dispatch_elementwise };
+static const op op_elementwise_activate[ACTIVATION_COUNT] = {
+    [ACTIVATION_SILU] = { "silu", dispatch_elementwise },
+    [ACTIVATION_RELU] = { "relu", dispatch_elementwise },
+    [ACTIVATION_MISH] = { "mish", dispatch_elementwise },
+    [ACTIVATION_GELU] = { "gelu", dispatch_elementwise },
+};
 static const op op_elementwise_soft_clamp = { "soft_clamp", dispatch_elementwise };
 
-static void append(graph *g, const op *op, elementwise_function function, const char *name,
-                   tensor_id a, tensor_id b, tensor_id y, double flops_per_element)
+static void append(graph *g, const op *op, elementwise_node node, const char *name, tensor_id a,
+                   tensor_id b, tensor_id y, double flops_per_element)
 {
-    graph_node(g, op, name, (tensor_id[]){ a, b }, 2, y, &function, sizeof function,
+    graph_node(g, op, name, (tensor_id[]){ a, b }, 2, y, &node, sizeof node,
                flops_per_element * element_count(graph_tensor(g, y)));
 }
 
@@ -46,7 +57,7 @@ static tensor_id like(graph *g, const char *name, tensor_id x)
 
 void elementwise_copy(graph *g, const char *name, tensor_id x, tensor_id y)
 {
-    append(g, &op_elementwise_copy, COPY, name, x, NO_TENSOR, y, 0);
+    append(g, &op_elementwise_copy, (elementwise_node){ COPY }, name, x, NO_TENSOR, y, 0);
 }
 
 tensor_id op_add(graph *g, const char *name, tensor_id a, tensor_id b)
@@ -55,27 +66,28 @@ tensor_id op_add(graph *g, const char *name, tensor_id a, tensor_id b)
         return NO_TENSOR;
     const tensor_id y = like(g, name, a);
     if (graph_status(g) == QS_OK)
-        append(g, &op_elementwise_add, ADD, name, a, b, y, 1);
+        append(g, &op_elementwise_add, (elementwise_node){ ADD }, name, a, b, y, 1);
     return y;
 }
 
-static tensor_id append_unary(graph *g, const op *op, elementwise_function function,
-                              const char *name, tensor_id x)
+static tensor_id append_unary(graph *g, const op *op, elementwise_node node, const char *name,
+                              tensor_id x)
 {
     if (graph_status(g) != QS_OK)
         return NO_TENSOR;
     const tensor_id y = like(g, name, x);
     if (graph_status(g) == QS_OK)
-        append(g, op, function, name, x, NO_TENSOR, y, 4);
+        append(g, op, node, name, x, NO_TENSOR, y, 4);
     return y;
 }
 
-tensor_id op_silu(graph *g, const char *name, tensor_id x)
+tensor_id op_activate(graph *g, const char *name, tensor_id x, activation activation)
 {
-    return append_unary(g, &op_elementwise_silu, SILU, name, x);
+    return append_unary(g, &op_elementwise_activate[activation],
+                        (elementwise_node){ ACTIVATE, activation }, name, x);
 }
 
 tensor_id op_soft_clamp(graph *g, const char *name, tensor_id x)
 {
-    return append_unary(g, &op_elementwise_soft_clamp, SOFT_CLAMP, name, x);
+    return append_unary(g, &op_elementwise_soft_clamp, (elementwise_node){ SOFT_CLAMP }, name, x);
 }

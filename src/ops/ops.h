@@ -11,7 +11,15 @@
 
 #include "graph/graph.h"
 
-typedef enum activation { ACTIVATION_NONE, ACTIVATION_SILU, ACTIVATION_RELU } activation;
+/* torch.nn's; GELU with the error function. */
+typedef enum activation {
+    ACTIVATION_NONE,
+    ACTIVATION_SILU,
+    ACTIVATION_RELU,
+    ACTIVATION_MISH,
+    ACTIVATION_GELU,
+} activation;
+enum { ACTIVATION_COUNT = ACTIVATION_GELU + 1 };
 
 /* ---- network ------------------------------------------------------------------------------- */
 
@@ -83,7 +91,7 @@ tensor_id op_attention(graph *g, const char *name, const attention_params *param
 tensor_id op_upsample_nearest(graph *g, const char *name, tensor_id x); /* x2 */
 tensor_id op_avg_pool(graph *g, const char *name, tensor_id x);         /* 2x2, stride 2 */
 tensor_id op_add(graph *g, const char *name, tensor_id a, tensor_id b); /* same shape */
-tensor_id op_silu(graph *g, const char *name, tensor_id x);
+tensor_id op_activate(graph *g, const char *name, tensor_id x, activation activation);
 tensor_id op_soft_clamp(graph *g, const char *name, tensor_id x); /* 3 * tanh(x / 3) */
 
 /* scale * x + shift; and the same on the way in (a float32 state -> the graph's storage type) and

@@ -43,17 +43,10 @@ typedef struct conv_case {
     uint32_t repeats;
 } conv_case;
 
-static const char *const activation_names[] = {
-    [ACTIVATION_NONE] = "",
-    [ACTIVATION_SILU] = " silu",
-    [ACTIVATION_RELU] = " relu",
-};
-
 static activation dice_activation(dice *d)
 {
-    static const activation faces[] = { ACTIVATION_SILU, ACTIVATION_RELU };
-    const uint32_t face = dice_below(d, 4);
-    return face < 2 ? faces[face] : ACTIVATION_NONE;
+    const uint32_t face = dice_below(d, 2 * ACTIVATION_COUNT - 2);
+    return face < ACTIVATION_COUNT ? (activation)face : ACTIVATION_NONE;
 }
 
 static void run_conv(selftest *suite, dtype storage, const conv_case *p, const char *kind)
@@ -64,7 +57,7 @@ static void run_conv(selftest *suite, dtype storage, const conv_case *p, const c
                     test_storage_name(storage), p->n, p->h, p->w, p->ci, p->co, p->kernel,
                     p->kernel, p->stride, p->pad_top, p->pad_left, p->pad_bottom, p->pad_right,
                     p->bias ? " bias" : "", p->embedding ? " embedding" : "",
-                    p->residual ? " residual" : "", activation_names[p->activation], kind))
+                    p->residual ? " residual" : "", activation_name(p->activation), kind))
         return;
     t.repeats = p->repeats;
     const uint32_t terms = p->ci * p->kernel * p->kernel;
@@ -320,7 +313,7 @@ static void case_linear(selftest *suite, dtype storage, uint32_t seed)
     test t;
     if (!test_begin(&t, suite, storage, "linear %s [%u, %u, %u, %u] -> %u x %u%s%s%s seed %u",
                     test_storage_name(storage), n, h, w, ci, count, co, bias ? " bias" : "",
-                    residual ? " residual" : "", activation_names[activation], seed))
+                    residual ? " residual" : "", activation_name(activation), seed))
         return;
     linear_params params = {
         .count = count,
@@ -384,9 +377,9 @@ static void case_linear_stack(selftest *suite, dtype storage, uint32_t seed)
         reference_convolution(&expected[i], test_reference(&t, x), &product);
     }
     /* a reader: the product must come before it although it is appended after it */
-    const tensor_id read = op_silu(&t.graph, "read", y[0]);
+    const tensor_id read = op_activate(&t.graph, "read", y[0], ACTIVATION_SILU);
     reference expected_read = reference_like(&t, read);
-    reference_silu(&expected_read, &expected[0]);
+    reference_activate(&expected_read, &expected[0], ACTIVATION_SILU);
     for (size_t i = 0; i < reference_count(&expected_read); ++i) /* SiLU's steepest slope is 1.1 */
         expected_read.magnitude[i] += 1.1 * 2 * expected[0].magnitude[i];
     op_linear_stack_end(&t.graph, stack, "stack");

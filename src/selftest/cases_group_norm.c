@@ -47,7 +47,7 @@ static void reference_group_norm(reference *out, const reference *in, const norm
                             fabs(shift);
                         reference_set(out, n, y, x, c,
                                       reference_activation(norm->activation, value),
-                                      1.1 * magnitude);
+                                      activation_steepness(norm->activation) * magnitude);
                     }
         }
 }
@@ -94,11 +94,7 @@ static void run_case(selftest *suite, dtype storage, const norm_case *p, const c
     test t;
     if (!test_begin(&t, suite, storage, "group_norm %s [%u, %u, %u, %u] %u groups%s%s%s",
                     test_storage_name(storage), p->n, p->h, p->w, p->c, p->groups,
-                    p->scale_shift ? " scale-shift" : "",
-                    p->activation == ACTIVATION_SILU   ? " silu"
-                    : p->activation == ACTIVATION_RELU ? " relu"
-                                                       : "",
-                    kind))
+                    p->scale_shift ? " scale-shift" : "", activation_name(p->activation), kind))
         return;
     const tensor_id x = test_activation(&t, "x", p->n, p->h, p->w, p->c);
     test_fill_normal(&t, x, p->mean, p->sigma);
@@ -123,7 +119,7 @@ static void case_random(selftest *suite, dtype storage, uint32_t seed)
         .c = groups * per_group,
         .groups = groups,
         .scale_shift = dice_below(&d, 2),
-        .activation = (activation)dice_below(&d, 3), /* none, SiLU, ReLU */
+        .activation = (activation)dice_below(&d, ACTIVATION_COUNT),
         .mean = 4 * dice_uniform(&d) - 2,
         .sigma = 1,
     };

@@ -1,5 +1,5 @@
-/* add, silu, soft clamp, rescale, upsample, avg pool, concat: nothing here computes more than a few
- * operations. */
+/* add, activations, soft clamp, rescale, upsample, avg pool, concat: nothing here computes more
+ * than a few operations. */
 #include "selftest/references.h"
 
 #include <math.h>
@@ -93,48 +93,67 @@ static void case_add(selftest *suite, dtype storage, uint32_t seed)
     test_end(&t);
 }
 
-typedef tensor_id (*unary_op)(graph *g, const char *name, tensor_id x);
-typedef void (*unary_reference)(reference *y, const reference *x);
+/* The exponential of -88 is 6e-39, a subnormal that a device may flush before it is multiplied. */
+static const double FLUSHED = 104 * 1.2e-38;
 
-static void case_unary(selftest *suite, dtype storage, uint32_t seed, const char *name, unary_op op,
-                       unary_reference compute)
+static void case_activate(selftest *suite, dtype storage, uint32_t seed, activation activation)
 {
     dice d = { seed };
-    const shape s = draw_shape(&d);
+    const shape s = dice_shape(&d);
     test t;
-    if (!test_begin(&t, suite, storage, "%s %s [%u, %u, %u, %u] seed %u", name,
+    if (!test_begin(&t, suite, storage, "activate%s %s [%u, %u, %u, %u] seed %u",
+                    activation_name(activation), test_storage_name(storage), s.n, s.h, s.w, s.c,
+                    seed))
+        return;
+    const tensor_id x = filled(&t, "x", s, 4);
+    const tensor_id y = op_activate(&t.graph, "y", x, activation);
+    test_slice_output(&t, y);
+    reference expected = reference_like(&t, y);
+    reference_activate(&expected, test_reference(&t, x), activation);
+    test_limits limits = test_limit(&t, 1e-12, 3e-7, 8);
+    limits.absolute = FLUSHED;
+    test_expect(&t, y, &expected, limits);
+    test_end(&t);
+}
+
+static void case_soft_clamp(selftest *suite, dtype storage, uint32_t seed)
+{
+    dice d = { seed };
+    const shape s = dice_shape(&d);
+    test t;
+    if (!test_begin(&t, suite, storage, "soft_clamp %s [%u, %u, %u, %u] seed %u",
                     test_storage_name(storage), s.n, s.h, s.w, s.c, seed))
         return;
     const tensor_id x = filled(&t, "x", s, 4);
-    const tensor_id y = op(&t.graph, "y", x);
+    const tensor_id y = op_soft_clamp(&t.graph, "y", x);
     test_slice_output(&t, y);
     reference expected = reference_like(&t, y);
-    compute(&expected, test_reference(&t, x));
+    reference_soft_clamp(&expected, test_reference(&t, x));
     expect(&t, y, &expected, false, 8);
     test_end(&t);
 }
 
 /* IEEE's corners: finite stays finite, infinity as torch has it (silu(-inf) is NaN). */
-static void case_silu_extremes(selftest *suite, dtype storage)
+static void case_activate_extremes(selftest *suite, dtype storage, activation activation)
 {
     const double top = storage == DTYPE_F16 ? 65504 : 1e38;
     const double values[] = { 0,   -0.0, 88,       -88,       89,  -89,   104,    -104,
                               top, -top, INFINITY, -INFINITY, NAN, 1e-40, -1e-40, 1e-45 };
     const uint32_t count = sizeof values / sizeof *values;
     test t;
-    if (!test_begin(&t, suite, storage, "silu %s at +-88, +-inf, NaN, subnormal",
-                    test_storage_name(storage)))
+    if (!test_begin(&t, suite, storage, "activate%s %s at +-88, +-inf, NaN, subnormal",
+                    activation_name(activation), test_storage_name(storage)))
         return;
     const tensor_id x = test_activation(&t, "x", 1, 1, 1, count);
     test_fill(&t, x, values);
-    const tensor_id y = op_silu(&t.graph, "y", x);
+    const tensor_id y = op_activate(&t.graph, "y", x, activation);
     reference expected = reference_like(&t, y);
-    reference_silu(&expected, test_reference(&t, x));
+    reference_activate(&expected, test_reference(&t, x), activation);
     for (uint32_t i = 0; i < count; ++i)
         if (fabs(expected.value[i]) < 1e-30) /* may be flushed to zero */
             expected.magnitude[i] = 1e-36;
     test_limits limits = test_limit(&t, 1e-12, 3e-7, 8);
-    limits.absolute = 2e-37; /* exp(-88) is 6e-39, a subnormal that a device may flush */
+    limits.absolute = FLUSHED;
     test_expect(&t, y, &expected, limits);
     test_end(&t);
 }
@@ -273,12 +292,12 @@ static void case_concat_twice(selftest *suite, dtype storage, uint32_t c)
                     test_storage_name(storage), c))
         return;
     const tensor_id x = filled(&t, "x", s, 1);
-    const tensor_id once = op_silu(&t.graph, "silu", x);
+    const tensor_id once = op_activate(&t.graph, "silu", x, ACTIVATION_SILU);
     const tensor_id pair = op_concat(&t.graph, "pair", once, once);
     const tensor_id y = op_concat(&t.graph, "y", pair, once);
     reference silu = reference_like(&t, once), two = reference_like(&t, pair);
     reference expected = reference_like(&t, y);
-    reference_silu(&silu, test_reference(&t, x));
+    reference_activate(&silu, test_reference(&t, x), ACTIVATION_SILU);
     reference_concat(&two, &silu, &silu);
     reference_concat(&expected, &two, &silu);
     memcpy(expected.magnitude, expected.value, reference_count(&expected) * sizeof(double));
@@ -293,15 +312,17 @@ void cases_movement(selftest *suite)
     for (dtype storage = DTYPE_F32; storage <= DTYPE_F16; ++storage) {
         for (uint32_t seed = 1; seed <= SEEDS; ++seed) {
             case_add(suite, storage, seed);
-            case_unary(suite, storage, seed, "silu", op_silu, reference_silu);
-            case_unary(suite, storage, seed, "soft_clamp", op_soft_clamp, reference_soft_clamp);
+            case_activate(suite, storage, seed, ACTIVATION_SILU);
+            case_activate(suite, storage, seed, (activation)(1 + seed % (ACTIVATION_COUNT - 1)));
+            case_soft_clamp(suite, storage, seed);
             case_rescale(suite, storage, seed);
             case_rescale_inside(suite, storage, seed);
             case_upsample(suite, storage, seed);
             case_avg_pool(suite, storage, seed);
             case_concat(suite, storage, seed);
         }
-        case_silu_extremes(suite, storage);
+        for (uint32_t a = ACTIVATION_SILU; a < ACTIVATION_COUNT; ++a)
+            case_activate_extremes(suite, storage, (activation)a);
         case_soft_clamp_extremes(suite, storage);
         case_concat_twice(suite, storage, 8);
         case_concat_twice(suite, storage, 6);

@@ -7,9 +7,22 @@ double reference_activation(activation activation, double x)
     switch (activation) {
     case ACTIVATION_SILU: return x / (1 + exp(-x));
     case ACTIVATION_RELU: return x < 0 ? 0 : x;
+    case ACTIVATION_MISH: return x * tanh(log1p(exp(x)));
+    case ACTIVATION_GELU: return x / 2 * erfc(-x / sqrt(2));
     case ACTIVATION_NONE: break;
     }
     return x;
+}
+
+const char *activation_name(activation activation)
+{
+    static const char *const names[ACTIVATION_COUNT] = { "", " silu", " relu", " mish", " gelu" };
+    return names[activation];
+}
+
+double activation_steepness(activation activation)
+{
+    return activation == ACTIVATION_NONE || activation == ACTIVATION_RELU ? 1 : 1.15;
 }
 
 /* ---- convolution --------------------------------------------------------------------------- */
@@ -41,20 +54,21 @@ void reference_convolution(reference *out, const reference *in, const convolutio
             sum += added[i];
             magnitude += fabs(added[i]);
         }
-        /* the steepest slope of SiLU is 1.1 */
         reference_set(out, n, y, x, c, reference_activation(conv->activation, sum),
-                      conv->activation == ACTIVATION_SILU ? 1.1 * magnitude : magnitude);
+                      activation_steepness(conv->activation) * magnitude);
     }
 }
 
 /* ---- what several cases use ------------------------------------------------------------------ */
 
-void reference_silu(reference *out, const reference *in)
+void reference_activate(reference *out, const reference *in, activation activation)
 {
     for (size_t i = 0; i < reference_count(out); ++i) {
-        out->value[i] = reference_activation(ACTIVATION_SILU, in->value[i]);
-        /* rounding x in exp(-x) is a relative error of |x| of the exponential */
-        out->magnitude[i] = fabs(out->value[i]) * (1 + fabs(in->value[i]));
+        const double x = in->value[i];
+        out->value[i] = reference_activation(activation, x);
+        /* rounding x in exp(-x), or x^2 in GELU's, is a relative error of that size */
+        const double exponent = activation == ACTIVATION_GELU ? x * x : fabs(x);
+        out->magnitude[i] = fabs(out->value[i]) * (1 + exponent);
     }
 }
 

@@ -28,6 +28,11 @@ static inline void reference_set(reference *r, uint32_t n, uint32_t y, uint32_t 
 
 double reference_activation(activation activation, double x);
 
+/* At least the largest derivative: what an error in x is multiplied by. */
+double activation_steepness(activation activation);
+
+const char *activation_name(activation activation); /* "", " silu", ...: for names of cases */
+
 typedef struct convolution {
     const double *weight; /* [co, ci, kernel, kernel] */
     const double *bias;   /* [co] */
@@ -47,7 +52,7 @@ void reference_winograd_magnitude(reference *y, const reference *x, const convol
  * / 3. */
 double reference_winograd_noise(uint32_t tile);
 
-void reference_silu(reference *y, const reference *x);
+void reference_activate(reference *y, const reference *x, activation activation);
 void reference_upsample(reference *y, const reference *x);
 
 #endif

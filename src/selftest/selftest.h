@@ -14,10 +14,10 @@
  *             return;                                        // filtered out, or no f16 here
  *         const tensor_id x = test_activation(&t, "x", 1, h, w, c);
  *         test_fill_normal(&t, x, 0, 3);
- *         const tensor_id y = op_silu(&t.graph, "y", x);
+ *         const tensor_id y = op_activate(&t.graph, "y", x, ACTIVATION_SILU);
  *         test_slice_output(&t, y);
  *         reference expected = reference_like(&t, y);
- *         reference_silu(&expected, test_reference(&t, x));
+ *         reference_activate(&expected, test_reference(&t, x), ACTIVATION_SILU);
  *         test_expect(&t, y, &expected, test_limit(&t, 1e-12, 3e-7, 8));
  *         test_end(&t);
  *     }

@@ -124,6 +124,16 @@ NETWORKS = {
     # the widest head that fits into a small file; no mid block
     "widest_head": Network(
         unet(8, [4, 132], "D A", "D D", 4, attention_head_dim=None, layers_per_block=1, mid_block_type=None, **GREY), 19),
+    # the other activations, with and without what reads the time embedding's another way; its width
+    "mish": Network(
+        unet(8, [8, 12], "D A", "A D", 4, attention_head_dim=4, layers_per_block=1, act_fn="mish", time_embedding_dim=10,
+             num_class_embeds=3, **RGB), 21),
+    "gelu": Network(
+        unet(8, [4, 8], "R D", "D R", 4, attention_head_dim=4, layers_per_block=1, act_fn="gelu",
+             resnet_time_scale_shift="scale_shift", **RGB), 22),
+    "relu": Network(
+        unet(8, [4, 8], "A D", "D A", 4, attention_head_dim=4, layers_per_block=1, act_fn="relu", downsample_type="resnet",
+             time_embedding_dim=24, **GREY), 23),
     # heads of 48 channels, no mid block
     "wide_head": Network(
         unet(8, [4, 48], "D A", "D D", 4, attention_head_dim=48, layers_per_block=1, mid_block_type=None, **GREY), 13),
