@@ -44,8 +44,8 @@ fails 'encode of a text' 2 'cannot be read as PNG or JPEG' \
     encode -m "$taesd" text.png -o empty/a.safetensors
 run decode -m "$golden/grey_flat" "$golden/grey_flat/golden.safetensors" -o grey.png
 fails 'encode of a small picture' 2 'the smallest is 8x8' \
-    encode -m "$taesd" grey.png -o empty/a.safetensors
-fails 'encode of another size' 2 'must be multiples of 2; crop it to 6x8' \
+    encode -m "$taesd" grey.png --fit crop -o empty/a.safetensors
+fails 'encode of another size' 2 'must be multiples of 2; --fit crop makes it 6x8, --fit resize 8x10' \
     encode -m "$golden/rgba_odd" grey.png -o empty/a.safetensors
 fails 'encode of a picture in colour as grey' 2 'is in colour' \
     encode -m "$golden/grey_flat" decoded.png -o empty/a.safetensors
@@ -74,3 +74,22 @@ report $? 'no file after an error'
 run decode -m "$taesd" nan.safetensors -o empty/a.png
 is_error 7 'not finite' && no_files empty
 report $? 'decode of NaN: exit 7, no file'
+
+# the same photograph as it lies on its side, with the orientation that says so: the same latent
+"$helper" oriented decoded.png turned
+for way in 2 3 4 5 6 7 8; do
+    run encode -m "$taesd" "turned-$way.png" -o turned.safetensors
+    [ "$status" -eq 0 ] && cmp -s turned.safetensors encoded.safetensors || break
+done
+[ "$way" = 8 ] && [ "$status" -eq 0 ]
+report $? 'EXIF orientations 2 to 8 of a PNG are the upright picture'
+run encode -m "$taesd" turned-gamma.png -o turned.safetensors
+[ "$status" -eq 0 ] && grep -q 'has a gamma of its own, which is not applied' err
+report $? 'colours that are not sRGB are said'
+run encode -m "$golden/rgba_odd" grey.png --fit crop -o fitted.safetensors
+[ "$status" -eq 0 ] && "$helper" values fitted.safetensors latent | grep -q '^1 [0-9]* 4 3 '
+report $? 'encode --fit crop'
+run encode -m "$golden/rgba_odd" grey.png --fit resize -o fitted.safetensors
+[ "$status" -eq 0 ] && "$helper" values fitted.safetensors latent | grep -q '^1 [0-9]* 5 4 '
+report $? 'encode --fit resize'
+fails 'an unknown way to fit' 2 'crop or resize' encode -m "$taesd" decoded.png --fit squeeze -o empty/a.safetensors

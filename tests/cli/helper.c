@@ -7,6 +7,8 @@
  *     helper steps FILE STEPS N C H W  write "noise" [N, ..] and "step_noise" [STEPS, N, ..]
  *     helper input FILE N C H W        write "sample", "timestep" (I64), "class_labels" (I64)
  *     helper differ A.png B.png        the largest difference of two bytes
+ *     helper oriented A.png NAME       NAME-2.png to NAME-8.png: A as it lies with that EXIF
+ *                                      orientation; NAME-gamma.png: A with a gamma of its own
  *     helper values FILE TENSOR        shape, smallest and largest value, number of distinct bytes
  */
 #include <quickstep/safetensors.h>
@@ -50,6 +52,71 @@ static int pixels(const char *path)
     free(a);
     stbi_image_free(b);
     return same ? 0 : 1;
+}
+
+/* Of pixels [height, width, 3]. */
+static int write_png(const char *path, const uint8_t *rgb, int width, int height, int orientation,
+                     double gamma)
+{
+    uint8_t exif[] = {
+        'M', 'M', 0, 42, 0, 0, 0, 8, /* one directory, at byte 8 */
+        0,   1,   1, 18, 0, 3, 0, 0, 0, 1, 0, (uint8_t)orientation, 0, 0, 0, 0, 0, 0
+    };
+    FILE *file = fopen(path, "wb");
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_infop info = png_create_info_struct(png);
+    if (!file || !info || setjmp(png_jmpbuf(png)))
+        return 1;
+    png_init_io(png, file);
+    png_set_IHDR(png, info, (png_uint_32)width, (png_uint_32)height, 8, PNG_COLOR_TYPE_RGB,
+                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    if (orientation > 1)
+        png_set_eXIf_1(png, info, sizeof exif, exif);
+    if (gamma > 0)
+        png_set_gAMA(png, info, gamma);
+    png_write_info(png, info);
+    for (int y = 0; y < height; y++)
+        png_write_row(png, rgb + (size_t)y * width * 3);
+    png_write_end(png, info);
+    png_destroy_write_struct(&png, &info);
+    return fclose(file) != 0;
+}
+
+/* Where the pixel that is stored at (x, y) of w x h is shown (EXIF 2.32, tag 274). */
+static void shown_at(int orientation, int x, int y, int w, int h, int *to_x, int *to_y)
+{
+    const int right = w - 1 - x, below = h - 1 - y;
+    const int places[9][2] = { { 0 },        { x, y }, { right, y }, { right, below },
+                               { x, below }, { y, x }, { below, x }, { below, right },
+                               { y, right } };
+    *to_x = places[orientation][0];
+    *to_y = places[orientation][1];
+}
+
+static int oriented(char **names)
+{
+    int width, height, channels, failed = 0;
+    char path[256];
+    uint8_t *rgb = stbi_load(names[0], &width, &height, &channels, 3);
+    uint8_t *stored = malloc((size_t)width * (size_t)height * 3);
+    if (!rgb || !stored)
+        return 1;
+    for (int orientation = 2; orientation <= 8; orientation++) {
+        const int w = orientation > 4 ? height : width, h = orientation > 4 ? width : height;
+        for (int y = 0; y < h; y++)
+            for (int x = 0; x < w; x++) {
+                int to_x, to_y;
+                shown_at(orientation, x, y, w, h, &to_x, &to_y);
+                memcpy(stored + 3 * (y * w + x), rgb + 3 * (to_y * width + to_x), 3);
+            }
+        snprintf(path, sizeof path, "%s-%d.png", names[1], orientation);
+        failed |= write_png(path, stored, w, h, orientation, 0);
+    }
+    snprintf(path, sizeof path, "%s-gamma.png", names[1]);
+    failed |= write_png(path, rgb, width, height, 1, 1);
+    free(stored);
+    stbi_image_free(rgb);
+    return failed;
 }
 
 static int differ(char **paths)
@@ -188,6 +255,8 @@ int main(int argc, char **argv)
         return pixels(argv[2]);
     if (argc == 4 && strcmp(argv[1], "differ") == 0)
         return differ(argv + 2);
+    if (argc == 4 && strcmp(argv[1], "oriented") == 0)
+        return oriented(argv + 2);
     if (argc == 8 && (strcmp(argv[1], "noise") == 0 || strcmp(argv[1], "latent") == 0))
         return write_input(argv + 2, argv[1]);
     if (argc == 8 && strcmp(argv[1], "steps") == 0)

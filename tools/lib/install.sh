@@ -21,6 +21,7 @@ header:volk.h              libvulkan-volk-dev
 module:jansson             libjansson-dev
 module:libutf8proc         libutf8proc-dev
 module:libpng              libpng-dev
+module:libexif             libexif-dev
 module:popt                libpopt-dev
 header:stb/stb_image.h     libstb-dev
 command:g++                g++

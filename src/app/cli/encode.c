@@ -6,12 +6,18 @@
 #include "tensors.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-static char *output;
+static char *output, *fit_name;
 
 static const struct poptOption options[] = {
     { "output", 'o', POPT_ARG_STRING, &output, 1,
       "Where to: the tensor \"latent\" [1, c, h / 8, w / 8]", "FILE.safetensors" },
+    { "fit", '\0', POPT_ARG_STRING, &fit_name, 2,
+      "What to do with a picture whose sides are no multiples of 8: crop (its middle) or resize "
+      "(to "
+      "the nearest); otherwise it is an error",
+      "crop|resize" },
     CLI_INCLUDE(cli_coder_options),
     CLI_INCLUDE(cli_device_options),
     CLI_INCLUDE(cli_help_options),
@@ -21,7 +27,9 @@ static const struct poptOption options[] = {
 static const char notes[] =
     "--model is the folder of a tiny autoencoder (diffusers' AutoencoderTiny, TAESD, TAEF2), or\n"
     "that of a model with one in vae/; tools/convert_taesd.py makes one of its author's files.\n"
-    "The picture's width and height are multiples of 8 (or of what 'quickstep inspect' says).\n"
+    "The picture's width and height are multiples of 8 (or of what 'quickstep inspect' says), or "
+    "made\n"
+    "so by --fit. It is turned as its EXIF orientation says; a colour profile is not applied.\n"
     "The latent is as the network gives it: not scaled, not rounded.\n";
 
 static qs_status encode(cli_coder *coder, const float *picture, uint32_t width, uint32_t height)
@@ -40,10 +48,25 @@ fail:
     return status;
 }
 
+static qs_status read_fit(app_fit *fit)
+{
+    *fit = APP_FIT_NONE;
+    if (!fit_name)
+        return QS_OK;
+    if (strcmp(fit_name, "crop") == 0)
+        *fit = APP_FIT_CROP;
+    else if (strcmp(fit_name, "resize") == 0)
+        *fit = APP_FIT_RESIZE;
+    else
+        return app_error(QS_ERROR_USAGE, "--fit wants crop or resize, not '%s'", fit_name);
+    return QS_OK;
+}
+
 static qs_status run_encode(const char *path)
 {
     cli_coder coder = { 0 };
     cli_target target;
+    app_fit fit;
     float *picture = NULL;
     uint32_t width = 0, height = 0;
     qs_status status = QS_OK;
@@ -54,8 +77,10 @@ static qs_status run_encode(const char *path)
     TRY(cli_target_init(&target, output));
     if (target.format != CLI_SAFETENSORS || target.numbered)
         TRY(app_error(QS_ERROR_USAGE, "-o %s: a latent is one .safetensors file", output));
+    TRY(read_fit(&fit));
     TRY(cli_coder_open(&coder, "encode"));
-    TRY(app_picture_read(path, coder.info.image_channels, &picture, &width, &height));
+    TRY(app_picture_read(path, coder.info.image_channels, fit, coder.info.factor, &picture, &width,
+                         &height));
     TRY(cli_coder_start(&coder, QS_ENCODE, width, height));
     TRY(encode(&coder, picture, width, height));
 fail:

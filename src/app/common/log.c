@@ -1,5 +1,6 @@
 #include "common/log.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -26,6 +27,16 @@ void app_log_to_stderr(const char *program, qs_log_level level)
     program_name = program;
     shown_level = debug && debug[0] ? QS_LOG_DEBUG : level;
     qs_set_log(print_line, NULL);
+}
+
+void app_warning(const char *format, ...)
+{
+    char message[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    print_line(NULL, QS_LOG_WARNING, message);
 }
 
 void app_log_set_clear(void (*clear)(void))

@@ -11,4 +11,7 @@ void app_log_to_stderr(const char *program, qs_log_level level);
 /* Called before a log line is printed, to clear a progress line; NULL for none. */
 void app_log_set_clear(void (*clear)(void));
 
+/* A warning of the program's own, in the same shape. */
+void app_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 #endif

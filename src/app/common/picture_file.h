@@ -4,11 +4,19 @@
 
 #include "common/error.h"
 
+/* How a picture gets sides that are multiples of something. */
+typedef enum app_fit {
+    APP_FIT_NONE,   /* not at all: QS_ERROR_USAGE, with what would */
+    APP_FIT_CROP,   /* its middle */
+    APP_FIT_RESIZE, /* scaled to the nearest multiples */
+} app_fit;
+
 /* The file's pixels as floats [channels, height, width] in [-1, 1], to be freed by the caller.
- * channels: 1, 3 or 4. 16-bit files are read as 8-bit ones; no colour profile and no orientation
- * tag is applied. QS_ERROR_USAGE: not readable, or its transparency or colours do not fit the
- * channels. */
-qs_status app_picture_read(const char *path, uint32_t channels, float **values, uint32_t *width,
-                           uint32_t *height);
+ * channels: 1, 3 or 4. The picture is turned as its EXIF orientation says (diffusers' load_image);
+ * 16-bit files are read as 8-bit ones; a colour profile is not applied, which a warning says.
+ * multiple: of which width and height must be. QS_ERROR_USAGE: not readable, or its transparency,
+ * colours or size do not fit. */
+qs_status app_picture_read(const char *path, uint32_t channels, app_fit fit, uint32_t multiple,
+                           float **values, uint32_t *width, uint32_t *height);
 
 #endif
