@@ -83,6 +83,9 @@ void put_weights(uint key)
 
 void add_values(uint chunk)
 {
+    vec4 added[ROWS * PER_CHUNK];
+    [[unroll]] for (uint i = 0; i < ROWS * PER_CHUNK; ++i)
+        added[i] = vec4(0.0);
     for (uint four = 0; four < KEYS / 4; ++four) {
         vec4 w[ROWS];
         [[unroll]] for (uint r = 0; r < ROWS; ++r)
@@ -91,9 +94,15 @@ void add_values(uint chunk)
             [[unroll]] for (uint i = 0; i < PER_CHUNK; ++i) {
                 const vec4 v = load4(stage, OTHERS + (4 * four + j) * ROW + i * ACROSS + across());
                 [[unroll]] for (uint r = 0; r < ROWS; ++r)
-                    sum[r * OUT + chunk * PER_CHUNK + i] += w[r][j] * v;
+                    added[r * PER_CHUNK + i] += w[r][j] * v;
             }
     }
+    // every index is a constant: a compiler that keeps the loop over the chunks would otherwise keep
+    // the sums in memory
+    [[unroll]] for (uint c = 0; c < CHUNKS; ++c)
+        if (c == chunk)
+            [[unroll]] for (uint i = 0; i < ROWS * PER_CHUNK; ++i)
+                sum[i / PER_CHUNK * OUT + c * PER_CHUNK + i % PER_CHUNK] += added[i];
 }
 
 void attend(uint key)
@@ -105,7 +114,7 @@ void attend(uint key)
     [[unroll]] for (uint r = 0; r < ROWS; ++r)
         [[unroll]] for (uint i = 0; i < OUT; ++i)
             sum[r * OUT + i] *= rescale[r];
-    [[unroll]] for (uint chunk = 0; chunk < CHUNKS; ++chunk) {
+    for (uint chunk = 0; chunk < CHUNKS; ++chunk) {
         load_rows(OTHERS, KEYS, 2, key, chunk);
         barrier();
         add_values(chunk);

@@ -28,23 +28,34 @@ static attention_args args_for(const graph *g, const node *self)
 
 /* Vectors of a head that a lane holds, of its query and of its sum. Wider heads go in equal parts,
  * which are smaller: a part costs a softmax more, but a large one seconds of compilation. */
-enum { WHOLE_QUADS_MAX = 64, PART_QUADS_MAX = 32, PART_QUADS_MIN = 8 };
+enum { PART_QUADS_MIN = 8 };
 
-static uint32_t part_quads(uint32_t quads)
+typedef struct part_limits { /* vectors of a head that is whole, and of a part of another */
+    uint32_t whole, part;
+} part_limits;
+
+/* What a software device cannot hold is in its cache. A GPU spills: to memory. */
+static part_limits part_limits_of(const gpu_limits *limits)
 {
-    if (quads <= WHOLE_QUADS_MAX)
+    return limits->cpu ? (part_limits){ 64, 32 } : (part_limits){ 24, 16 };
+}
+
+static uint32_t part_quads(const gpu_limits *limits, uint32_t quads)
+{
+    const part_limits most = part_limits_of(limits);
+    if (quads <= most.whole)
         return quads;
-    uint32_t part = PART_QUADS_MAX;
+    uint32_t part = most.part;
     while (quads % part != 0)
         --part;
     return part;
 }
 
 /* For attention.comp: vectors of four channels are of one head, and there are not too many parts */
-static bool is_fast(uint32_t width)
+static bool is_fast(const gpu_limits *limits, uint32_t width)
 {
-    const uint32_t quads = width / 4;
-    return width % 4 == 0 && (quads <= WHOLE_QUADS_MAX || part_quads(quads) >= PART_QUADS_MIN);
+    const uint32_t quads = width / 4, part = width % 4 ? 0 : part_quads(limits, quads);
+    return part > 0 && (part == quads || part >= PART_QUADS_MIN);
 }
 
 static uint32_t fast_lanes(const gpu_limits *limits)
@@ -55,9 +66,8 @@ static uint32_t fast_lanes(const gpu_limits *limits)
 /* Two queries a lane halve the loads, where they leave enough workgroups and registers. */
 static uint32_t default_rows(const gpu_limits *limits, const attention_size *size)
 {
-    return limits->cpu && size->tokens > fast_lanes(limits) && size->width / 4 <= WHOLE_QUADS_MAX
-               ? 2
-               : 1;
+    const bool whole = size->width / 4 <= part_limits_of(limits).whole;
+    return limits->cpu && size->tokens > fast_lanes(limits) && whole ? 2 : 1;
 }
 
 static void dispatch_fast(const graph *g, const node *self, op_dispatch *d)
@@ -66,7 +76,7 @@ static void dispatch_fast(const graph *g, const node *self, op_dispatch *d)
     const tensor_id qkv = self->in[0];
     const attention_args args = args_for(g, self);
     const uint32_t lanes = fast_lanes(g->limits);
-    const uint32_t part = part_quads(args.width / 4), parts = args.width / 4 / part;
+    const uint32_t part = part_quads(g->limits, args.width / 4), parts = args.width / 4 / part;
     d->shader = op_shader(g, &SHADER_BUILDS(attention), qkv, qkv);
     op_constant(d, lanes);
     op_constant(d, p->rows);
@@ -98,10 +108,11 @@ static const op op_any = { "attention", dispatch_any };
 
 /* llvmpipe leaves a shader's loops for good, and without a word, after 65535 rounds of all of them
  * together; attention_any's are over keys and channels, for each head of a vector of four. */
-static bool fits_llvmpipe(const attention_size *size)
+static bool fits_llvmpipe(const gpu_limits *limits, const attention_size *size)
 {
     const uint32_t heads = size->width >= 4 ? 2 : 4;
-    return is_fast(size->width) || (uint64_t)size->tokens * (size->width + 5) * heads <= 65535;
+    return is_fast(limits, size->width) ||
+           (uint64_t)size->tokens * (size->width + 5) * heads <= 65535;
 }
 
 /* ---- variants ------------------------------------------------------------------------------ */
@@ -144,7 +155,7 @@ static attention_way choose_way(graph *g, const char *name, const attention_size
         else
             choice_variant(&c, "%s %ux%u", kind, t->queries, t->keys);
     }
-    if (is_fast(size->width)) {
+    if (is_fast(g->limits, size->width)) {
         const uint32_t rows = default_rows(g->limits, size);
         for (uint32_t r = rows; r >= 1; --r) {
             ways[c.variant_count].rows = r;
@@ -169,7 +180,7 @@ tensor_id op_attention(graph *g, const char *name, const attention_params *param
         return NO_TENSOR;
     }
     const attention_size size = { t.n, t.h * t.w, params->heads, t.c / (3 * params->heads) };
-    if (g->limits->cpu && !fits_llvmpipe(&size)) {
+    if (g->limits->cpu && !fits_llvmpipe(g->limits, &size)) {
         graph_fail(g,
                    qs_error(QS_ERROR_DEVICE,
                             "%s: %u tokens in heads %u channels wide are too many for a software "
