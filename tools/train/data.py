@@ -95,7 +95,7 @@ class Latents:
 
     def batch(self, count, validation=False):
         x, labels = self.source.batch(count, validation)
-        return self.autoencoder.latents(x), labels
+        return self.autoencoder.latents(x.to(self.autoencoder.net.device)), labels
 
     def examples(self, count):
         return self.source.examples(count)

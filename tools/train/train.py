@@ -273,8 +273,12 @@ class Run:
         cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress()))
         return self.args.lr * min(1.0, (self.step - self.warm_from + 1) / 300) * cosine
 
+    def batch(self, count, validation=False):
+        """The source's, on the device: captioned pictures lie in the processor's memory."""
+        return [k.to(self.device) for k in self.source.batch(count, validation)]
+
     def loss(self):
-        x, labels = self.source.batch(self.args.batch // self.workers.count)
+        x, labels = self.batch(self.args.batch // self.workers.count)
         dropped = torch.rand(len(labels), *[1] * (labels.dim() - 1), device=self.device) < self.args.label_dropout
         labels = torch.where(dropped, self.net.unconditional(labels), labels)
         if self.args.phase == "a":
@@ -299,7 +303,7 @@ class Run:
 
     def grid(self):
         """A row per class; columns 1, 2, 4, 8, 16 steps and the diffusion limit, or those that the network knows."""
-        labels = self.source.examples(GRID_ROWS)
+        labels = self.source.examples(GRID_ROWS).to(self.device)
         shape = len(labels), self.source.channels, self.source.size, self.source.size
         noise = torch.randn(shape, generator=torch.Generator().manual_seed(7)).to(self.device)
         net = self.average
@@ -320,7 +324,7 @@ class Run:
             torch.manual_seed(0)
             state = self.source.generator.get_state()
             self.source.generator.manual_seed(1)
-            losses = [self.objective.validation_loss(*self.source.batch(128, validation=True)) for _ in range(2)]
+            losses = [self.objective.validation_loss(*self.batch(128, validation=True)) for _ in range(2)]
             self.source.generator.set_state(state)
         return sum(losses) / len(losses)
 
