@@ -189,25 +189,9 @@ void attend(uint key)
     barrier();
 }
 
-void put_sums()
-{
-    const uint own = gl_SubgroupID * M * OUT_ROW;
-    [[unroll]] for (uint i = 0; i < TALL; ++i) {
-        [[unroll]] for (uint j = 0; j < OUT_WIDE; ++j)
-            coopMatStore(sums[i * OUT_WIDE + j], stage, own + j * N / 4, OUT_ROW,
-                gl_CooperativeMatrixLayoutRowMajor);
-        subgroupBarrier();
-        [[unroll]] for (uint first = 0; first < M * OUT_QUADS; first += SUBGROUP) {
-            const uint at = first + gl_SubgroupInvocationID;
-            const uint row = own_row() + i * M + at / OUT_QUADS;
-            if (M * OUT_QUADS % SUBGROUP == 0 || at < M * OUT_QUADS)
-                put(row, own_column() * OUT_QUADS + at % OUT_QUADS,
-                    uintBitsToFloat(stage[own + at / OUT_QUADS * OUT_ROW + at % OUT_QUADS]),
-                    inverses[row]);
-        }
-        subgroupBarrier();
-    }
-}
+void put(uint row, uint quad, vec4 sum) { put(row, quad, sum, inverses[row]); }
+
+#include "lib/matrix_sums.glsl"
 
 void main()
 {
@@ -224,5 +208,5 @@ void main()
         if (across() == 0)
             inverses[row_of(r)] = 1.0 / total[r];
     barrier();
-    put_sums();
+    put_sums(own_row(), own_column() * OUT_QUADS);
 }

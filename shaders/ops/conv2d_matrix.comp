@@ -63,15 +63,15 @@ const uint BUFFER = (TILE_PIXELS + TILE_CHANNELS) * ROW;
 const uint PHASES = UPSAMPLE ? 4 : 1;
 
 const uint SUBGROUP = LANES / (SUBGROUPS_Y * SUBGROUPS_X);
-const uint ROWS = TILE_PIXELS / (SUBGROUPS_Y * M);      // matrices of a subgroup
-const uint COLUMNS = TILE_CHANNELS / (SUBGROUPS_X * N);
-const uint OUT_QUADS = COLUMNS * N / 4;
+const uint TALL = TILE_PIXELS / (SUBGROUPS_Y * M);      // matrices of a subgroup
+const uint OUT_WIDE = TILE_CHANNELS / (SUBGROUPS_X * N);
+const uint OUT_QUADS = OUT_WIDE * N / 4;
 const uint OUT_ROW = OUT_QUADS + 1; // as ROW, of floats
 const uint OUT = SUBGROUPS_Y * SUBGROUPS_X * M * OUT_ROW;
 
 shared uvec4 stage[BUFFERS * BUFFER > OUT ? BUFFERS * BUFFER : OUT];
 
-coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator> sums[ROWS * COLUMNS];
+coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator> sums[TALL * OUT_WIDE];
 
 // A lane loads vector `slot` of the rows lane_row(0), lane_row(1), ... of both inputs.
 const uint ROW_STEP = LANES / VECTORS;
@@ -153,20 +153,20 @@ void store(uint to)
 
 void multiply(uint from)
 {
-    const uint pixels = from + gl_SubgroupID / SUBGROUPS_X * ROWS * M * ROW;
+    const uint pixels = from + gl_SubgroupID / SUBGROUPS_X * TALL * M * ROW;
     const uint channels =
-        from + (TILE_PIXELS + gl_SubgroupID % SUBGROUPS_X * COLUMNS * N) * ROW;
+        from + (TILE_PIXELS + gl_SubgroupID % SUBGROUPS_X * OUT_WIDE * N) * ROW;
     [[unroll]] for (uint k = 0; k < CHUNK / K; k++) {
-        coopmat<float16_t, gl_ScopeSubgroup, M, K, gl_MatrixUseA> a[ROWS];
+        coopmat<float16_t, gl_ScopeSubgroup, M, K, gl_MatrixUseA> a[TALL];
         coopmat<float16_t, gl_ScopeSubgroup, K, N, gl_MatrixUseB> b;
-        [[unroll]] for (uint i = 0; i < ROWS; i++)
+        [[unroll]] for (uint i = 0; i < TALL; i++)
             coopMatLoad(a[i], stage, pixels + i * M * ROW + k * K / 8, ROW,
                 gl_CooperativeMatrixLayoutRowMajor);
-        [[unroll]] for (uint j = 0; j < COLUMNS; j++) {
+        [[unroll]] for (uint j = 0; j < OUT_WIDE; j++) {
             coopMatLoad(b, stage, channels + j * N * ROW + k * K / 8, ROW,
                 gl_CooperativeMatrixLayoutColumnMajor);
-            [[unroll]] for (uint i = 0; i < ROWS; i++)
-                sums[i * COLUMNS + j] = coopMatMulAdd(a[i], b, sums[i * COLUMNS + j]);
+            [[unroll]] for (uint i = 0; i < TALL; i++)
+                sums[i * OUT_WIDE + j] = coopMatMulAdd(a[i], b, sums[i * OUT_WIDE + j]);
         }
     }
 }
@@ -186,34 +186,13 @@ void put(uint pixel, uint quad, vec4 value)
         finish(to, quad, value);
 }
 
-// The sums, M rows at a time, through the subgroup's own part of shared memory, so that neighbouring
-// lanes store neighbouring channels.
-void put_sums()
-{
-    const uint own = gl_SubgroupID * M * OUT_ROW;
-    const uint pixel = gl_WorkGroupID.x * TILE_PIXELS + gl_SubgroupID / SUBGROUPS_X * ROWS * M;
-    const uint quad =
-        gl_WorkGroupID.y * TILE_CHANNELS / 4 + gl_SubgroupID % SUBGROUPS_X * OUT_QUADS;
-    [[unroll]] for (uint i = 0; i < ROWS; i++) {
-        [[unroll]] for (uint j = 0; j < COLUMNS; j++)
-            coopMatStore(sums[i * COLUMNS + j], stage, own + j * N / 4, OUT_ROW,
-                gl_CooperativeMatrixLayoutRowMajor);
-        subgroupBarrier();
-        [[unroll]] for (uint first = 0; first < M * OUT_QUADS; first += SUBGROUP) {
-            const uint at = first + gl_SubgroupInvocationID;
-            if (M * OUT_QUADS % SUBGROUP == 0 || at < M * OUT_QUADS)
-                put(pixel + i * M + at / OUT_QUADS, quad + at % OUT_QUADS,
-                    uintBitsToFloat(stage[own + at / OUT_QUADS * OUT_ROW + at % OUT_QUADS]));
-        }
-        subgroupBarrier();
-    }
-}
+#include "lib/matrix_sums.glsl"
 
 void main()
 {
     const uint first = split() * args.split_chunks;
     const uint end = min(first + args.split_chunks, args.chunks);
-    [[unroll]] for (uint i = 0; i < ROWS * COLUMNS; i++)
+    [[unroll]] for (uint i = 0; i < TALL * OUT_WIDE; i++)
         sums[i] = coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator>(0.0);
     start(first);
     fetch();
@@ -231,5 +210,6 @@ void main()
         store(current); // behind the last chunk: once more what is there, and nobody reads it
         barrier();
     }
-    put_sums();
+    put_sums(gl_WorkGroupID.x * TILE_PIXELS + gl_SubgroupID / SUBGROUPS_X * TALL * M,
+        gl_WorkGroupID.y * TILE_CHANNELS / 4 + gl_SubgroupID % SUBGROUPS_X * OUT_QUADS);
 }

@@ -19,7 +19,7 @@ uint32_t conv2d_tile_quads(uint32_t co);
 
 typedef struct conv2d_product {
     bool cpu;                /* a software device with subgroups of exactly */
-    uint32_t subgroup_size;  /* this many lanes: the SHUFFLE variant */
+    uint32_t subgroup_size;  /* this many lanes: the SHUFFLE build */
     uint32_t lanes_max;      /* of a workgroup */
     uint32_t n, pixel_count; /* images, h_out * w_out of one */
     uint32_t ci, co;
