@@ -7,6 +7,7 @@
 #define ACTIVATION_RELU 2u
 #define ACTIVATION_MISH 3u
 #define ACTIVATION_GELU 4u
+#define ACTIVATION_QUICK_GELU 5u
 
 vec4 silu(vec4 x) { return x / (1.0 + exp(-x)); }
 
@@ -41,6 +42,9 @@ vec4 gelu(vec4 x)
     return x * mix(1.0 - tail, tail, lessThan(x, vec4(0)));
 }
 
+// transformers' QuickGELUActivation
+vec4 quick_gelu(vec4 x) { return x / (1.0 + exp(-1.702 * x)); }
+
 vec4 activate(uint activation, vec4 x)
 {
     if (activation == ACTIVATION_SILU)
@@ -49,7 +53,9 @@ vec4 activate(uint activation, vec4 x)
         return relu(x);
     if (activation == ACTIVATION_MISH)
         return mish(x);
-    return activation == ACTIVATION_GELU ? gelu(x) : x;
+    if (activation == ACTIVATION_GELU)
+        return gelu(x);
+    return activation == ACTIVATION_QUICK_GELU ? quick_gelu(x) : x;
 }
 
 #endif

@@ -101,6 +101,8 @@ SHARED_STRUCT(attention_args) {
     float scale;                   /* times log2(e): the softmax works with powers of two */
     uint32_t images;
     uint32_t splits, split_keys; /* parts of the keys, each of one workgroup; keys of a part */
+    tensor_view kv;              /* of attention: where an image's keys are, values behind them */
+    uint32_t keys;               /* of one image */
 };
 
 SHARED_STRUCT(time_embedding_args) {
@@ -112,6 +114,18 @@ SHARED_STRUCT(time_embedding_args) {
 SHARED_STRUCT(class_embedding_args) {
     tensor_view x, y;
     uint32_t quads, count; /* of a row; rows of the table */
+};
+
+SHARED_STRUCT(token_embedding_args) {
+    tensor_view y;
+    uint32_t quads, count; /* of a row; rows of the table */
+    uint32_t tokens, pixels; /* of one text; of all */
+};
+
+SHARED_STRUCT(layer_norm_args) {
+    tensor_view x, y;
+    uint32_t pixels, quads, channels;
+    float eps;
 };
 
 /* ---- sampling: shaders/sample ---------------------------------------------------------------- */

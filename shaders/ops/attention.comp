@@ -1,6 +1,7 @@
 // y = softmax(q k^T * scale) v per head, with a running maximum and sum (online softmax, as in
 // FlashAttention): no matrix of scores is stored.
 //   qkv  [n, tokens, 3 * heads * width]: all q, all k, all v; head i has channels i * width ..
+//   or q [n, tokens, heads * width] there and kv [n, keys, 2 * heads * width]
 //   y    [n, tokens, heads * width]
 // width is 4 * QUADS * PARTS; other widths: attention_any.comp.
 //
@@ -27,10 +28,12 @@ layout(constant_id = 1) const uint ROWS = 1;
 layout(constant_id = 2) const uint KEYS = 4;
 layout(constant_id = 3) const uint QUADS = 16;
 layout(constant_id = 4) const uint PARTS = 1;
+layout(constant_id = 5) const bool CAUSAL = false; // query i sees the keys up to i
 layout(local_size_x_id = 0) in;
 
 INPUT4(0, QKV, qkv);
-layout(set = 0, binding = 1, std430) writeonly buffer Y { S4 y[]; };
+INPUT4(1, KV, kv);
+layout(set = 0, binding = 2, std430) writeonly buffer Y { S4 y[]; };
 layout(push_constant) uniform Push { attention_args args; };
 
 const float LOWEST = -3.402823e38;
@@ -44,8 +47,8 @@ float highest[ROWS], total[ROWS];
 vec4 held;
 void fetch(uint base, uint key)
 {
-    const uint own = min(key + gl_SubgroupInvocationID, args.tokens - 1);
-    held = fetch4(qkv, base + own * args.qkv.stride);
+    const uint own = min(key + gl_SubgroupInvocationID, args.keys - 1);
+    held = fetch4(kv, base + own * args.kv.stride);
 }
 vec4 fetched(uint j) { return subgroupShuffle(held, j); }
 #else
@@ -53,7 +56,7 @@ vec4 held[KEYS];
 void fetch(uint base, uint key)
 {
     [[unroll]] for (uint j = 0; j < KEYS; ++j)
-        held[j] = fetch4(qkv, base + min(key + j, args.tokens - 1) * args.qkv.stride);
+        held[j] = fetch4(kv, base + min(key + j, args.keys - 1) * args.kv.stride);
 }
 vec4 fetched(uint j) { return held[j]; }
 #endif
@@ -69,9 +72,14 @@ void load_query(uint first, uint token, uint part)
     }
 }
 
-void attend(uint queries, uint token, uint part, uint key)
+bool sees(uint token, uint key)
 {
-    const uint keys = queries + args.heads * PARTS * QUADS;
+    return key < args.keys && (!CAUSAL || key <= token);
+}
+
+// keys: the vector of the head's first key of this image.
+void attend(uint queries, uint keys, uint token, uint part, uint key)
+{
     const uint values = keys + args.heads * PARTS * QUADS + part * QUADS;
     float weight[ROWS * KEYS]; // first the logits
     [[unroll]] for (uint i = 0; i < ROWS * KEYS; ++i)
@@ -97,13 +105,16 @@ void attend(uint queries, uint token, uint part, uint key)
     float rescale[ROWS];
     [[unroll]] for (uint r = 0; r < ROWS; ++r) {
         const float before = highest[r];
-        [[unroll]] for (uint j = 0; j < KEYS; ++j)
+        [[unroll]] for (uint j = 0; j < KEYS; ++j) {
+            if (CAUSAL && !sees(token + r * LANES, key + j))
+                weight[r * KEYS + j] = LOWEST;
             highest[r] = max(highest[r], weight[r * KEYS + j]); // a repeated key changes nothing
+        }
         rescale[r] = exp2(before - highest[r]);
         total[r] *= rescale[r];
         [[unroll]] for (uint j = 0; j < KEYS; ++j) {
             const float w = exp2(weight[r * KEYS + j] - highest[r]);
-            weight[r * KEYS + j] = key + j < args.tokens ? w : 0.0;
+            weight[r * KEYS + j] = sees(token + r * LANES, key + j) ? w : 0.0;
             total[r] += weight[r * KEYS + j];
         }
     }
@@ -126,6 +137,7 @@ void main()
     const uint image = gl_WorkGroupID.z;
     const uint queries =
         args.qkv.offset + image * args.tokens * args.qkv.stride + head * PARTS * QUADS;
+    const uint keys = args.kv.offset + image * args.keys * args.kv.stride + head * PARTS * QUADS;
     const uint first = gl_WorkGroupID.x * LANES * ROWS + gl_LocalInvocationID.x;
     if (PARTS == 1)
         load_query(queries, first, 0);
@@ -136,8 +148,8 @@ void main()
         total[r] = 0.0;
     }
 
-    for (uint key = 0; key < args.tokens; key += KEYS)
-        attend(queries, first, part, key);
+    for (uint key = 0; key < args.keys; key += KEYS)
+        attend(queries, keys, first, part, key);
 
     [[unroll]] for (uint r = 0; r < ROWS; ++r) {
         const uint token = first + r * LANES;

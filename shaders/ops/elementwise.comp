@@ -15,10 +15,10 @@ layout(constant_id = 4) const uint ACTIVATION = 0;
 layout(local_size_x_id = 0, local_size_y_id = 1) in;
 #include "lib/grid.glsl"
 
-const uint COPY = 0, ADD = 1, ACTIVATE = 2, SOFT_CLAMP = 3;
+const uint COPY = 0, ADD = 1, ACTIVATE = 2, SOFT_CLAMP = 3, GEGLU = 4;
 
 layout(set = 0, binding = 0, std430) readonly buffer A { S4 a[]; };
-layout(set = 0, binding = 1, std430) readonly buffer B { S4 b[]; }; // ADD
+layout(set = 0, binding = 1, std430) readonly buffer B { S4 b[]; }; // ADD, GEGLU
 layout(set = 0, binding = 2, std430) writeonly buffer Y { S4 y[]; };
 layout(push_constant) uniform Push { elementwise_args args; };
 
@@ -47,6 +47,9 @@ void main()
                               load4(b, args.b.offset + pixel * args.b.stride + quad));
         else if (FUNCTION == ACTIVATE)
             store4(y, to, activate(ACTIVATION, from_storage(stored)));
+        else if (FUNCTION == GEGLU)
+            store4(y, to, from_storage(stored) *
+                              gelu(load4(b, args.b.offset + pixel * args.b.stride + quad)));
         else
             store4(y, to, soft_clamp(from_storage(stored)));
     }

@@ -7,7 +7,8 @@
 static const double LOG2_E = 1.44269504088896340736;
 
 typedef struct attention_node { /* params of attention.comp and attention_any.comp */
-    uint32_t heads;
+    uint32_t heads, width;
+    bool causal;
     uint32_t rows; /* queries of a lane of attention.comp */
     float scale;   /* of q k, times log2(e) */
 } attention_node;
@@ -15,14 +16,19 @@ typedef struct attention_node { /* params of attention.comp and attention_any.co
 static attention_args args_for(const graph *g, const node *self)
 {
     const attention_node *p = self->params;
-    const tensor *qkv = graph_tensor(g, self->in[0]);
+    const tensor_id keys = self->in[1];
+    tensor_view kv = op_view(g, keys);
+    if (keys == self->in[0]) /* q, k and v in one */
+        kv.offset += p->heads * p->width / 4;
     return (attention_args){
         .qkv = op_view(g, self->in[0]),
         .y = op_view(g, self->out),
-        .tokens = image_pixels(qkv),
+        .tokens = image_pixels(graph_tensor(g, self->in[0])),
         .heads = p->heads,
-        .width = qkv->c / (3 * p->heads),
+        .width = p->width,
         .scale = p->scale,
+        .kv = kv,
+        .keys = image_pixels(graph_tensor(g, keys)),
     };
 }
 
@@ -73,19 +79,21 @@ static uint32_t default_rows(const gpu_limits *limits, const attention_size *siz
 static void dispatch_fast(const graph *g, const node *self, op_dispatch *d)
 {
     const attention_node *p = self->params;
-    const tensor_id qkv = self->in[0];
+    const tensor_id qkv = self->in[0], kv = self->in[1];
     const attention_args args = args_for(g, self);
     const uint32_t lanes = fast_lanes(g->limits);
     const uint32_t part = part_quads(g->limits, args.width / 4), parts = args.width / 4 / part;
-    d->shader = op_shader(g, &SHADER_BUILDS(attention), qkv, qkv);
+    d->shader = op_shader(g, &SHADER_BUILDS(attention), qkv, kv);
     op_constant(d, lanes);
     op_constant(d, p->rows);
     op_constant(d, g->limits->cpu ? lanes : 4);
     op_constant(d, part);
     op_constant(d, parts);
+    op_constant(d, p->causal);
     op_groups(d, divide_up(args.tokens, lanes * p->rows), args.heads * parts,
               graph_tensor(g, qkv)->n);
     op_bind(d, qkv, ACCESS_READ, NO_TENSOR);
+    op_bind(d, kv, ACCESS_READ, NO_TENSOR);
     op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
 }
@@ -195,8 +203,37 @@ tensor_id op_attention(graph *g, const char *name, const attention_params *param
         attention_append_tile(g, name, params->qkv, y, &size, scale, &way.tile);
         return y;
     }
-    const attention_node node = { params->heads, way.rows, scale };
-    graph_node(g, way.rows ? &op_fast : &op_any, name, &params->qkv, 1, y, &node, sizeof node,
-               4.0 * size.tokens * size.tokens * (t.c / 3) * t.n);
+    const attention_node node = {
+        .heads = params->heads, .width = size.width, .rows = way.rows, .scale = scale
+    };
+    graph_node(g, way.rows ? &op_fast : &op_any, name, (tensor_id[]){ params->qkv, params->qkv }, 2,
+               y, &node, sizeof node, 4.0 * size.tokens * size.tokens * (t.c / 3) * t.n);
+    return y;
+}
+
+tensor_id op_cross_attention(graph *g, const char *name, const cross_attention_params *p)
+{
+    if (graph_status(g) != QS_OK)
+        return NO_TENSOR;
+    const tensor q = *graph_tensor(g, p->q), kv = *graph_tensor(g, p->kv);
+    if (p->heads == 0 || q.c % p->heads != 0 || !is_fast(g->limits, q.c / p->heads) ||
+        kv.c != 2 * q.c || kv.n != q.n) {
+        graph_fail(g, qs_error(QS_ERROR_MODEL,
+                               "%s: queries [%u, %u, %u, %u], keys and values [%u, %u, %u, %u] and "
+                               "%u heads: heads need a multiple of four channels, and as many "
+                               "channels of each kind",
+                               graph_name(g, name), q.n, q.h, q.w, q.c, kv.n, kv.h, kv.w, kv.c,
+                               p->heads));
+        return NO_TENSOR;
+    }
+    const tensor_id y = graph_activation(g, name, q.type, q.n, q.h, q.w, q.c);
+    const attention_node node = { .heads = p->heads,
+                                  .width = q.c / p->heads,
+                                  .causal = p->causal,
+                                  .rows = 1,
+                                  .scale = (float)(p->scale * LOG2_E) };
+    if (graph_status(g) == QS_OK)
+        graph_node(g, &op_fast, name, (tensor_id[]){ p->q, p->kv }, 2, y, &node, sizeof node,
+                   4 * element_count(&q) * image_pixels(&kv));
     return y;
 }

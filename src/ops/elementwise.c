@@ -3,7 +3,7 @@
 #include "ops/op_support.h"
 
 /* as in the shader */
-typedef enum elementwise_function { COPY, ADD, ACTIVATE, SOFT_CLAMP } elementwise_function;
+typedef enum elementwise_function { COPY, ADD, ACTIVATE, SOFT_CLAMP, GEGLU } elementwise_function;
 
 typedef struct elementwise_node {
     elementwise_function function;
@@ -15,13 +15,15 @@ static void dispatch_elementwise(const graph *g, const node *self, op_dispatch *
     const elementwise_node *node = self->params;
     const tensor *y = graph_tensor(g, self->out);
     const tensor_id a = self->in[0], b = self->in[1];
-    const elementwise_args args = {
+    elementwise_args args = {
         .a = op_view(g, a),
         .b = op_view(g, b),
         .y = op_view(g, self->out),
         .pixels = all_pixels(y),
         .quads = ceil4(y->c) / 4,
     };
+    if (node->function == GEGLU) /* the second half of one tensor */
+        args.b.offset += args.quads;
     d->shader = storage_shader(g, SHADER_elementwise_f32, SHADER_elementwise_f16);
     pixel_grid(g, d, args.quads, args.pixels);
     op_constant(d, node->function);
@@ -39,7 +41,9 @@ static const op op_elementwise_activate[ACTIVATION_COUNT] = {
     [ACTIVATION_RELU] = { "relu", dispatch_elementwise },
     [ACTIVATION_MISH] = { "mish", dispatch_elementwise },
     [ACTIVATION_GELU] = { "gelu", dispatch_elementwise },
+    [ACTIVATION_QUICK_GELU] = { "quick_gelu", dispatch_elementwise },
 };
+static const op op_elementwise_geglu = { "geglu", dispatch_elementwise };
 static const op op_elementwise_soft_clamp = { "soft_clamp", dispatch_elementwise };
 
 static void append(graph *g, const op *op, elementwise_node node, const char *name, tensor_id a,
@@ -90,4 +94,20 @@ tensor_id op_activate(graph *g, const char *name, tensor_id x, activation activa
 tensor_id op_soft_clamp(graph *g, const char *name, tensor_id x)
 {
     return append_unary(g, &op_elementwise_soft_clamp, (elementwise_node){ SOFT_CLAMP }, name, x);
+}
+
+tensor_id op_geglu(graph *g, const char *name, tensor_id x)
+{
+    if (graph_status(g) != QS_OK)
+        return NO_TENSOR;
+    const tensor t = *graph_tensor(g, x);
+    if (t.c % 8 != 0) {
+        graph_fail(g, qs_error(QS_ERROR_MODEL, "%s: %u channels: each half needs a multiple of 4",
+                               graph_name(g, name), t.c));
+        return NO_TENSOR;
+    }
+    const tensor_id y = graph_activation(g, name, t.type, t.n, t.h, t.w, t.c / 2);
+    if (graph_status(g) == QS_OK)
+        append(g, &op_elementwise_geglu, (elementwise_node){ GEGLU }, name, x, x, y, 16);
+    return y;
 }

@@ -84,6 +84,18 @@ static void pack_table(const weight *w, uint32_t key, const float *values, void 
             store_float(packed, row * stride + i, w->type == DTYPE_F16, values[row * c + i]);
 }
 
+static tensor_id table_weight(graph *g, const char *key, uint32_t count, uint32_t c)
+{
+    return graph_weight(
+        g, &(weight){ .keys = &key,
+                      .key_count = 1,
+                      .rank = 2,
+                      .shape = { count, c },
+                      .type = g->storage,
+                      .packed_bytes = (size_t)count * ceil4(c) * dtype_bytes(g->storage),
+                      .pack = pack_table });
+}
+
 static void dispatch_class(const graph *g, const node *self, op_dispatch *d)
 {
     const tensor *y = graph_tensor(g, self->out), *table = graph_tensor(g, self->in[2]);
@@ -117,16 +129,50 @@ tensor_id op_class_embedding(graph *g, const char *name, tensor_id x, tensor_id 
                             graph_name(g, name), t.n, t.h, t.w, t.c, graph_tensor(g, labels)->n));
         return NO_TENSOR;
     }
-    const tensor_id rows = graph_weight(
-        g, &(weight){ .keys = &table,
-                      .key_count = 1,
-                      .rank = 2,
-                      .shape = { count, t.c },
-                      .type = g->storage,
-                      .packed_bytes = (size_t)count * ceil4(t.c) * dtype_bytes(g->storage),
-                      .pack = pack_table });
+    const tensor_id rows = table_weight(g, table, count, t.c);
     const tensor_id y = graph_activation(g, name, t.type, t.n, 1, 1, t.c);
     graph_node(g, &op_class, name, (tensor_id[]){ x, labels, rows }, 3, y, NULL, 0,
                element_count(&t));
+    return y;
+}
+
+/* ---- tokens -------------------------------------------------------------------------------- */
+
+static void dispatch_tokens(const graph *g, const node *self, op_dispatch *d)
+{
+    const tensor *y = graph_tensor(g, self->out);
+    const token_embedding_params *p = self->params;
+    const token_embedding_args args = {
+        .y = op_view(g, self->out),
+        .quads = ceil4(y->c) / 4,
+        .count = p->count,
+        .tokens = y->h,
+        .pixels = all_pixels(y),
+    };
+    d->shader = storage_shader(g, SHADER_token_embedding_f32, SHADER_token_embedding_f16);
+    pixel_grid(g, d, args.quads, args.pixels);
+    for (uint32_t i = 0; i < self->in_count; ++i)
+        op_bind(d, self->in[i], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_set_push(d, &args, sizeof args);
+}
+
+static const op op_tokens = { "token_embedding", dispatch_tokens };
+
+tensor_id op_token_embedding(graph *g, const char *name, const token_embedding_params *p)
+{
+    if (graph_status(g) != QS_OK)
+        return NO_TENSOR;
+    const tensor ids = *graph_tensor(g, p->ids);
+    if (ids.c > p->position_count) {
+        graph_fail(g, qs_error(QS_ERROR_MODEL, "%s: %u tokens, there are %u positions",
+                               graph_name(g, name), ids.c, p->position_count));
+        return NO_TENSOR;
+    }
+    const tensor_id in[] = { p->ids, table_weight(g, p->table, p->count, p->channels),
+                             table_weight(g, p->positions, p->position_count, p->channels) };
+    const tensor_id y = graph_activation(g, name, g->storage, ids.n, ids.c, 1, p->channels);
+    if (graph_status(g) == QS_OK)
+        graph_node(g, &op_tokens, name, in, 3, y, p, sizeof *p, element_count(graph_tensor(g, y)));
     return y;
 }

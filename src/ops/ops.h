@@ -18,8 +18,9 @@ typedef enum activation {
     ACTIVATION_RELU,
     ACTIVATION_MISH,
     ACTIVATION_GELU,
+    ACTIVATION_QUICK_GELU, /* x sigmoid(1.702 x) */
 } activation;
-enum { ACTIVATION_COUNT = ACTIVATION_GELU + 1 };
+enum { ACTIVATION_COUNT = ACTIVATION_QUICK_GELU + 1 };
 
 /* ---- network ------------------------------------------------------------------------------- */
 
@@ -79,6 +80,10 @@ typedef struct group_norm_params {
 } group_norm_params;
 tensor_id op_group_norm(graph *g, const char *name, const group_norm_params *params);
 
+/* torch.nn.LayerNorm over the channels of every pixel; keys of [c]. */
+tensor_id op_layer_norm(graph *g, const char *name, tensor_id x, const char *weight,
+                        const char *bias, float eps);
+
 /* softmax(q k^T * scale) v per head, self-attention over the h * w tokens; head i has the channels
  * [i * width, (i + 1) * width) of each third of qkv [n, h, w, 3 * heads * width]. */
 typedef struct attention_params {
@@ -88,11 +93,24 @@ typedef struct attention_params {
 } attention_params;
 tensor_id op_attention(graph *g, const char *name, const attention_params *params);
 
+/* The same of queries q [n, h, w, heads * width] and of keys and values kv [n, kh, kw, 2 * heads *
+ * width] of as many tokens as there are. causal: query i sees the keys 0 .. i only. Heads are a
+ * multiple of four channels wide. */
+typedef struct cross_attention_params {
+    tensor_id q, kv;
+    uint32_t heads;
+    float scale;
+    bool causal;
+} cross_attention_params;
+tensor_id op_cross_attention(graph *g, const char *name, const cross_attention_params *params);
+
 tensor_id op_upsample_nearest(graph *g, const char *name, tensor_id x); /* x2 */
 tensor_id op_avg_pool(graph *g, const char *name, tensor_id x);         /* 2x2, stride 2 */
 tensor_id op_add(graph *g, const char *name, tensor_id a, tensor_id b); /* same shape */
 tensor_id op_activate(graph *g, const char *name, tensor_id x, activation activation);
 tensor_id op_soft_clamp(graph *g, const char *name, tensor_id x); /* 3 * tanh(x / 3) */
+/* diffusers' GEGLU: the first half of the channels times gelu of the second */
+tensor_id op_geglu(graph *g, const char *name, tensor_id x);
 
 /* scale * x + shift; and the same on the way in (a float32 state -> the graph's storage type) and
  * out (an activation -> the float32 state `to` of the same shape). */
@@ -121,6 +139,15 @@ tensor_id op_time_embedding(graph *g, const char *name, const time_embedding_par
  */
 tensor_id op_class_embedding(graph *g, const char *name, tensor_id x, tensor_id labels,
                              const char *table, uint32_t count);
+
+/* table[ids[n, t]] + positions[t] -> [n, tokens, 1, c]; ids: u32 state [n, 1, 1, tokens]; keys of
+ * the [count, c] table and the [position_count, c] positions. An id past the table gives NaN. */
+typedef struct token_embedding_params {
+    tensor_id ids;
+    const char *table, *positions;
+    uint32_t count, position_count, channels;
+} token_embedding_params;
+tensor_id op_token_embedding(graph *g, const char *name, const token_embedding_params *params);
 
 /* ---- sampling (state tensors are described in sampler/state.h) ------------------------------ */
 

@@ -8,47 +8,65 @@
 
 /* ---- references ------------------------------------------------------------------------------ */
 
+/* Query i of the first `channels` channels of q; key i of those of kv from `first` on, its value
+ * behind it. causal: without the keys past i. */
+typedef struct attended {
+    const reference *q, *kv;
+    uint32_t first, heads;
+    double scale;
+    bool causal;
+} attended;
+
+static void reference_query(reference *out, const attended *a, uint32_t n, uint32_t query,
+                            uint32_t head)
+{
+    const uint32_t channels = out->c, width = channels / a->heads;
+    const uint32_t keys = a->causal ? query + 1 : a->kv->h * a->kv->w;
+    const size_t to = ((size_t)n * out->h * out->w + query) * channels + head * width;
+    const double *q =
+        a->q->value + ((size_t)n * a->q->h * a->q->w + query) * a->q->c + head * width;
+    const double *image = a->kv->value + (size_t)n * a->kv->h * a->kv->w * a->kv->c;
+    double highest = -DBL_MAX, total = 0, steepest = 0;
+    for (uint32_t pass = 0; pass < 2; ++pass)
+        for (uint32_t key = 0; key < keys; ++key) {
+            const double *k = image + (size_t)key * a->kv->c + a->first + head * width;
+            const double *v = k + channels;
+            double logit = 0, terms = 0;
+            for (uint32_t c = 0; c < width; ++c) {
+                logit += a->scale * q[c] * k[c];
+                terms += fabs(a->scale * q[c] * k[c]);
+            }
+            if (pass == 0) {
+                highest = fmax(highest, logit);
+                steepest = fmax(steepest, terms);
+                continue;
+            }
+            const double weight = exp(logit - highest);
+            total += weight;
+            for (uint32_t c = 0; c < width; ++c) {
+                out->value[to + c] += weight * v[c];
+                out->magnitude[to + c] += weight * fabs(v[c]);
+            }
+        }
+    for (uint32_t c = 0; c < width; ++c) {
+        out->value[to + c] /= total;
+        /* a logit's rounding error is relative to its terms, and exp makes it a relative error of
+         * the weight */
+        out->magnitude[to + c] *= (1 + steepest) / total;
+    }
+}
+
+static void reference_attended(reference *out, const attended *a)
+{
+    for (uint32_t n = 0; n < out->n; ++n)
+        for (uint32_t query = 0; query < out->h * out->w; ++query)
+            for (uint32_t head = 0; head < a->heads; ++head)
+                reference_query(out, a, n, query, head);
+}
+
 static void reference_attention(reference *out, const reference *qkv, uint32_t heads, double scale)
 {
-    const uint32_t channels = qkv->c / 3, width = channels / heads;
-    const uint32_t tokens = qkv->h * qkv->w;
-    for (uint32_t n = 0; n < qkv->n; ++n)
-        for (uint32_t query = 0; query < tokens; ++query)
-            for (uint32_t head = 0; head < heads; ++head) {
-                const double *image = qkv->value + (size_t)n * tokens * qkv->c;
-                const double *q = image + (size_t)query * qkv->c + head * width;
-                double highest = -DBL_MAX, total = 0, steepest = 0;
-                for (uint32_t pass = 0; pass < 2; ++pass)
-                    for (uint32_t key = 0; key < tokens; ++key) {
-                        const double *k = image + (size_t)key * qkv->c + channels + head * width;
-                        const double *v = k + channels;
-                        double logit = 0, terms = 0;
-                        for (uint32_t c = 0; c < width; ++c) {
-                            logit += scale * q[c] * k[c];
-                            terms += fabs(scale * q[c] * k[c]);
-                        }
-                        if (pass == 0) {
-                            highest = fmax(highest, logit);
-                            steepest = fmax(steepest, terms);
-                            continue;
-                        }
-                        const double weight = exp(logit - highest);
-                        total += weight;
-                        for (uint32_t c = 0; c < width; ++c) {
-                            const size_t i =
-                                ((size_t)n * tokens + query) * channels + head * width + c;
-                            out->value[i] += weight * v[c];
-                            out->magnitude[i] += weight * fabs(v[c]);
-                        }
-                    }
-                for (uint32_t c = 0; c < width; ++c) {
-                    const size_t i = ((size_t)n * tokens + query) * channels + head * width + c;
-                    out->value[i] /= total;
-                    /* a logit's rounding error is relative to its terms, and exp makes it a
-                     * relative error of the weight */
-                    out->magnitude[i] *= (1 + steepest) / total;
-                }
-            }
+    reference_attended(out, &(attended){ qkv, qkv, out->c, heads, scale, false });
 }
 
 /* ---- cases ----------------------------------------------------------------------------------- */
@@ -179,6 +197,46 @@ static void case_repeats(selftest *suite, dtype storage)
     test_end(&t);
 }
 
+/* ---- queries of one tensor, keys and values of another ----------------------------------------
+ */
+
+static void case_cross(selftest *suite, dtype storage, const uint32_t size[5], bool causal)
+{
+    const uint32_t n = size[0], queries = size[1], keys = size[2], heads = size[3], width = size[4];
+    test t;
+    if (!test_begin(&t, suite, storage, "attention %s cross [%u, %u of %u, %u x %u]%s",
+                    test_storage_name(storage), n, queries, keys, heads, width,
+                    causal ? " causal" : ""))
+        return;
+    const tensor_id q = test_activation(&t, "q", n, queries, 1, heads * width);
+    const tensor_id kv = test_activation(&t, "kv", n, keys, 1, 2 * heads * width);
+    test_fill_normal(&t, q, 0, 1.5);
+    test_fill_normal(&t, kv, 0, 1.5);
+    const float scale = (float)(1 / sqrt(width));
+    const tensor_id y =
+        op_cross_attention(&t.graph, "y", &(cross_attention_params){ q, kv, heads, scale, causal });
+    test_slice_output(&t, y);
+    reference expected = reference_like(&t, y);
+    reference_attended(&expected, &(attended){ test_reference(&t, q), test_reference(&t, kv), 0,
+                                               heads, scale, causal });
+    test_expect(&t, y, &expected, limits_of(&t));
+    test_end(&t);
+}
+
+static void cases_cross(selftest *suite, dtype storage)
+{
+    static const uint32_t sizes[][5] = { { 1, 1, 1, 1, 4 },    { 1, 64, 77, 2, 40 },
+                                         { 2, 65, 77, 3, 8 },  { 2, 17, 4, 1, 32 },
+                                         { 1, 9, 129, 2, 64 }, { 2, 5, 8, 5, 32 } };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; ++i)
+        case_cross(suite, storage, sizes[i], false);
+    static const uint32_t causal[][5] = {
+        { 1, 1, 1, 1, 4 }, { 2, 77, 77, 2, 32 }, { 1, 32, 32, 4, 32 }, { 1, 9, 9, 2, 64 }
+    };
+    for (size_t i = 0; i < sizeof causal / sizeof *causal; ++i)
+        case_cross(suite, storage, causal[i], true);
+}
+
 void cases_attention(selftest *suite)
 {
     for (dtype storage = DTYPE_F32; storage <= DTYPE_F16; ++storage) {
@@ -193,6 +251,7 @@ void cases_attention(selftest *suite)
         if (!suite->suffix[0]) /* seconds for hardware's variant on software */
             case_rows(suite, storage, 4096, HUGE_LOGITS, 64);
         case_repeats(suite, storage);
+        cases_cross(suite, storage);
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i)
             case_shape(suite, storage, &shapes[i]);
     }

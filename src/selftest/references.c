@@ -9,6 +9,7 @@ double reference_activation(activation activation, double x)
     case ACTIVATION_RELU: return x < 0 ? 0 : x;
     case ACTIVATION_MISH: return x * tanh(log1p(exp(x)));
     case ACTIVATION_GELU: return x / 2 * erfc(-x / sqrt(2));
+    case ACTIVATION_QUICK_GELU: return x / (1 + exp(-1.702 * x));
     case ACTIVATION_NONE: break;
     }
     return x;
@@ -16,7 +17,8 @@ double reference_activation(activation activation, double x)
 
 const char *activation_name(activation activation)
 {
-    static const char *const names[ACTIVATION_COUNT] = { "", " silu", " relu", " mish", " gelu" };
+    static const char *const names[ACTIVATION_COUNT] = { "",      " silu", " relu",
+                                                         " mish", " gelu", " quick_gelu" };
     return names[activation];
 }
 
@@ -67,7 +69,7 @@ void reference_activate(reference *out, const reference *in, activation activati
         const double x = in->value[i];
         out->value[i] = reference_activation(activation, x);
         /* rounding x in exp(-x), or x^2 in GELU's, is a relative error of that size */
-        const double exponent = activation == ACTIVATION_GELU ? x * x : fabs(x);
+        const double exponent = activation == ACTIVATION_GELU ? x * x : 1.702 * fabs(x);
         out->magnitude[i] = fabs(out->value[i]) * (1 + exponent);
     }
 }

@@ -1,0 +1,122 @@
+/* What text encoders and transformer blocks add: layer norm, GEGLU, token embedding. */
+#include "selftest/references.h"
+
+#include <math.h>
+
+enum { SEEDS = 40 };
+
+/* ---- references ------------------------------------------------------------------------------ */
+
+static void reference_layer_norm(reference *out, const reference *in, const double *weight,
+                                 const double *bias, double eps)
+{
+    REFERENCE_EACH(out)
+    {
+        double mean = 0, size = 0, variance = 0;
+        for (uint32_t i = 0; i < in->c; ++i) {
+            mean += reference_at(in, n, y, x, i) / in->c;
+            size += fabs(reference_at(in, n, y, x, i)) / in->c;
+        }
+        for (uint32_t i = 0; i < in->c; ++i)
+            variance += pow(reference_at(in, n, y, x, i) - mean, 2) / in->c;
+        const double value = reference_at(in, n, y, x, c), scale = 1 / sqrt(variance + eps);
+        reference_set(out, n, y, x, c, (value - mean) * scale * weight[c] + bias[c],
+                      (fabs(value) + size) * scale * fabs(weight[c]) * (1 + scale * size) +
+                          fabs(bias[c]));
+    }
+}
+
+/* ---- cases ----------------------------------------------------------------------------------- */
+
+static void case_layer_norm(selftest *suite, dtype storage, uint32_t seed)
+{
+    dice d = { seed };
+    const uint32_t n = 1 + dice_below(&d, 2), h = dice_size(&d, 20), w = dice_size(&d, 4);
+    const uint32_t c = 2 + dice_size(&d, seed % 4 ? 70 : 1300);
+    const double mean = seed % 3 ? 0 : 10;
+    test t;
+    if (!test_begin(&t, suite, storage, "layer_norm %s [%u, %u, %u, %u] mean %g seed %u",
+                    test_storage_name(storage), n, h, w, c, mean, seed))
+        return;
+    const tensor_id x = test_activation(&t, "x", n, h, w, c);
+    test_fill_normal(&t, x, mean, 1);
+    const double *weight = test_weight(&t, "weight", c, 1, 0.3);
+    const double *bias = test_weight(&t, "bias", c, 0, 1);
+    const tensor_id y = op_layer_norm(&t.graph, "y", x, "weight", "bias", 1e-5f);
+    test_slice_output(&t, y);
+    reference expected = reference_like(&t, y);
+    reference_layer_norm(&expected, test_reference(&t, x), weight, bias, 1e-5);
+    test_expect(&t, y, &expected, test_limit(&t, 1e-11, 3e-7, 16));
+    test_end(&t);
+}
+
+static void case_geglu(selftest *suite, dtype storage, uint32_t seed)
+{
+    dice d = { seed };
+    const uint32_t images = 1 + dice_below(&d, 2), h = dice_size(&d, 20),
+                   half = 4 * dice_size(&d, 40);
+    test t;
+    if (!test_begin(&t, suite, storage, "geglu %s [%u, %u, 1, 2 x %u] seed %u",
+                    test_storage_name(storage), images, h, half, seed))
+        return;
+    const tensor_id in = test_activation(&t, "x", images, h, 1, 2 * half);
+    test_fill_normal(&t, in, 0, 2);
+    const tensor_id out = op_geglu(&t.graph, "y", in);
+    test_slice_output(&t, out);
+    reference expected = reference_like(&t, out);
+    REFERENCE_EACH(&expected)
+    {
+        const double value = reference_at(test_reference(&t, in), n, y, x, c);
+        const double gate = reference_at(test_reference(&t, in), n, y, x, c + half);
+        reference_set(&expected, n, y, x, c, value * reference_activation(ACTIVATION_GELU, gate),
+                      fabs(value * gate));
+    }
+    test_expect(&t, out, &expected, test_limit(&t, 1e-11, 3e-7, 16));
+    test_end(&t);
+}
+
+/* outside: the first id is past the table, and its token NaN. */
+static void case_tokens(selftest *suite, dtype storage, uint32_t seed, bool outside)
+{
+    dice d = { seed };
+    const uint32_t n = 1 + dice_below(&d, 2), tokens = dice_size(&d, 77);
+    const uint32_t c = outside ? 8 : dice_size(&d, 200);
+    const uint32_t count = dice_size(&d, 60), positions = tokens + dice_below(&d, 3);
+    test t;
+    if (!test_begin(&t, suite, storage, "token_embedding %s [%u, %u, %u] of %u%s seed %u",
+                    test_storage_name(storage), n, tokens, c, count, outside ? " outside" : "",
+                    seed))
+        return;
+    uint32_t *values = test_alloc(&t, (size_t)n * tokens, sizeof *values);
+    for (uint32_t i = 0; i < n * tokens; ++i)
+        values[i] = outside && i == 0 ? count : i == 1 ? count - 1 : dice_below(&d, count);
+    const tensor_id ids = test_state(&t, "ids", DTYPE_U32, n, 1, 1, tokens);
+    test_fill_u32(&t, ids, values);
+    const double *table = test_weight(&t, "table", (size_t)count * c, 0, 1);
+    const double *position = test_weight(&t, "positions", (size_t)positions * c, 0, 1);
+    const token_embedding_params params = { ids, "table", "positions", count, positions, c };
+    const tensor_id y = op_token_embedding(&t.graph, "y", &params);
+    test_slice_output(&t, y);
+    reference expected = reference_like(&t, y);
+    for (uint32_t i = 0; i < n * tokens; ++i)
+        for (uint32_t j = 0; j < c; ++j) {
+            const double row = values[i] < count ? table[(size_t)values[i] * c + j] : NAN;
+            const double value = row + position[(size_t)(i % tokens) * c + j];
+            expected.value[(size_t)i * c + j] = value;
+            expected.magnitude[(size_t)i * c + j] = fabs(value);
+        }
+    test_expect(&t, y, &expected, test_limit(&t, 1e-12, 3e-7, 1));
+    test_end(&t);
+}
+
+void cases_text(selftest *suite)
+{
+    for (dtype storage = DTYPE_F32; storage <= DTYPE_F16; ++storage) {
+        for (uint32_t seed = 1; seed <= SEEDS; ++seed) {
+            case_layer_norm(suite, storage, seed);
+            case_geglu(suite, storage, seed);
+            case_tokens(suite, storage, seed, false);
+        }
+        case_tokens(suite, storage, 1, true);
+    }
+}
