@@ -1,0 +1,259 @@
+/*
+ * A Vulkan layer that makes one call fail: call number $FAULT_CALL (from 1) of the function
+ * $FAULT_FUNCTION, which is one of those below that may fail by the specification, returns one of
+ * the errors that are allowed to it, number $FAULT_ERROR (from 0), and does nothing. A lost device
+ * has come to its end and stays lost: everything after it that may say so says so.
+ *
+ * To $FAULT_LOG goes a line "NUMBER NAME ERRORS" a call, and "failed NUMBER NAME RESULT".
+ *
+ * One instance and one device at a time.
+ */
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <vulkan/vk_layer.h>
+#include <vulkan/vulkan.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+static PFN_vkGetInstanceProcAddr next_instance;
+static PFN_vkGetDeviceProcAddr next_device;
+static VkInstance instance;
+
+/* ---- which call fails --------------------------------------------------------------------- */
+
+#define HOST VK_ERROR_OUT_OF_HOST_MEMORY
+#define MEMORY HOST, VK_ERROR_OUT_OF_DEVICE_MEMORY
+#define LOST MEMORY, VK_ERROR_DEVICE_LOST
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static bool lost;
+static VkDevice device;
+static PFN_vkDeviceWaitIdle real_vkDeviceWaitIdle;
+
+static unsigned long number_of(const char *variable)
+{
+    const char *text = getenv(variable);
+    return text ? strtoul(text, NULL, 10) : 0;
+}
+
+static void note(const char *format, unsigned long call, const char *name, int value)
+{
+    const char *path = getenv("FAULT_LOG");
+    FILE *log = path ? fopen(path, "a") : NULL;
+    if (!log)
+        return;
+    fprintf(log, format, call, name, value);
+    fclose(log);
+}
+
+/* VK_SUCCESS: the real one is to be called. calls: of this function so far. */
+static VkResult fault(const char *name, unsigned long *calls, const VkResult *errors,
+                      unsigned count)
+{
+    const char *wanted = getenv("FAULT_FUNCTION");
+    const unsigned long error = number_of("FAULT_ERROR");
+    VkResult result = VK_SUCCESS;
+    pthread_mutex_lock(&mutex);
+    ++*calls;
+    note("%lu %s %d\n", *calls, name, (int)count);
+    if (lost && errors[count - 1] == VK_ERROR_DEVICE_LOST)
+        result = VK_ERROR_DEVICE_LOST;
+    if (wanted && strcmp(name, wanted) == 0 && *calls == number_of("FAULT_CALL")) {
+        result = errors[error < count ? error : count - 1];
+        note("failed %lu %s %d\n", *calls, name, (int)result);
+        lost = result == VK_ERROR_DEVICE_LOST;
+        if (lost && device)
+            real_vkDeviceWaitIdle(device);
+    }
+    pthread_mutex_unlock(&mutex);
+    return result;
+}
+
+/* FUNCTION(name, parameters, arguments, errors): the function, or a fault. The real ones are asked
+ * for once, when the instance and the device are made: later the loader would answer with ours. */
+#define FUNCTION(name, parameters, arguments, ...)                                                 \
+    static PFN_##name real_##name;                                                                 \
+    static VKAPI_ATTR VkResult VKAPI_CALL faulty_##name parameters                                 \
+    {                                                                                              \
+        static const VkResult errors[] = { __VA_ARGS__ };                                          \
+        static unsigned long calls;                                                                \
+        const VkResult result = fault(#name, &calls, errors, sizeof errors / sizeof *errors);      \
+        if (result != VK_SUCCESS)                                                                  \
+            return result;                                                                         \
+        return real_##name arguments;                                                              \
+    }
+
+/* vkCreateX(device, info, allocator, object) */
+#define CREATE(name, object, ...)                                                                  \
+    FUNCTION(vkCreate##name,                                                                       \
+             (VkDevice d, const Vk##name##CreateInfo *info, const VkAllocationCallbacks *a,        \
+              object *made),                                                                       \
+             (d, info, a, made), __VA_ARGS__)
+
+FUNCTION(vkEnumeratePhysicalDevices, (VkInstance i, uint32_t *count, VkPhysicalDevice *p),
+         (i, count, p), MEMORY, VK_ERROR_INITIALIZATION_FAILED)
+FUNCTION(vkEnumerateDeviceExtensionProperties,
+         (VkPhysicalDevice p, const char *layer, uint32_t *count, VkExtensionProperties *e),
+         (p, layer, count, e), MEMORY)
+CREATE(Buffer, VkBuffer, MEMORY)
+CREATE(BufferView, VkBufferView, MEMORY)
+CREATE(ShaderModule, VkShaderModule, MEMORY)
+CREATE(DescriptorSetLayout, VkDescriptorSetLayout, MEMORY)
+CREATE(PipelineLayout, VkPipelineLayout, MEMORY)
+CREATE(PipelineCache, VkPipelineCache, MEMORY)
+CREATE(CommandPool, VkCommandPool, MEMORY)
+CREATE(Semaphore, VkSemaphore, MEMORY)
+CREATE(QueryPool, VkQueryPool, MEMORY)
+FUNCTION(vkCreateComputePipelines,
+         (VkDevice d, VkPipelineCache cache, uint32_t count,
+          const VkComputePipelineCreateInfo *infos, const VkAllocationCallbacks *a,
+          VkPipeline *made),
+         (d, cache, count, infos, a, made), MEMORY)
+FUNCTION(vkAllocateMemory,
+         (VkDevice d, const VkMemoryAllocateInfo *info, const VkAllocationCallbacks *a,
+          VkDeviceMemory *made),
+         (d, info, a, made), MEMORY, VK_ERROR_TOO_MANY_OBJECTS)
+FUNCTION(vkBindBufferMemory,
+         (VkDevice d, VkBuffer buffer, VkDeviceMemory memory, VkDeviceSize offset),
+         (d, buffer, memory, offset), MEMORY)
+FUNCTION(vkMapMemory,
+         (VkDevice d, VkDeviceMemory memory, VkDeviceSize offset, VkDeviceSize size,
+          VkMemoryMapFlags flags, void **data),
+         (d, memory, offset, size, flags, data), MEMORY, VK_ERROR_MEMORY_MAP_FAILED)
+FUNCTION(vkAllocateCommandBuffers,
+         (VkDevice d, const VkCommandBufferAllocateInfo *info, VkCommandBuffer *made),
+         (d, info, made), MEMORY)
+FUNCTION(vkGetPipelineCacheData, (VkDevice d, VkPipelineCache cache, size_t *size, void *data),
+         (d, cache, size, data), MEMORY)
+FUNCTION(vkGetSemaphoreCounterValue, (VkDevice d, VkSemaphore s, uint64_t *value), (d, s, value),
+         LOST)
+FUNCTION(vkWaitSemaphores, (VkDevice d, const VkSemaphoreWaitInfo *info, uint64_t timeout),
+         (d, info, timeout), LOST)
+FUNCTION(vkGetQueryPoolResults,
+         (VkDevice d, VkQueryPool pool, uint32_t first, uint32_t count, size_t size, void *data,
+          VkDeviceSize stride, VkQueryResultFlags flags),
+         (d, pool, first, count, size, data, stride, flags), LOST)
+FUNCTION(vkBeginCommandBuffer, (VkCommandBuffer c, const VkCommandBufferBeginInfo *info), (c, info),
+         MEMORY)
+FUNCTION(vkEndCommandBuffer, (VkCommandBuffer c), (c), MEMORY)
+FUNCTION(vkQueueSubmit, (VkQueue q, uint32_t count, const VkSubmitInfo *infos, VkFence fence),
+         (q, count, infos, fence), LOST)
+
+/* ---- the layer ---------------------------------------------------------------------------- */
+
+#define INSTANCE_NAMES(X) X(vkEnumeratePhysicalDevices) X(vkEnumerateDeviceExtensionProperties)
+#define DEVICE_NAMES(X)                                                                            \
+    X(vkCreateBuffer)                                                                              \
+    X(vkCreateBufferView)                                                                          \
+    X(vkCreateShaderModule) X(vkCreateDescriptorSetLayout) X(vkCreatePipelineLayout)               \
+        X(vkCreatePipelineCache) X(vkCreateCommandPool) X(vkCreateSemaphore) X(vkCreateQueryPool)  \
+            X(vkCreateComputePipelines) X(vkAllocateMemory) X(vkBindBufferMemory) X(vkMapMemory)   \
+                X(vkAllocateCommandBuffers) X(vkGetPipelineCacheData)                              \
+                    X(vkGetSemaphoreCounterValue) X(vkWaitSemaphores) X(vkGetQueryPoolResults)     \
+                        X(vkBeginCommandBuffer) X(vkEndCommandBuffer) X(vkQueueSubmit)
+
+static PFN_vkVoidFunction find(const char *name)
+{
+#define ENTRY(function)                                                                            \
+    if (strcmp(name, #function) == 0)                                                              \
+        return (PFN_vkVoidFunction)faulty_##function;
+    INSTANCE_NAMES(ENTRY)
+    DEVICE_NAMES(ENTRY)
+#undef ENTRY
+    return NULL;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL create_instance(const VkInstanceCreateInfo *info,
+                                                      const VkAllocationCallbacks *allocator,
+                                                      VkInstance *made)
+{
+    VkLayerInstanceCreateInfo *link = (VkLayerInstanceCreateInfo *)info->pNext;
+    while (link && !(link->sType == VK_STRUCTURE_TYPE_LOADER_INSTANCE_CREATE_INFO &&
+                     link->function == VK_LAYER_LINK_INFO))
+        link = (VkLayerInstanceCreateInfo *)link->pNext;
+    if (!link)
+        return VK_ERROR_INITIALIZATION_FAILED;
+    static const VkResult errors[] = { MEMORY, VK_ERROR_INITIALIZATION_FAILED };
+    static unsigned long calls;
+    const VkResult wanted = fault("vkCreateInstance", &calls, errors, 3);
+    if (wanted != VK_SUCCESS)
+        return wanted;
+    next_instance = link->u.pLayerInfo->pfnNextGetInstanceProcAddr;
+    link->u.pLayerInfo = link->u.pLayerInfo->pNext;
+    const VkResult result =
+        ((PFN_vkCreateInstance)next_instance(NULL, "vkCreateInstance"))(info, allocator, made);
+    if (result != VK_SUCCESS)
+        return result;
+    instance = *made;
+#define LOAD(name) real_##name = (PFN_##name)next_instance(instance, #name);
+    INSTANCE_NAMES(LOAD)
+#undef LOAD
+    return result;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL create_device(VkPhysicalDevice physical,
+                                                    const VkDeviceCreateInfo *info,
+                                                    const VkAllocationCallbacks *allocator,
+                                                    VkDevice *made)
+{
+    VkLayerDeviceCreateInfo *link = (VkLayerDeviceCreateInfo *)info->pNext;
+    while (link && !(link->sType == VK_STRUCTURE_TYPE_LOADER_DEVICE_CREATE_INFO &&
+                     link->function == VK_LAYER_LINK_INFO))
+        link = (VkLayerDeviceCreateInfo *)link->pNext;
+    if (!link)
+        return VK_ERROR_INITIALIZATION_FAILED;
+    static const VkResult errors[] = { MEMORY, VK_ERROR_INITIALIZATION_FAILED,
+                                       VK_ERROR_TOO_MANY_OBJECTS, VK_ERROR_DEVICE_LOST };
+    static unsigned long calls;
+    const VkResult wanted = fault("vkCreateDevice", &calls, errors, 5);
+    if (wanted != VK_SUCCESS)
+        return wanted;
+    next_device = link->u.pLayerInfo->pfnNextGetDeviceProcAddr;
+    const PFN_vkGetInstanceProcAddr get = link->u.pLayerInfo->pfnNextGetInstanceProcAddr;
+    link->u.pLayerInfo = link->u.pLayerInfo->pNext;
+    const VkResult result =
+        ((PFN_vkCreateDevice)get(instance, "vkCreateDevice"))(physical, info, allocator, made);
+    if (result != VK_SUCCESS)
+        return result;
+#define LOAD(name) real_##name = (PFN_##name)next_device(*made, #name);
+    DEVICE_NAMES(LOAD)
+    LOAD(vkDeviceWaitIdle)
+#undef LOAD
+    device = *made;
+    return result;
+}
+
+static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_device(VkDevice d, const char *name)
+{
+    if (strcmp(name, "vkGetDeviceProcAddr") == 0)
+        return (PFN_vkVoidFunction)get_device;
+    const PFN_vkVoidFunction real = next_device(d, name), own = find(name);
+    return own && real ? own : real;
+}
+
+static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_instance(VkInstance i, const char *name)
+{
+    if (strcmp(name, "vkGetInstanceProcAddr") == 0)
+        return (PFN_vkVoidFunction)get_instance;
+    if (strcmp(name, "vkGetDeviceProcAddr") == 0)
+        return (PFN_vkVoidFunction)get_device;
+    if (strcmp(name, "vkCreateInstance") == 0)
+        return (PFN_vkVoidFunction)create_instance;
+    if (strcmp(name, "vkCreateDevice") == 0)
+        return (PFN_vkVoidFunction)create_device;
+    const PFN_vkVoidFunction own = find(name);
+    return own ? own : next_instance ? next_instance(i, name) : NULL;
+}
+
+EXPORT VKAPI_ATTR VkResult VKAPI_CALL
+vkNegotiateLoaderLayerInterfaceVersion(VkNegotiateLayerInterface *interface)
+{
+    interface->loaderLayerInterfaceVersion = 2;
+    interface->pfnGetInstanceProcAddr = get_instance;
+    interface->pfnGetDeviceProcAddr = get_device;
+    interface->pfnGetPhysicalDeviceProcAddr = NULL;
+    return VK_SUCCESS;
+}
