@@ -233,6 +233,10 @@ QS_API qs_status qs_sampler_parse(const char *name, qs_sampler *sampler);
 QS_API const char *qs_rng_name(qs_rng rng); /* "philox" */
 QS_API qs_status qs_rng_parse(const char *name, qs_rng *rng);
 
+/* The unit noise [c, h, w] (qs_model_info's latent_channels, latent_height, latent_width) that a
+ * picture of this seed starts from. QS_ERROR_USAGE, QS_ERROR_MEMORY. */
+QS_API qs_status qs_model_noise(const qs_model *model, qs_rng rng, uint64_t seed, float *noise);
+
 /* QS_OK if this model can run this sampler, otherwise QS_ERROR_USAGE with the reason. */
 QS_API qs_status qs_model_check_sampler(const qs_model *model, qs_sampler sampler);
 
@@ -365,8 +369,8 @@ QS_API qs_status qs_session_render(qs_session *session, const qs_recipe *recipe,
 
 /* The network once: sample [batch, qs_model_info's input_channels, h, w], timestep [batch], segment
  * [batch] or NULL (zeros), labels [batch] (-1: the default) or NULL (the default for all), output
- * [batch, c, h, w]. c, h and w are a latent's. Nothing is scaled, clipped or decoded. Waits; a picture in progress goes on
- * afterwards as if nothing had been. */
+ * [batch, c, h, w]. c, h and w are a latent's. Nothing is scaled, clipped or decoded. Waits; a
+ * picture in progress goes on afterwards as if nothing had been. */
 QS_API qs_status qs_session_forward(qs_session *session, const float *sample, const float *timestep,
                                     const float *segment, const int32_t *labels, float *output);
 

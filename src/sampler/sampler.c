@@ -1,8 +1,11 @@
 #include "sampler/sampler.h"
 
+#include "core/philox.h"
+#include "core/torch_rng.h"
 #include "model/model.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const sampler_names[] = {
@@ -85,6 +88,31 @@ qs_status sampler_check(const scheduler_config *scheduler, qs_sampler sampler)
     }
     return qs_error(QS_ERROR_USAGE, "sampler \"%s\": this model has %s, which runs %s",
                     sampler_names[sampler], scheduler_class_name(scheduler->class), list);
+}
+
+qs_status qs_model_noise(const qs_model *model, qs_rng rng, uint64_t seed, float *noise)
+{
+    if (!model || !noise)
+        return qs_error(QS_ERROR_USAGE, "qs_model_noise: model and noise must not be NULL");
+    if (rng != QS_RNG_PHILOX && rng != QS_RNG_TORCH)
+        return qs_error(QS_ERROR_USAGE, "rng %d is neither QS_RNG_PHILOX nor QS_RNG_TORCH",
+                        (int)rng);
+    const model_extent size = model_latent_extent(&model->config);
+    const size_t pixels = (size_t)size.h * size.w, count = pixels * size.c;
+    if (rng == QS_RNG_TORCH) {
+        torch_rng generator;
+        torch_rng_seed(&generator, seed);
+        torch_rng_normals(&generator, count, noise);
+        return QS_OK;
+    }
+    float *drawn = malloc(count * sizeof *drawn); /* [h, w, c] */
+    if (!drawn)
+        return qs_error(QS_ERROR_MEMORY, "no host memory for noise");
+    noise_normals(seed, 0, 0, count, drawn);
+    for (size_t i = 0; i < count; ++i)
+        noise[i % size.c * pixels + i / size.c] = drawn[i];
+    free(drawn);
+    return QS_OK;
 }
 
 qs_status qs_model_check_sampler(const qs_model *model, qs_sampler sampler)

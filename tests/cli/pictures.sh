@@ -121,6 +121,14 @@ report $? "a grid command's command makes the same file"
 run forward --model "$model" --input in.safetensors --output fwd.safetensors --dump nodes
 [ "$status" -eq 0 ] && "$helper" values fwd.safetensors sample | grep -q "^2 ${latent[*]}"
 report $? 'forward'
+run forward --model "$model" --input made.safetensors --seed 7 --timestep 500 --output fwd.safetensors
+[ "$status" -eq 0 ] && "$helper" values made.safetensors sample | grep -q varied &&
+    run forward --model "$model" --input made.safetensors --output again.safetensors && cmp -s fwd.safetensors again.safetensors
+report $? 'forward --seed makes its input'
+fails 'forward --seed without a timestep' 2 'wants a number' \
+    forward --model "$model" --input made.safetensors --seed 7 --output fwd.safetensors
+fails 'forward --timestep without --seed' 2 'go with --seed' \
+    forward --model "$model" --input made.safetensors --timestep 7 --output fwd.safetensors
 "$helper" values nodes/conv_in.safetensors output 2>err | grep -q "^2 [0-9]* ${latent[*]:1} .*varied"
 report $? 'forward --dump writes conv_in'
 

@@ -170,6 +170,27 @@ static void a_dropped_picture_leaves_no_noise(void **state)
     qs_session_destroy(session);
 }
 
+/* qs_model_noise is what a seed begins with: given as noise, it makes the same picture. */
+static void a_seeds_noise_can_be_had(void **state)
+{
+    (void)state;
+    static float seeded[FLOATS_MAX], given[FLOATS_MAX], noise[FLOATS_MAX];
+    qs_session *session = make_session(1);
+    for (qs_rng rng = QS_RNG_PHILOX; rng <= QS_RNG_TORCH; ++rng) {
+        qs_recipe recipe = { .steps = STEPS, .sampler = QS_SAMPLER_DDIM, .rng = rng, .seed = 11 };
+        draw(session, &recipe, seeded);
+        ok(qs_model_noise(model, rng, recipe.seed, noise));
+        recipe.seed = 12;
+        recipe.noise = noise;
+        draw(session, &recipe, given);
+        assert_memory_equal(seeded, given, floats * sizeof *seeded);
+    }
+    assert_int_equal(qs_model_noise(NULL, QS_RNG_PHILOX, 1, noise), QS_ERROR_USAGE);
+    assert_int_equal(qs_model_noise(model, QS_RNG_PHILOX, 1, NULL), QS_ERROR_USAGE);
+    assert_int_equal(qs_model_noise(model, (qs_rng)9, 1, noise), QS_ERROR_USAGE);
+    qs_session_destroy(session);
+}
+
 static void wrong_recipes_are_errors(void **state)
 {
     (void)state;
@@ -205,6 +226,7 @@ int main(void)
         cmocka_unit_test(picture_i_is_drawn_from_seed_plus_i),
         cmocka_unit_test(given_noise_replaces_both_generators),
         cmocka_unit_test(a_dropped_picture_leaves_no_noise),
+        cmocka_unit_test(a_seeds_noise_can_be_had),
         cmocka_unit_test(wrong_recipes_are_errors),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);

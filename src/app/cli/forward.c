@@ -5,12 +5,13 @@
 #include "tensors.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 static struct {
-    char *input, *output, *dump;
+    char *input, *output, *dump, *seed, *timestep, *rng;
 } texts;
 
 static const struct poptOption options[] = {
@@ -23,6 +24,14 @@ static const struct poptOption options[] = {
     { "dump", '\0', POPT_ARG_STRING, &texts.dump, 3,
       "Also write every node's output, tensor \"output\" [n, c, h, w], to DIR/NAME.safetensors",
       "DIR" },
+    { "seed", 's', POPT_ARG_STRING, &texts.seed, 4,
+      "First write the input file: \"sample\" is the noise that a picture of this seed starts "
+      "from, "
+      "\"timestep\" that of --timestep",
+      "S" },
+    { "timestep", 't', POPT_ARG_STRING, &texts.timestep, 5, "With --seed: a number", "T" },
+    { "rng", '\0', POPT_ARG_STRING, &texts.rng, 6,
+      "With --seed: philox (default), or torch as in 'quickstep sample'", "NAME" },
     CLI_INCLUDE(cli_model_options),
     CLI_INCLUDE(cli_device_options),
     CLI_INCLUDE(cli_help_options),
@@ -128,6 +137,54 @@ fail:
     return status;
 }
 
+static qs_status read_timestep(float *timestep)
+{
+    char *end = texts.timestep;
+    const double value = texts.timestep ? strtod(texts.timestep, &end) : 0;
+    if (!texts.timestep || end == texts.timestep || *end || !isfinite(value))
+        return app_error(QS_ERROR_USAGE, "--seed makes an input and wants a number with it: "
+                                         "--timestep T");
+    *timestep = (float)value;
+    return QS_OK;
+}
+
+static qs_status make_input(const cli_engine *engine)
+{
+    const qs_model_info *info = &engine->info;
+    const uint64_t c = info->latent_channels, h = info->latent_height, w = info->latent_width;
+    uint64_t seed = 0;
+    qs_rng rng = QS_RNG_PHILOX;
+    float timestep = 0, *noise = NULL;
+    qs_status status = QS_OK;
+    TRY(cli_seed(texts.seed, &seed));
+    TRY(cli_rng(texts.rng, &rng));
+    TRY(read_timestep(&timestep));
+    if (info->input_channels != info->latent_channels)
+        TRY(app_error(QS_ERROR_USAGE, "--seed: this network's input is more than noise"));
+    noise = malloc(c * h * w * sizeof *noise);
+    if (!noise)
+        TRY(app_error(QS_ERROR_MEMORY, "no memory for noise"));
+    QS(qs_model_noise(engine->model, rng, seed, noise));
+    const qs_tensor tensors[] = {
+        { .name = "sample",
+          .dtype = QS_DTYPE_F32,
+          .rank = 4,
+          .shape = { 1, c, h, w },
+          .data = noise,
+          .size_bytes = c * h * w * sizeof *noise },
+        { .name = "timestep",
+          .dtype = QS_DTYPE_F32,
+          .rank = 1,
+          .shape = { 1 },
+          .data = &timestep,
+          .size_bytes = sizeof timestep },
+    };
+    QS(qs_safetensors_write(texts.input, tensors, 2, NULL));
+fail:
+    free(noise);
+    return status;
+}
+
 static qs_status run_forward(const char *argument)
 {
     (void)argument;
@@ -136,7 +193,11 @@ static qs_status run_forward(const char *argument)
     qs_status status = QS_OK;
     if (!texts.input || !texts.output)
         return app_error(QS_ERROR_USAGE, "'forward' wants --input and --output");
+    if (!texts.seed && (texts.timestep || texts.rng))
+        return app_error(QS_ERROR_USAGE, "--timestep and --rng go with --seed");
     TRY(cli_engine_open_model(&engine));
+    if (texts.seed)
+        TRY(make_input(&engine));
     TRY(read_inputs(&engine, &in));
     TRY(cli_engine_open_device(&engine));
     TRY(cli_engine_start(&engine, (qs_session_options){ .batch = in.count,
