@@ -272,6 +272,13 @@ fail:
     return status;
 }
 
+qs_status gpu_run(qs_device *device, const gpu_commands *commands)
+{
+    uint64_t ticket = 0;
+    const qs_status status = gpu_submit(device, commands, &ticket);
+    return status == QS_OK ? gpu_wait(device, ticket, UINT32_MAX) : status;
+}
+
 qs_status gpu_commands_timestamps(qs_device *device, const gpu_commands *commands, double *ns)
 {
     qs_status status = QS_OK;

@@ -133,6 +133,8 @@ qs_status gpu_record_end(gpu_commands *commands);
 
 /* *ticket: the timeline value that the submission signals; larger for later ones. */
 qs_status gpu_submit(qs_device *device, const gpu_commands *commands, uint64_t *ticket);
+/* Submits and waits to the end. */
+qs_status gpu_run(qs_device *device, const gpu_commands *commands);
 /* How far the device is: every ticket <= *done has finished. QS_ERROR_DEVICE_LOST. */
 qs_status gpu_poll(qs_device *device, uint64_t *done);
 /* timeout_ms: UINT32_MAX waits to the end; otherwise QS_OK also when the time is up. The watchdog:

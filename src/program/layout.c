@@ -2,8 +2,8 @@
 
 #include "core/half.h"
 
-void layout_to_device(const float *nchw, uint32_t n, uint32_t c, uint32_t h, uint32_t w,
-                      float scale, dtype type, void *device)
+void layout_to_device(const float *nchw, uint32_t n, uint32_t c, uint32_t h, uint32_t w, dtype type,
+                      void *device)
 {
     const size_t plane = (size_t)h * w, stride = ceil4(c);
     for (size_t image = 0; image < n; ++image)
@@ -12,7 +12,7 @@ void layout_to_device(const float *nchw, uint32_t n, uint32_t c, uint32_t h, uin
                 const float value =
                     channel < c ? nchw[(image * c + channel) * plane + pixel] : 0.0f;
                 store_float(device, (image * plane + pixel) * stride + channel, type == DTYPE_F16,
-                            value * scale);
+                            value);
             }
 }
 

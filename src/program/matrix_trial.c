@@ -193,7 +193,6 @@ static qs_status run(qs_device *device, trial *t)
     const graph *graph = &t->graph;
     gpu_pipeline_batch *batch = NULL;
     qs_status status = QS_OK;
-    uint64_t ticket = 0;
     TRY(plan_create(&t->graph, true, &t->plan));
     t->slices = calloc(t->graph.tensor_count, sizeof *t->slices);
     if (!t->slices)
@@ -213,8 +212,7 @@ static qs_status run(qs_device *device, trial *t)
     TRY(gpu_record_begin(t->commands));
     TRY(record_plan(device, &t->plan, t->slices, t->commands, false));
     TRY(gpu_record_end(t->commands));
-    TRY(gpu_submit(device, t->commands, &ticket));
-    TRY(gpu_wait(device, ticket, UINT32_MAX));
+    TRY(gpu_run(device, t->commands));
 fail:
     return status;
 }

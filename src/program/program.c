@@ -174,35 +174,21 @@ fail:
 
 /* ---- when: recording, once ------------------------------------------------------------------- */
 
-static uint32_t copy_uploads(program_set *set, const program *p, uint32_t slot,
-                             gpu_commands *commands)
+/* names: [PROGRAM_COPIES_MAX], a row's uploads or readbacks. Returns how many copies there are. */
+static uint32_t record_copies(const program_set *set, const char *const *names, bool up,
+                              uint32_t slot, gpu_commands *commands)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < PROGRAM_COPIES_MAX; ++i) {
-        const char *name = p->row->uploads[i];
-        const state *s = name ? states_find(&set->states, name) : NULL;
+        const state *s = names[i] ? states_find(&set->states, names[i]) : NULL;
         if (!s)
             continue;
-        const gpu_slice from = state_slot(&s->upload, slot);
-        const gpu_slice to = state_slot(&s->slice, slot < s->slots ? slot : 0);
-        gpu_record_copy(commands, &from, &to);
+        const gpu_slice there = state_slot(&s->slice, slot < s->slots ? slot : 0);
+        const gpu_slice host = state_slot(up ? &s->upload : &s->readback, slot);
+        gpu_record_copy(commands, up ? &host : &there, up ? &there : &host);
         ++count;
     }
     return count;
-}
-
-static void copy_readbacks(program_set *set, const program *p, uint32_t slot,
-                           gpu_commands *commands)
-{
-    for (uint32_t i = 0; i < PROGRAM_COPIES_MAX; ++i) {
-        const char *name = p->row->readbacks[i];
-        const state *s = name ? states_find(&set->states, name) : NULL;
-        if (!s)
-            continue;
-        const gpu_slice from = state_slot(&s->slice, slot < s->slots ? slot : 0);
-        const gpu_slice to = state_slot(&s->readback, slot);
-        gpu_record_copy(commands, &from, &to);
-    }
 }
 
 static qs_status record(program_set *set, program *p, uint32_t slot)
@@ -215,12 +201,12 @@ static qs_status record(program_set *set, program *p, uint32_t slot)
     states_bind(&set->states, &p->graph, slot, p->slices);
     TRY(gpu_commands_create(device, p->row->name, timed ? p->graph.node_count + 1 : 0, commands));
     TRY(gpu_record_begin(*commands));
-    if (copy_uploads(set, p, slot, *commands) > 0)
+    if (record_copies(set, p->row->uploads, true, slot, *commands) > 0)
         gpu_record_barrier(*commands);
     TRY(record_plan(device, &p->plan, p->slices, *commands, timed));
     if (p->row->readbacks[0] && p->graph.node_count > 0)
         gpu_record_barrier(*commands);
-    copy_readbacks(set, p, slot, *commands);
+    record_copies(set, p->row->readbacks, false, slot, *commands);
     TRY(gpu_record_end(*commands));
 fail:
     return status;
@@ -288,21 +274,14 @@ void program_set_finish(program_set *set)
     *set = (program_set){ 0 };
 }
 
-static qs_status submit_and_wait(qs_device *device, const gpu_commands *commands)
-{
-    uint64_t ticket = 0;
-    const qs_status status = gpu_submit(device, commands, &ticket);
-    return status == QS_OK ? gpu_wait(device, ticket, UINT32_MAX) : status;
-}
-
 qs_status program_run(program_set *set, uint32_t program, uint32_t recording)
 {
-    return submit_and_wait(set->device, set->programs[program].commands[recording]);
+    return gpu_run(set->device, set->programs[program].commands[recording]);
 }
 
 qs_status program_set_read_arena(program_set *set)
 {
-    return submit_and_wait(set->device, set->read_arena);
+    return gpu_run(set->device, set->read_arena);
 }
 
 void program_read_activation(const program_set *set, uint32_t program, tensor_id id, float *nchw)

@@ -143,7 +143,7 @@ void state_write(const state *s, uint32_t slot, const float *values)
 {
     const tensor *t = &s->tensor;
     assert(t->type != DTYPE_U32 && slot < s->upload_slots);
-    layout_to_device(values, t->n, t->c, t->h, t->w, 1, t->type, state_mapped(&s->upload, slot));
+    layout_to_device(values, t->n, t->c, t->h, t->w, t->type, state_mapped(&s->upload, slot));
 }
 
 void state_read(const state *s, uint32_t slot, float *values)

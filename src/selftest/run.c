@@ -244,13 +244,6 @@ static void compare(const test *t, tensor_id id, outcome *o)
 
 /* ---- a case -------------------------------------------------------------------------------- */
 
-static qs_status submit_and_wait(qs_device *device, const gpu_commands *commands)
-{
-    uint64_t ticket = 0;
-    const qs_status status = gpu_submit(device, commands, &ticket);
-    return status == QS_OK ? gpu_wait(device, ticket, UINT32_MAX) : status;
-}
-
 /* Once more and again: every bit as the first time. */
 static qs_status repeat(test *t, const gpu_commands *commands, uint64_t size, outcome *o)
 {
@@ -259,7 +252,7 @@ static qs_status repeat(test *t, const gpu_commands *commands, uint64_t size, ou
     memcpy(first, suite->buffer.mapped, size);
     for (uint32_t i = 1; i < t->repeats; ++i) {
         memcpy(suite->buffer.mapped, suite->initial, size);
-        const qs_status status = submit_and_wait(suite->device, commands);
+        const qs_status status = gpu_run(suite->device, commands);
         if (status != QS_OK)
             return status;
         if (memcmp(first, suite->buffer.mapped, size) != 0)
@@ -287,7 +280,7 @@ static qs_status run(test *t, outcome *o)
     TRY(lower_record(suite->device, &t->graph, &suite->buffer, t->offsets, SENTINEL_BYTES, 1,
                      commands));
     TRY(gpu_record_end(commands));
-    TRY(submit_and_wait(suite->device, commands));
+    TRY(gpu_run(suite->device, commands));
     if (t->repeats > 1)
         TRY(repeat(t, commands, size, o));
 

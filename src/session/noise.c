@@ -12,7 +12,7 @@ static void write_picture(qs_session *s, float *slot, uint32_t picture, const fl
 {
     const session_shape size = session_latents(s);
     const size_t elements = (size_t)size.h * size.w * ceil4(size.c);
-    layout_to_device(noise, 1, size.c, size.h, size.w, 1, DTYPE_F32, slot + picture * elements);
+    layout_to_device(noise, 1, size.c, size.h, size.w, DTYPE_F32, slot + picture * elements);
 }
 
 /* given [batch, c, h, w], or NULL: the generators' next numbers. */

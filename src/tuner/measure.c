@@ -31,10 +31,8 @@ void measure_end(qs_device *device, gpu_commands *commands)
 qs_status measure_commands(qs_device *device, const gpu_commands *commands, double *ms)
 {
     qs_status status = QS_OK;
-    uint64_t ticket = 0;
     const double start = clock_ms();
-    TRY(gpu_submit(device, commands, &ticket));
-    TRY(gpu_wait(device, ticket, UINT32_MAX));
+    TRY(gpu_run(device, commands));
     *ms = clock_ms() - start;
     if (gpu_device_limits(device)->timestamps) {
         double ns[2];
@@ -129,14 +127,12 @@ static qs_status fill(qs_device *device, const gpu_buffer *memory, dtype storage
 {
     qs_status status = QS_OK;
     gpu_commands *commands = NULL;
-    uint64_t ticket = 0;
     TRY(gpu_commands_create(device, "fill", 0, &commands));
     TRY(gpu_record_begin(commands));
     gpu_record_fill(commands, &(gpu_slice){ memory, 0, memory->size },
                     storage == DTYPE_F16 ? 0x2e662e66 : 0x3dcccccd); /* 0.1 */
     TRY(gpu_record_end(commands));
-    TRY(gpu_submit(device, commands, &ticket));
-    TRY(gpu_wait(device, ticket, UINT32_MAX));
+    TRY(gpu_run(device, commands));
 fail:
     gpu_commands_destroy(device, commands);
     return status;
