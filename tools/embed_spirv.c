@@ -217,6 +217,15 @@ static uint32_t binding_count(const struct shader *shader)
     return count;
 }
 
+static uint32_t storage_buffer_count(const struct shader *shader)
+{
+    uint32_t count = 0;
+    for (uint32_t left = shader->bindings & ~(shader->texel_f32 | shader->texel_f16); left;
+         left &= left - 1)
+        count++;
+    return count;
+}
+
 /* FNV-1a over every word: tells apart pipeline caches of different builds. */
 static uint64_t hash_all(const struct shader *shaders, size_t count)
 {
@@ -253,12 +262,17 @@ static void write_header(const char *path, const struct shader *shaders, size_t 
     for (size_t i = 0; i < count; i++)
         fprintf(file, "    SHADER_%s,\n", shaders[i].name);
     bool matrices = false;
-    for (size_t i = 0; i < count; i++)
+    uint32_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t buffers = storage_buffer_count(&shaders[i]);
+        most = buffers > most ? buffers : most;
         matrices |= shaders[i].cooperative_matrix;
+    }
     fprintf(file,
             "    SHADER_COUNT\n};\n\n"
-            "#define SHADERS_WITH_MATRICES %d /* the rows of matrix_shaders are here */\n\n",
-            matrices);
+            "#define SHADERS_WITH_MATRICES %d /* the rows of matrix_shaders are here */\n"
+            "#define SHADER_STORAGE_BUFFERS %" PRIu32 " /* the most that one of them binds */\n\n",
+            matrices, most);
     fputs("struct shader_entry {\n"
           "    const char *name;\n"
           "    const uint32_t *code;\n"

@@ -74,6 +74,7 @@ const char *qs_debug_help(void)
            "             workgroup:N          invocations of a workgroup (128 or more)\n"
            "             shared:BYTES         shared memory of a workgroup (16384 or more)\n"
            "             range:BYTES          of a storage buffer (134217728 or more)\n"
+           "             buffers:N            storage buffers that a shader binds (4 or more)\n"
            "             texels:N             of a texel buffer (65536 or more)\n"
            "dump=DIR   every activation of every step as DIR/step-NNNN/NAME.safetensors, and of\n"
            "           an autoencoder's decoder as DIR/decode/NAME.safetensors\n";

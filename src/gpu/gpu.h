@@ -53,7 +53,7 @@ enum { GPU_CONSTANTS_MAX = 16, GPU_PUSH_BYTES_MAX = 128, GPU_BINDINGS_MAX = 12 }
 typedef struct gpu_pipeline gpu_pipeline;
 
 /* constants[i] is specialization constant_id i, 32 bits each. QS_ERROR_DEVICE if the shader needs
- * what the device lacks (f16, subgroup operations, that many buffers). The bindings are the buffers
+ * what the device lacks (f16, subgroup operations, so large a workgroup). The bindings are the buffers
  * 0 .. n-1 of set 0; the shader table knows which of them are texel
  * buffers, and of what format. */
 qs_status gpu_pipeline_get(qs_device *device, enum shader_id shader, const uint32_t *constants,

@@ -76,6 +76,11 @@ qs_status gpu_physical_read(const gpu_instance *instance, VkPhysicalDevice handl
 /* The first reason counts. */
 void gpu_physical_unusable(gpu_physical *physical, const char *reason);
 
+/* Tiles of a software device are as wide as its subgroups, from 4 lanes (a grid of fewer ends at
+ * pictures of 512 x 512) to 16 (more sums than a core's registers, and reads past packed weights).
+ * Subgroups of another size get the nearest of these, and no shuffles. */
+void gpu_fit_lanes(gpu_limits *limits);
+
 /* words: of QUICKSTEP_DEBUG=limits=..., or NULL. QS_ERROR_USAGE names one that is unknown. */
 qs_status gpu_lower_limits(gpu_physical *physical, const char *words);
 

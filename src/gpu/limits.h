@@ -25,10 +25,10 @@ typedef struct gpu_limits {
     uint32_t workgroup_count[3];
     uint32_t workgroup_invocations; /* of a workgroup, however many of them along x or y */
     uint32_t shared_bytes;          /* of a workgroup */
-    uint32_t subgroup_size;         /* the default one */
+    uint32_t subgroup_size;         /* the default one; a software device's lanes: gpu_fit_lanes */
     gpu_matrix matrix;
     bool cpu;     /* a software device: other tile sizes pay */
-    bool shuffle; /* subgroups shuffle */
+    bool shuffle; /* subgroups shuffle, and are of subgroup_size */
     bool f16;     /* 16-bit storage and shaderFloat16 */
     bool timestamps;
 } gpu_limits;

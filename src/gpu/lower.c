@@ -8,14 +8,15 @@
 /* What Vulkan promises of every device is the least that can be asked for. */
 static const struct {
     const char *word;
-    size_t offset; /* of a uint32_t or, if wide, a uint64_t in gpu_limits */
+    size_t offset; /* of a uint32_t or, if wide, a uint64_t in gpu_physical */
     bool wide;
     uint64_t least;
 } numbers[] = {
-    { "workgroup", offsetof(gpu_limits, workgroup_invocations), false, 128 },
-    { "shared", offsetof(gpu_limits, shared_bytes), false, 16384 },
-    { "range", offsetof(gpu_limits, storage_range_bytes), true, 1 << 27 },
-    { "texels", offsetof(gpu_limits, texel_elements), true, 65536 },
+    { "workgroup", offsetof(gpu_physical, limits.workgroup_invocations), false, 128 },
+    { "shared", offsetof(gpu_physical, limits.shared_bytes), false, 16384 },
+    { "range", offsetof(gpu_physical, limits.storage_range_bytes), true, 1 << 27 },
+    { "buffers", offsetof(gpu_physical, storage_buffers_max), false, 4 },
+    { "texels", offsetof(gpu_physical, limits.texel_elements), true, 65536 },
 };
 
 static bool is_word(const char *text, size_t length, const char *word)
@@ -23,9 +24,9 @@ static bool is_word(const char *text, size_t length, const char *word)
     return strlen(word) == length && strncmp(text, word, length) == 0;
 }
 
-static void lower(gpu_limits *limits, size_t which, uint64_t value)
+static void lower(gpu_physical *physical, size_t which, uint64_t value)
 {
-    char *at = (char *)limits + numbers[which].offset;
+    char *at = (char *)physical + numbers[which].offset;
     if (numbers[which].wide) {
         uint64_t *limit = (uint64_t *)at;
         *limit = value < *limit ? value : *limit;
@@ -35,7 +36,7 @@ static void lower(gpu_limits *limits, size_t which, uint64_t value)
     }
 }
 
-static qs_status lower_number(gpu_limits *limits, const char *text, size_t length)
+static qs_status lower_number(gpu_physical *physical, const char *text, size_t length)
 {
     const size_t word = strcspn(text, ":");
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
@@ -47,7 +48,7 @@ static qs_status lower_number(gpu_limits *limits, const char *text, size_t lengt
             return qs_error(QS_ERROR_USAGE,
                             "QUICKSTEP_DEBUG: limits=%.*s: every Vulkan device has %llu or more",
                             (int)length, text, (unsigned long long)numbers[i].least);
-        lower(limits, i, value);
+        lower(physical, i, value);
         return QS_OK;
     }
     return qs_error(QS_ERROR_USAGE, "QUICKSTEP_DEBUG: limits=%.*s is unknown (see --help-debug)",
@@ -63,7 +64,7 @@ static qs_status lower_one(gpu_physical *physical, const char *text, size_t leng
     else if (is_word(text, length, "no_shuffle"))
         physical->subgroup_operations &= VK_SUBGROUP_FEATURE_BASIC_BIT;
     else
-        return lower_number(&physical->limits, text, length);
+        return lower_number(physical, text, length);
     return QS_OK;
 }
 

@@ -245,6 +245,27 @@ static qs_status read_queues(const gpu_instance *instance, gpu_physical *physica
     return QS_OK;
 }
 
+void gpu_fit_lanes(gpu_limits *limits)
+{
+    enum { LEAST = 4, MOST = 16 };
+    const uint32_t size = limits->subgroup_size;
+    if (!limits->cpu || (size >= LEAST && size <= MOST))
+        return;
+    limits->subgroup_size = size < LEAST ? LEAST : MOST;
+    limits->shuffle = false;
+}
+
+/* Vulkan promises four. Only GPUs whose drivers end with Vulkan 1.1 are known to stop below 16
+ * (https://github.com/gpuweb/gpuweb/issues/4235), so no shader is built a second time for them. */
+static void refuse_few_buffers(gpu_physical *physical)
+{
+    char reason[sizeof physical->info.unusable_reason];
+    snprintf(reason, sizeof reason, "a shader may bind %u storage buffers on it, %d are needed",
+             physical->storage_buffers_max, SHADER_STORAGE_BUFFERS);
+    if (physical->storage_buffers_max < SHADER_STORAGE_BUFFERS)
+        gpu_physical_unusable(physical, reason);
+}
+
 qs_status gpu_physical_read(const gpu_instance *instance, VkPhysicalDevice handle,
                             gpu_physical *physical)
 {
@@ -266,7 +287,9 @@ qs_status gpu_physical_read(const gpu_instance *instance, VkPhysicalDevice handl
     TRY(read_queues(instance, physical));
     physical->info.push_descriptors = extensions.push_descriptor;
     TRY(gpu_lower_limits(physical, debug_get()->limits));
+    refuse_few_buffers(physical);
     physical->limits.shuffle = physical->subgroup_operations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
+    gpu_fit_lanes(&physical->limits);
     if (extensions.cooperative_matrix)
         TRY(gpu_matrix_read(instance, physical));
 fail:

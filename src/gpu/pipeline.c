@@ -73,9 +73,6 @@ static qs_status check_shader(const qs_device *device, const gpu_pipeline *key)
     if (missing)
         return qs_error(QS_ERROR_DEVICE, "shader %s needs %s, which %s lacks", shader->name,
                         missing, physical->info.name);
-    if (shader->binding_count > physical->storage_buffers_max)
-        return qs_error(QS_ERROR_DEVICE, "shader %s binds %u buffers, %s allows %u", shader->name,
-                        shader->binding_count, physical->info.name, physical->storage_buffers_max);
     if (local_size(shader, key) > physical->limits.workgroup_invocations)
         return qs_error(QS_ERROR_DEVICE, "shader %s wants workgroups of %u, %s allows %u",
                         shader->name, local_size(shader, key), physical->info.name,

@@ -94,6 +94,19 @@ else
     unset RADV_FORCE_FAMILY
 fi
 
+if [ -n "$lavapipe" ]; then
+    export QUICKSTEP_DEBUG=limits=buffers:4
+    with_drivers "$lavapipe" devices
+    [ "$status" -eq 0 ] && grep -q 'NOT USABLE: a shader may bind 4 storage buffers on it' out
+    report $? 'a device with too few storage buffers is listed, with the reason'
+    with_drivers "$lavapipe" selftest
+    says 'a shader may bind 4 storage buffers on it'
+    report $? 'and it is exit 4'
+    unset QUICKSTEP_DEBUG
+else
+    skip 'too few storage buffers' 'lavapipe is not installed'
+fi
+
 QUICKSTEP_DEBUG=limits=workgroup:1 "$quickstep" devices >out 2>err
 [ $? -eq 2 ] && grep -q 'limits=workgroup:1' err
 report $? 'a limit below what Vulkan promises: exit 2'

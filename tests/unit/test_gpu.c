@@ -482,16 +482,19 @@ static void test_lowered_limits(void **state)
                                              .texel_elements = 1 << 28,
                                              .f16 = true },
                                  .info = { .push_descriptors = true },
+                                 .storage_buffers_max = 32,
                                  .subgroup_operations = VK_SUBGROUP_FEATURE_BASIC_BIT |
                                                         VK_SUBGROUP_FEATURE_SHUFFLE_BIT };
     gpu_physical p = large;
     assert_ok(gpu_lower_limits(&p, NULL));
     assert_memory_equal(&p, &large, sizeof p);
-    assert_ok(gpu_lower_limits(&p, "workgroup:128+shared:16384+range:134217728+texels:65536"));
+    assert_ok(
+        gpu_lower_limits(&p, "workgroup:128+shared:16384+range:134217728+texels:65536+buffers:4"));
     assert_int_equal(p.limits.workgroup_invocations, 128);
     assert_int_equal(p.limits.shared_bytes, 16384);
     assert_int_equal(p.limits.storage_range_bytes, 1 << 27);
     assert_int_equal(p.limits.texel_elements, 65536);
+    assert_int_equal(p.storage_buffers_max, 4);
     assert_true(p.limits.f16 && p.info.push_descriptors);
     assert_ok(gpu_lower_limits(&p, "workgroup:512")); /* never raised */
     assert_int_equal(p.limits.workgroup_invocations, 128);
@@ -499,9 +502,30 @@ static void test_lowered_limits(void **state)
     assert_false(p.limits.f16 || p.info.push_descriptors);
     assert_int_equal(p.subgroup_operations, VK_SUBGROUP_FEATURE_BASIC_BIT);
     const char *const wrong[] = { "workgroup:64", "workgroup", "workgroup:", "shared:16384x",
-                                  "shader:16384", "no_f16:1",  "+no_f16" };
+                                  "shader:16384", "buffers:3", "no_f16:1",   "+no_f16" };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_error(QS_ERROR_USAGE, "limits=", gpu_lower_limits(&p, wrong[i]));
+}
+
+/* Whatever the subgroups of a software device are, its tiles have 4 to 16 lanes, and shuffles only
+ * where a workgroup is one whole subgroup; hardware's tiles do not depend on them. */
+static void test_lanes(void **state)
+{
+    static const struct {
+        uint32_t size, lanes;
+    } cases[] = { { 1, 4 },   { 2, 4 },   { 4, 4 },   { 8, 8 },
+                  { 16, 16 }, { 32, 16 }, { 64, 16 }, { 128, 16 } };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        gpu_limits software = { .subgroup_size = cases[i].size, .cpu = true, .shuffle = true };
+        gpu_limits hardware = { .subgroup_size = cases[i].size, .shuffle = true };
+        gpu_fit_lanes(&software);
+        gpu_fit_lanes(&hardware);
+        assert_int_equal(software.subgroup_size, cases[i].lanes);
+        assert_int_equal(software.shuffle, cases[i].lanes == cases[i].size);
+        assert_int_equal(hardware.subgroup_size, cases[i].size);
+        assert_true(hardware.shuffle);
+    }
 }
 
 /* A workgroup that the device does not run never reaches the driver. */
@@ -823,6 +847,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_hung_destroy_returns),
         cmocka_unit_test(test_selection),
         cmocka_unit_test(test_lowered_limits),
+        cmocka_unit_test(test_lanes),
         cmocka_unit_test(test_large_workgroup),
         cmocka_unit_test(test_device_list),
         cmocka_unit_test(test_unknown_device),
