@@ -28,6 +28,11 @@ static uint32_t shared_bytes(const gpu_matrix *m, const matrix_tile *t)
     return (in > out ? in : out) * 16;
 }
 
+static uint32_t lanes_of(const gpu_matrix *m, const matrix_tile *t)
+{
+    return t->rows * t->columns * m->lanes;
+}
+
 /* Fits a tile to the device's subgroups and shared memory; false if it cannot be done. */
 static bool fit_tile(const gpu_limits *limits, const struct base_tile *base, matrix_tile *t)
 {
@@ -35,8 +40,11 @@ static bool fit_tile(const gpu_limits *limits, const struct base_tile *base, mat
     *t = (matrix_tile){ base->pixels, base->channels, base->rows, base->columns, 2, 1 };
     for (uint32_t lanes = 32; lanes > m->lanes && lanes > 8; lanes /= 2)
         *(t->rows <= t->columns ? &t->rows : &t->columns) *= 2;
-    const uint32_t lanes = t->rows * t->columns * m->lanes;
-    if (t->pixels % (t->rows * m->m) || t->channels % (t->columns * m->n) || lanes > m->invocations)
+    /* fewer of larger subgroups only where they must be, and a lane with no more sums than here */
+    while (lanes_of(m, t) > m->invocations && lanes_of(m, t) / 2 >= 32 * base->rows * base->columns)
+        *(t->rows >= t->columns ? &t->rows : &t->columns) /= 2;
+    if (t->pixels % (t->rows * m->m) || t->channels % (t->columns * m->n) ||
+        lanes_of(m, t) > m->invocations)
         return false;
     if (shared_bytes(m, t) > limits->shared_bytes)
         t->buffers = 1;
