@@ -6,13 +6,13 @@
 Writes tests/golden/networks/NAME/: a folder as the pipeline's save_pretrained leaves it, so that its JSON and its file names
 are diffusers' own, schedulers/SCHEDULER.json in the same spirit, and golden.safetensors:
 
-    sample [2, c, h, w], timestep [2], class_labels [2] int64 (if the network has classes), output [2, c, h, w]
+    sample [2, c, h, w], timestep [2], class_labels [2] (if the network has classes), output [2, c, h, w]
     node.NAME [1, c, h, w]     picture 0's activation of the engine's node NAME
     pictures.SCHEDULER,SAMPLER,ETA,STEPS [2, c, h, w]     whole pictures in [-1, 1] by diffusers' pipeline of SAMPLER, picture i
                                from torch.Generator().manual_seed(i); SCHEDULER is "own" or one of schedulers/
 
-Output and nodes run in double on the file's weights, from the float32 sinusoids that diffusers makes: what float32 should
-come to. Pictures run in float32, as the random numbers are those of a dtype. A network is an entry of golden/networks.py.
+Output and nodes run in double on the file's weights, from the float32 sinusoids that diffusers makes (or projections, whose
+angles are in the hundreds): what float32 should come to. Pictures run in float32, as the random numbers are those of a dtype. A network is an entry of golden/networks.py.
 Without names, tests/golden/autoencoders is made, too (golden/autoencoders.py).
 Needs tools/train's environment and nothing else; running it twice gives the same bytes.
 """
@@ -88,17 +88,30 @@ def drop_defaults(path):
     path.write_text(json.dumps(kept, indent=2) + "\n")
 
 
+def labels_of(config, timestep):
+    """Two labels as the network takes them, or None: rows of a table, what is embedded as times are, or numbers."""
+    if config.class_embed_type == "timestep":
+        return torch.tensor([17, 2], dtype=timestep.dtype)
+    if config.class_embed_type == "identity":
+        return torch.tensor([[3.0], [1.0]])
+    return None if config.num_class_embeds is None else torch.tensor([config.num_class_embeds - 1, 0])
+
+
 def forward(net, generator):
     """One call of the network on two pictures of different times and labels."""
     config = net.config
     size = config.sample_size if isinstance(config.sample_size, (list, tuple)) else (config.sample_size,) * 2
     out = {"sample": torch.randn(BATCH, config.in_channels, *size, generator=generator)}
-    out["timestep"] = torch.tensor([437.5, 3.0])
-    labels = None
-    if config.num_class_embeds is not None:
-        labels = out["class_labels"] = torch.tensor([config.num_class_embeds - 1, 0])
+    out["timestep"] = torch.tensor([437, 3] if config.time_embedding_type == "learned" else [437.5, 3.0])
+    labels = labels_of(config, out["timestep"])
+    if labels is not None:
+        out["class_labels"] = labels.flatten()
     nodes = {}
     hooks = hook_nodes(net, nodes)
+    if config.time_embedding_type == "fourier":
+        net.time_proj.float()
+    if config.class_embed_type == "timestep":  # diffusers leaves the projected labels float32
+        hooks.append(net.class_embedding.register_forward_pre_hook(lambda module, inputs: inputs[0].double()))
     out["output"] = net(out["sample"].double(), out["timestep"], labels, return_dict=False)[0]
     for hook in hooks:
         hook.remove()

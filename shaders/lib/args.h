@@ -57,6 +57,12 @@ SHARED_STRUCT(elementwise_args) {
     uint32_t pixels, quads;
 };
 
+SHARED_STRUCT(scalar_args) {
+    tensor_view x, y;
+    uint32_t pixels, image_pixels; /* of all images; of one */
+    uint32_t quads, channels;
+};
+
 /* y = scale * x + shift, zero in the lanes from `channels` on. */
 SHARED_STRUCT(rescale_args) {
     tensor_view x, y;
@@ -108,7 +114,7 @@ SHARED_STRUCT(attention_args) {
 SHARED_STRUCT(time_embedding_args) {
     tensor_view y;
     uint32_t channels;
-    uint32_t cosine_first, relative; /* booleans */
+    uint32_t cosine_first, relative, fourier; /* booleans */
 };
 
 SHARED_STRUCT(class_embedding_args) {

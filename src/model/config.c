@@ -160,7 +160,7 @@ qs_status config_parse_index(const char *path, json_t *root, model_config *confi
 {
     qs_status status = QS_OK;
     config_reader r = { 0 };
-    config->label_count = config->unet.num_class_embeds;
+    config->label_count = unet_label_count(&config->unet);
     config->labels = arena_alloc(&config->arena, config->label_count, sizeof *config->labels);
     if (!config->labels)
         TRY(qs_error(QS_ERROR_MEMORY, "%s: no memory for label names", path));
@@ -217,6 +217,26 @@ static qs_status check_channels(const model_folder *folder, const model_config *
     return QS_OK;
 }
 
+/* A row for each time: between two of them, and behind the last, there is nothing. */
+static qs_status check_learned_times(const model_folder *folder, const model_config *config)
+{
+    const unet_config *unet = &config->unet;
+    const scheduler_config *scheduler = &config->scheduler;
+    if (unet->time_embedding != TIME_LEARNED)
+        return QS_OK;
+    if (scheduler->class != SCHEDULER_DDPM && scheduler->class != SCHEDULER_DDIM)
+        return qs_error(
+            QS_ERROR_MODEL,
+            "%s: time_embedding_type \"learned\" needs whole timesteps, as DDPMScheduler "
+            "and DDIMScheduler have them; %s has others",
+            folder->unet, scheduler_class_name(scheduler->class));
+    if (scheduler->num_train_timesteps > unet->num_train_timesteps)
+        return qs_error(QS_ERROR_MODEL,
+                        "%s: learned embeddings of %u timesteps, the scheduler has %u",
+                        folder->unet, unet->num_train_timesteps, scheduler->num_train_timesteps);
+    return QS_OK;
+}
+
 /* model_index.json says whether there is one. Where it does not, vae/ beside unet/ does. */
 static qs_status read_autoencoder(const model_folder *folder, const json_t *index,
                                   model_config *config)
@@ -262,6 +282,7 @@ qs_status model_config_read(const model_folder *folder, model_config *config)
     TRY(config_parse_unet(folder->unet, unet, &config->unet));
     TRY(config_parse_scheduler(folder->scheduler ? folder->scheduler : "the named scheduler",
                                scheduler, &config->arena, &config->scheduler));
+    TRY(check_learned_times(folder, config));
     TRY(read_autoencoder(folder, index, config));
     TRY(check_channels(folder, config));
     TRY(config_parse_index(folder->index, index, config));

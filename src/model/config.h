@@ -20,6 +20,19 @@ typedef enum unet_block_type {
     BLOCK_RESNET_RESAMPLE, /* ResnetDownsampleBlock2D, ResnetUpsampleBlock2D */
 } unet_block_type;
 
+typedef enum unet_time_embedding {
+    TIME_POSITIONAL, /* sinusoids of the time */
+    TIME_FOURIER,    /* of its logarithm, at the file's frequencies; the output is divided by it */
+    TIME_LEARNED,    /* a row of the file's for each of num_train_timesteps */
+} unet_time_embedding;
+
+typedef enum unet_class_embedding {
+    CLASS_NONE,
+    CLASS_TABLE,    /* class_embed_type null with num_class_embeds */
+    CLASS_TIMESTEP, /* the label embedded as a time is, with layers of its own */
+    CLASS_IDENTITY, /* the label's number, added to every channel */
+} unet_class_embedding;
+
 typedef enum unet_act_fn { ACT_FN_SILU, ACT_FN_MISH, ACT_FN_GELU, ACT_FN_RELU } unet_act_fn;
 
 /* diffusers.UNet2DModel's config (unet/config.json), its names and defaults. What reaches which
@@ -47,6 +60,8 @@ typedef struct unet_config {
     bool mid_attention; /* add_attention, and mid_block_type not null */
     bool has_mid_block;
     bool center_input_sample; /* the network's input is 2 * sample - 1 */
+    unet_time_embedding time_embedding;
+    unet_class_embedding class_embedding;
     bool flip_sin_to_cos;
     uint32_t time_embedding_dim; /* of the network; null there: 4 * block_out_channels[0] */
     unet_act_fn act_fn;          /* of resnets and what they make of the time embedding; the
@@ -60,10 +75,21 @@ typedef struct unet_config {
     uint32_t attn_norm_num_groups; /* 0: null */
     float norm_eps;
     bool scale_shift;             /* resnet_time_scale_shift == "scale_shift" */
-    uint32_t num_class_embeds;    /* 0: null */
-    uint32_t num_train_timesteps; /* 0: null; only learned time embeddings use it */
+    uint32_t num_class_embeds;    /* 0: null; CLASS_TABLE's rows */
+    uint32_t num_train_timesteps; /* 0: null; TIME_LEARNED's rows */
     bool segment_embedding;       /* ours: segment_embedding.linear_{1,2} */
 } unet_config;
+
+enum { CLASSES_MAX = 65536 };
+
+uint32_t unet_label_count(const unet_config *config);
+
+/* The network's `labels` are numbers (f32), not rows of a table (u32). */
+static inline bool unet_labels_are_numbers(const unet_config *config)
+{
+    return config->class_embedding == CLASS_IDENTITY ||
+           (config->class_embedding == CLASS_TIMESTEP && config->time_embedding != TIME_LEARNED);
+}
 
 typedef enum scheduler_class {
     SCHEDULER_MULTISTEP,   /* ours: MultistepConsistencyScheduler */

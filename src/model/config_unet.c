@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { CHANNELS_MAX = 16384, CLASSES_MAX = 65536 };
+enum { CHANNELS_MAX = 16384 };
 
 /* diffusers' defaults. */
 static const unet_config defaults = {
@@ -123,12 +123,6 @@ fail:
 /* ------------------------------------------------------------------------------------------- */
 /* The rest                                                                                     */
 
-static qs_status take_null(config_reader *r, const char *key)
-{
-    const json_t *value = config_take(r, key);
-    return !value || json_is_null(value) ? QS_OK : config_refuse(r, key, value, "supported: null");
-}
-
 static qs_status take_float(config_reader *r, const char *key, double min, double max, float *out)
 {
     double value = *out;
@@ -153,12 +147,36 @@ fail:
     return status;
 }
 
+/* null and an absent key: a table, if there is num_class_embeds. */
+static qs_status read_class_type(config_reader *r, unet_config *unet)
+{
+    static const char *const types[] = { "timestep", "identity", NULL };
+    qs_status status = QS_OK;
+    uint32_t type = 0;
+    TRY(config_take_u32_or_null(r, "num_class_embeds", 1, CLASSES_MAX, &unet->num_class_embeds));
+    unet->class_embedding = unet->num_class_embeds ? CLASS_TABLE : CLASS_NONE;
+    const json_t *given = json_object_get(r->root, "class_embed_type");
+    config_ignore(r, "class_embed_type");
+    if (!given || json_is_null(given))
+        return QS_OK;
+    TRY(config_take_word(r, "class_embed_type", types, &type));
+    unet->class_embedding = type == 0 ? CLASS_TIMESTEP : CLASS_IDENTITY;
+fail:
+    return status;
+}
+
 static qs_status read_embeddings(config_reader *r, unet_config *unet)
 {
-    static const char *const time_types[] = { "positional", NULL };
+    static const char *const time_types[] = {
+        [TIME_POSITIONAL] = "positional",
+        [TIME_FOURIER] = "fourier",
+        [TIME_LEARNED] = "learned",
+        NULL,
+    };
     qs_status status = QS_OK;
-    uint32_t unused = 0;
-    TRY(config_take_word(r, "time_embedding_type", time_types, &unused));
+    uint32_t time_type = 0;
+    TRY(config_take_word(r, "time_embedding_type", time_types, &time_type));
+    unet->time_embedding = (unet_time_embedding)time_type;
     /* null and 0 mean 4 * block_out_channels[0] there */
     TRY(config_take_u32_or_null(r, "time_embedding_dim", 0, CHANNELS_MAX,
                                 &unet->time_embedding_dim));
@@ -166,8 +184,7 @@ static qs_status read_embeddings(config_reader *r, unet_config *unet)
         unet->time_embedding_dim = 4 * unet->block_out_channels[0];
     TRY(take_float(r, "freq_shift", 0, 1, &unet->freq_shift));
     TRY(config_take_bool(r, "flip_sin_to_cos", &unet->flip_sin_to_cos));
-    TRY(take_null(r, "class_embed_type"));
-    TRY(config_take_u32_or_null(r, "num_class_embeds", 1, CLASSES_MAX, &unet->num_class_embeds));
+    TRY(read_class_type(r, unet));
     TRY(config_take_u32_or_null(r, "num_train_timesteps", 1, 1000000, &unet->num_train_timesteps));
     TRY(config_take_bool(r, "segment_embedding", &unet->segment_embedding));
 fail:
@@ -210,6 +227,17 @@ fail:
     return status;
 }
 
+/* diffusers takes any number as a label that is embedded as a number, and num_class_embeds, if it
+ * is there at all, says how many mean something. */
+uint32_t unet_label_count(const unet_config *c)
+{
+    if (c->class_embedding == CLASS_NONE)
+        return 0;
+    if (c->class_embedding == CLASS_TIMESTEP && c->time_embedding == TIME_LEARNED)
+        return c->num_train_timesteps;
+    return c->num_class_embeds ? c->num_class_embeds : CLASSES_MAX;
+}
+
 /* ------------------------------------------------------------------------------------------- */
 /* Do the values fit each other?                                                                */
 
@@ -224,6 +252,25 @@ static qs_status check_samples(const config_reader *r, const unet_config *unet)
     if (unet->sample_height % factor != 0 || unet->sample_width % factor != 0)
         return config_refuse(r, "sample_size", json_object_get(r->root, "sample_size"),
                              "%u blocks need a multiple of %u", unet->block_count, factor);
+    return QS_OK;
+}
+
+static qs_status check_times(const config_reader *r, const unet_config *unet)
+{
+    const uint32_t width = unet->block_out_channels[0];
+    if (unet->time_embedding == TIME_LEARNED && unet->num_train_timesteps == 0)
+        return qs_error(QS_ERROR_MODEL,
+                        "%s: time_embedding_type \"learned\" needs num_train_timesteps", r->path);
+    if (unet->time_embedding != TIME_POSITIONAL && unet->segment_embedding)
+        return qs_error(QS_ERROR_MODEL,
+                        "%s: segment_embedding needs time_embedding_type \"positional\"", r->path);
+    /* the sinusoids are halves of sine and cosine; their exponent is i / (half - freq_shift) */
+    if (unet->time_embedding == TIME_POSITIONAL &&
+        (width % 2 != 0 || (float)(width / 2) <= unet->freq_shift))
+        return qs_error(QS_ERROR_MODEL,
+                        "%s: block_out_channels[0] = %u is odd or too small for a time "
+                        "embedding with freq_shift %g",
+                        r->path, width, unet->freq_shift);
     return QS_OK;
 }
 
@@ -260,12 +307,6 @@ static qs_status check_widths(const config_reader *r, const unet_config *unet)
                      "%s: attn_norm_num_groups %u does not divide the last of "
                      "block_out_channels, %u",
                      r->path, mid_groups, widths[count - 1]));
-    /* the sinusoids are halves of sine and cosine; their exponent is i / (half - freq_shift) */
-    if (widths[0] % 2 != 0 || (float)(widths[0] / 2) <= unet->freq_shift)
-        TRY(qs_error(QS_ERROR_MODEL,
-                     "%s: block_out_channels[0] = %u is odd or too small for a time "
-                     "embedding with freq_shift %g",
-                     r->path, widths[0], unet->freq_shift));
 fail:
     return status;
 }
@@ -300,6 +341,7 @@ qs_status config_parse_unet(const char *path, json_t *root, unet_config *unet)
     config_pass_over_foreign(&r, classes[0]);
     TRY(check_samples(&r, unet));
     TRY(check_widths(&r, unet));
+    TRY(check_times(&r, unet));
 fail:
     config_reader_finish(&r);
     return status;

@@ -1,5 +1,6 @@
 #include "model/model.h"
 
+#include "core/half.h"
 #include "core/log.h"
 #include "model/folder.h"
 #include "weights/check.h"
@@ -16,8 +17,9 @@ tensor_id model_build_network(graph *g, const model_config *config, uint32_t bat
     in.time = graph_state(g, "time", DTYPE_F32, batch, 1, 1, 1);
     if (config->unet.segment_embedding)
         in.segment = graph_state(g, "segment", DTYPE_F32, batch, 1, 1, 1);
-    if (config->unet.num_class_embeds)
-        in.labels = graph_state(g, "labels", DTYPE_U32, batch, 1, 1, 1);
+    const dtype label = unet_labels_are_numbers(&config->unet) ? DTYPE_F32 : DTYPE_U32;
+    if (config->unet.class_embedding != CLASS_NONE)
+        in.labels = graph_state(g, "labels", label, batch, 1, 1, 1);
     return unet_build(g, &config->unet, &in);
 }
 
@@ -189,6 +191,8 @@ qs_status model_label(const qs_model *model, int32_t label, uint32_t *id)
         return qs_error(QS_ERROR_USAGE, "label %d: this model has %u labels", (int)label,
                         c->label_count);
     *id = label == -1 ? c->default_label : (uint32_t)label;
+    if (unet_labels_are_numbers(&c->unet))
+        *id = bits_from_float((float)*id);
     return QS_OK;
 }
 

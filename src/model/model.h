@@ -16,7 +16,8 @@ struct qs_model {
 qs_status model_acquire(qs_model *model, qs_device *device, weight_store **stores);
 void model_release(qs_model *model, weight_store *const *stores);
 
-/* A caller's label, -1 being the model's default, as the network's. QS_ERROR_USAGE. */
+/* A caller's label, -1 being the model's default, as the word that the network's `labels` has of
+ * it: a row, or the bits of a float. QS_ERROR_USAGE. */
 qs_status model_label(const qs_model *model, int32_t label, uint32_t *id);
 
 /* The network with named states as its inputs: `time`, `segment`, `labels`. */

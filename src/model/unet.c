@@ -33,6 +33,29 @@ static tensor_id sinusoid(unet *u, const char *name, tensor_id time, bool relati
                                   .relative = relative });
 }
 
+/* diffusers' time_proj */
+static tensor_id time_proj(unet *u, const char *name, tensor_id time)
+{
+    static const char weight[] = "time_proj.weight";
+    const unet_config *c = u->config;
+    const uint32_t width = c->block_out_channels[0];
+    switch (c->time_embedding) {
+    case TIME_FOURIER:
+        return op_time_embedding(
+            u->g, name,
+            &(time_embedding_params){ .time = time, .channels = 2 * width, .weight = weight });
+    case TIME_LEARNED:
+        return op_class_embedding(u->g, name,
+                                  &(class_embedding_params){ .x = NO_TENSOR,
+                                                             .labels = time,
+                                                             .table = weight,
+                                                             .count = c->num_train_timesteps,
+                                                             .channels = width });
+    case TIME_POSITIONAL: break;
+    }
+    return sinusoid(u, name, time, false);
+}
+
 /* linear_2(silu(linear_1(x))) */
 static tensor_id mlp(unet *u, const char *scope, tensor_id x, bool bias, tensor_id residual,
                      activation activation)
@@ -53,17 +76,34 @@ static tensor_id mlp(unet *u, const char *scope, tensor_id x, bool bias, tensor_
     return x;
 }
 
+static tensor_id embed_label(unet *u, tensor_id e, tensor_id label)
+{
+    static const char name[] = "class_embedding";
+    const unet_config *c = u->config;
+    switch (c->class_embedding) {
+    case CLASS_TABLE:
+        return op_class_embedding(u->g, name,
+                                  &(class_embedding_params){ .x = e,
+                                                             .labels = label,
+                                                             .table = "class_embedding.weight",
+                                                             .count = c->num_class_embeds,
+                                                             .channels = c->time_embedding_dim });
+    case CLASS_TIMESTEP:
+        return mlp(u, name, time_proj(u, "class_proj", label), true, e, ACTIVATION_NONE);
+    case CLASS_IDENTITY: return op_add_scalar(u->g, name, e, label);
+    case CLASS_NONE: break;
+    }
+    return e;
+}
+
 /* act_fn(temb) */
 static tensor_id embed(unet *u, const unet_inputs *in)
 {
     graph *g = u->g;
-    const unet_config *c = u->config;
-    tensor_id e = mlp(u, "time_embedding", sinusoid(u, "time_proj", in->time, false), true,
-                      NO_TENSOR, ACTIVATION_NONE);
-    if (c->num_class_embeds)
-        e = op_class_embedding(g, "class_embedding", e, in->labels, "class_embedding.weight",
-                               c->num_class_embeds);
-    if (!c->segment_embedding)
+    tensor_id e = mlp(u, "time_embedding", time_proj(u, "time_proj", in->time), true, NO_TENSOR,
+                      ACTIVATION_NONE);
+    e = embed_label(u, e, in->labels);
+    if (!u->config->segment_embedding)
         return op_activate(g, "embedding_activation", e, u->activation);
     /* zero at segment 0, where the network is the diffusion model */
     return mlp(u, "segment_embedding", sinusoid(u, "segment_proj", in->segment, true), false, e,
@@ -268,5 +308,6 @@ tensor_id unet_build(graph *g, const unet_config *c, const unet_inputs *in)
     op_linear_stack_end(g, &u.projections, "time_emb_proj");
     x = layer_group_norm(g, "conv_norm_out", x, c->norm_num_groups, c->norm_eps, NO_TENSOR,
                          ACTIVATION_SILU);
-    return layer_conv2d(g, "conv_out", x, c->out_channels, 3, NO_TENSOR, NO_TENSOR);
+    x = layer_conv2d(g, "conv_out", x, c->out_channels, 3, NO_TENSOR, NO_TENSOR);
+    return c->time_embedding == TIME_FOURIER ? op_divide_scalar(g, "output", x, in->time) : x;
 }

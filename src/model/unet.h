@@ -9,7 +9,7 @@ typedef struct unet_inputs {
     tensor_id sample;  /* [n, h, w, in_channels], the graph's storage type */
     tensor_id time;    /* f32 [n] */
     tensor_id segment; /* f32 [n], read only with config->segment_embedding */
-    tensor_id labels;  /* u32 [n], read only with config->num_class_embeds */
+    tensor_id labels;  /* [n], u32 or f32 by unet_labels_are_numbers; read only with classes */
 } unet_inputs;
 
 /* Returns the model's output [n, h, w, out_channels]. Errors are in graph_status(). */

@@ -96,6 +96,63 @@ tensor_id op_soft_clamp(graph *g, const char *name, tensor_id x)
     return append_unary(g, &op_elementwise_soft_clamp, (elementwise_node){ SOFT_CLAMP }, name, x);
 }
 
+/* ---- one number an image -------------------------------------------------------------------- */
+
+static void dispatch_scalar(const graph *g, const node *self, op_dispatch *d, bool divide)
+{
+    const tensor *y = graph_tensor(g, self->out);
+    const scalar_args args = {
+        .x = op_view(g, self->in[0]),
+        .y = op_view(g, self->out),
+        .pixels = all_pixels(y),
+        .image_pixels = image_pixels(y),
+        .quads = ceil4(y->c) / 4,
+        .channels = y->c,
+    };
+    d->shader = storage_shader(g, SHADER_scalar_f32, SHADER_scalar_f16);
+    pixel_grid(g, d, args.quads, args.pixels);
+    op_constant(d, divide);
+    op_bind(d, self->in[0], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[1], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_set_push(d, &args, sizeof args);
+}
+
+static void dispatch_add_scalar(const graph *g, const node *self, op_dispatch *d)
+{
+    dispatch_scalar(g, self, d, false);
+}
+
+static void dispatch_divide_scalar(const graph *g, const node *self, op_dispatch *d)
+{
+    dispatch_scalar(g, self, d, true);
+}
+
+static tensor_id append_scalar(graph *g, const op *op, const char *name, tensor_id x, tensor_id s)
+{
+    if (graph_status(g) != QS_OK)
+        return NO_TENSOR;
+    const tensor_id y = like(g, name, x);
+    if (graph_status(g) == QS_OK)
+        graph_node(g, op, name, (tensor_id[]){ x, s }, 2, y, NULL, 0,
+                   element_count(graph_tensor(g, y)));
+    return y;
+}
+
+tensor_id op_add_scalar(graph *g, const char *name, tensor_id x, tensor_id s)
+{
+    static const op add = { "add_scalar", dispatch_add_scalar };
+    return append_scalar(g, &add, name, x, s);
+}
+
+tensor_id op_divide_scalar(graph *g, const char *name, tensor_id x, tensor_id s)
+{
+    static const op divide = { "divide_scalar", dispatch_divide_scalar };
+    return append_scalar(g, &divide, name, x, s);
+}
+
+/* ---- GEGLU ----------------------------------------------------------------------------------- */
+
 tensor_id op_geglu(graph *g, const char *name, tensor_id x)
 {
     if (graph_status(g) != QS_OK)

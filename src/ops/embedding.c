@@ -48,6 +48,7 @@ static void dispatch_time(const graph *g, const node *self, op_dispatch *d)
         .channels = p->channels,
         .cosine_first = p->flip_sin_to_cos,
         .relative = p->relative,
+        .fourier = p->weight != NULL,
     };
     d->shader = storage_shader(g, SHADER_time_embedding_f32, SHADER_time_embedding_f16);
     op_constant(d, EMBEDDING_LANES);
@@ -65,7 +66,10 @@ tensor_id op_time_embedding(graph *g, const char *name, const time_embedding_par
 {
     if (graph_status(g) != QS_OK)
         return NO_TENSOR;
-    const tensor_id in[] = { params->time, frequencies(g, params) };
+    const tensor_id weights = params->weight
+                                  ? weight_vector(g, params->weight, params->channels / 2)
+                                  : frequencies(g, params);
+    const tensor_id in[] = { params->time, weights };
     const uint32_t n = graph_tensor(g, params->time)->n;
     const tensor_id y = graph_activation(g, name, g->storage, n, 1, 1, params->channels);
     graph_node(g, &op_time, name, in, 2, y, params, sizeof *params, 20.0 * n * params->channels);
@@ -98,18 +102,21 @@ static tensor_id table_weight(graph *g, const char *key, uint32_t count, uint32_
 
 static void dispatch_class(const graph *g, const node *self, op_dispatch *d)
 {
+    const tensor_id x = self->in[0], labels = self->in[1];
     const tensor *y = graph_tensor(g, self->out), *table = graph_tensor(g, self->in[2]);
     const class_embedding_args args = {
-        .x = op_view(g, self->in[0]),
+        .x = op_view(g, x),
         .y = op_view(g, self->out),
         .quads = ceil4(y->c) / 4,
         .count = table->weight->shape[0],
     };
     d->shader = storage_shader(g, SHADER_class_embedding_f32, SHADER_class_embedding_f16);
     op_constant(d, EMBEDDING_LANES);
+    op_constant(d, graph_tensor(g, labels)->type == DTYPE_F32);
+    op_constant(d, x != NO_TENSOR);
     op_groups(d, divide_up(args.quads, EMBEDDING_LANES), y->n, 1);
-    op_bind(d, self->in[0], ACCESS_READ, NO_TENSOR);
-    op_bind(d, self->in[1], ACCESS_READ, NO_TENSOR);
+    op_bind(d, x, ACCESS_READ, self->in[2]);
+    op_bind(d, labels, ACCESS_READ, NO_TENSOR);
     op_bind(d, self->in[2], ACCESS_READ, NO_TENSOR);
     op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
@@ -117,22 +124,27 @@ static void dispatch_class(const graph *g, const node *self, op_dispatch *d)
 
 static const op op_class = { "class_embedding", dispatch_class };
 
-tensor_id op_class_embedding(graph *g, const char *name, tensor_id x, tensor_id labels,
-                             const char *table, uint32_t count)
+/* [n, 1, 1, channels], as many as there are labels? */
+static bool check_embedded(graph *g, const char *name, const class_embedding_params *p)
 {
-    if (graph_status(g) != QS_OK)
+    const tensor *x = graph_tensor(g, p->x);
+    const uint32_t labels = graph_tensor(g, p->labels)->n;
+    if (all_pixels(x) == x->n && x->n == labels && x->c == p->channels)
+        return true;
+    graph_fail(g, qs_error(QS_ERROR_OTHER, "%s: x is [%u, %u, %u, %u] with %u labels of %u",
+                           graph_name(g, name), x->n, x->h, x->w, x->c, labels, p->channels));
+    return false;
+}
+
+tensor_id op_class_embedding(graph *g, const char *name, const class_embedding_params *p)
+{
+    if (graph_status(g) != QS_OK || (p->x != NO_TENSOR && !check_embedded(g, name, p)))
         return NO_TENSOR;
-    const tensor t = *graph_tensor(g, x);
-    if (all_pixels(&t) != t.n || graph_tensor(g, labels)->n != t.n) {
-        graph_fail(g,
-                   qs_error(QS_ERROR_OTHER, "%s: x is [%u, %u, %u, %u] with %u labels",
-                            graph_name(g, name), t.n, t.h, t.w, t.c, graph_tensor(g, labels)->n));
-        return NO_TENSOR;
-    }
-    const tensor_id rows = table_weight(g, table, count, t.c);
-    const tensor_id y = graph_activation(g, name, t.type, t.n, 1, 1, t.c);
-    graph_node(g, &op_class, name, (tensor_id[]){ x, labels, rows }, 3, y, NULL, 0,
-               element_count(&t));
+    const uint32_t n = graph_tensor(g, p->labels)->n;
+    const tensor_id rows = table_weight(g, p->table, p->count, p->channels);
+    const tensor_id y = graph_activation(g, name, g->storage, n, 1, 1, p->channels);
+    graph_node(g, &op_class, name, (tensor_id[]){ p->x, p->labels, rows }, 3, y, NULL, 0,
+               (double)n * p->channels);
     return y;
 }
 

@@ -107,6 +107,9 @@ tensor_id op_cross_attention(graph *g, const char *name, const cross_attention_p
 tensor_id op_upsample_nearest(graph *g, const char *name, tensor_id x); /* x2 */
 tensor_id op_avg_pool(graph *g, const char *name, tensor_id x);         /* 2x2, stride 2 */
 tensor_id op_add(graph *g, const char *name, tensor_id a, tensor_id b); /* same shape */
+/* x + s[n] and x / s[n]; s: f32 state [n, 1, 1, 1] */
+tensor_id op_add_scalar(graph *g, const char *name, tensor_id x, tensor_id s);
+tensor_id op_divide_scalar(graph *g, const char *name, tensor_id x, tensor_id s);
 tensor_id op_activate(graph *g, const char *name, tensor_id x, activation activation);
 tensor_id op_soft_clamp(graph *g, const char *name, tensor_id x); /* 3 * tanh(x / 3) */
 /* diffusers' GEGLU: the first half of the channels times gelu of the second */
@@ -124,10 +127,12 @@ void op_rescale_out(graph *g, const char *name, tensor_id x, tensor_id to, float
 tensor_id op_concat(graph *g, const char *name, tensor_id a, tensor_id b);
 
 /* diffusers' get_timestep_embedding of time [n, 1, 1, 1] (f32 state) -> [n, 1, 1, channels];
- * odd channel counts end in a zero. relative: PE(time) - PE(0). */
+ * odd channel counts end in a zero. relative: PE(time) - PE(0). With a weight diffusers'
+ * GaussianFourierProjection: the frequencies are the file's, the time is its logarithm. */
 typedef struct time_embedding_params {
     tensor_id time;
     uint32_t channels;
+    const char *weight; /* key of [channels / 2], or NULL: then freq_shift and max_period count */
     bool flip_sin_to_cos;
     float freq_shift; /* downscale_freq_shift */
     float max_period; /* 10000 */
@@ -135,10 +140,15 @@ typedef struct time_embedding_params {
 } time_embedding_params;
 tensor_id op_time_embedding(graph *g, const char *name, const time_embedding_params *params);
 
-/* x [n, 1, 1, c] + table[labels[n]]; labels: u32 state [n, 1, 1, 1]; key of the [count, c] table.
- */
-tensor_id op_class_embedding(graph *g, const char *name, tensor_id x, tensor_id labels,
-                             const char *table, uint32_t count);
+/* x [n, 1, 1, c] + table[labels[n]], without x the row alone; labels: u32 or f32 state [n, 1, 1,
+ * 1]. A label that is no row gives NaN. */
+typedef struct class_embedding_params {
+    tensor_id x; /* or NO_TENSOR */
+    tensor_id labels;
+    const char *table; /* key of [count, channels] */
+    uint32_t count, channels;
+} class_embedding_params;
+tensor_id op_class_embedding(graph *g, const char *name, const class_embedding_params *params);
 
 /* table[ids[n, t]] + positions[t] -> [n, tokens, 1, c]; ids: u32 state [n, 1, 1, tokens]; keys of
  * the [count, c] table and the [position_count, c] positions. An id past the table gives NaN. */

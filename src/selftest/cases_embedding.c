@@ -25,6 +25,19 @@ static void reference_time_embedding(reference *out, const reference *time,
     }
 }
 
+/* GaussianFourierProjection(log=True, flip_sin_to_cos=False), rounded where PyTorch rounds. */
+static void reference_fourier(reference *out, const reference *time, const double *weight)
+{
+    const uint32_t half = out->c / 2;
+    const float pi = 3.14159265f;
+    REFERENCE_EACH(out)
+    {
+        const float projected = (float)log(time->value[n]) * (float)weight[c % half];
+        const float argument = projected * 2 * pi;
+        reference_set(out, n, y, x, c, c < half ? sin(argument) : cos(argument), 1);
+    }
+}
+
 /* ---- cases ----------------------------------------------------------------------------------- */
 
 enum { SEEDS = 50 };
@@ -45,7 +58,12 @@ static void case_time(selftest *suite, dtype storage, uint32_t seed)
         times[i] = i == 0 ? dice_below(&d, 1000) : 4000 * dice_uniform(&d) - 2000;
     const tensor_id time = test_state(&t, "time", DTYPE_F32, n, 1, 1, 1);
     test_fill(&t, time, times);
-    const time_embedding_params params = { time, channels, flip, freq_shift, 10000, relative };
+    const time_embedding_params params = { .time = time,
+                                           .channels = channels,
+                                           .flip_sin_to_cos = flip,
+                                           .freq_shift = freq_shift,
+                                           .max_period = 10000,
+                                           .relative = relative };
     const tensor_id y = op_time_embedding(&t.graph, "y", &params);
     test_slice_output(&t, y);
     reference expected = reference_like(&t, y);
@@ -58,6 +76,33 @@ static void case_time(selftest *suite, dtype storage, uint32_t seed)
     test_end(&t);
 }
 
+/* Noise levels of score-SDE, its weights of deviation 16; one of 1, whose logarithm is zero. */
+static void case_fourier(selftest *suite, dtype storage, uint32_t seed)
+{
+    dice d = { seed };
+    const uint32_t n = 1 + dice_below(&d, 4), half = dice_size(&d, 256);
+    test t;
+    if (!test_begin(&t, suite, storage, "time_embedding %s fourier [%u, %u] seed %u",
+                    test_storage_name(storage), n, 2 * half, seed))
+        return;
+    double times[4];
+    for (uint32_t i = 0; i < n; ++i)
+        times[i] = (float)(i == 2 ? 1 : exp(12 * dice_uniform(&d) - 4.6));
+    const tensor_id time = test_state(&t, "time", DTYPE_F32, n, 1, 1, 1);
+    test_fill(&t, time, times);
+    const double *weight = test_weight(&t, "weight", half, 0, 16);
+    const tensor_id y = op_time_embedding(
+        &t.graph, "y",
+        &(time_embedding_params){ .time = time, .channels = 2 * half, .weight = "weight" });
+    test_slice_output(&t, y);
+    reference expected = reference_like(&t, y);
+    reference_fourier(&expected, test_reference(&t, time), weight);
+    test_limits limits = test_limit(&t, 1e-11, 3e-7, 0);
+    limits.absolute = 5e-7;
+    test_expect(&t, y, &expected, limits);
+    test_end(&t);
+}
+
 static void case_class(selftest *suite, dtype storage, uint32_t seed)
 {
     dice d = { seed };
@@ -66,42 +111,53 @@ static void case_class(selftest *suite, dtype storage, uint32_t seed)
     if (!test_begin(&t, suite, storage, "class_embedding %s [%u, %u] of %u seed %u",
                     test_storage_name(storage), n, c, count, seed))
         return;
+    const bool floats = dice_below(&d, 2), alone = dice_below(&d, 2);
     uint32_t ids[4];
+    double numbers[4];
     for (uint32_t i = 0; i < n; ++i)
-        ids[i] = i == 0 ? count - 1 : dice_below(&d, count);
-    const tensor_id labels = test_state(&t, "labels", DTYPE_U32, n, 1, 1, 1);
-    test_fill_u32(&t, labels, ids);
-    const tensor_id x = test_activation(&t, "x", n, 1, 1, c);
-    test_fill_normal(&t, x, 0, 1);
+        numbers[i] = ids[i] = i == 0 ? count - 1 : dice_below(&d, count);
+    const tensor_id labels = test_state(&t, "labels", floats ? DTYPE_F32 : DTYPE_U32, n, 1, 1, 1);
+    if (floats)
+        test_fill(&t, labels, numbers);
+    else
+        test_fill_u32(&t, labels, ids);
+    const tensor_id x = alone ? NO_TENSOR : test_activation(&t, "x", n, 1, 1, c);
+    if (!alone)
+        test_fill_normal(&t, x, 0, 1);
     const double *table = test_weight(&t, "table", (size_t)count * c, 0, 1);
-    const tensor_id y = op_class_embedding(&t.graph, "y", x, labels, "table", count);
+    const tensor_id y = op_class_embedding(
+        &t.graph, "y", &(class_embedding_params){ x, labels, "table", count, c });
     test_slice_output(&t, y);
     reference expected = reference_like(&t, y);
     for (uint32_t i = 0; i < n; ++i)
         for (uint32_t j = 0; j < c; ++j) {
             const double row = table[(size_t)ids[i] * c + j];
-            expected.value[i * c + j] = test_reference(&t, x)->value[i * c + j] + row;
-            expected.magnitude[i * c + j] = fabs(expected.value[i * c + j]);
+            const double value = row + (alone ? 0 : test_reference(&t, x)->value[i * c + j]);
+            reference_set(&expected, i, 0, 0, j, value, fabs(value));
         }
     test_expect(&t, y, &expected, test_limit(&t, 1e-12, 3e-7, 1));
     test_end(&t);
 }
 
-/* A label past the table must not show another class: NaN, which the last op counts. */
-static void case_class_outside(selftest *suite, dtype storage)
+/* A label that is no row must not show another class: NaN, which the last op counts. */
+static void case_class_outside(selftest *suite, dtype storage, bool floats)
 {
     test t;
-    if (!test_begin(&t, suite, storage, "class_embedding %s label past the table",
-                    test_storage_name(storage)))
+    if (!test_begin(&t, suite, storage, "class_embedding %s %s that are no rows",
+                    test_storage_name(storage), floats ? "numbers" : "labels"))
         return;
-    const tensor_id labels = test_state(&t, "labels", DTYPE_U32, 3, 1, 1, 1);
-    test_fill_u32(&t, labels, (uint32_t[]){ 2, 3, UINT32_MAX });
-    const tensor_id x = test_activation(&t, "x", 3, 1, 1, 8);
+    const tensor_id labels = test_state(&t, "labels", floats ? DTYPE_F32 : DTYPE_U32, 6, 1, 1, 1);
+    if (floats)
+        test_fill(&t, labels, (double[]){ 2, 3, -1, 0.5, NAN, INFINITY });
+    else
+        test_fill_u32(&t, labels, (uint32_t[]){ 2, 3, 4, 7, 1u << 31, UINT32_MAX });
+    const tensor_id x = test_activation(&t, "x", 6, 1, 1, 8);
     test_fill_normal(&t, x, 0, 1);
     const double *table = test_weight(&t, "table", 3 * 8, 0, 1);
-    const tensor_id y = op_class_embedding(&t.graph, "y", x, labels, "table", 3);
+    const tensor_id y =
+        op_class_embedding(&t.graph, "y", &(class_embedding_params){ x, labels, "table", 3, 8 });
     reference expected = reference_like(&t, y);
-    for (uint32_t j = 0; j < 24; ++j) {
+    for (uint32_t j = 0; j < 48; ++j) {
         expected.value[j] = j < 8 ? test_reference(&t, x)->value[j] + table[16 + j] : NAN;
         expected.magnitude[j] = fabs(expected.value[j]);
     }
@@ -114,8 +170,10 @@ void cases_embedding(selftest *suite)
     for (dtype storage = DTYPE_F32; storage <= DTYPE_F16; ++storage) {
         for (uint32_t seed = 1; seed <= SEEDS; ++seed) {
             case_time(suite, storage, seed);
+            case_fourier(suite, storage, seed);
             case_class(suite, storage, seed);
         }
-        case_class_outside(suite, storage);
+        case_class_outside(suite, storage, false);
+        case_class_outside(suite, storage, true);
     }
 }

@@ -32,6 +32,17 @@ static void reference_rescale(reference *out, const reference *in, double scale,
     }
 }
 
+static void reference_scalar(reference *out, const reference *in, const double *scalars,
+                             bool divide)
+{
+    REFERENCE_EACH(out)
+    {
+        const double value = reference_at(in, n, y, x, c);
+        const double result = divide ? value / scalars[n] : value + scalars[n];
+        reference_set(out, n, y, x, c, result, fabs(result));
+    }
+}
+
 static void reference_avg_pool(reference *out, const reference *in)
 {
     REFERENCE_EACH(out)
@@ -223,6 +234,31 @@ static void case_rescale_inside(selftest *suite, dtype storage, uint32_t seed)
     test_end(&t);
 }
 
+/* The division is within 2.5 places where the device's is. */
+static void case_scalar(selftest *suite, dtype storage, uint32_t seed, bool divide)
+{
+    dice d = { seed };
+    const shape s = draw_shape(&d);
+    test t;
+    if (!test_begin(&t, suite, storage, "%s_scalar %s [%u, %u, %u, %u] seed %u",
+                    divide ? "divide" : "add", test_storage_name(storage), s.n, s.h, s.w, s.c,
+                    seed))
+        return;
+    double numbers[3];
+    for (uint32_t i = 0; i < s.n; ++i)
+        numbers[i] = (float)(i == 0 ? 1 + dice_below(&d, 100) : exp(9 * dice_uniform(&d) - 2));
+    const tensor_id x = filled(&t, "x", s, 1);
+    const tensor_id scalar = test_state(&t, "scalar", DTYPE_F32, s.n, 1, 1, 1);
+    test_fill(&t, scalar, numbers);
+    const tensor_id y = divide ? op_divide_scalar(&t.graph, "y", x, scalar)
+                               : op_add_scalar(&t.graph, "y", x, scalar);
+    test_slice_output(&t, y);
+    reference expected = reference_like(&t, y);
+    reference_scalar(&expected, test_reference(&t, x), numbers, divide);
+    expect(&t, y, &expected, false, 3);
+    test_end(&t);
+}
+
 static void case_upsample(selftest *suite, dtype storage, uint32_t seed)
 {
     dice d = { seed };
@@ -317,6 +353,8 @@ void cases_movement(selftest *suite)
             case_soft_clamp(suite, storage, seed);
             case_rescale(suite, storage, seed);
             case_rescale_inside(suite, storage, seed);
+            case_scalar(suite, storage, seed, false);
+            case_scalar(suite, storage, seed, true);
             case_upsample(suite, storage, seed);
             case_avg_pool(suite, storage, seed);
             case_concat(suite, storage, seed);

@@ -1,6 +1,7 @@
 /* The network alone, and its activations. */
 #include "session/session.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { FORWARD = 0 }; /* the only program of its set */
@@ -30,24 +31,36 @@ static void *input(const qs_session *s, const char *name)
     return found ? state_mapped(&found->upload, 0) : NULL;
 }
 
+/* Of a learned embedding only what it has learned is a time: diffusers fails elsewhere. */
+static qs_status check_time(const qs_session *s, float time)
+{
+    const unet_config *c = &s->model->config.unet;
+    if (c->time_embedding != TIME_LEARNED ||
+        (time >= 0 && time < (float)c->num_train_timesteps && time == floorf(time)))
+        return QS_OK;
+    return qs_error(QS_ERROR_USAGE, "timestep %g: this network has learned the whole ones 0 to %u",
+                    (double)time, c->num_train_timesteps - 1);
+}
+
 static qs_status write_inputs(qs_session *s, const float *sample, const float *timestep,
                               const float *segment, const int32_t *labels)
 {
+    qs_status status = QS_OK;
     float *times = input(s, "time"), *segments = input(s, "segment");
     uint32_t *ids = input(s, "labels");
     state_write(states_find(&s->forward.states, "sample"), 0, sample);
     for (uint32_t i = 0; i < s->options.batch; ++i) {
         uint32_t id;
-        const qs_status status = model_label(s->model, labels ? labels[i] : -1, &id);
-        if (status != QS_OK)
-            return status;
+        TRY(check_time(s, timestep[i]));
+        TRY(model_label(s->model, labels ? labels[i] : -1, &id));
         times[i] = timestep[i];
         if (segments)
             segments[i] = segment ? segment[i] : 0.0f;
         if (ids)
             ids[i] = id;
     }
-    return QS_OK;
+fail:
+    return status;
 }
 
 qs_status qs_session_forward(qs_session *s, const float *sample, const float *timestep,

@@ -81,9 +81,28 @@ static void swapped_q_and_k_differ(void **state)
     temporary_remove(folder);
 }
 
+/* A time between two that were learned must not show one of them. */
+static void times_that_were_not_learned(void **state)
+{
+    static const float wrong[] = { 3.5f, 500, -1, NAN, INFINITY };
+    (void)state;
+    network net = open_golden("learned");
+    qs_session *session = make_session(&net, (qs_session_options){ 0 });
+    float *output = allocate(net.count, sizeof *output);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; ++i) {
+        assert_int_equal(qs_session_forward(session, net.sample, &wrong[i], NULL, NULL, output),
+                         QS_ERROR_USAGE);
+        assert_non_null(
+            strstr(qs_last_error(), "this network has learned the whole ones 0 to 499"));
+    }
+    free(output);
+    qs_session_destroy(session);
+    close_network(&net);
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[3 * NETWORKS_MAX + 1];
+    struct CMUnitTest tests[3 * NETWORKS_MAX + 2];
     struct dirent **entries = NULL;
     const int count = scandir(networks_folder(), &entries, is_network, alphasort);
     if (count < NETWORKS_MIN || count > NETWORKS_MAX) {
@@ -96,6 +115,7 @@ int main(void)
         tests[used++] = make_test("f16", output_f16, entries[i]->d_name);
         tests[used++] = make_test("nodes f32", nodes_f32, entries[i]->d_name);
     }
+    tests[used++] = make_test("times that were not learned", times_that_were_not_learned, NULL);
     tests[used++] = make_test("swapped q and k differ", swapped_q_and_k_differ, NULL);
     return _cmocka_run_group_tests("golden", tests, used, open_device, close_device);
 }

@@ -288,8 +288,12 @@ static const patch_row damaged[] = {
     { UNET, "in_channels", "null", "key \"in_channels\" is null" },
     { UNET, "center_input_sample", "0",
       "key \"center_input_sample\" is 0, supported: true, false" },
+    { UNET, "time_embedding_type", "\"gaussian\"",
+      "key \"time_embedding_type\" is \"gaussian\", supported: \"positional\", \"fourier\"" },
+    { UNET, "time_embedding_type", "\"learned\"",
+      "time_embedding_type \"learned\" needs num_train_timesteps" },
     { UNET, "time_embedding_type", "\"fourier\"",
-      "key \"time_embedding_type\" is \"fourier\", supported: \"positional\"" },
+      "segment_embedding needs time_embedding_type \"positional\"" },
     { UNET, "time_embedding_dim", "16385",
       "key \"time_embedding_dim\" is 16385, supported: 0 to 16384, or null" },
     { UNET, "freq_shift", "2", "key \"freq_shift\" is 2, supported: 0 to 1" },
@@ -341,8 +345,9 @@ static const patch_row damaged[] = {
     { UNET, "resnet_time_scale_shift", "\"spatial\"",
       "key \"resnet_time_scale_shift\" is \"spatial\", supported: \"default\", \"scale_shift\"" },
     { UNET, "add_attention", "1", "key \"add_attention\" is 1" },
-    { UNET, "class_embed_type", "\"timestep\"",
-      "key \"class_embed_type\" is \"timestep\", supported: null" },
+    { UNET, "class_embed_type", "\"projection\"",
+      "key \"class_embed_type\" is \"projection\", supported: \"timestep\", \"identity\"" },
+    { UNET, "class_embed_type", "1", "key \"class_embed_type\" is 1, supported: " },
     { UNET, "num_class_embeds", "0", "key \"num_class_embeds\" is 0" },
     { UNET, "num_class_embeds", "1000000000",
       "key \"num_class_embeds\" is 1000000000, supported: 1 to 65536, or null" },
@@ -450,6 +455,71 @@ static void things_that_do_not_fit_together(void **state)
     check_refused(UNET, "block_out_channels[0] = 7 is odd");
 }
 
+static const char ddpm[] = "{\"_class_name\":\"DDPMScheduler\",\"num_train_timesteps\":40}";
+
+static model_config read_embeddings(const char *unet_keys, const char *scheduler)
+{
+    char text[512];
+    model_config config;
+    snprintf(text, sizeof text,
+             "{\"_class_name\":\"UNet2DModel\",\"sample_size\":32,\"norm_num_groups\":1,"
+             "\"block_out_channels\":[7],\"down_block_types\":[\"DownBlock2D\"],"
+             "\"up_block_types\":[\"UpBlock2D\"],\"mid_block_type\":null,%s}",
+             unet_keys);
+    remove(temporary_path(folder, INDEX));
+    write_text(UNET, text);
+    write_text(SCHEDULER, scheduler);
+    if (read_config(&config) != QS_OK)
+        fail_msg("%s", qs_last_error());
+    return config;
+}
+
+/* How many labels there are, and what the network's word of one is. */
+static void embeddings_of_times_and_labels(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *keys;
+        unet_time_embedding time;
+        unet_class_embedding class;
+        uint32_t labels;
+        bool numbers;
+    } rows[] = {
+        { "\"time_embedding_type\":\"fourier\",\"class_embed_type\":null", TIME_FOURIER, CLASS_NONE,
+          0, false },
+        { "\"time_embedding_type\":\"fourier\",\"num_class_embeds\":5", TIME_FOURIER, CLASS_TABLE,
+          5, false },
+        { "\"time_embedding_type\":\"fourier\",\"class_embed_type\":\"timestep\"", TIME_FOURIER,
+          CLASS_TIMESTEP, CLASSES_MAX, true },
+        { "\"time_embedding_type\":\"learned\",\"num_train_timesteps\":40,"
+          "\"class_embed_type\":\"timestep\"",
+          TIME_LEARNED, CLASS_TIMESTEP, 40, false },
+        { "\"time_embedding_type\":\"learned\",\"num_train_timesteps\":41,\"num_class_embeds\":3,"
+          "\"class_embed_type\":\"identity\"",
+          TIME_LEARNED, CLASS_IDENTITY, 3, true },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        model_config config = read_embeddings(rows[i].keys, ddpm);
+        assert_int_equal(config.unet.time_embedding, rows[i].time);
+        assert_int_equal(config.unet.class_embedding, rows[i].class);
+        assert_int_equal(config.label_count, rows[i].labels);
+        assert_int_equal(unet_labels_are_numbers(&config.unet), rows[i].numbers);
+        model_config_finish(&config);
+    }
+}
+
+static void learned_times_are_whole(void **state)
+{
+    (void)state;
+    model_config config =
+        read_embeddings("\"time_embedding_type\":\"learned\",\"num_train_timesteps\":40", ddpm);
+    model_config_finish(&config);
+    write_text(SCHEDULER, "{\"_class_name\":\"DDIMScheduler\",\"num_train_timesteps\":41}");
+    check_refused(UNET, "learned embeddings of 40 timesteps, the scheduler has 41");
+    write_text(SCHEDULER, "{\"_class_name\":\"CMStochasticIterativeScheduler\"}");
+    check_refused(UNET, "needs whole timesteps");
+}
+
 static void files_that_are_not_json(void **state)
 {
     (void)state;
@@ -517,6 +587,8 @@ int main(void)
         IN_FOLDER(damaged_values_are_named),
         IN_FOLDER(damaged_consistency_schedulers),
         IN_FOLDER(things_that_do_not_fit_together),
+        IN_FOLDER(embeddings_of_times_and_labels),
+        IN_FOLDER(learned_times_are_whole),
         IN_FOLDER(files_that_are_not_json),
         IN_FOLDER(a_huge_config),
     };

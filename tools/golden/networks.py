@@ -134,6 +134,22 @@ NETWORKS = {
     "relu": Network(
         unet(8, [4, 8], "A D", "D A", 4, attention_head_dim=4, layers_per_block=1, act_fn="relu", downsample_type="resnet",
              time_embedding_dim=24, **GREY), 23),
+    # times and labels embedded the other ways: score-SDE's frequencies, a table of times, labels as times and as numbers
+    "fourier": Network(
+        unet(8, [6, 8], "D A", "A D", 2, attention_head_dim=4, layers_per_block=1, time_embedding_type="fourier",
+             class_embed_type="timestep", **RGB), 24, torch.float32),
+    "learned": Network(
+        unet(8, [4, 8], "D A", "A D", 4, attention_head_dim=4, layers_per_block=1, time_embedding_type="learned",
+             num_train_timesteps=500, **GREY), 25, scheduler=Scheduler("DDPMScheduler", dict(num_train_timesteps=500)), steps=(1, 4)),
+    "learned_labels": Network(
+        unet(8, [4, 8], "D D", "D D", 4, layers_per_block=1, time_embedding_type="learned", num_train_timesteps=438,
+             class_embed_type="timestep", **RGB), 28, torch.bfloat16, scheduler=Scheduler("DDPMScheduler", dict(num_train_timesteps=400))),
+    "label_times": Network(
+        unet(8, [4, 8], "D A", "A D", 4, attention_head_dim=4, layers_per_block=1, class_embed_type="timestep",
+             resnet_time_scale_shift="scale_shift", num_class_embeds=20, **RGB), 26),
+    "label_numbers": Network(
+        unet(8, [4, 8], "D A", "A D", 4, attention_head_dim=4, layers_per_block=1, class_embed_type="identity",
+             time_embedding_dim=10, time_embedding_type="fourier", **GREY), 27),
     # heads of 48 channels, no mid block
     "wide_head": Network(
         unet(8, [4, 48], "D A", "D D", 4, attention_head_dim=48, layers_per_block=1, mid_block_type=None, **GREY), 13),

@@ -1,6 +1,7 @@
 """Seeded random weights for a UNet2DModel, and the names that they had in old files."""
 
 import torch
+from diffusers.models.embeddings import GaussianFourierProjection
 
 OLD_NAMES = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
 
@@ -28,6 +29,8 @@ def randomise(net, generator):
         normal = torch.randn(weight.shape, generator=generator)
         if isinstance(module, torch.nn.GroupNorm):
             weight.data = 1 + 0.3 * normal
+        elif isinstance(module, GaussianFourierProjection):
+            weight.data = 16 * normal
         elif isinstance(module, torch.nn.Embedding):
             weight.data = normal
         else:
