@@ -25,6 +25,10 @@ report() { # report STATUS NAME: one TAP line; the last command's output is in .
         sed 's/^/# err: /' err 2>/dev/null | head -20
     fi
 }
+skip() { # skip NAME REASON
+    number=$((number + 1))
+    echo "ok $number - $1 # SKIP $2"
+}
 
 run() { # runs the program with its output in files
     "$quickstep" "$@" >out 2>err </dev/null
