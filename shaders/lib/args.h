@@ -154,6 +154,23 @@ SHARED_STRUCT(frame_args) {
     uint32_t premultiplied; /* boolean: colours are multiplied with alpha, divide it out */
 };
 
+/* ---- the driver's arithmetic: shaders/ops/precision.comp -------------------------------------- */
+
+#define PRECISION_WORKGROUP 64
+#define PRECISION_VALUES 4096 /* of a function: whole workgroups */
+#define PRECISION_ADD 0
+#define PRECISION_MULTIPLY 1
+#define PRECISION_DIVIDE 2
+#define PRECISION_SQRT 3
+#define PRECISION_INVERSESQRT 4
+#define PRECISION_EXP 5
+#define PRECISION_EXP2 6
+#define PRECISION_LOG 7
+#define PRECISION_LOG_NEAR_1 8
+#define PRECISION_SIN 9
+#define PRECISION_COS 10
+#define PRECISION_FUNCTIONS 11
+
 /* ---- measuring the device: shaders/ops/roofline_*.comp --------------------------------------- */
 
 #define ROOFLINE_WORKGROUP 64

@@ -54,6 +54,7 @@ qs_status qs_selftest(qs_device *device, const char *filter, qs_selftest_fn repo
         return qs_error(QS_ERROR_MEMORY, "no host memory for the filter");
     if (filter)
         set_filter(&suite, filter, text);
+    cases_precision(&suite);
     run_cases(&suite, cases_movement);
     run_cases(&suite, cases_embedding);
     run_cases(&suite, cases_sampler);

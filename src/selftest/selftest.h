@@ -166,6 +166,7 @@ void *test_alloc(test *t, size_t count, size_t size); /* zeroed, freed by test_e
 
 /* ---- the cases, one list per subject ------------------------------------------------------- */
 
+void cases_precision(selftest *suite); /* of the driver's arithmetic, no op */
 void cases_convolution(selftest *suite);
 void cases_group_norm(selftest *suite);
 void cases_attention(selftest *suite);

@@ -55,6 +55,8 @@ driver() {
     done
     "$@" "$quickstep" selftest --no-matrix "$filter" >log 2>&1 # with them: tests/matrix
     report $? "$name: self-test '$filter', $(grep -o '[0-9]* passed' log)"
+    "$@" "$quickstep" selftest precision >log 2>&1
+    report $? "$name: its arithmetic is as precise as Vulkan demands"
 }
 
 # The driver's cache on disk does not tell widths apart: another width's machine code would run.
