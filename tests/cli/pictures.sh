@@ -55,6 +55,12 @@ seed=$(sed -n 's/.* seed \([0-9]*\).*/\1/p' out)
 [ "$status" -eq 0 ] && [ -n "$seed" ]
 report $? 'without --seed a random one, printed'
 
+sample --steps 1 --seed 18446744073709551615 -o last.png
+run metadata last.png
+[ "$status" -eq 0 ] && grep -q '"seed": "18446744073709551615"' out &&
+    grep -q -- '--seed 18446744073709551615 ' out
+report $? 'the largest seed survives its recipe'
+
 run metadata one.png
 [ "$status" -eq 0 ] && grep -q '"seed": 7' out && grep -q '"steps": 2' out && grep -q '"device"' out
 report $? 'metadata prints the recipe'

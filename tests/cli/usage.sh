@@ -54,7 +54,7 @@ fails '--quiet twice' 2 'given twice' sample --quiet --quiet
 for value in 0 -1 1025 x 4x '' 1.5 99999999999999999999; do
     fails "--steps '$value'" 2 '--steps wants' sample -o a.png --steps "$value"
 done
-for value in -1 x '' 9223372036854775808; do
+for value in -1 x '' 18446744073709551616; do
     fails "--seed '$value'" 2 '--seed wants' sample -o a.png --seed "$value"
 done
 for value in 0 65; do

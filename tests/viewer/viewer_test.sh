@@ -52,17 +52,18 @@ fi
 cd "$work" || exit 1
 export QUICKSTEP_DEBUG=validate,sync LC_ALL=C XDG_CACHE_HOME=$work/cache
 mkfifo display
-Xvfb -displayfd 3 -screen 0 1200x860x24 -nolisten tcp 3>display 2>xvfb.log &
+Xvfb -displayfd 3 -screen 0 2240x1560x24 -nolisten tcp 3>display 2>xvfb.log &
 server=$!
 read -r display_number <display
 export DISPLAY=:$display_number
 
-start() { # start OPTION...
+play() { # play OPTION...: it plays at once
     : >out
     : >err
     LD_PRELOAD=$faults "$viewer" --model "$model" --size 1100x760 --seed 5 --report "$@" >out 2>err &
     pid=$!
 }
+start() { play --paused "$@"; }
 
 stop() { # waits for the end; its exit status
     local status
@@ -79,7 +80,7 @@ stop() { # waits for the end; its exit status
 
 # await SECONDS PATTERN [LINE]: until a line of the report after number LINE matches
 await() {
-    local turns=$(($1 * 20))
+    local turns=$(($1 * 60)) # a busy machine may take three times as long
     for _ in $(seq $turns); do
         tail -n "+$((${3:-0} + 1))" out | grep -q "$2" && return 0
         kill -0 "$pid" 2>/dev/null || return 1
@@ -197,6 +198,67 @@ sleep 0.3
 kill -0 "$pid"
 ok $? "Escape closes an open list first"
 
+# --- lists and fields with the keyboard
+at=$(lines)
+xdotool key l
+await 5 '^widget label\.' "$at"
+xdotool type sp
+sleep 0.2
+xdotool key Return
+await 10 '^picture .*check=ok' "$at" && xdotool key s && await 5 '^note saved [a-z]*-spell-' "$at"
+ok $? "L opens the labels, letters find one, Return takes it"
+at=$(lines)
+xdotool key l
+await 5 '^widget label\.' "$at"
+xdotool key Up Up Return
+await 10 '^picture .*check=ok' "$at" && xdotool key s && await 5 '^note saved [a-z]*-armour-' "$at"
+ok $? "the arrows move in it, and not the steps"
+at=$(lines)
+xdotool key n
+await 5 '^widget seed.typing ' "$at"
+xdotool type 18446744073709551615
+xdotool key Return
+await 10 '^picture .*seed=18446744073709551615 .*check=ok' "$at" && xdotool key s &&
+    await 5 '^note saved .*-seed18446744073709551615.png' "$at"
+ok $? "N goes to the seed, which has up to twenty digits"
+at=$(lines)
+xdotool key n
+await 5 '^widget seed.typing ' "$at"
+xdotool type 18446744073709551616
+xdotool key Return
+await 5 '^note .*too large' "$at"
+ok $? "a number that is too large: a note says so"
+sleep 1
+tail -n "+$((at + 1))" out | grep -q '^picture'
+[ $? = 1 ]
+ok $? "and nothing else is drawn in its place"
+at=$(lines)
+xdotool key F1
+await 5 '^widget help ' "$at"
+ok $? "F1 shows the keys"
+xdotool key Escape
+sleep 0.3
+kill -0 "$pid"
+ok $? "and Escape closes the sheet"
+
+# --- contrast of the key hints, by WCAG 2.1's formula
+xdotool mousemove 3 3
+sleep 7 # the note fades
+look note hints.png
+contrast=$(convert hints.png -colorspace gray -colorspace RGB -format '%[fx:(maxima+0.05)/(minima+0.05)]' info:)
+awk -v c="$contrast" 'BEGIN { exit !(c >= 4.5) }'
+ok $? "key hints have a contrast of 4.5 to 1 ($contrast)"
+
+# --- how pictures are enlarged
+look picture crisp.png
+xdotool key x
+sleep 1
+look picture smooth.png
+crisp=$(identify -format %k crisp.png) smooth=$(identify -format %k smooth.png)
+[ "$smooth" -gt $((3 * crisp)) ]
+ok $? "X: smooth has the shades between the pixels ($crisp and $smooth colours)"
+xdotool key x
+
 # --- another batch: the session is made anew
 at=$(lines)
 click batch.4
@@ -231,6 +293,49 @@ look picture small.png
 colors=$(identify -format %k small.png)
 [ "$colors" -gt 4 ]
 ok $? "and the picture is still there"
+
+# --- small and odd windows: everything stays in reach, nothing lies over another
+inside() { # inside WIDGET W H
+    read -r x y w h <<<"$(rect "$1")"
+    [ -n "$x" ] && [ "$x" -ge 0 ] && [ "$y" -ge 0 ] && [ $((x + w)) -le "$2" ] && [ $((y + h)) -le "$3" ]
+}
+resize() { # resize W H
+    local at
+    at=$(lines)
+    xdotool windowsize "$window" "$1" "$2"
+    await 10 "^layout $1 $2" "$at" && await 10 '^layout end' "$at"
+}
+resize 400 300
+[ -z "$(awk '/^layout / { t = "" } { t = t $0 "\n" } /^layout end/ { last = t } END { print last }' out | grep ' label ')" ] &&
+    inside notch.1 400 300
+ok $? "400 x 300: the slider, and no panel"
+at=$(lines)
+click panel.button
+await 5 '^widget label ' "$at" && inside label 400 300
+ok $? "its button opens the panel"
+at=$(lines)
+click label
+await 5 '^widget label.armour' "$at" && inside label.armour 400 300
+ok $? "and a list in it fits"
+xdotool key Escape Tab
+resize 300 800 && inside label 300 800 && inside slider 300 800
+ok $? "300 x 800: the panel is below"
+resize 640 480 && inside label 640 480 && inside slider 640 480
+ok $? "640 x 480: the panel is beside"
+resize 1300 850
+for _ in 1 2 3 4; do
+    at=$(lines)
+    xdotool key ctrl+equal
+    await 5 '^layout end' "$at"
+done
+tall=$(rect label | awk '{ print $4 }')
+at=$(lines)
+xdotool key ctrl+0
+await 5 '^layout end' "$at"
+short=$(rect label | awk '{ print $4 }')
+[ "$tall" -ge $((2 * short - 2)) ]
+ok $? "four times Ctrl and +: everything is twice as large ($short and $tall)"
+resize 1000 700
 
 # --- minimised, as far as that goes without a window manager
 xdotool key space
@@ -324,9 +429,30 @@ ok $? "exit status 0"
 unset QUICKSTEP_MODELS
 QUICKSTEP_DEBUG=${QUICKSTEP_DEBUG%,memory*}
 
+# --- a screen of twice the density
+start --scale 2 --size 2200x1520
+await 20 '^picture 1 ' && await 5 '^layout end'
+[ "$(rect label | awk '{ print $4 }')" -ge 52 ] && inside label 2200 1520 && inside slider 2200 1520
+ok $? "--scale 2: controls of twice the size, all in reach"
+at=$(lines)
+click notch.2
+await 10 'steps=2 ' "$at"
+ok $? "and they are where they seem to be"
+xdotool key Escape
+stop
+ok $? "exit status 0"
+
+# --- it moves at once
+play
+await 30 '^picture 3 '
+ok $? "without --paused it plays"
+xdotool key Escape
+stop
+ok $? "exit status 0"
+
 # --- closed at any time
 for after in 0.05 0.4 0.8 1.1 1.5 2; do
-    start --play --exit-after $after --steps 8
+    play --batch 1 --exit-after $after --steps 8
     stop || break
 done
 [ $after = 2 ]
@@ -335,7 +461,7 @@ ok $? "closed after 0.05 to 2 seconds, exit status 0 each time"
 # --- displays that refuse (faults.c): ten times in a row is survived, for ever is an error
 weather() { # weather STATUS NAME LAST_FAULT FAULTS: what the viewer makes of it
     export FAULTS=$4
-    start --play --steps 1
+    play --batch 1 --steps 1
     unset FAULTS
     for turn in $(seq 400); do # until the last fault; a moving mouse has something to draw
         grep -q "^fault: $3 " err && break
@@ -363,6 +489,9 @@ ok $? "without a display: exit status 4, and advice"
 "$viewer" --model "$model" --steps 20 >out 2>err
 [ $? = 2 ] && grep -q -- '--steps' err
 ok $? "a step count that is no notch: exit status 2"
+"$viewer" --model "$model" --scale 20 >out 2>err
+[ $? = 2 ] && grep -q -- '--scale' err
+ok $? "a scale out of range: exit status 2"
 "$viewer" --nonsense >out 2>err
 [ $? = 2 ]
 ok $? "an unknown option: exit status 2"

@@ -1,6 +1,5 @@
 #include "engine.h"
 
-#include "common/recipe.h"
 #include "options.h"
 
 #include <stdio.h>
@@ -118,7 +117,7 @@ qs_status cli_rng(const char *text, qs_rng *rng)
 qs_status cli_seed(const char *text, uint64_t *seed)
 {
     if (text)
-        return cli_number("--seed", text, 0, APP_SEED_MAX, seed);
+        return cli_number("--seed", text, 0, UINT64_MAX, seed);
     uint32_t random;
     if (getrandom(&random, sizeof random, 0) != sizeof random)
         return app_error(QS_ERROR_OTHER, "no random number to be had; use --seed");

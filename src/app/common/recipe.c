@@ -1,5 +1,6 @@
 #include "common/recipe.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -64,6 +65,14 @@ static json_t *json_text(const char *text)
     return value;
 }
 
+/* JSON's integers, as most programs read them, end before seeds do. */
+static json_t *json_seed(uint64_t seed)
+{
+    char digits[24];
+    snprintf(digits, sizeof digits, "%" PRIu64, seed);
+    return seed > INT64_MAX ? json_string(digits) : json_integer((json_int_t)seed);
+}
+
 char *app_recipe_to_json(const app_recipe *recipe)
 {
     json_t *root = json_object();
@@ -77,7 +86,7 @@ char *app_recipe_to_json(const app_recipe *recipe)
     const unsigned long steps = strtoul(recipe->steps, &end, 10);
     failed |= json_object_set_new(root, "steps",
                                   *end ? json_string(recipe->steps) : json_integer((long)steps));
-    failed |= json_object_set_new(root, "seed", json_integer((json_int_t)recipe->seed));
+    failed |= json_object_set_new(root, "seed", json_seed(recipe->seed));
     failed |= json_object_set_new(root, "count", json_integer(recipe->count));
     if (recipe->eta > 0)
         failed |= json_object_set_new(root, "eta", json_real(recipe->eta));
@@ -140,6 +149,22 @@ static qs_status read_steps(const json_t *root, app_recipe *recipe)
     return status;
 }
 
+static qs_status read_seed(const json_t *root, uint64_t *seed)
+{
+    const char *text = json_string_value(json_object_get(root, "seed"));
+    json_int_t number = 0;
+    if (text) {
+        errno = 0;
+        *seed = strtoull(text, NULL, 10);
+        if (!text[0] || text[strspn(text, "0123456789")] || errno)
+            return app_error(QS_ERROR_OTHER, "the recipe's \"seed\" is damaged");
+        return QS_OK;
+    }
+    const qs_status status = read_number(root, "seed", 0, INT64_MAX, -1, &number);
+    *seed = (uint64_t)number;
+    return status;
+}
+
 static qs_status read_eta(const json_t *root, app_recipe *recipe)
 {
     const json_t *value = json_object_get(root, "eta");
@@ -170,7 +195,7 @@ static qs_status check_words(const app_recipe *recipe)
 qs_status app_recipe_from_json(const char *json, app_recipe *recipe)
 {
     qs_status status = QS_OK;
-    json_int_t seed = 0, count = 0, scale = 0;
+    json_int_t count = 0, scale = 0;
     json_error_t error;
     *recipe = (app_recipe){ 0 };
     json_t *root = json_loads(json, JSON_REJECT_DUPLICATES, &error);
@@ -182,10 +207,9 @@ qs_status app_recipe_from_json(const char *json, app_recipe *recipe)
     TRY(check_words(recipe));
     TRY(read_steps(root, recipe));
     TRY(read_eta(root, recipe));
-    TRY(read_number(root, "seed", 0, INT64_MAX, -1, &seed));
+    TRY(read_seed(root, &recipe->seed));
     TRY(read_number(root, "count", 1, 1 << 20, 1, &count));
     TRY(read_number(root, "scale", 1, 64, 1, &scale));
-    recipe->seed = (uint64_t)seed;
     recipe->count = (uint32_t)count;
     recipe->scale = (uint32_t)scale;
 fail:

@@ -7,14 +7,13 @@
  *
  * Optional: "label" (absent: the model has none), "rng" (absent: philox), "eta" (absent: 0),
  * "timesteps" ("22,0"), "noise" (the file that replaced the seed's noise), "scale" (absent: 1).
+ * A "seed" above 2^63 - 1, JSON's integers as most programs read them, is a string of digits.
  * "steps" of the command "grid" is a list, one entry per column: "1,2,4,64:addim".
  */
 #ifndef APP_RECIPE_H
 #define APP_RECIPE_H
 
 #include "common/error.h"
-
-#define APP_SEED_MAX ((uint64_t)INT64_MAX) /* JSON's integers as most programs read them */
 
 typedef struct app_recipe {
     char command[16]; /* "sample" or "grid" */

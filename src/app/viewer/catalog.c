@@ -122,6 +122,7 @@ qs_status catalog_choose(catalog *c, const viewer_controls *before, viewer_contr
     readout_model(to->model, readings);
     controls->label = to->label;
     controls->sampler = to->sampler;
+    controls->smooth = readout_is_smooth(&readings->model);
     if (!readout_find_notch(&readings->slider, steps, &controls->notch))
         controls->notch = readout_default_notch(readings);
     return QS_OK;

@@ -193,7 +193,7 @@ qs_status generate_advance(generator *g, viewer_controls *controls, viewer_readi
 
     const bool done = g->begun && progress.phase == QS_DONE;
     if (controls->animate && done && !controls->seed_locked && same_picture(controls, &g->asked))
-        controls->seed = (controls->seed + controls->batch) % INT64_MAX;
+        controls->seed += controls->batch;
     const bool wanted =
         !g->begun || !same_picture(controls, &g->asked) || (controls->animate && done);
     if (wanted && g->unseen < UNSEEN_MAX) {

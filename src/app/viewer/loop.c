@@ -82,35 +82,49 @@ static uint64_t new_seed(void)
 static void save(loop *l)
 {
     char name[300];
-    const picture_grid *grid = &l->layout->grid;
-    const bool alone = l->readings.frame.count > 1 && grid->count == 1;
-    const qs_status status = generate_save(&l->generator, &l->readings,
-                                           alone ? (int)grid->first : -1, name, sizeof name);
+    const bool alone = l->readings.frame.count > 1 && l->layout->solo >= 0;
+    const qs_status status =
+        generate_save(&l->generator, &l->readings, alone ? l->layout->solo : -1, name, sizeof name);
     if (status == QS_OK)
         set_note(l, false, "saved %s", name);
     else
         set_note(l, true, "not saved: %s", app_error_message());
 }
 
-static void take_requests(loop *l, const viewer_requests *requests)
+static uint32_t next_batch(uint32_t batch)
 {
-    if (requests->new_seed && !l->controls.seed_locked)
-        l->controls.seed = new_seed();
-    if (requests->save)
+    return batch == 1 ? 4 : batch == 4 ? 9 : batch == 9 ? 16 : 1;
+}
+
+static void take_requests(loop *l, uint32_t bits)
+{
+    viewer_controls *c = &l->controls;
+    if (bits & REQUEST_PLAY)
+        c->animate = !c->animate;
+    if ((bits & REQUEST_NEW_SEED) && !c->seed_locked)
+        c->seed = new_seed();
+    if (bits & REQUEST_BATCH)
+        c->batch = next_batch(c->batch);
+    if ((bits & REQUEST_PRECISION) && l->readings.device.f16_storage)
+        c->precision = c->precision == QS_F16 ? QS_F32 : QS_F16;
+    if (bits & REQUEST_SMOOTH)
+        c->smooth = !c->smooth;
+    if (bits & REQUEST_SAVE)
         save(l);
 }
 
-static void take_keys(loop *l)
+/* Returns what they ask of the user interface. */
+static uint32_t take_keys(loop *l)
 {
     window *w = &l->window;
     const int notch = (int)l->controls.notch + w->key_step;
+    const uint32_t bits = w->requests;
     if (notch >= 0 && notch < (int)l->readings.slider.count)
         l->controls.notch = (uint32_t)notch;
-    if (w->key_pause)
-        l->controls.animate = !l->controls.animate;
-    take_requests(l, &(viewer_requests){ .new_seed = w->key_new_seed, .save = w->key_save });
     w->key_step = 0;
-    w->key_pause = w->key_new_seed = w->key_save = false;
+    w->requests = 0;
+    take_requests(l, bits);
+    return bits;
 }
 
 static void show_title(const loop *l)
@@ -183,15 +197,17 @@ fail:
     return status;
 }
 
-static void build_ui(loop *l)
+static void build_ui(loop *l, uint32_t asked)
 {
-    viewer_requests requests = { 0 };
+    viewer_requests requests = { .bits = asked };
     const viewer_controls before = l->controls;
     l->readings.note = glfwGetTime() < l->note_until ? l->note : "";
     l->layout = ui_build(&l->readings, &l->controls, &requests);
     if (l->controls.model != before.model)
         choose_model(l, &before);
-    take_requests(l, &requests);
+    take_requests(l, requests.bits);
+    if (requests.complaint)
+        set_note(l, true, "%s", requests.complaint);
     report_layout(l);
     l->redraw = memcmp(&before, &l->controls, sizeof before) ? SETTLE
                 : l->redraw > 0                              ? l->redraw - 1
@@ -210,7 +226,7 @@ static qs_status draw(loop *l)
     qs_status status = QS_OK;
     TRY(present_fit(&l->present));
     if (!ui_fits(l)) /* resized since it was laid out */
-        build_ui(l);
+        build_ui(l, 0);
     if (!ui_fits(l)) /* and once more; the event is on its way */
         return QS_OK;
     present_target target;
@@ -218,11 +234,12 @@ static qs_status draw(loop *l)
     if (!target.commands)
         return QS_OK;
     if (l->untaken)
-        TRY(picture_take(&l->picture, target.commands, l->generator.session, &l->readings.frame));
+        TRY(picture_take(&l->picture, target.commands, l->generator.session, &l->readings.frame, 0,
+                         l->readings.frame.count));
     l->untaken = false;
     present_begin_pass(&l->present, &target, l->layout->background);
-    picture_draw(&l->picture, target.commands, target.extent, &l->layout->grid,
-                 l->layout->checker_px, l->layout->brightness);
+    for (uint32_t i = 0; i < l->layout->part_count; i++)
+        picture_draw(&l->picture, target.commands, target.extent, &l->layout->parts[i]);
     ui_record(target.commands);
     TRY(present_end(&l->present, &target));
     l->unpresented = l->present.stale;
@@ -263,12 +280,12 @@ static double sleep_s(const loop *l, bool minimised)
 static qs_status round_once(loop *l)
 {
     qs_status status = QS_OK;
-    take_keys(l);
+    const uint32_t asked = take_keys(l);
     if (l->window.scale_changed)
         TRY(change_scale(l));
     TRY(generate(l));
     if (l->redraw > 0)
-        build_ui(l);
+        build_ui(l, asked);
     if (l->unpresented)
         TRY(draw(l));
     if (l->redraw == 0 && generate_is_running(&l->generator, &l->readings))

@@ -12,8 +12,8 @@
 
 typedef struct viewer_options {
     char *model, *variant, *scheduler, *device, *seed, *batch, *precision, *label, *sampler, *size;
-    int steps, play, help, version, report;
-    double exit_after;
+    int steps, paused, help, version, report;
+    double exit_after, scale;
 } viewer_options;
 
 /* Whole and not above `most`. */
@@ -44,14 +44,19 @@ static qs_status parse_options(int argc, const char **argv, viewer_options *opti
         { "steps", 'n', POPT_ARG_INT, &options->steps, 0,
           "1 to 16, or 32 or 64: the diffusion limit; up to 1000 of a plain diffusion model", "N" },
         { "seed", 's', POPT_ARG_STRING, &options->seed, 0, "The first seed (default: 1)", "S" },
-        { "batch", 'b', POPT_ARG_STRING, &options->batch, 0, "Pictures at a time: 1, 4, 9 or 16",
+        { "batch", 'b', POPT_ARG_STRING, &options->batch, 0,
+          "Pictures at a time: 1, 4, 9 or 16 (default: 16, on software Vulkan 4, with --paused 1)",
           "B" },
         { "label", 'l', POPT_ARG_STRING, &options->label, 0, "The label, by name or number", "L" },
         { "sampler", '\0', POPT_ARG_STRING, &options->sampler, 0,
           "multistep, ddim, addim, consistency or ddpm (default: the model's)", "NAME" },
         { "precision", 'p', POPT_ARG_STRING, &options->precision, 0,
           "How numbers are stored on the device: f32 (default) or f16", "f32|f16" },
-        { "play", '\0', POPT_ARG_NONE, &options->play, 0, "Start with playing", NULL },
+        { "paused", '\0', POPT_ARG_NONE, &options->paused, 0,
+          "Start with one picture that stands still, not playing", NULL },
+        { "scale", '\0', POPT_ARG_DOUBLE, &options->scale, 0,
+          "Size of text and controls, 1 on an ordinary screen (default: what the screen says)",
+          "S" },
         { "help", 'h', POPT_ARG_NONE, &options->help, 0, "Show this help", NULL },
         { "version", '\0', POPT_ARG_NONE, &options->version, 0, "Print the version", NULL },
         /* for tests: tests/viewer/README.md */
@@ -115,17 +120,22 @@ static qs_status fill_controls(const viewer_options *options, const viewer_model
                                const viewer_readings *readings, viewer_controls *controls)
 {
     qs_status status = QS_OK;
-    uint64_t batch = 1;
+    /* moves at once: what a processor draws in a moment */
+    const bool software = readings->device.type == QS_DEVICE_CPU;
+    uint64_t batch = options->paused ? 1 : software ? 4 : 16;
     controls->seed = 1;
-    controls->animate = options->play;
+    controls->smooth = readout_is_smooth(&readings->model);
+    controls->animate = !options->paused;
     controls->sampler = model->sampler;
     controls->label = model->label;
     controls->notch = readout_default_notch(readings);
+    if (software && !options->paused && readings->slider.steps[controls->notch] == 4)
+        controls->notch = 1; /* two steps */
     if (options->steps)
         TRY(find_notch(&readings->slider, options->steps, &controls->notch));
     if (options->label)
         TRY(find_label(model->model, &readings->model, options->label, &controls->label));
-    if (options->seed && !parse_number(options->seed, INT64_MAX - QS_BATCH_MAX, &controls->seed))
+    if (options->seed && !parse_number(options->seed, UINT64_MAX, &controls->seed))
         return app_error(QS_ERROR_USAGE, "--seed is a whole number from 0, not '%s'",
                          options->seed);
     if (options->batch && (!parse_number(options->batch, 16, &batch) ||
@@ -165,7 +175,11 @@ static qs_status open_window(const viewer_options *options, loop *l)
     if (options->size && (sscanf(options->size, "%dx%d", &width, &height) != 2 || width < 1 ||
                           height < 1 || width > 16384 || height > 16384))
         return app_error(QS_ERROR_USAGE, "--size is WIDTHxHEIGHT, not '%s'", options->size);
-    TRY(window_open(&l->window, readout_title(&l->readings, title), width, height));
+    if (options->scale != 0 && !(options->scale >= 0.25 && options->scale <= 8))
+        return app_error(QS_ERROR_USAGE, "--scale is a number from 0.25 to 8, not %g",
+                         options->scale);
+    TRY(window_open(&l->window, readout_title(&l->readings, title), width, height,
+                    (float)options->scale));
     TRY(present_init(&l->present, &l->vulkan, l->window.handle));
     TRY(picture_init(&l->picture, &l->vulkan, l->present.pass));
     TRY(ui_init(&l->window, &l->present, window_scale(&l->window)));

@@ -12,6 +12,7 @@ typedef struct picture_args {
     float to_clip[2], origin[2], cell[2], pitch[2];
     uint32_t size[2], columns, first_picture;
     float checker, checker_light, checker_dark, brightness;
+    uint32_t smooth_filter, first_pixel;
 } picture_args;
 
 static qs_status create_layouts(picture *p)
@@ -48,19 +49,23 @@ static qs_status create_layouts(picture *p)
         device,
         &(VkDescriptorPoolCreateInfo){
             .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
-            .maxSets = 1,
+            .maxSets = 2,
             .poolSizeCount = 1,
-            .pPoolSizes = &(VkDescriptorPoolSize){ VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 1 },
+            .pPoolSizes = &(VkDescriptorPoolSize){ VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 2 },
         },
         NULL, &p->sets));
-    VK(vkAllocateDescriptorSets(device,
-                                &(VkDescriptorSetAllocateInfo){
-                                    .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
-                                    .descriptorPool = p->sets,
-                                    .descriptorSetCount = 1,
-                                    .pSetLayouts = &p->set_layout,
-                                },
-                                &p->set));
+    VkDescriptorSet sets[2];
+    VK(vkAllocateDescriptorSets(
+        device,
+        &(VkDescriptorSetAllocateInfo){
+            .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
+            .descriptorPool = p->sets,
+            .descriptorSetCount = 2,
+            .pSetLayouts = (VkDescriptorSetLayout[]){ p->set_layout, p->set_layout },
+        },
+        sets));
+    p->shown.set = sets[0];
+    p->strip.set = sets[1];
 fail:
     return status;
 }
@@ -154,29 +159,19 @@ fail:
     return status;
 }
 
-qs_status picture_init(picture *p, const qs_vulkan_device *vulkan, VkRenderPass pass)
+static void destroy_store(picture *p, picture_store *store)
 {
-    *p = (picture){ .vulkan = *vulkan };
-    qs_status status = QS_OK;
-    TRY(create_layouts(p));
-    TRY(create_pipeline(p, pass));
-fail:
-    return status;
-}
-
-static void destroy_buffer(picture *p)
-{
-    vkDestroyBuffer(p->vulkan.device, p->pixels.buffer, NULL);
-    vkFreeMemory(p->vulkan.device, p->pixels.memory, NULL);
-    p->pixels = (picture_buffer){ 0 };
-    p->count = 0;
+    vkDestroyBuffer(p->vulkan.device, store->buffer, NULL);
+    vkFreeMemory(p->vulkan.device, store->memory, NULL);
+    *store = (picture_store){ .set = store->set };
 }
 
 void picture_finish(picture *p)
 {
     if (!p->vulkan.device)
         return;
-    destroy_buffer(p);
+    destroy_store(p, &p->shown);
+    destroy_store(p, &p->strip);
     vkDestroyPipeline(p->vulkan.device, p->pipeline, NULL);
     vkDestroyDescriptorPool(p->vulkan.device, p->sets, NULL);
     vkDestroyPipelineLayout(p->vulkan.device, p->layout, NULL);
@@ -184,7 +179,8 @@ void picture_finish(picture *p)
     *p = (picture){ 0 };
 }
 
-static uint32_t find_memory(VkPhysicalDevice device, uint32_t allowed)
+/* Vulkan promises one that the host sees and that is coherent, of every buffer. */
+static uint32_t find_memory(VkPhysicalDevice device, uint32_t allowed, VkMemoryPropertyFlags wanted)
 {
     VkPhysicalDeviceMemoryProperties memory;
     vkGetPhysicalDeviceMemoryProperties(device, &memory);
@@ -192,14 +188,15 @@ static uint32_t find_memory(VkPhysicalDevice device, uint32_t allowed)
     for (uint32_t i = 0; i < memory.memoryTypeCount; i++) {
         if (!(allowed & 1u << i))
             continue;
-        if (memory.memoryTypes[i].propertyFlags & VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT)
+        if ((memory.memoryTypes[i].propertyFlags & wanted) == wanted)
             return i;
         any = any == UINT32_MAX ? i : any;
     }
     return any;
 }
 
-static qs_status create_buffer(picture *p, VkDeviceSize size_bytes)
+static qs_status create_store(picture *p, picture_store *store, VkDeviceSize size_bytes,
+                              VkMemoryPropertyFlags wanted)
 {
     qs_status status = QS_OK;
     const VkDevice device = p->vulkan.device;
@@ -210,29 +207,43 @@ static qs_status create_buffer(picture *p, VkDeviceSize size_bytes)
             .size = size_bytes,
             .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
         },
-        NULL, &p->pixels.buffer));
+        NULL, &store->buffer));
     VkMemoryRequirements needs;
-    vkGetBufferMemoryRequirements(device, p->pixels.buffer, &needs);
+    vkGetBufferMemoryRequirements(device, store->buffer, &needs);
     VK(vkAllocateMemory(
         device,
         &(VkMemoryAllocateInfo){
             .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
             .allocationSize = needs.size,
-            .memoryTypeIndex = find_memory(p->vulkan.physical_device, needs.memoryTypeBits),
+            .memoryTypeIndex = find_memory(p->vulkan.physical_device, needs.memoryTypeBits, wanted),
         },
-        NULL, &p->pixels.memory));
-    VK(vkBindBufferMemory(device, p->pixels.buffer, p->pixels.memory, 0));
-    p->pixels.size_bytes = size_bytes;
+        NULL, &store->memory));
+    VK(vkBindBufferMemory(device, store->buffer, store->memory, 0));
+    store->size_bytes = size_bytes;
     vkUpdateDescriptorSets(
         device, 1,
         &(VkWriteDescriptorSet){
             .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
-            .dstSet = p->set,
+            .dstSet = store->set,
             .descriptorCount = 1,
             .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-            .pBufferInfo = &(VkDescriptorBufferInfo){ p->pixels.buffer, 0, size_bytes },
+            .pBufferInfo = &(VkDescriptorBufferInfo){ store->buffer, 0, size_bytes },
         },
         0, NULL);
+fail:
+    return status;
+}
+
+qs_status picture_init(picture *p, const qs_vulkan_device *vulkan, VkRenderPass pass)
+{
+    *p = (picture){ .vulkan = *vulkan };
+    qs_status status = QS_OK;
+    TRY(create_layouts(p));
+    TRY(create_pipeline(p, pass));
+    TRY(create_store(p, &p->strip, (VkDeviceSize)STRIP_SLOTS * STRIP_SIDE * STRIP_SIDE * 4,
+                     VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT));
+    VK(vkMapMemory(vulkan->device, p->strip.memory, 0, VK_WHOLE_SIZE, 0,
+                   (void **)&p->strip.mapped));
 fail:
     return status;
 }
@@ -250,54 +261,115 @@ static void barrier(VkCommandBuffer commands, VkPipelineStageFlags from, VkAcces
 }
 
 qs_status picture_take(picture *p, VkCommandBuffer commands, const qs_session *session,
-                       const qs_frame *frame)
+                       const qs_frame *frame, uint32_t before, uint32_t room)
 {
     qs_status status = QS_OK;
     VkBuffer source;
     VkDeviceSize offset, size_bytes;
+    const VkDeviceSize picture_bytes = (VkDeviceSize)4 * frame->width * frame->height;
     qs_session_get_frame_buffer(session, frame->slot, &source, &offset, &size_bytes);
-    if (p->pixels.size_bytes != size_bytes) {
+    if (p->shown.size_bytes != room * picture_bytes || p->width != frame->width ||
+        p->height != frame->height) {
         /* Only with another batch or model: the last frames that read the old one must be over. */
         VK(vkQueueWaitIdle(p->vulkan.queue));
-        destroy_buffer(p);
-        TRY(create_buffer(p, size_bytes));
+        destroy_store(p, &p->shown);
+        TRY(create_store(p, &p->shown, room * picture_bytes, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT));
+        /* what a batch has not filled yet is transparent */
+        vkCmdFillBuffer(commands, p->shown.buffer, 0, VK_WHOLE_SIZE, 0);
     }
-    barrier(commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_FRAGMENT_SHADER_BIT,
-            VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT,
+    barrier(commands,
+            VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_FRAGMENT_SHADER_BIT |
+                VK_PIPELINE_STAGE_TRANSFER_BIT,
+            VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
+            VK_PIPELINE_STAGE_TRANSFER_BIT,
             VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT);
-    vkCmdCopyBuffer(commands, source, p->pixels.buffer, 1,
-                    &(VkBufferCopy){ .srcOffset = offset, .size = size_bytes });
+    vkCmdCopyBuffer(commands, source, p->shown.buffer, 1,
+                    &(VkBufferCopy){ .srcOffset = offset,
+                                     .dstOffset = before * picture_bytes,
+                                     .size = size_bytes });
     /* to the fragment shader; and whoever writes the slot next waits for the copy */
     barrier(commands, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT,
             VK_PIPELINE_STAGE_FRAGMENT_SHADER_BIT | VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
             VK_ACCESS_SHADER_READ_BIT);
     p->width = frame->width;
     p->height = frame->height;
-    p->count = frame->count;
 fail:
     return status;
 }
 
+/* The mean of the colours times alpha, as the shader has it. */
+static uint32_t mean_of(const uint8_t *rgba, uint32_t width, uint32_t x0, uint32_t x1, uint32_t y0,
+                        uint32_t y1)
+{
+    uint64_t sum[4] = { 0 }, count = (uint64_t)(x1 - x0) * (y1 - y0);
+    for (uint32_t y = y0; y < y1; y++)
+        for (uint32_t x = x0; x < x1; x++) {
+            const uint8_t *pixel = rgba + 4 * ((size_t)y * width + x);
+            for (int c = 0; c < 3; c++)
+                sum[c] += (uint64_t)pixel[c] * pixel[3];
+            sum[3] += pixel[3];
+        }
+    uint32_t value = (uint32_t)(sum[3] / count) << 24;
+    for (int c = 0; c < 3 && sum[3] > 0; c++)
+        value |= (uint32_t)(sum[c] / sum[3]) << 8 * c;
+    return value;
+}
+
+void picture_strip_put(picture *p, uint32_t slot, const uint8_t *rgba, uint32_t width,
+                       uint32_t height, uint32_t *small_width, uint32_t *small_height)
+{
+    const uint32_t longer = width > height ? width : height;
+    const uint32_t by = (longer + STRIP_SIDE - 1) / STRIP_SIDE;
+    const uint32_t w = width / by, h = height / by;
+    uint32_t *to = p->strip.mapped + (size_t)slot * STRIP_SIDE * STRIP_SIDE;
+    for (uint32_t y = 0; y < h; y++)
+        for (uint32_t x = 0; x < w; x++)
+            to[y * w + x] = mean_of(rgba, width, x * by, (x + 1) * by, y * by, (y + 1) * by);
+    *small_width = w;
+    *small_height = h;
+}
+
+/* The number of columns in which pictures of this shape can be largest. */
+static uint32_t best_columns(const viewer_rect *room, uint32_t width, uint32_t height,
+                             uint32_t count, float gap, float *scale)
+{
+    uint32_t best = 1;
+    *scale = 0;
+    for (uint32_t columns = 1; columns <= count; columns++) {
+        const uint32_t rows = (count + columns - 1) / columns;
+        const float x = (room->width - gap * (float)(columns - 1)) / (float)(width * columns);
+        const float y = (room->height - gap * (float)(rows - 1)) / (float)(height * rows);
+        if (fminf(x, y) > *scale * 1.0001f) {
+            *scale = fminf(x, y);
+            best = columns;
+        }
+    }
+    return best;
+}
+
+/* Whole where nearly nothing is lost by it: all of a picture's pixels are then equally large. */
+static float crisp_scale(float scale)
+{
+    return floorf(scale) >= 0.88f * scale ? floorf(scale) : scale;
+}
+
 picture_grid picture_place(const viewer_rect *room, uint32_t width, uint32_t height, uint32_t count,
-                           int solo, float gap)
+                           int solo, float gap, bool smooth)
 {
     const bool one = solo >= 0 && (uint32_t)solo < count;
     picture_grid grid = {
+        .width = width,
+        .height = height,
         .first = one ? (uint32_t)solo : 0,
         .count = one ? 1 : count,
     };
-    grid.columns = 1;
-    while (grid.columns * grid.columns < grid.count)
-        grid.columns++;
-    grid.rows = grid.count ? (grid.count + grid.columns - 1) / grid.columns : 0;
     if (grid.count == 0 || width == 0 || height == 0)
         return grid;
-    const float room_x = room->width - gap * (float)(grid.columns - 1);
-    const float room_y = room->height - gap * (float)(grid.rows - 1);
-    float scale =
-        fminf(room_x / (float)(width * grid.columns), room_y / (float)(height * grid.rows));
-    if (scale >= 2.0f)
-        scale = floorf(scale); /* whole: all of a picture's pixels are equally large */
+    float scale;
+    grid.columns = best_columns(room, width, height, grid.count, gap, &scale);
+    grid.rows = (grid.count + grid.columns - 1) / grid.columns;
+    if (!smooth)
+        scale = crisp_scale(scale);
     grid.cell_w = fmaxf(1.0f, floorf(scale * (float)width));
     grid.cell_h = fmaxf(1.0f, floorf(scale * (float)height));
     grid.pitch_x = grid.cell_w + gap;
@@ -323,27 +395,46 @@ int picture_cell_at(const picture_grid *grid, float x, float y)
     return cell < grid->count ? (int)cell : -1;
 }
 
-void picture_draw(const picture *p, VkCommandBuffer commands, VkExtent2D extent,
-                  const picture_grid *grid, float checker_px, float brightness)
+/* The part of the clip that is inside the window. */
+static VkRect2D scissor_of(const viewer_rect *clip, VkExtent2D extent)
 {
-    if (p->count == 0 || grid->first + grid->count > p->count || grid->cell_w < 1.0f)
+    const float x0 = fminf(fmaxf(clip->x, 0), (float)extent.width);
+    const float y0 = fminf(fmaxf(clip->y, 0), (float)extent.height);
+    const float x1 = fminf(fmaxf(clip->x + clip->width, x0), (float)extent.width);
+    const float y1 = fminf(fmaxf(clip->y + clip->height, y0), (float)extent.height);
+    return (VkRect2D){ { (int32_t)x0, (int32_t)y0 },
+                       { (uint32_t)x1 - (uint32_t)x0, (uint32_t)y1 - (uint32_t)y0 } };
+}
+
+void picture_draw(const picture *p, VkCommandBuffer commands, VkExtent2D extent,
+                  const picture_part *part)
+{
+    const picture_grid *grid = &part->grid;
+    const picture_store *store = part->from_strip ? &p->strip : &p->shown;
+    const VkDeviceSize picture_bytes = (VkDeviceSize)4 * grid->width * grid->height;
+    const VkDeviceSize end =
+        4 * (VkDeviceSize)part->first_pixel + (grid->first + grid->count) * picture_bytes;
+    if (grid->count == 0 || grid->cell_w < 1.0f || end > store->size_bytes)
         return;
     const picture_args args = {
         .to_clip = { 2.0f / (float)extent.width, 2.0f / (float)extent.height },
         .origin = { grid->x, grid->y },
         .cell = { grid->cell_w, grid->cell_h },
         .pitch = { grid->pitch_x, grid->pitch_y },
-        .size = { p->width, p->height },
+        .size = { grid->width, grid->height },
         .columns = grid->columns,
         .first_picture = grid->first,
-        .checker = checker_px,
+        .checker = part->checker_px,
         .checker_light = 0.315f,
         .checker_dark = 0.270f,
-        .brightness = brightness,
+        .brightness = part->brightness,
+        .smooth_filter = part->smooth,
+        .first_pixel = part->first_pixel,
     };
+    const VkRect2D scissor = scissor_of(&part->clip, extent);
     vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, p->pipeline);
-    vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, p->layout, 0, 1, &p->set, 0,
-                            NULL);
+    vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, p->layout, 0, 1, &store->set,
+                            0, NULL);
     vkCmdPushConstants(commands, p->layout,
                        VK_SHADER_STAGE_VERTEX_BIT | VK_SHADER_STAGE_FRAGMENT_BIT, 0, sizeof args,
                        &args);
@@ -351,6 +442,6 @@ void picture_draw(const picture *p, VkCommandBuffer commands, VkExtent2D extent,
                      &(VkViewport){ .width = (float)extent.width,
                                     .height = (float)extent.height,
                                     .maxDepth = 1.0f });
-    vkCmdSetScissor(commands, 0, 1, &(VkRect2D){ .extent = extent });
+    vkCmdSetScissor(commands, 0, 1, &scissor);
     vkCmdDraw(commands, 6, grid->count, 0, grid->first);
 }

@@ -15,6 +15,6 @@ void main()
     vec2 place = args.origin + args.pitch * vec2(cell % args.columns, cell / args.columns);
     vec2 pixel = place + corner * args.cell;
     texel = corner * vec2(args.size);
-    first = gl_InstanceIndex * args.size.x * args.size.y;
+    first = args.first_pixel + gl_InstanceIndex * args.size.x * args.size.y;
     gl_Position = vec4(pixel * args.to_clip - 1.0, 0.0, 1.0);
 }

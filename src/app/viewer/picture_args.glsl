@@ -10,4 +10,6 @@ layout(push_constant) uniform Args {
     float checker;      // size of a square, in pixels of the framebuffer
     float checker_light, checker_dark;
     float brightness;
+    uint smooth_filter; // 0: crisp
+    uint first_pixel;   // of picture 0 in the buffer
 } args;

@@ -80,6 +80,11 @@ const char *readout_title(const viewer_readings *readings, char text[READOUT_TIT
     return text;
 }
 
+bool readout_is_smooth(const qs_model_info *model)
+{
+    return !(model->has_alpha && model->width <= 128 && model->height <= 128);
+}
+
 bool readout_find_notch(const viewer_slider *slider, uint32_t steps, uint32_t *notch)
 {
     for (*notch = 0; *notch < slider->count; ++*notch)

@@ -10,7 +10,7 @@ namespace
 {
 
 constexpr float TEXT_SIZE = 15, SMALL_SIZE = 12.5f, LARGE_SIZE = 25, HUGE_SIZE = 38;
-constexpr float PANEL_WIDTH = 322, BAR_HEIGHT = 118, NARROW = 640;
+constexpr float PANEL_WIDTH = 322, STEPS_LOW = 62;
 
 ImVec4 color(uint32_t hex, float alpha = 1)
 {
@@ -97,6 +97,7 @@ qs_status ui_init(const window *w, present *p, float scale)
 {
     ui = state{};
     ui.solo = -1;
+    reset_list();
     int width = 1, height = 1, pixels = 1, rows = 1;
     glfwGetWindowSize(w->handle, &width, &height);
     glfwGetFramebufferSize(w->handle, &pixels, &rows);
@@ -124,12 +125,117 @@ bool ui_wants_keys(void)
     return ImGui::GetCurrentContext() && ImGui::GetIO().WantTextInput;
 }
 
-bool ui_escape(void)
+bool ui_take_key(int key)
 {
-    ui.escape = ImGui::GetCurrentContext() &&
-                ImGui::IsPopupOpen("", ImGuiPopupFlags_AnyPopupId | ImGuiPopupFlags_AnyPopupLevel);
-    return ui.escape;
+    if (!ImGui::GetCurrentContext())
+        return false;
+    if (list_take_key(key))
+        return true;
+    const bool closes = ui.help && key == GLFW_KEY_ESCAPE;
+    if (closes)
+        ui.help = false;
+    return closes;
 }
+
+bool ui_take_character(unsigned codepoint)
+{
+    return ImGui::GetCurrentContext() && list_take_character(codepoint);
+}
+
+namespace
+{
+
+struct box {
+    ImVec2 at, size;
+};
+
+struct arrangement {
+    box picture, steps, panel;
+};
+
+// Beside the picture where the window is wide, below it where it is high, over it otherwise: then
+// only when asked for.
+arrangement arrange(ImVec2 all, bool *panel_shown)
+{
+    const bool beside = all.x >= 640 * ui.u && all.y >= 240 * ui.u;
+    const bool below = !beside && all.y >= all.x + 260 * ui.u;
+    if (beside != ui.beside || below != ui.below)
+        ui.panel_turned = false;
+    ui.beside = beside;
+    ui.below = below;
+    *panel_shown = (beside || below) != ui.panel_turned;
+    ui.notes_below = all.y >= 420 * ui.u && all.x >= 420 * ui.u;
+    const float steps = ui.notes_below        ? STEPS_HEIGHT * ui.u
+                        : all.y >= 140 * ui.u ? STEPS_LOW * ui.u
+                                              : 0;
+    const float room = beside || below ? all.x : all.x - 46 * ui.u; // the button stays in reach
+    const float panel = std::min(PANEL_WIDTH * ui.u, room);
+    const float width = beside && *panel_shown ? all.x - panel : all.x;
+    const float height = below && *panel_shown ? all.x : all.y - steps;
+    arrangement a;
+    a.picture = { ImVec2(0, 0), ImVec2(std::max(1.0f, width), std::max(1.0f, height)) };
+    a.steps = { ImVec2(0, height), ImVec2(width, steps) };
+    a.panel = { ImVec2(all.x - panel, 0), ImVec2(panel, all.y) };
+    if (below)
+        a.panel = { ImVec2(0, height + steps), ImVec2(all.x, all.y - height - steps) };
+    return a;
+}
+
+// Three lines in the corner: shows the panel; a cross hides it where it lies over the picture.
+void panel_button(ImVec2 right_top, bool shown)
+{
+    const float side = 34 * ui.u, r = 7 * ui.u;
+    ImGui::SetNextWindowPos(ImVec2(right_top.x - side - 6 * ui.u, right_top.y + 6 * ui.u));
+    ImGui::SetNextWindowSize(ImVec2(side, side));
+    ImGui::SetNextWindowBgAlpha(0.7f);
+    ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(0, 0));
+    ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, 6 * ui.u);
+    ImGui::Begin("panel button", nullptr,
+                 ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove |
+                     ImGuiWindowFlags_NoSavedSettings);
+    if (ImGui::InvisibleButton("##panel", ImVec2(side, side)))
+        ui.panel_turned = !ui.panel_turned;
+    report_item("panel.button");
+    tooltip(shown ? "Hide the panel (Tab)" : "Show the panel (Tab)");
+    const ImVec2 low = ImGui::GetItemRectMin();
+    const ImVec2 m(low.x + side / 2, low.y + side / 2);
+    ImDrawList *list = ImGui::GetWindowDrawList();
+    for (int i = -1; i <= 1; i++) {
+        const float y = 5.5f * ui.u * (float)i;
+        if (!shown)
+            list->AddLine(ImVec2(m.x - r, m.y + y), ImVec2(m.x + r, m.y + y), rgb(TEXT), 2 * ui.u);
+        else if (i != 0)
+            list->AddLine(ImVec2(m.x - r * 0.7f, m.y - r * 0.7f * (float)i),
+                          ImVec2(m.x + r * 0.7f, m.y + r * 0.7f * (float)i), rgb(TEXT), 2 * ui.u);
+    }
+    ImGui::End();
+    ImGui::PopStyleVar(2);
+}
+
+void build_all(const viewer_readings &readings, viewer_controls &controls,
+               viewer_requests &requests)
+{
+    const ImVec2 all = ImGui::GetIO().DisplaySize;
+    if (asked(REQUEST_PANEL))
+        ui.panel_turned = !ui.panel_turned;
+    if (asked(REQUEST_HELP))
+        ui.help = !ui.help;
+    bool panel_shown;
+    const bool tiny = all.x < 60 * ui.u || all.y < 60 * ui.u;
+    const arrangement a = arrange(all, &panel_shown);
+    if (!tiny && a.steps.size.y > 0)
+        build_steps(readings, controls, a.steps.at, a.steps.size);
+    if (!tiny && panel_shown)
+        build_panel(readings, controls, requests, a.panel.at, a.panel.size);
+    const bool over = panel_shown && !ui.beside && !ui.below;
+    if (!tiny && (!panel_shown || over))
+        panel_button(ImVec2(over ? a.panel.at.x : a.picture.size.x, 0), panel_shown);
+    build_picture(readings, controls, a.picture.at, a.picture.size);
+    if (ui.help)
+        build_help();
+}
+
+} // namespace
 
 const ui_layout *ui_build(const viewer_readings *readings, viewer_controls *controls,
                           viewer_requests *requests)
@@ -138,23 +244,15 @@ const ui_layout *ui_build(const viewer_readings *readings, viewer_controls *cont
     ImGui::NewFrame();
     ui_layout &layout = ui.layout;
     layout.widget_count = 0;
+    layout.part_count = 0;
     layout.animating = ImGui::GetIO().WantTextInput;
     const ImVec4 background = color(BACKGROUND);
     memcpy(layout.background, &background, sizeof layout.background);
-
-    const ImVec2 all = ImGui::GetIO().DisplaySize;
-    const float bar_height = std::min(BAR_HEIGHT * ui.u, all.y / 2);
-    const bool beside = all.x >= NARROW * ui.u; // a narrow window has the picture and the slider
-    const float panel_width = beside ? PANEL_WIDTH * ui.u : 0;
-    const ImVec2 room(std::max(1.0f, all.x - panel_width), std::max(1.0f, all.y - bar_height));
+    ui.requests = requests->bits;
+    requests->bits = 0;
     push_font(ui.text);
-    if (all.x >= 60 * ui.u && all.y >= 60 * ui.u)
-        build_steps(*readings, *controls, ImVec2(0, room.y), ImVec2(room.x, bar_height));
-    if (beside)
-        build_panel(*readings, *controls, *requests, ImVec2(room.x, 0), ImVec2(panel_width, all.y));
-    build_picture(*readings, ImVec2(0, 0), room);
+    build_all(*readings, *controls, *requests);
     ImGui::PopFont();
-    ui.escape = false;
     ImGui::Render();
 
     const ImDrawData *data = ImGui::GetDrawData();

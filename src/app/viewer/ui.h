@@ -10,12 +10,13 @@ typedef struct ui_widget {
     viewer_rect rect;
 } ui_widget;
 
-enum { UI_WIDGETS_MAX = 64 };
+enum { UI_WIDGETS_MAX = 128, UI_PARTS_MAX = 80 };
 
 typedef struct ui_layout {
-    VkExtent2D extent; /* of the framebuffer it was made for */
-    picture_grid grid; /* of the frame on the screen */
-    float checker_px, brightness;
+    VkExtent2D extent;                /* of the framebuffer it was made for */
+    picture_part parts[UI_PARTS_MAX]; /* what is drawn below the controls */
+    uint32_t part_count;
+    int solo; /* the picture of a batch that is shown alone, -1: all */
     float background[4];
     ui_widget widgets[UI_WIDGETS_MAX];
     size_t widget_count;
@@ -29,11 +30,14 @@ void ui_finish(void); /* the queue is idle */
 /* A text field has the keyboard. */
 bool ui_wants_keys(void);
 
-/* Escape was pressed: true if that only closes an open list. */
-bool ui_escape(void);
+/* Gives an open list or sheet a GLFW key (or a typed character); true if there is one, and the key
+ * means nothing else. Escape closes it. */
+bool ui_take_key(int key);
+bool ui_take_character(unsigned codepoint);
 
 /* Handles the input since the last call and lays everything out. Cheap, and apart from drawing, so
  * that the mouse is followed while the device is busy. The result is valid until the next call. */
+/* requests: in, what keys asked of the user interface; out, what it asks for. */
 const ui_layout *ui_build(const viewer_readings *readings, viewer_controls *controls,
                           viewer_requests *requests);
 

@@ -25,11 +25,16 @@ void report_item(const char *name)
     report(name, ImGui::GetItemRectMin(), ImGui::GetItemRectMax());
 }
 
+float text_width(ImFont *font, const char *text)
+{
+    return font->CalcTextSizeA(font_size(font), FLT_MAX, 0, text).x;
+}
+
 void draw_text(ImDrawList *list, ImFont *font, ImVec2 at, uint32_t hex, const char *text,
                float align)
 {
     const float size = font_size(font);
-    at.x -= align * font->CalcTextSizeA(size, FLT_MAX, 0, text).x;
+    at.x -= align * text_width(font, text);
     list->AddText(font, size, ImVec2(floorf(at.x), floorf(at.y)), rgb(hex), text);
 }
 
@@ -72,6 +77,49 @@ std::string fit_end(const char *name, float width, const char *separators)
 void gap(float height)
 {
     ImGui::Dummy(ImVec2(1, height * ui.u));
+}
+
+namespace
+{
+
+constexpr float CAPTION = 84; // where the widgets begin, after their names
+
+}
+
+void caption(const char *text)
+{
+    ImGui::AlignTextToFramePadding();
+    ImGui::PushStyleColor(ImGuiCol_Text, rgb(DIM));
+    ImGui::TextUnformatted(text);
+    ImGui::PopStyleColor();
+    ImGui::SameLine(CAPTION * ui.u);
+}
+
+bool segment(const char *label, int index, int count, bool chosen, bool enabled)
+{
+    const float gap = 3 * ui.u;
+    const float start = CAPTION * ui.u;
+    const float width =
+        (ImGui::GetContentRegionMax().x - start - gap * (float)(count - 1)) / (float)count;
+    ImGui::SameLine(start + (float)index * (width + gap));
+    ImGui::PushStyleColor(ImGuiCol_Button, rgb(chosen ? ACCENT : FIELD));
+    ImGui::PushStyleColor(ImGuiCol_ButtonHovered, rgb(chosen ? ACCENT : FIELD_HOVER));
+    ImGui::PushStyleColor(ImGuiCol_ButtonActive, rgb(chosen ? ACCENT : ACCENT_DARK));
+    ImGui::PushStyleColor(ImGuiCol_Text, rgb(chosen ? ON_ACCENT : TEXT));
+    ImGui::BeginDisabled(!enabled);
+    const bool clicked = ImGui::Button(label, ImVec2(width, 0));
+    ImGui::EndDisabled();
+    ImGui::PopStyleColor(4);
+    return clicked && !chosen;
+}
+
+void line()
+{
+    gap(5);
+    const ImVec2 at = ImGui::GetCursorScreenPos();
+    ImGui::GetWindowDrawList()->AddLine(at, ImVec2(at.x + ImGui::GetContentRegionAvail().x, at.y),
+                                        rgb(LINE));
+    gap(7);
 }
 
 void tooltip(const char *text)

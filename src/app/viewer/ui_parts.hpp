@@ -21,7 +21,7 @@ namespace viewer_ui
 {
 
 // Sizes are in 1/96 inch; `ui.u` turns them into Dear ImGui's units.
-constexpr float MARGIN = 22;
+constexpr float MARGIN = 22, STEPS_HEIGHT = 118;
 
 // Colours are 0xRRGGBB.
 constexpr ImU32 rgb(uint32_t hex, uint32_t alpha = 255)
@@ -30,7 +30,8 @@ constexpr ImU32 rgb(uint32_t hex, uint32_t alpha = 255)
 }
 constexpr uint32_t BACKGROUND = 0x131519, BAR = 0x181b20, PANEL = 0x1b1e24;
 constexpr uint32_t FIELD = 0x272b33, FIELD_HOVER = 0x31363f, LINE = 0x2c313a;
-constexpr uint32_t TEXT = 0xe4e7ec, DIM = 0x8b93a1, FAINT = 0x5b6371, BAD = 0xe5686d;
+// DIM is text: 4.5 to 1 against each of the surfaces above (WCAG 2.1); FAINT is marks only.
+constexpr uint32_t TEXT = 0xe4e7ec, DIM = 0x9aa2b0, FAINT = 0x5b6371, BAD = 0xf0767b;
 constexpr uint32_t ACCENT = 0x6cb2eb, ACCENT_DARK = 0x2d4f6c, ON_ACCENT = 0x10151b;
 
 struct state {
@@ -38,10 +39,19 @@ struct state {
     float u;             // Dear ImGui's units per 1/96 inch
     int solo;            // the picture shown alone, -1: all
     uint32_t solo_count; // of the batch it was chosen in
-    bool escape;         // close the list that is open
+    bool panel_turned;   // the panel is hidden where it would be shown, or the other way
+    bool beside, below;  // where the panel has room; neither: over the picture
+    bool notes_below;    // the bar of the steps has room for a message
+    bool help;
+    uint32_t requests; // bits of viewer_request that keys asked for in this frame
     ui_layout layout;
 };
 extern state ui;
+
+inline bool asked(viewer_request request)
+{
+    return ui.requests & request;
+}
 
 // The widget of this name is at `low` to `high`; report_item: the last one made.
 void report(const char *name, ImVec2 low, ImVec2 high);
@@ -50,6 +60,7 @@ void report_item(const char *name);
 // align 0: starts at x, 0.5: centred, 1: ends there.
 void draw_text(ImDrawList *list, ImFont *font, ImVec2 at, uint32_t hex, const char *text,
                float align = 0);
+float text_width(ImFont *font, const char *text);
 // A line of text as a widget.
 void text_line(ImFont *font, uint32_t hex, const char *format, ...) IM_FMTARGS(3);
 void tooltip(const char *text); // of the last widget
@@ -58,12 +69,39 @@ void gap(float height);         // above the next widget, in 1/96 inch
 // separator while there is one, then anywhere.
 std::string fit_end(const char *name, float width, const char *separators = "");
 
+// The rows of a list, from 0.
+struct list_rows {
+    int count;
+    const void *context;
+    const char *(*name)(const void *context, int row);
+    bool (*enabled)(const void *context, int row); // NULL: all are
+    const char *why_not;
+};
+// As wide as there is room. open: a key asked for it. True: *chosen is another row.
+bool build_list(const char *id, const char *shown, const list_rows &rows, bool open, int *chosen);
+void reset_list();
+bool list_take_key(int key);
+bool list_take_character(unsigned codepoint);
+
+// "label" before the widget of a row.
+void caption(const char *text);
+// One of a row of buttons, `index` of `count`, that fill the rest of the line. True: it was clicked
+// and is another one than the chosen.
+bool segment(const char *label, int index, int count, bool chosen, bool enabled);
+void line(); // between two sections
+
+// Sections of the panel: a file each.
+void build_recipe(const viewer_readings &readings, viewer_controls &controls,
+                  viewer_requests &requests);
+void build_speed(const viewer_readings &readings);
 void build_panel(const viewer_readings &readings, viewer_controls &controls,
                  viewer_requests &requests, ImVec2 at, ImVec2 size);
 void build_profile(const viewer_readings &readings, viewer_controls &controls);
 void build_steps(const viewer_readings &readings, viewer_controls &controls, ImVec2 at,
                  ImVec2 size);
-void build_picture(const viewer_readings &readings, ImVec2 at, ImVec2 size);
+void build_picture(const viewer_readings &readings, const viewer_controls &controls, ImVec2 at,
+                   ImVec2 size);
+void build_help();
 
 } // namespace viewer_ui
 

@@ -10,13 +10,16 @@ namespace
 void banner(ImVec2 at, ImVec2 size, uint32_t hex, const char *text)
 {
     ImDrawList *list = ImGui::GetForegroundDrawList();
-    const ImVec2 need = ui.text->CalcTextSizeA(font_size(ui.text), FLT_MAX, 0, text);
+    const float wrap = std::max(60 * ui.u, size.x - 48 * ui.u);
+    const ImVec2 need = ui.text->CalcTextSizeA(font_size(ui.text), FLT_MAX, wrap, text);
     const ImVec2 middle(at.x + size.x / 2, at.y + size.y / 2);
     const ImVec2 pad(16 * ui.u, 9 * ui.u);
     list->AddRectFilled(ImVec2(middle.x - need.x / 2 - pad.x, middle.y - need.y / 2 - pad.y),
                         ImVec2(middle.x + need.x / 2 + pad.x, middle.y + need.y / 2 + pad.y),
                         rgb(PANEL, 235), 8 * ui.u);
-    draw_text(list, ui.text, ImVec2(middle.x, middle.y - need.y / 2), hex, text, 0.5f);
+    list->AddText(ui.text, font_size(ui.text),
+                  ImVec2(floorf(middle.x - need.x / 2), floorf(middle.y - need.y / 2)), rgb(hex),
+                  text, nullptr, wrap);
 }
 
 // What the picture under the mouse was drawn from; a click shows it alone, or all again.
@@ -24,7 +27,7 @@ void picture_hover(const viewer_readings &readings, const picture_grid &grid)
 {
     const ImGuiIO &io = ImGui::GetIO();
     const ImVec2 s = io.DisplayFramebufferScale;
-    if (io.WantCaptureMouse || !ImGui::IsMousePosValid())
+    if (io.WantCaptureMouse || !ImGui::IsMousePosValid() || grid.count == 0)
         return;
     const int cell = picture_cell_at(&grid, io.MousePos.x * s.x, io.MousePos.y * s.y);
     if (cell < 0)
@@ -54,22 +57,28 @@ void picture_hover(const viewer_readings &readings, const picture_grid &grid)
 
 } // namespace
 
-void viewer_ui::build_picture(const viewer_readings &readings, ImVec2 at, ImVec2 size)
+void viewer_ui::build_picture(const viewer_readings &readings, const viewer_controls &controls,
+                              ImVec2 at, ImVec2 size)
 {
     const qs_frame &frame = readings.frame;
     const ImVec2 s = ImGui::GetIO().DisplayFramebufferScale;
-    const float margin = std::min(MARGIN * ui.u, std::min(size.x, size.y) / 8);
+    const float margin = std::min(MARGIN * ui.u, std::min(size.x, size.y) / 16);
     const viewer_rect room = { (at.x + margin) * s.x, (at.y + margin) * s.y,
                                std::max(1.0f, (size.x - 2 * margin) * s.x),
                                std::max(1.0f, (size.y - 2 * margin) * s.y) };
     if (ui.solo_count != frame.count)
         ui.solo = -1;
     ui.solo_count = frame.count;
-    picture_grid &grid = ui.layout.grid;
-    grid = picture_place(&room, frame.width, frame.height, frame.count, ui.solo,
-                         floorf(8 * ui.u * s.x));
-    ui.layout.checker_px = std::max(1.0f, floorf(8 * ui.u * s.x));
-    ui.layout.brightness = readings.preparing ? 0.45f : 1.0f;
+    picture_part &part = ui.layout.parts[0];
+    part = {};
+    part.grid = picture_place(&room, frame.width, frame.height, frame.count, ui.solo,
+                              floorf(8 * ui.u * s.x), controls.smooth);
+    part.clip = { at.x * s.x, at.y * s.y, size.x * s.x, size.y * s.y };
+    part.smooth = controls.smooth;
+    part.checker_px = std::max(1.0f, floorf(8 * ui.u * s.x));
+    part.brightness = readings.preparing ? 0.45f : 1.0f;
+    ui.layout.part_count = 1;
+    ui.layout.solo = ui.solo;
     report("picture", at, ImVec2(at.x + size.x, at.y + size.y));
     char text[96];
     const ImVec2 strip(size.x, 64 * ui.u);
@@ -81,7 +90,9 @@ void viewer_ui::build_picture(const viewer_readings &readings, ImVec2 at, ImVec2
                                  : "this picture is broken: it is flat",
                  frame.bad_count);
         banner(at, strip, BAD, text);
+    } else if (readings.note[0] && !ui.notes_below) {
+        banner(at, strip, readings.note_is_error ? BAD : ACCENT, readings.note);
     }
     if (frame.serial && !readings.preparing)
-        picture_hover(readings, grid);
+        picture_hover(readings, part.grid);
 }

@@ -10,7 +10,8 @@ namespace
 void slider_marks(ImDrawList *list, const viewer_slider &slider, const viewer_controls &controls,
                   ImVec2 at, float width, int hovered)
 {
-    const bool tight = width < 420 * ui.u;
+    float free_from = -FLT_MAX; // numbers do not touch; the chosen one is always there
+    const float chosen_x = at.x + readout_notch_place(&slider, controls.notch) * width;
     for (uint32_t i = 0; i < slider.count; i++) {
         const float x = at.x + readout_notch_place(&slider, i) * width;
         const bool chosen = i == controls.notch;
@@ -21,10 +22,13 @@ void slider_marks(ImDrawList *list, const viewer_slider &slider, const viewer_co
                                       : i < controls.notch ? ACCENT
                                                            : FAINT));
         snprintf(text, sizeof text, "%u", slider.steps[i]);
-        const bool every = !tight || chosen || i % 5 == 0 || i >= slider.few;
-        if (every)
+        const float half = text_width(ui.small, text) / 2 + 4 * ui.u;
+        const bool near = fabsf(x - chosen_x) < 2 * half;
+        if (chosen || (x - half >= free_from && !near)) {
             draw_text(list, ui.small, ImVec2(x, at.y + 15 * ui.u),
                       chosen || (int)i == hovered ? TEXT : DIM, text, 0.5f);
+            free_from = x + half;
+        }
         snprintf(text, sizeof text, "notch.%u", slider.steps[i]);
         report(text, ImVec2(x - 6 * ui.u, at.y - 10 * ui.u),
                ImVec2(x + 6 * ui.u, at.y + 10 * ui.u));
@@ -86,7 +90,7 @@ void slider(const viewer_readings &readings, viewer_controls &controls, ImVec2 a
 
 // "multistep consistency", "consistency model; tuned by its authors for 1, 2"
 void sampler_line(ImDrawList *list, const viewer_readings &readings,
-                  const viewer_controls &controls, ImVec2 at)
+                  const viewer_controls &controls, ImVec2 at, float width)
 {
     const viewer_slider &slider = readings.slider;
     char text[192];
@@ -100,7 +104,52 @@ void sampler_line(ImDrawList *list, const viewer_readings &readings,
                  found ? ", " : "; tuned by its authors for ", slider.steps[i]);
         found = true;
     }
-    draw_text(list, ui.small, at, DIM, text);
+    char *more = strchr(text, ';');
+    if (more && text_width(ui.small, text) > width)
+        *more = 0;
+    if (text_width(ui.small, text) <= width)
+        draw_text(list, ui.small, at, DIM, text);
+}
+
+// What keys do, as many as there is room for.
+void key_hints(ImDrawList *list, ImVec2 at, float width)
+{
+    static const char *const hints[][2] = {
+        { "space", "play" },  { "\xe2\x86\x90 \xe2\x86\x92", "steps" },
+        { "R", "new seed" },  { "S", "save" },
+        { "F1", "all keys" }, { "Esc", "leave" },
+    };
+    float x = 0;
+    for (const auto &hint : hints) {
+        const float key = text_width(ui.small, hint[0]), word = text_width(ui.small, hint[1]);
+        if (x + key + word + 7 * ui.u > width)
+            break;
+        draw_text(list, ui.small, ImVec2(at.x + x, at.y), TEXT, hint[0]);
+        draw_text(list, ui.small, ImVec2(at.x + x + key + 7 * ui.u, at.y), DIM, hint[1]);
+        x += key + word + 29 * ui.u;
+    }
+}
+
+// Above the slider: the sampler on the left, "diffusion" above the last notches where it does not
+// run into it.
+void captions(ImDrawList *list, const viewer_readings &readings, const viewer_controls &controls,
+              ImVec2 track, float width)
+{
+    const viewer_slider &notches = readings.slider;
+    const float y = track.y - 34 * ui.u, end = track.x + width + 14 * ui.u;
+    float free_to = end;
+    if (readings.diffusion_sampler != QS_SAMPLER_DEFAULT && notches.count > notches.few) {
+        const float half = text_width(ui.small, "diffusion") / 2;
+        const float middle = track.x + (readout_notch_place(&notches, notches.few) +
+                                        readout_notch_place(&notches, notches.count - 1)) /
+                                           2 * width;
+        const float x = std::min(middle, end - half);
+        if (x - half - track.x > 170 * ui.u) {
+            draw_text(list, ui.small, ImVec2(x, y), DIM, "diffusion", 0.5f);
+            free_to = x - half - 14 * ui.u;
+        }
+    }
+    sampler_line(list, readings, controls, ImVec2(track.x, y), free_to - track.x);
 }
 
 } // namespace
@@ -115,34 +164,31 @@ void viewer_ui::build_steps(const viewer_readings &readings, viewer_controls &co
                  ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove |
                      ImGuiWindowFlags_NoScrollWithMouse | ImGuiWindowFlags_NoSavedSettings);
     ImDrawList *list = ImGui::GetWindowDrawList();
-    const float u = ui.u, left = at.x + MARGIN * u, readout = 96 * u;
+    const bool roomy = size.y >= STEPS_HEIGHT * ui.u; // with captions above and hints below
+    const float u = ui.u, margin = std::min(MARGIN * u, size.x / 20), left = at.x + margin;
+    const float readout = size.x < 420 * u ? 62 * u : 96 * u;
     const uint32_t steps = readings.slider.steps[controls.notch];
     char text[64];
     snprintf(text, sizeof text, "%u", steps);
-    draw_text(list, ui.huge, ImVec2(left, at.y + 10 * u), TEXT, text);
-    draw_text(list, ui.small, ImVec2(left + 2 * u, at.y + 56 * u), DIM,
+    const float top = roomy ? at.y + 10 * u : at.y;
+    draw_text(list, readout < 90 * u ? ui.large : ui.huge,
+              ImVec2(left, top + (readout < 90 * u ? 8 * u : 0)), TEXT, text);
+    draw_text(list, ui.small, ImVec2(left + 2 * u, top + 44 * u), DIM,
               steps == 1 ? "step" : "steps");
-    report("readout", ImVec2(left, at.y + 8 * u), ImVec2(left + readout - 20 * u, at.y + 74 * u));
-    const ImVec2 track(left + readout, at.y + 46 * u);
-    const float width = std::max(40 * u, size.x - readout - 2 * MARGIN * u - 14 * u);
+    report("readout", ImVec2(left, top), ImVec2(left + readout - 12 * u, top + 62 * u));
+    const ImVec2 track(left + readout, roomy ? at.y + 46 * u : at.y + 24 * u);
+    const float width = std::max(40 * u, size.x - readout - 2 * margin - 14 * u);
     slider(readings, controls, track, width);
-    const viewer_slider &notches = readings.slider;
-    const float middle = track.x + (readout_notch_place(&notches, notches.few) +
-                                    readout_notch_place(&notches, notches.count - 1)) /
-                                       2 * width;
-    if (readings.diffusion_sampler != QS_SAMPLER_DEFAULT && notches.count > notches.few)
-        draw_text(list, ui.small, ImVec2(middle, track.y - 34 * u), DIM, "diffusion", 0.5f);
-    sampler_line(list, readings, controls, ImVec2(track.x, track.y - 34 * u));
-    const float bottom = at.y + size.y - 24 * u;
-    const char *keys = "space  play/pause     \xe2\x86\x90 \xe2\x86\x92  steps     R  new seed     "
-                       "S  save     Esc  leave";
-    const bool note = readings.note[0] != 0;
-    draw_text(list, ui.small, ImVec2(left, bottom),
-              !note                    ? FAINT
-              : readings.note_is_error ? BAD
-                                       : ACCENT,
-              note ? readings.note : keys);
-    report("note", ImVec2(left, bottom), ImVec2(at.x + size.x - MARGIN * u, bottom + 16 * u));
+    if (roomy)
+        captions(list, readings, controls, track, width);
+    if (roomy && !readings.note[0])
+        key_hints(list, ImVec2(left, at.y + size.y - 24 * u), size.x - 2 * margin);
+    if (roomy && readings.note[0])
+        draw_text(list, ui.small, ImVec2(left, at.y + size.y - 24 * u),
+                  readings.note_is_error ? BAD : ACCENT, readings.note);
+    if (roomy)
+        report("note", ImVec2(left, at.y + size.y - 24 * u),
+               ImVec2(at.x + size.x - margin, at.y + size.y - 8 * u));
     ImGui::End();
     ImGui::PopStyleColor();
 }

@@ -37,11 +37,29 @@ typedef struct viewer_controls {
     qs_precision precision;
     bool animate; /* draw picture after picture, each from a new seed */
     bool profile; /* the section with the times of the ops is open */
+    bool smooth;  /* how a picture is enlarged: by a cubic filter, or every pixel a square */
 } viewer_controls;
 
-/* What the user interface asks for beside the values above. */
+/* What keys and buttons ask for beside the values above: bits. */
+typedef enum viewer_request {
+    REQUEST_PLAY = 1 << 0,
+    REQUEST_NEW_SEED = 1 << 1,
+    REQUEST_SAVE = 1 << 2,
+    REQUEST_BATCH = 1 << 3, /* the next of the row */
+    REQUEST_PRECISION = 1 << 4,
+    REQUEST_SMOOTH = 1 << 5,
+    /* for the user interface itself */
+    REQUEST_PANEL = 1 << 16, /* shows or hides the panel */
+    REQUEST_MODEL_LIST = 1 << 17,
+    REQUEST_LABEL_LIST = 1 << 18,
+    REQUEST_SAMPLER_LIST = 1 << 19,
+    REQUEST_SEED_FIELD = 1 << 20,
+    REQUEST_HELP = 1 << 21,
+} viewer_request;
+
 typedef struct viewer_requests {
-    bool new_seed, save;
+    uint32_t bits;         /* of viewer_request */
+    const char *complaint; /* what was typed and cannot be, or NULL */
 } viewer_requests;
 
 typedef struct viewer_readings {

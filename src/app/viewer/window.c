@@ -46,34 +46,70 @@ static window *window_of(GLFWwindow *handle)
     return w;
 }
 
+static const struct {
+    int key;
+    viewer_request request;
+} keys[] = {
+    { GLFW_KEY_SPACE, REQUEST_PLAY },   { GLFW_KEY_R, REQUEST_NEW_SEED },
+    { GLFW_KEY_S, REQUEST_SAVE },       { GLFW_KEY_B, REQUEST_BATCH },
+    { GLFW_KEY_F, REQUEST_PRECISION },  { GLFW_KEY_X, REQUEST_SMOOTH },
+    { GLFW_KEY_TAB, REQUEST_PANEL },    { GLFW_KEY_M, REQUEST_MODEL_LIST },
+    { GLFW_KEY_L, REQUEST_LABEL_LIST }, { GLFW_KEY_A, REQUEST_SAMPLER_LIST },
+    { GLFW_KEY_N, REQUEST_SEED_FIELD }, { GLFW_KEY_F1, REQUEST_HELP },
+};
+
+static const float ZOOM_STEP = 1.189207f, ZOOM_MAX = 4.0f; /* four steps double it */
+
+static void zoom(window *w, int key)
+{
+    float zoom = w->zoom;
+    switch (key) {
+    case GLFW_KEY_EQUAL:
+    case GLFW_KEY_KP_ADD: zoom *= ZOOM_STEP; break;
+    case GLFW_KEY_MINUS:
+    case GLFW_KEY_KP_SUBTRACT: zoom /= ZOOM_STEP; break;
+    case GLFW_KEY_0:
+    case GLFW_KEY_KP_0: zoom = 1; break;
+    }
+    if (zoom == w->zoom || zoom > ZOOM_MAX || zoom < 1 / ZOOM_MAX)
+        return;
+    w->zoom = zoom;
+    w->scale_changed = true;
+}
+
+static void press(window *w, int key)
+{
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (keys[i].key == key)
+            w->requests |= keys[i].request;
+    if (key == GLFW_KEY_ESCAPE)
+        glfwSetWindowShouldClose(w->handle, GLFW_TRUE);
+}
+
 static void on_key(GLFWwindow *handle, int key, int scancode, int action, int mods)
 {
     (void)scancode;
     window *w = window_of(handle);
-    if (action == GLFW_RELEASE || (mods & (GLFW_MOD_CONTROL | GLFW_MOD_ALT | GLFW_MOD_SUPER)) ||
-        ui_wants_keys())
+    if (action == GLFW_RELEASE)
         return;
-    switch (key) { /* the first two repeat while the key is held */
+    if ((mods & GLFW_MOD_CONTROL) && !(mods & (GLFW_MOD_ALT | GLFW_MOD_SUPER)))
+        zoom(w, key);
+    if ((mods & (GLFW_MOD_CONTROL | GLFW_MOD_ALT | GLFW_MOD_SUPER)) || ui_wants_keys() ||
+        ui_take_key(key))
+        return;
+    switch (key) { /* these repeat while the key is held */
     case GLFW_KEY_LEFT: w->key_step = -1; return;
     case GLFW_KEY_RIGHT: w->key_step = 1; return;
     }
-    if (action != GLFW_PRESS)
-        return;
-    switch (key) {
-    case GLFW_KEY_SPACE: w->key_pause = true; break;
-    case GLFW_KEY_S: w->key_save = true; break;
-    case GLFW_KEY_R: w->key_new_seed = true; break;
-    case GLFW_KEY_ESCAPE:
-        if (!ui_escape())
-            glfwSetWindowShouldClose(handle, GLFW_TRUE);
-        break;
-    }
+    if (action == GLFW_PRESS)
+        press(w, key);
 }
 
 static void on_char(GLFWwindow *handle, unsigned codepoint)
 {
-    (void)codepoint;
-    window_of(handle);
+    window *w = window_of(handle);
+    if (!ui_wants_keys() && !ui_take_character(codepoint) && codepoint == '?')
+        w->requests |= REQUEST_HELP;
 }
 
 static void on_cursor(GLFWwindow *handle, double x, double y)
@@ -111,17 +147,32 @@ static void on_refresh(GLFWwindow *handle)
     window_of(handle);
 }
 
-qs_status window_open(window *w, const char *title, int width, int height)
+/* Of a window in which the controls have their size, not larger than the screen. */
+static void choose_size(float scale, int *width, int *height)
 {
-    *w = (window){ .event = true };
+    int x = 0, y = 0, most_w = 0, most_h = 0;
+    GLFWmonitor *monitor = glfwGetPrimaryMonitor();
+    if (monitor)
+        glfwGetMonitorWorkarea(monitor, &x, &y, &most_w, &most_h);
+    *width = (int)(1120 * (scale > 0 ? scale : 1));
+    *height = (int)(780 * (scale > 0 ? scale : 1));
+    *width = most_w > 0 && *width > most_w ? most_w : *width;
+    *height = most_h > 0 && *height > most_h ? most_h : *height;
+}
+
+qs_status window_open(window *w, const char *title, int width, int height, float scale)
+{
+    *w = (window){ .event = true, .scale = scale, .zoom = 1 };
     glfwWindowHint(GLFW_CLIENT_API, GLFW_NO_API);
     /* the desktop entry's name, so that the window has its icon */
     glfwWindowHintString(GLFW_X11_CLASS_NAME, "quickstep-view");
 #ifdef GLFW_WAYLAND_APP_ID
     glfwWindowHintString(GLFW_WAYLAND_APP_ID, "quickstep-view");
 #endif
-    glfwWindowHint(GLFW_SCALE_TO_MONITOR, width == 0);
-    w->handle = glfwCreateWindow(width ? width : 1120, height ? height : 780, title, NULL, NULL);
+    glfwWindowHint(GLFW_SCALE_TO_MONITOR, width == 0 && scale == 0);
+    if (width == 0)
+        choose_size(scale, &width, &height);
+    w->handle = glfwCreateWindow(width, height, title, NULL, NULL);
     if (!w->handle)
         return QS_ERROR_DEVICE; /* on_glfw_error has the message */
     /* Set before Dear ImGui sets its own, which call these. */
@@ -173,7 +224,8 @@ float window_scale(const window *w)
 {
     float x = 1, y = 1;
     glfwGetWindowContentScale(w->handle, &x, &y);
-    return x > 0.5f && x < 8.0f ? x : 1.0f;
+    const float screen = x > 0.5f && x < 8.0f ? x : 1.0f;
+    return (w->scale > 0 ? w->scale : screen) * w->zoom;
 }
 
 void window_set_title(const window *w, const char *title)

@@ -14,9 +14,11 @@ typedef struct window {
     GLFWwindow *handle;
     /* collected by the callbacks, taken by the main loop */
     bool event;         /* anything at all happened */
-    bool scale_changed; /* moved to a screen of another density */
+    bool scale_changed; /* moved to a screen of another density, or zoomed */
     int key_step;       /* -1, +1: the arrows */
-    bool key_pause, key_save, key_new_seed;
+    uint32_t requests;  /* bits of viewer_request */
+    float scale;        /* of text and controls in place of the screen's, 0: the screen's */
+    float zoom;         /* by which it is multiplied: Ctrl and +, -, 0 */
 } window;
 
 /* Connects to the display. QS_ERROR_DEVICE without one, with advice. */
@@ -26,8 +28,8 @@ void window_system_finish(void);
 /* The instance extensions that the window system needs, to be given to qs_device_create. */
 const char *const *window_instance_extensions(uint32_t *count);
 
-/* width, height 0: a size that suits the screen. */
-qs_status window_open(window *w, const char *title, int width, int height);
+/* width, height 0: a size that suits the screen. scale: pixels per 1/96 inch, 0: the screen's. */
+qs_status window_open(window *w, const char *title, int width, int height, float scale);
 void window_close(window *w);
 
 /* Handles what happened; waits at most `seconds` for something to happen, 0: not at all. */
@@ -35,7 +37,7 @@ void window_poll(window *w, double seconds);
 
 bool window_wants_close(const window *w);
 bool window_is_hidden(const window *w); /* minimised, not mapped, or without area */
-float window_scale(const window *w);    /* pixels per 1/96 inch, 1 on an ordinary screen */
+float window_scale(const window *w);    /* pixels per 1/96 inch, 1 on an ordinary screen, zoomed */
 
 void window_set_title(const window *w, const char *title);
 

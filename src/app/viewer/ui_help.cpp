@@ -1,0 +1,57 @@
+// The sheet with all keys.
+
+#include "viewer/ui_parts.hpp"
+
+using namespace viewer_ui;
+
+namespace
+{
+
+constexpr const char *ROWS[][2] = {
+    { "space", "play, pause" },
+    { "\xe2\x86\x90  \xe2\x86\x92", "fewer, more steps" },
+    { "R", "new seed" },
+    { "N", "type a seed" },
+    { "L", "labels" },
+    { "M", "models" },
+    { "A", "samplers" },
+    { "B", "1, 4, 9, 16 pictures" },
+    { "F", "float32, float16" },
+    { "X", "pixels or smooth" },
+    { "S", "save as PNG" },
+    { "Tab", "panel" },
+    { "Ctrl  +  \xe2\x80\x93  0", "size of text and controls" },
+    { "F1  ?", "this sheet" },
+    { "Esc", "close, leave" },
+};
+
+} // namespace
+
+void viewer_ui::build_help()
+{
+    const ImVec2 all = ImGui::GetIO().DisplaySize;
+    const ImVec2 size(std::min(430 * ui.u, all.x), std::min(560 * ui.u, all.y));
+    ImGui::SetNextWindowPos(ImVec2((all.x - size.x) / 2, (all.y - size.y) / 2));
+    ImGui::SetNextWindowSize(size);
+    ImGui::SetNextWindowFocus();
+    ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, 8 * ui.u);
+    ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 1);
+    ImGui::Begin("help", nullptr,
+                 ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoResize |
+                     ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_NoMove |
+                     ImGuiWindowFlags_NoSavedSettings);
+    text_line(ui.large, TEXT, "Keys");
+    gap(4);
+    for (const auto &row : ROWS) {
+        text_line(ui.text, ACCENT, "%s", row[0]);
+        ImGui::SameLine(150 * ui.u);
+        text_line(ui.text, TEXT, "%s", row[1]);
+    }
+    const ImVec2 at = ImGui::GetWindowPos();
+    report("help", at, ImVec2(at.x + size.x, at.y + size.y));
+    const bool elsewhere = ImGui::IsMouseClicked(0) && !asked(REQUEST_HELP);
+    ImGui::End();
+    ImGui::PopStyleVar(2);
+    if (elsewhere)
+        ui.help = false;
+}
