@@ -124,6 +124,13 @@ QS_API qs_status qs_device_create(const qs_device_options *options, qs_device **
 QS_API void qs_device_destroy(qs_device *device);
 QS_API void qs_device_get_info(const qs_device *device, qs_device_info *info);
 
+/* While something is prepared on the device, which takes seconds where no cache helps: pipelines
+ * are compiled, weights loaded. Called on the thread that waits for it, about twenty times a second,
+ * with how many of the pipelines are done (0 of 0: weights are loaded); it may use the device's queue (quickstep/vulkan.h), and
+ * call nothing of this library with the device, its sessions or coders. NULL: nobody. */
+typedef void (*qs_prepare_fn)(void *user, uint32_t done, uint32_t total);
+QS_API void qs_device_on_prepare(qs_device *device, qs_prepare_fn prepare, void *user);
+
 /* Messages of the validation layer so far (QUICKSTEP_DEBUG=validate,sync), 0 without it. */
 QS_API uint64_t qs_device_validation_messages(const qs_device *device);
 
@@ -286,7 +293,7 @@ typedef enum qs_phase {
 typedef struct qs_progress {
     qs_phase phase;
     uint32_t steps_done, steps; /* finished by the device */
-    bool submitted;             /* this call submitted a verb */
+    bool submitted;             /* this call submitted something */
 } qs_progress;
 
 /* A finished batch of pictures. Owned by the session; valid until the next qs_session_frame,
@@ -339,17 +346,18 @@ QS_API qs_status qs_tune(qs_device *device, qs_model *model, const qs_session_op
                          qs_tune_fn report, void *user);
 
 /* Starts a picture: writes the recipe into state buffers and submits words and begin. A picture
- * in progress is dropped between steps. The recipe is copied, but not step_noise. Does not wait,
+ * in progress is dropped within a step. The recipe is copied, but not step_noise. Does not wait,
  * except while three earlier recipes are in flight, and with noise or QS_RNG_TORCH while an earlier
  * picture's begin is. QS_ERROR_USAGE: steps, a label, the sampler or its options; QS_ERROR_MODEL: a
  * schedule that divides by zero; the picture in progress then goes on. */
 QS_API qs_status qs_session_begin(qs_session *session, const qs_recipe *recipe);
 
-/* Submits the picture's next verb if fewer than two are in flight; never waits. progress may be
- * NULL. */
+/* Submits the picture's next verb, or of one that takes long its next part, if fewer than two are in
+ * flight; never waits. What is in flight takes about 16 ms, on a software device 60: whoever draws
+ * in between on the same queue (quickstep/vulkan.h) waits no longer. progress may be NULL. */
 QS_API qs_status qs_session_advance(qs_session *session, qs_progress *progress);
 
-/* Waits until a verb in flight finishes, at most timeout_ms; QS_OK also when the time is up. */
+/* Waits until something in flight finishes, at most timeout_ms; QS_OK also when the time is up. */
 QS_API qs_status qs_session_wait(qs_session *session, uint32_t timeout_ms);
 
 /* The newest finished frame (serial 0 if there is none yet); never waits. */

@@ -8,7 +8,9 @@
 struct gpu_commands {
     qs_device *device;
     char *name;
-    VkCommandBuffer vk;
+    VkCommandBuffer vk; /* that is being recorded: the last of */
+    VkCommandBuffer *parts;
+    uint32_t part_count, part_capacity; /* the recording's; those that there are */
     VkQueryPool queries;
     uint32_t timestamp_count;
     const gpu_pipeline *bound;
@@ -36,6 +38,23 @@ fail:
     return status;
 }
 
+static qs_status add_part(gpu_commands *commands)
+{
+    qs_device *device = commands->device;
+    qs_status status = QS_OK;
+    VkCommandBuffer *parts =
+        realloc(commands->parts, (commands->part_capacity + 1) * sizeof *parts);
+    if (!parts)
+        return qs_error(QS_ERROR_MEMORY, "%s: no memory for a command buffer", commands->name);
+    commands->parts = parts;
+    VkCommandBuffer *part = &parts[commands->part_capacity];
+    TRY(gpu_command_buffer_create(device, part));
+    commands->part_capacity++;
+    GPU_NAME(device, VK_OBJECT_TYPE_COMMAND_BUFFER, *part, commands->name);
+fail:
+    return status;
+}
+
 qs_status gpu_commands_create(qs_device *device, const char *name, uint32_t timestamp_count,
                               gpu_commands **commands)
 {
@@ -51,8 +70,7 @@ qs_status gpu_commands_create(qs_device *device, const char *name, uint32_t time
         TRY(qs_error(QS_ERROR_MEMORY, "%s: no memory for a name", name));
     if (timestamp_count > 0)
         TRY(create_queries(device, new));
-    TRY(gpu_command_buffer_create(device, &new->vk));
-    GPU_NAME(device, VK_OBJECT_TYPE_COMMAND_BUFFER, new->vk, name);
+    TRY(add_part(new));
     *commands = new;
     return QS_OK;
 fail:
@@ -72,15 +90,17 @@ void gpu_commands_destroy(qs_device *device, gpu_commands *commands)
 {
     if (!commands)
         return;
-    if (commands->vk && device->state == GPU_ALIVE)
+    if (commands->part_capacity > 0 && device->state == GPU_ALIVE)
         gpu_wait_all(device);
     if (device->state != GPU_HUNG) {
         destroy_views(commands);
         device->vk.vkDestroyQueryPool(device->handle, commands->queries, NULL);
-        if (commands->vk)
-            device->vk.vkFreeCommandBuffers(device->handle, device->command_pool, 1, &commands->vk);
+        if (commands->part_capacity > 0)
+            device->vk.vkFreeCommandBuffers(device->handle, device->command_pool,
+                                            commands->part_capacity, commands->parts);
     }
     gpu_descriptors_finish(device, &commands->descriptors);
+    free(commands->parts);
     free(commands->views);
     free(commands->name);
     free(commands);
@@ -95,7 +115,9 @@ void gpu_record_barrier(gpu_commands *commands)
 
 /* ---- recording ---------------------------------------------------------------------------- */
 
-qs_status gpu_record_begin(gpu_commands *commands)
+/* What a part before leaves, on the device or the host, is visible in the next: they may be
+ * submitted apart. */
+static qs_status begin_part(gpu_commands *commands)
 {
     qs_device *device = commands->device;
     qs_status status = QS_OK;
@@ -103,14 +125,14 @@ qs_status gpu_record_begin(gpu_commands *commands)
         .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
         .flags = VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT,
     };
-    TRY(gpu_wait_all(device)); /* an earlier recording may be in flight */
+    if (commands->part_count == commands->part_capacity)
+        TRY(add_part(commands));
+    commands->vk = commands->parts[commands->part_count];
     VK(device, device->vk.vkBeginCommandBuffer(commands->vk, &info));
-    TRY(gpu_descriptors_reset(device, &commands->descriptors));
-    destroy_views(commands);
+    commands->part_count++;
     commands->bound = NULL;
-    commands->failed = QS_OK;
     gpu_label_begin(device, commands->vk, commands->name);
-    if (commands->queries)
+    if (commands->queries && commands->part_count == 1)
         device->vk.vkCmdResetQueryPool(commands->vk, commands->queries, 0,
                                        2 * commands->timestamp_count);
     gpu_barrier_record(device, commands->vk, GPU_BARRIER_OPEN);
@@ -118,16 +140,49 @@ fail:
     return status;
 }
 
-qs_status gpu_record_end(gpu_commands *commands)
+static qs_status end_part(gpu_commands *commands)
 {
     qs_device *device = commands->device;
     qs_status status = QS_OK;
     gpu_barrier_record(device, commands->vk, GPU_BARRIER_CLOSE);
     gpu_label_end(device, commands->vk);
     VK(device, device->vk.vkEndCommandBuffer(commands->vk));
-    status = commands->failed;
 fail:
     return status;
+}
+
+qs_status gpu_record_begin(gpu_commands *commands)
+{
+    qs_device *device = commands->device;
+    qs_status status = QS_OK;
+    TRY(gpu_wait_all(device)); /* an earlier recording may be in flight */
+    TRY(gpu_descriptors_reset(device, &commands->descriptors));
+    destroy_views(commands);
+    commands->part_count = 0;
+    commands->failed = QS_OK;
+    TRY(begin_part(commands));
+fail:
+    return status;
+}
+
+void gpu_record_cut(gpu_commands *commands)
+{
+    qs_status status = end_part(commands);
+    if (status == QS_OK)
+        status = begin_part(commands);
+    if (status != QS_OK)
+        commands->failed = status;
+}
+
+qs_status gpu_record_end(gpu_commands *commands)
+{
+    const qs_status status = end_part(commands);
+    return status == QS_OK ? commands->failed : status;
+}
+
+uint32_t gpu_commands_part_count(const gpu_commands *commands)
+{
+    return commands->part_count;
 }
 
 /* only asserts use it */
@@ -263,13 +318,20 @@ void gpu_record_timestamp(gpu_commands *commands, uint32_t slot)
 
 /* ---- after recording ---------------------------------------------------------------------- */
 
-qs_status gpu_submit(qs_device *device, const gpu_commands *commands, uint64_t *ticket)
+qs_status gpu_submit_parts(qs_device *device, const gpu_commands *commands, uint32_t first,
+                           uint32_t count, uint64_t *ticket)
 {
+    assert(count > 0 && first + count <= commands->part_count);
     qs_status status = QS_OK;
     TRY(gpu_upload_finish(device));
-    TRY(gpu_submit_commands(device, commands->vk, ticket));
+    TRY(gpu_submit_commands(device, commands->parts + first, count, ticket));
 fail:
     return status;
+}
+
+qs_status gpu_submit(qs_device *device, const gpu_commands *commands, uint64_t *ticket)
+{
+    return gpu_submit_parts(device, commands, 0, commands->part_count, ticket);
 }
 
 qs_status gpu_run(qs_device *device, const gpu_commands *commands)

@@ -126,6 +126,9 @@ void gpu_record_copy(gpu_commands *commands, const gpu_slice *from, const gpu_sl
 void gpu_record_fill(gpu_commands *commands, const gpu_slice *to,
                      uint32_t value); /* to->size rounded up to 4 */
 void gpu_record_timestamp(gpu_commands *commands, uint32_t slot);
+/* What follows is another part: gpu_submit_parts may submit it apart, so that other work of the
+ * queue comes in between. Not with timestamps. */
+void gpu_record_cut(gpu_commands *commands);
 /* Closes with a barrier to host reads. Returns what went wrong since gpu_record_begin, too. */
 qs_status gpu_record_end(gpu_commands *commands);
 
@@ -133,6 +136,10 @@ qs_status gpu_record_end(gpu_commands *commands);
 
 /* *ticket: the timeline value that the submission signals; larger for later ones. */
 qs_status gpu_submit(qs_device *device, const gpu_commands *commands, uint64_t *ticket);
+/* The recording's parts (gpu_record_cut), at least one; the same for `count` of them. */
+uint32_t gpu_commands_part_count(const gpu_commands *commands);
+qs_status gpu_submit_parts(qs_device *device, const gpu_commands *commands, uint32_t first,
+                           uint32_t count, uint64_t *ticket);
 /* Submits and waits to the end. */
 qs_status gpu_run(qs_device *device, const gpu_commands *commands);
 /* How far the device is: every ticket <= *done has finished. QS_ERROR_DEVICE_LOST. */

@@ -190,18 +190,25 @@ struct qs_device {
     uint64_t memory_cap; /* tests: pretend that every heap has this size; 0: no */
     uint32_t allocation_count;
     bool matrices_tried;
+    qs_prepare_fn prepare; /* who is told how far that is, or NULL */
+    void *prepare_user;
+    double told_ms; /* when he was told last */
     gpu_binder binder;
     gpu_pipelines pipelines;
     gpu_staging staging;
     qs_device *next_hung;
 };
 
+/* How far something is that takes long, to whoever wants to know; not more often than he can see. */
+void gpu_tell_prepared(qs_device *device, uint32_t done, uint32_t total);
+
 /* QS_OK, or the error of a device that was lost earlier. */
 qs_status gpu_check_alive(const qs_device *device);
 
 /* ---- submission, recording ---------------------------------------------------------------- */
 
-qs_status gpu_submit_commands(qs_device *device, VkCommandBuffer commands, uint64_t *ticket);
+qs_status gpu_submit_commands(qs_device *device, const VkCommandBuffer *commands, uint32_t count,
+                              uint64_t *ticket);
 /* Everything that was submitted, uploads included. Objects may be destroyed afterwards, unless
  * the device hangs. */
 qs_status gpu_wait_all(qs_device *device);

@@ -1,9 +1,11 @@
-/* Pipelines on all cores at once. The table is the caller's thread's; the others only compile. */
+/* Pipelines on all cores at once. The table is the caller's thread's; the others only compile.
+ * Where somebody wants to know how far that is, the caller only waits, and says so. */
 #include "gpu/internal.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { THREADS_MAX = 64 };
 
@@ -11,7 +13,7 @@ struct gpu_pipeline_batch {
     const qs_device *device;
     gpu_compilation *work;
     uint32_t count;
-    atomic_uint next;
+    atomic_uint next, done;
     pthread_t threads[THREADS_MAX];
     uint32_t thread_count;
 };
@@ -19,8 +21,10 @@ struct gpu_pipeline_batch {
 static void *compile_some(void *user)
 {
     gpu_pipeline_batch *b = user;
-    for (uint32_t i; (i = atomic_fetch_add(&b->next, 1)) < b->count;)
+    for (uint32_t i; (i = atomic_fetch_add(&b->next, 1)) < b->count;) {
         gpu_compilation_run(b->device, &b->work[i]);
+        atomic_fetch_add(&b->done, 1);
+    }
     return NULL;
 }
 
@@ -34,7 +38,7 @@ static uint32_t core_count(void)
  * can be had, it does all. */
 static void start_threads(gpu_pipeline_batch *b)
 {
-    const uint32_t cores = core_count();
+    const uint32_t cores = core_count() + (b->device->prepare ? 1 : 0);
     while (b->thread_count + 1 < cores && b->thread_count < b->count &&
            b->thread_count < THREADS_MAX &&
            pthread_create(&b->threads[b->thread_count], NULL, compile_some, b) == 0)
@@ -86,12 +90,23 @@ fail:
     return status;
 }
 
+static void tell_and_wait(qs_device *device, gpu_pipeline_batch *b)
+{
+    const struct timespec pause = { .tv_nsec = 2000000 };
+    while (atomic_load(&b->done) < b->count) {
+        nanosleep(&pause, NULL);
+        gpu_tell_prepared(device, atomic_load(&b->done), b->count);
+    }
+}
+
 qs_status gpu_pipelines_end(qs_device *device, gpu_pipeline_batch *b)
 {
     qs_status status = QS_OK;
     if (!b)
         return QS_OK;
-    compile_some(b);
+    if (device->prepare && b->thread_count > 0)
+        tell_and_wait(device, b);
+    compile_some(b); /* nothing, where threads did it all */
     for (uint32_t i = 0; i < b->thread_count; i++)
         pthread_join(b->threads[i], NULL);
     for (uint32_t i = 0; i < b->count; i++)

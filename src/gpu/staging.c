@@ -55,7 +55,7 @@ static qs_status submit_chunk(qs_device *device)
     gpu_barrier_record(device, chunk->commands, GPU_BARRIER_CLOSE);
     gpu_label_end(device, chunk->commands);
     VK(device, device->vk.vkEndCommandBuffer(chunk->commands));
-    TRY(gpu_submit_commands(device, chunk->commands, &chunk->ticket));
+    TRY(gpu_submit_commands(device, &chunk->commands, 1, &chunk->ticket));
     staging->current = (staging->current + 1) % STAGING_CHUNK_COUNT;
 fail:
     return status;
@@ -89,6 +89,7 @@ qs_status gpu_upload(qs_device *device, const gpu_slice *to, const void *data)
         if (device->staging.used >= STAGING_CHUNK_BYTES)
             TRY(submit_chunk(device));
     }
+    gpu_tell_prepared(device, 0, 0);
 fail:
     return status;
 }

@@ -7,7 +7,8 @@
 
 enum { WAIT_SLICE_MS = 1000 }; /* how often a long wait looks at the watchdog */
 
-qs_status gpu_submit_commands(qs_device *device, VkCommandBuffer commands, uint64_t *ticket)
+qs_status gpu_submit_commands(qs_device *device, const VkCommandBuffer *commands, uint32_t count,
+                              uint64_t *ticket)
 {
     qs_status status = QS_OK;
     const uint64_t signal = device->last_ticket + 1;
@@ -19,8 +20,8 @@ qs_status gpu_submit_commands(qs_device *device, VkCommandBuffer commands, uint6
     const VkSubmitInfo info = {
         .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
         .pNext = &timeline,
-        .commandBufferCount = 1,
-        .pCommandBuffers = &commands,
+        .commandBufferCount = count,
+        .pCommandBuffers = commands,
         .signalSemaphoreCount = 1,
         .pSignalSemaphores = &device->timeline,
     };

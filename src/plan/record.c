@@ -67,12 +67,20 @@ static qs_status record_node(qs_device *device, const plan *p, uint32_t n, const
     return record_dispatch(device, &p->graph->nodes[n], d, bindings, commands);
 }
 
+/* Work of 10 to 20 ms on a software device, and of less than the cut's own cost on no GPU. */
+static const double PART_FLOPS = 5e8;
+
 qs_status record_plan(qs_device *device, const plan *p, const gpu_slice *slices,
                       gpu_commands *commands, bool timestamps)
 {
+    double flops = 0; /* since the last cut */
     for (uint32_t n = 0; n < p->graph->node_count; ++n) {
-        if (p->barriers[n])
+        if (!timestamps && flops >= PART_FLOPS) {
+            gpu_record_cut(commands);
+            flops = 0;
+        } else if (p->barriers[n])
             gpu_record_barrier(commands);
+        flops += p->graph->nodes[n].flops;
         if (timestamps)
             gpu_record_timestamp(commands, n);
         const qs_status status = record_node(device, p, n, slices, commands);

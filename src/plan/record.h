@@ -18,7 +18,7 @@ qs_status record_dispatch(qs_device *device, const node *node, const op_dispatch
                           const gpu_slice *bindings, gpu_commands *commands);
 
 /* Appends the plan's dispatches to commands that are being recorded. With timestamps, slot i
- * is written before node i and slot node_count after the last. */
+ * is written before node i and slot node_count after the last. Without, much work is cut into parts. */
 qs_status record_plan(qs_device *device, const plan *plan, const gpu_slice *slices,
                       gpu_commands *commands, bool timestamps);
 

@@ -17,15 +17,17 @@ static int free_slot(const frames *f)
     return slot;
 }
 
-qs_status frames_decode(qs_session *s)
+qs_status frames_decode(qs_session *s, bool *finished)
 {
     const session_shape size = session_pictures(s);
-    const picture *p = &s->picture;
-    const int slot = free_slot(&s->frames);
+    picture *p = &s->picture;
+    if (p->decode_slot < 0)
+        p->decode_slot = free_slot(&s->frames);
+    const int slot = p->decode_slot;
     frame_slot *f = &s->frames.slots[slot];
     const qs_status status =
-        flights_submit(s, PROGRAM_DECODE, (uint32_t)slot, p->steps, &f->ticket);
-    if (status != QS_OK)
+        flights_submit_group(s, PROGRAM_DECODE, (uint32_t)slot, p->steps, &f->ticket, finished);
+    if (status != QS_OK || !*finished)
         return status;
     f->begin_ms = p->begin_ms;
     f->frame = (qs_frame){ .serial = p->serial,

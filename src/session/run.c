@@ -73,6 +73,7 @@ qs_status qs_session_begin(qs_session *s, const qs_recipe *r)
                     .recipe = recipe,
                     .seed = r->seed,
                     .steps = recipe->steps,
+                    .decode_slot = -1,
                     .begin_ms = begin_ms };
 fail:
     return status;
@@ -84,8 +85,12 @@ static qs_status submit_step(qs_session *s)
 {
     picture *p = &s->picture;
     qs_status status = QS_OK;
-    TRY(noise_step(s, p->steps_submitted));
-    TRY(flights_submit(s, PROGRAM_STEP, 0, p->steps_submitted, &s->step_ticket));
+    bool finished = false;
+    if (p->parts_submitted == 0)
+        TRY(noise_step(s, p->steps_submitted));
+    TRY(flights_submit_group(s, PROGRAM_STEP, 0, p->steps_submitted, &s->step_ticket, &finished));
+    if (!finished)
+        return QS_OK;
     s->noise.step_tickets[p->steps_submitted % STEP_NOISE_SLOTS] = s->step_ticket;
     ++p->steps_submitted; /* of a failure before, the next advance submits this step again */
     if (debug_inspects())
@@ -97,9 +102,8 @@ fail:
 static qs_status submit_decode(qs_session *s)
 {
     qs_status status = QS_OK;
-    TRY(frames_decode(s));
-    s->picture.decode_submitted = true;
-    if (debug_inspects())
+    TRY(frames_decode(s, &s->picture.decode_submitted));
+    if (s->picture.decode_submitted && debug_inspects())
         TRY(session_inspect(s, PROGRAM_DECODE));
 fail:
     return status;
@@ -142,7 +146,7 @@ qs_status qs_session_advance(qs_session *s, qs_progress *progress)
     bool submitted = false;
     TRY(flights_retire(s));
     /* timestamps are read between two steps, so a profiled step runs alone */
-    const uint32_t most = s->options.profile ? 1 : VERBS_AHEAD;
+    const uint32_t most = s->options.profile ? 1 : GROUPS_AHEAD;
     if (s->picture.begun && s->flights.count < most)
         TRY(submit_next(s, &submitted));
     if (progress)
@@ -211,7 +215,10 @@ qs_status qs_session_render(qs_session *s, const qs_recipe *r, qs_progress_fn pr
     qs_status status = QS_OK;
     qs_frame shown;
     TRY(qs_session_begin(s, r));
-    TRY(run_to_end(s, progress, user));
+    s->undivided = true;
+    status = run_to_end(s, progress, user);
+    s->undivided = false;
+    TRY(status);
     if (sample)
         TRY(read_sample(s, sample));
     TRY(qs_session_frame(s, &shown));

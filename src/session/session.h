@@ -19,8 +19,8 @@
 enum {
     RECIPE_SLOTS = 3, /* recipes that may be on their way to the device */
     FRAME_SLOTS = 3,  /* shown, ready, being written */
-    VERBS_AHEAD = 2,  /* steps and decodes that advance lets the device have */
-    FLIGHTS_MAX = RECIPE_SLOTS + VERBS_AHEAD + 1, /* the begins before them, and a read-back */
+    GROUPS_AHEAD = 2, /* groups of a step's or decode's parts that advance lets the device have */
+    FLIGHTS_MAX = RECIPE_SLOTS + GROUPS_AHEAD + 1, /* the begins before them, and a read-back */
 };
 
 /* The rows of the session's table. */
@@ -36,12 +36,15 @@ typedef enum session_program {
 typedef struct flight {
     uint64_t ticket, serial;
     uint32_t steps_before; /* the picture's finished steps when it starts to run */
+    uint32_t parts;        /* of a step's or decode's commands (gpu_record_cut) */
 } flight;
 
 typedef struct flights {
     flight flights[FLIGHTS_MAX]; /* oldest first */
     uint32_t count;
     uint64_t last_ticket;
+    double busy_since_ms; /* when the oldest began to run, as far as is known */
+    double part_ms;       /* what a part takes, 0: not known yet */
 } flights;
 
 typedef struct frame_slot {
@@ -72,6 +75,8 @@ typedef struct picture {
     const sampler_recipe *recipe; /* its slot */
     uint64_t seed;
     uint32_t steps, steps_submitted;
+    uint32_t parts_submitted; /* of the step, or the decode, that comes next */
+    int decode_slot;          /* of which some part was submitted, -1: none */
     bool decode_submitted;
     double begin_ms;
 } picture;
@@ -86,6 +91,7 @@ struct qs_session {
 
     program_set programs; /* [PROGRAM_COUNT] */
     flights flights;
+    bool undivided; /* nobody else waits for the queue: programs are submitted whole */
     host_noise noise;
     frames frames;
     picture picture;
@@ -108,6 +114,10 @@ qs_status session_build_forward(qs_session *s);
 /* flights.c: submissions, and what has become of them */
 qs_status flights_submit(qs_session *s, session_program program, uint32_t recording,
                          uint32_t steps_before, uint64_t *ticket);
+/* The next group of the picture's program: so many parts that whoever shares the queue does not
+ * wait for long; *finished: they were the last. */
+qs_status flights_submit_group(qs_session *s, session_program program, uint32_t recording,
+                               uint32_t steps_before, uint64_t *ticket, bool *finished);
 qs_status flights_retire(qs_session *s); /* takes note of what has finished */
 qs_status flights_drain(qs_session *s);  /* waits for everything in flight */
 
@@ -116,8 +126,8 @@ qs_status session_open(qs_device *device, qs_model *model, const qs_session_opti
                        qs_session **out);
 
 /* frames.c */
-/* Starts to decode the picture in progress into a frame that nobody needs. */
-qs_status frames_decode(qs_session *s);
+/* Submits the next group of decoding the picture in progress, into a frame that nobody needs. */
+qs_status frames_decode(qs_session *s, bool *finished);
 /* The message is that of the first bad picture. */
 qs_status frames_check(const qs_session *s, uint32_t slot);
 int frames_newest(const qs_session *s); /* the slot decoded into last, or -1 */

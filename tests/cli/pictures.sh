@@ -58,7 +58,7 @@ report $? 'without --seed a random one, printed'
 sample --steps 1 --seed 18446744073709551615 -o last.png
 run metadata last.png
 [ "$status" -eq 0 ] && grep -q '"seed": "18446744073709551615"' out &&
-    grep -q -- '--seed 18446744073709551615 ' out
+    run metadata --command last.png && grep -q -- '--seed 18446744073709551615 ' out
 report $? 'the largest seed survives its recipe'
 
 run metadata one.png

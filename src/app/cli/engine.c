@@ -1,6 +1,7 @@
 #include "engine.h"
 
 #include "options.h"
+#include "progress.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,9 +26,11 @@ qs_status cli_engine_open_device(cli_engine *engine)
     const qs_device_options options = { .select = cli_shared_options.device,
                                         .no_matrix = cli_shared_options.no_matrix };
     const qs_status status = app_library(qs_device_create(&options, &engine->device));
-    if (status == QS_OK)
-        qs_device_get_info(engine->device, &engine->device_info);
-    return status;
+    if (status != QS_OK)
+        return status;
+    qs_device_get_info(engine->device, &engine->device_info);
+    qs_device_on_prepare(engine->device, cli_progress_prepare, NULL);
+    return QS_OK;
 }
 
 qs_status cli_engine_open(cli_engine *engine)
@@ -45,8 +48,10 @@ qs_status cli_engine_start(cli_engine *engine, qs_session_options options)
     engine->session = NULL;
     options.no_tune = cli_shared_options.no_tune;
     engine->options = options;
-    return app_library(
-        qs_session_create(engine->device, engine->model, &options, &engine->session));
+    status =
+        app_library(qs_session_create(engine->device, engine->model, &options, &engine->session));
+    cli_progress_clear();
+    return status;
 }
 
 void cli_engine_close(cli_engine *engine)

@@ -66,6 +66,25 @@ bool cli_progress_step(void *user, uint32_t steps_done, uint32_t steps)
     return !cli_signals_pending();
 }
 
+void cli_progress_prepare(void *user, uint32_t done, uint32_t total)
+{
+    static const double PATIENCE_MS = 500, PAUSE_MS = 1000; /* a longer pause is another wait */
+    static double begun_ms, last_ms;
+    (void)user;
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    const double now_ms = (double)time.tv_sec * 1e3 + (double)time.tv_nsec * 1e-6;
+    if (now_ms - last_ms > PAUSE_MS)
+        begun_ms = now_ms;
+    last_ms = now_ms;
+    if (now_ms - begun_ms < PATIENCE_MS)
+        return;
+    char text[80];
+    snprintf(text, sizeof text, total ? "preparing: %u of %u shaders" : "preparing: weights", done,
+             total);
+    cli_progress_show(text);
+}
+
 void cli_progress_clear(void)
 {
     if (shown_length > 0)

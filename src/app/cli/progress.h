@@ -17,6 +17,9 @@ void cli_progress_title(const char *title);
 /* A qs_progress_fn: shows the step, and cancels when a signal came. */
 bool cli_progress_step(void *user, uint32_t steps_done, uint32_t steps);
 
+/* A qs_prepare_fn: says so where it takes longer than half a second. */
+void cli_progress_prepare(void *user, uint32_t done, uint32_t total);
+
 /* Any other text in place of the step. */
 void cli_progress_show(const char *text);
 /* The same for what takes minutes: where nobody sees a moving line, a line of its own every

@@ -71,19 +71,20 @@ qs_status generate_make_session(generator *g, viewer_controls *controls, viewer_
                                 bool *again)
 {
     end_session(g, readings);
-    qs_model *model = readings->models[controls->model].model;
+    const viewer_controls wanted = *controls; /* they may be changed while it is made */
+    qs_model *model = readings->models[wanted.model].model;
     const qs_session_options options = {
-        .batch = controls->batch,
-        .precision = controls->precision,
-        .profile = controls->profile,
+        .batch = wanted.batch,
+        .precision = wanted.precision,
+        .profile = wanted.profile,
     };
     const qs_status status =
         app_library(qs_session_create(g->device, model, &options, &g->session));
     if (status == QS_OK) {
         g->model = model;
-        g->asked = *controls;
+        g->asked = wanted;
     }
-    *again = status != QS_OK && g->model && !same_session(controls, &g->asked);
+    *again = status != QS_OK && g->model && !same_session(&wanted, &g->asked);
     if (*again)
         ask_again(g, controls);
     return status;

@@ -13,7 +13,7 @@ enum {
     BUSY_WAIT_MS = 4, /* the longest that the mouse waits while pictures are made */
 };
 static const double ASLEEP_S = 30, MINIMISED_S = 0.5, BLINK_S = 0.4, SOON_S = 0.002;
-static const double NOTE_S = 6, ANNOUNCE_S = 0.3;
+static const double NOTE_S = 6, PATIENCE_S = 0.4;
 
 static void set_note(loop *l, bool is_error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -144,23 +144,16 @@ static void choose_model(loop *l, const viewer_controls *before)
 /* ------------------------------------------------------------------------------------------- */
 /* One round                                                                                    */
 
-/* Sessions take seconds to make; a word about it is on the screen first. */
+/* Takes seconds where no pipeline is cached; show_preparing is called meanwhile. */
 static qs_status make_session(loop *l)
 {
     qs_status status = QS_OK;
-    const double now = glfwGetTime();
-    if (!l->readings.preparing) {
-        l->readings.preparing = true;
-        l->announced = now;
-        l->redraw = SETTLE;
-        return QS_OK;
-    }
-    const bool shown = l->redraw == 0 && !l->unpresented && !l->untaken;
-    if (!shown && now - l->announced < ANNOUNCE_S)
-        return QS_OK;
     bool again = false;
+    l->preparing_since = glfwGetTime();
     l->untaken = false;
     status = generate_make_session(&l->generator, &l->controls, &l->readings, &again);
+    l->readings.preparing = false;
+    l->redraw = SETTLE;
     if (again && status != QS_ERROR_DEVICE_LOST) {
         set_note(l, true, "%s", app_error_message());
         readout_model(l->catalog.models[l->controls.model].model, &l->readings);
@@ -168,8 +161,7 @@ static qs_status make_session(loop *l)
         return QS_OK; /* the one before is made again in the next round */
     }
     TRY(status);
-    l->readings.preparing = false;
-    l->redraw = SETTLE;
+    TRY(l->prepare_status);
 fail:
     return status;
 }
@@ -181,7 +173,6 @@ static qs_status generate(loop *l)
         TRY(make_session(l));
         return QS_OK;
     }
-    l->readings.preparing = false;
     bool news = false, new_frame = false;
     TRY(generate_advance(&l->generator, &l->controls, &l->readings, &news, &new_frame));
     if (new_frame) {
@@ -243,8 +234,28 @@ static qs_status draw(loop *l)
     ui_record(target.commands);
     TRY(present_end(&l->present, &target));
     l->unpresented = l->present.stale;
+    if (l->options.report) {
+        printf("drawn\n"); /* where presenting waits for the device, on the screen */
+        fflush(stdout);
+    }
 fail:
     return status;
+}
+
+/* A qs_prepare_fn: the window lives on while a session is made. */
+static void show_preparing(void *user, uint32_t done, uint32_t total)
+{
+    loop *l = user;
+    const double patience = l->readings.frame_number == 0 ? 0 : PATIENCE_S;
+    window_poll(&l->window, 0);
+    if (glfwGetTime() - l->preparing_since < patience || window_is_hidden(&l->window))
+        return;
+    l->readings.preparing = true;
+    l->readings.prepared = done;
+    l->readings.to_prepare = total;
+    build_ui(l, 0);
+    if (l->prepare_status == QS_OK)
+        l->prepare_status = draw(l);
 }
 
 static qs_status change_scale(loop *l)
@@ -266,7 +277,7 @@ static double sleep_s(const loop *l, bool minimised)
         seconds = MINIMISED_S;
     else if (generate_is_running(&l->generator, &l->readings) || l->redraw > 0)
         seconds = 0; /* generate_wait sleeps */
-    else if (l->unpresented || l->readings.preparing || l->controls.animate)
+    else if (l->unpresented || l->controls.animate)
         seconds = SOON_S;
     else if (l->layout && l->layout->animating)
         seconds = BLINK_S;
@@ -299,6 +310,7 @@ qs_status loop_run(loop *l)
     qs_status status = QS_OK;
     l->redraw = SETTLE;
     bool minimised = false;
+    qs_device_on_prepare(l->generator.device, show_preparing, l);
     while (!window_wants_close(&l->window)) {
         const double asleep = sleep_s(l, minimised);
         window_poll(&l->window, asleep);

@@ -29,7 +29,8 @@ typedef struct loop {
     bool unpresented; /* something is not on the screen yet */
     bool untaken;     /* readings.frame is not in `picture` yet */
     uint32_t taken;   /* frame_number of the picture that is */
-    double announced; /* when "preparing" was asked to be shown, 0: it was not */
+    double preparing_since; /* seconds */
+    qs_status prepare_status; /* of drawing meanwhile */
     char note[320];
     double note_until;
     char reported[64 * UI_WIDGETS_MAX];

@@ -22,6 +22,25 @@ void banner(ImVec2 at, ImVec2 size, uint32_t hex, const char *text)
                   text, nullptr, wrap);
 }
 
+// How many of a session's pipelines there are, as a bar.
+void preparation(ImVec2 at, ImVec2 size, const viewer_readings &readings)
+{
+    char text[64];
+    snprintf(text, sizeof text,
+             readings.to_prepare ? "preparing the model: %u of %u shaders"
+                                 : "preparing the model: weights",
+             readings.prepared, readings.to_prepare);
+    banner(at, size, TEXT, text);
+    const float width = std::min(260 * ui.u, size.x - 48 * ui.u), half = 2 * ui.u;
+    const ImVec2 low(at.x + (size.x - width) / 2, at.y + size.y / 2 + 30 * ui.u - half);
+    const float part = (float)readings.prepared / (float)std::max(1u, readings.to_prepare);
+    ImDrawList *list = ImGui::GetForegroundDrawList();
+    list->AddRectFilled(low, ImVec2(low.x + width, low.y + 2 * half), rgb(FIELD), half);
+    list->AddRectFilled(low, ImVec2(low.x + std::max(2 * half, width * part), low.y + 2 * half),
+                        rgb(ACCENT), half);
+    report("progress", low, ImVec2(low.x + width, low.y + 2 * half));
+}
+
 // What the picture under the mouse was drawn from; a click shows it alone, or all again.
 void picture_hover(const viewer_readings &readings, const picture_grid &grid)
 {
@@ -83,7 +102,7 @@ void viewer_ui::build_picture(const viewer_readings &readings, const viewer_cont
     char text[96];
     const ImVec2 strip(size.x, 64 * ui.u);
     if (readings.preparing) {
-        banner(at, size, TEXT, "preparing the model \xe2\x80\xa6");
+        preparation(at, size, readings);
     } else if (frame.serial && frame.check != QS_OK) {
         snprintf(text, sizeof text,
                  frame.bad_count ? "this picture is broken: %u values are not numbers"

@@ -78,7 +78,8 @@ typedef struct viewer_readings {
     uint32_t frame_number; /* counts the pictures that were shown, over all sessions */
     qs_sampler frame_sampler;
     qs_progress progress;
-    bool preparing; /* a session is being made: the next call takes a while */
+    bool preparing; /* a session is being made, for longer than a moment: */
+    uint32_t prepared, to_prepare; /* so many of its pipelines are there */
     double picture_ms, step_ms, pictures_per_second; /* 0: not known yet */
 
     const qs_op_time *ops; /* of the last finished step, or NULL */
