@@ -7,7 +7,9 @@
  *     helper steps FILE STEPS N C H W  write "noise" [N, ..] and "step_noise" [STEPS, N, ..]
  *     helper input FILE N C H W        write "sample", "timestep" (I64), "class_labels" (I64)
  *     helper differ A.png B.png        the largest difference of two bytes
- *     helper oriented A.png NAME       NAME-2.png to NAME-8.png: A as it lies with that EXIF
+ *     helper inside A.png B.png        where A lies in the lower right corner of B, pixel for pixel
+ *     helper frames A.png              how many pictures an APNG has, its chunks counted and
+ * checked helper oriented A.png NAME       NAME-2.png to NAME-8.png: A as it lies with that EXIF
  *                                      orientation; NAME-gamma.png: A with a gamma of its own
  *     helper values FILE TENSOR        shape, smallest and largest value, number of distinct bytes
  */
@@ -140,6 +142,55 @@ static int differ(char **paths)
     return 0;
 }
 
+static int inside(char **paths)
+{
+    uint8_t *pixels[2];
+    int width[2], height[2], channels;
+    for (int i = 0; i < 2; i++) {
+        pixels[i] = stbi_load(paths[i], &width[i], &height[i], &channels, 4);
+        if (!pixels[i])
+            return fprintf(stderr, "%s: %s\n", paths[i], stbi_failure_reason()), 1;
+    }
+    const int x = width[1] - width[0], y = height[1] - height[0];
+    bool same = x >= 0 && y >= 0;
+    for (int row = 0; same && row < height[0]; row++)
+        same =
+            memcmp(pixels[0] + (size_t)4 * row * width[0],
+                   pixels[1] + (size_t)4 * ((row + y) * width[1] + x), (size_t)4 * width[0]) == 0;
+    if (same)
+        printf("%d %d\n", x, y);
+    stbi_image_free(pixels[0]);
+    stbi_image_free(pixels[1]);
+    return same ? 0 : 1;
+}
+
+static uint32_t number_at(const uint8_t *from)
+{
+    return (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 | (uint32_t)from[2] << 8 | from[3];
+}
+
+/* fcTL and fdAT are numbered from 0 without a gap; acTL has the number of fcTL. */
+static int frames(const char *path)
+{
+    static uint8_t bytes[1 << 24];
+    FILE *file = fopen(path, "rb");
+    const size_t size = file ? fread(bytes, 1, sizeof bytes, file) : 0;
+    uint32_t announced = 0, controls = 0, sequence = 0;
+    for (size_t at = 8; at + 12 <= size; at += 12 + (size_t)number_at(bytes + at)) {
+        const uint8_t *type = bytes + at + 4;
+        const bool control = memcmp(type, "fcTL", 4) == 0;
+        if (memcmp(type, "acTL", 4) == 0)
+            announced = number_at(type + 4);
+        if ((control || memcmp(type, "fdAT", 4) == 0) && number_at(type + 4) != sequence++)
+            return fprintf(stderr, "chunk %u is out of order\n", sequence - 1), 1;
+        controls += control;
+    }
+    if (file)
+        fclose(file);
+    printf("%u\n", controls);
+    return announced == controls && controls > 0 ? 0 : 1;
+}
+
 /* Irwin-Hall: the sum of twelve uniforms has unit variance. */
 static float noise_value(uint32_t *state)
 {
@@ -255,6 +306,10 @@ int main(int argc, char **argv)
         return pixels(argv[2]);
     if (argc == 4 && strcmp(argv[1], "differ") == 0)
         return differ(argv + 2);
+    if (argc == 4 && strcmp(argv[1], "inside") == 0)
+        return inside(argv + 2);
+    if (argc == 3 && strcmp(argv[1], "frames") == 0)
+        return frames(argv[2]);
     if (argc == 4 && strcmp(argv[1], "oriented") == 0)
         return oriented(argv + 2);
     if (argc == 8 && (strcmp(argv[1], "noise") == 0 || strcmp(argv[1], "latent") == 0))

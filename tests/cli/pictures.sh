@@ -117,11 +117,16 @@ sample --noise small.safetensors -o x.png
 is_error 2 'wants'
 report $? '--noise of another size: exit 2'
 
-run grid --model "$model" --steps 1,2 --count 2 --seed 1 --scale 1 -o grid.png
+run grid --model "$model" --steps 1,2 --count 2 --seed 1 --scale 1 --no-headings -o grid.png
 [ "$status" -eq 0 ] && "$helper" pixels grid.png | grep -q "^$((width * 2))x$((height * 2)) "
 report $? 'grid: rows and columns'
 repeats grid.png
 report $? "a grid command's command makes the same file"
+run grid --model "$model" --steps 1,2 --count 2 --seed 1 --scale 1 -o headed.png
+[ "$status" -eq 0 ] && read -r x y < <("$helper" inside grid.png headed.png) && [ "$x" -gt 40 ] && [ "$y" -gt 12 ]
+report $? "grid: with words above and beside the same pictures ($x, $y)"
+repeats headed.png
+report $? 'and its command makes the same file'
 
 "$helper" input in.safetensors 2 "${latent[@]}"
 run forward --model "$model" --input in.safetensors --output fwd.safetensors --dump nodes

@@ -1,5 +1,6 @@
 /* quickstep grid: one picture that shows what more steps do. */
 #include "commands.h"
+#include "common/headings.h"
 #include "common/montage.h"
 #include "picture.h"
 #include "render.h"
@@ -13,6 +14,7 @@ enum { COLUMNS_MAX = 32, ROWS_MAX = 1024, LIMIT_STEPS = 64 };
 static struct {
     char *output, *steps, *count, *scale;
 } texts;
+static int no_headings;
 
 static const struct poptOption options[] = {
     { "output", 'o', POPT_ARG_STRING, &texts.output, 1,
@@ -25,6 +27,8 @@ static const struct poptOption options[] = {
     CLI_INCLUDE(cli_drawing_options),
     { "scale", '\0', POPT_ARG_STRING, &texts.scale, 8,
       "Enlarge by whole pixels, 1 to 64 times (default: until a picture is 96 pixels high)", "K" },
+    { "no-headings", '\0', POPT_ARG_NONE, &no_headings, 9,
+      "Only the pictures, no words above the columns and beside the rows", NULL },
     CLI_INCLUDE(cli_model_options),
     CLI_INCLUDE(cli_device_options),
     CLI_INCLUDE(cli_help_options),
@@ -32,7 +36,8 @@ static const struct poptOption options[] = {
 };
 
 static const char notes[] =
-    "Rows are seeds, columns are numbers of steps. Without --steps the columns are 1, 2, 4, 8, 16\n"
+    "Rows are seeds, columns are numbers of steps; words around the pictures say which. Without "
+    "--steps the columns are 1, 2, 4, 8, 16\n"
     "and 64, of adjusted DDIM where the model has it: the diffusion limit.\n"
     "Transparent pictures lie on a checkerboard; 'quickstep sample' writes the transparency "
     "itself.\n"
@@ -124,6 +129,57 @@ static qs_status draw_columns(cli_engine *engine, const grid_run *run, uint8_t *
     return QS_OK;
 }
 
+/* "64 steps, addim", "64 addim", "64" */
+static void name_column(const cli_engine *engine, const grid_run *run, const column *c,
+                        app_column_heading *heading)
+{
+    const bool other = c->sampler != run->job.sampler && c->sampler != engine->info.default_sampler;
+    const char *sampler = other ? qs_sampler_name(c->sampler) : "";
+    snprintf(heading->texts[0], HEADING_SIZE, "%u step%s%s%s", c->steps, c->steps == 1 ? "" : "s",
+             other ? ", " : "", sampler);
+    snprintf(heading->texts[1], HEADING_SIZE, "%u%s%s", c->steps, other ? " " : "", sampler);
+    snprintf(heading->texts[2], HEADING_SIZE, "%u", c->steps);
+}
+
+static qs_status add_headings(const cli_engine *engine, const grid_run *run,
+                              const app_recipe *recipe, app_image *image)
+{
+    app_column_heading columns[COLUMNS_MAX];
+    char(*rows)[HEADING_SIZE] = calloc(run->job.count, sizeof *rows);
+    if (!rows)
+        return app_error(QS_ERROR_MEMORY, "no memory for the words of %u rows", run->job.count);
+    for (uint32_t x = 0; x < run->column_count; x++)
+        name_column(engine, run, &run->columns[x], &columns[x]);
+    for (uint32_t y = 0; y < run->job.count; y++)
+        snprintf(rows[y], HEADING_SIZE, "seed %" PRIu64, run->job.seed + y);
+    app_headings headings = { run->column_count, run->job.count, columns,
+                              (const char(*)[HEADING_SIZE])rows, "" };
+    snprintf(headings.corner, HEADING_SIZE, "%s", recipe->label);
+    const qs_status status = app_headings_add(&headings, image);
+    free(rows);
+    return status;
+}
+
+/* pixels: [rows, columns, h, w, 4] */
+static qs_status write_grid(const cli_engine *engine, const grid_run *run, const app_recipe *recipe,
+                            const uint8_t *pixels)
+{
+    const qs_model_info *info = &engine->info;
+    app_image image = { .has_alpha = info->has_alpha };
+    char *json = app_recipe_to_json(recipe);
+    qs_status status = json ? QS_OK : app_error(QS_ERROR_MEMORY, "no memory");
+    TRY(status);
+    TRY(app_montage(pixels, run->job.count * run->column_count, info->width, info->height,
+                    run->column_count, recipe->scale, &image));
+    if (recipe->headings)
+        TRY(add_headings(engine, run, recipe, &image));
+    TRY(cli_write_image(run->target.path, &image, json));
+fail:
+    app_montage_free(&image);
+    free(json);
+    return status;
+}
+
 static qs_status draw_and_write(cli_engine *engine, grid_run *run)
 {
     const uint32_t count = run->job.count * run->column_count;
@@ -143,9 +199,10 @@ static qs_status draw_and_write(cli_engine *engine, grid_run *run)
     snprintf(recipe.command, sizeof recipe.command, "grid");
     snprintf(recipe.steps, sizeof recipe.steps, "%s", run->steps);
     recipe.count = run->job.count;
+    recipe.headings = !no_headings;
     recipe.scale = run->scale ? run->scale : (95 + engine->info.height) / engine->info.height;
     if (status == QS_OK)
-        status = cli_write_png(&run->target, engine, &recipe, pixels, count, run->column_count);
+        status = write_grid(engine, run, &recipe, pixels);
     if (status == QS_OK)
         fprintf(strcmp(run->target.path, "-") == 0 ? stderr : stdout,
                 "%s: %s, columns %s steps, rows seed %" PRIu64 " to %" PRIu64 "%s%s, %.1f ms\n",

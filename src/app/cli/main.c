@@ -9,8 +9,8 @@
 #include <string.h>
 
 static const cli_command *const commands[] = {
-    &cli_sample,  &cli_grid,    &cli_metadata, &cli_encode, &cli_decode,   &cli_forward,
-    &cli_devices, &cli_inspect, &cli_tune,     &cli_bench,  &cli_selftest,
+    &cli_sample,  &cli_grid,    &cli_walk,    &cli_metadata, &cli_encode, &cli_decode,
+    &cli_forward, &cli_devices, &cli_inspect, &cli_tune,     &cli_bench,  &cli_selftest,
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 

@@ -24,15 +24,15 @@ static size_t find_number(const char *path, const char **place)
     return 0;
 }
 
-static char *numbered_path(const cli_target *target, uint32_t number)
+char *cli_numbered_path(const char *pattern, uint32_t number)
 {
     const char *place = NULL;
     char *path = NULL;
-    if (!target->numbered)
-        return strdup(target->path);
-    const size_t length = find_number(target->path, &place);
+    const size_t length = find_number(pattern, &place);
+    if (length == 0)
+        return strdup(pattern);
     const int width = atoi(place + 1);
-    if (asprintf(&path, "%.*s%0*u%s", (int)(place - target->path), target->path, width, number,
+    if (asprintf(&path, "%.*s%0*u%s", (int)(place - pattern), pattern, width, number,
                  place + length) < 0)
         return NULL;
     return path;
@@ -64,7 +64,7 @@ qs_status cli_target_init(cli_target *target, const char *path)
     if (length > 0 && find_number(place + length, &other) > 0)
         return app_error(QS_ERROR_USAGE, "-o %s: one %%d says where the number goes, not two",
                          path);
-    char *first = numbered_path(target, 0);
+    char *first = cli_numbered_path(target->path, 0);
     const qs_status status = first ? app_output_check(first) : QS_ERROR_MEMORY;
     free(first);
     return status;
@@ -81,7 +81,7 @@ static qs_status make_entry(const cli_target *target, const app_recipe *recipe, 
     app_recipe own = *recipe;
     own.seed += first;
     own.count = count;
-    e->path = numbered_path(target, first);
+    e->path = cli_numbered_path(target->path, first);
     e->json = app_recipe_to_json(&own);
     return e->path && e->json ? QS_OK : app_error(QS_ERROR_MEMORY, "no memory");
 }
@@ -104,8 +104,7 @@ qs_status cli_write_image(const char *path, const app_image *image, const char *
 }
 
 qs_status cli_write_png(const cli_target *target, const cli_engine *engine,
-                        const app_recipe *recipe, const uint8_t *pixels, uint32_t count,
-                        uint32_t columns)
+                        const app_recipe *recipe, const uint8_t *pixels, uint32_t count)
 {
     const qs_model_info *info = &engine->info;
     const size_t picture_bytes = (size_t)4 * info->width * info->height;
@@ -114,11 +113,11 @@ qs_status cli_write_png(const cli_target *target, const cli_engine *engine,
     for (uint32_t first = 0; status == QS_OK && first < count; first += per_file) {
         entry e = { 0 };
         app_image image = { .has_alpha = info->has_alpha };
-        status = make_entry(target, recipe, first, columns ? recipe->count : per_file, &e);
+        status = make_entry(target, recipe, first, per_file, &e);
         if (status == QS_OK)
-            status = app_montage(pixels + first * picture_bytes, per_file, info->width,
-                                 info->height, columns ? columns : app_montage_columns(per_file),
-                                 recipe->scale, &image);
+            status =
+                app_montage(pixels + first * picture_bytes, per_file, info->width, info->height,
+                            app_montage_columns(per_file), recipe->scale, &image);
         if (status == QS_OK)
             status = cli_write_image(e.path, &image, e.json);
         app_montage_free(&image);

@@ -17,14 +17,17 @@ typedef struct cli_target {
 /* From the file's name. QS_ERROR_USAGE: no such format; QS_ERROR_WRITE: cannot be written. */
 qs_status cli_target_init(cli_target *target, const char *path);
 
+/* The name with the number in the place of its %d; to be freed by the caller, NULL without memory.
+ */
+char *cli_numbered_path(const char *pattern, uint32_t number);
+
 /* Writes one PNG; a signal waits until it is whole. recipe: as in app_png_write. */
 qs_status cli_write_image(const char *path, const app_image *image, const char *recipe);
 
-/* Writes `count` pictures. The recipe's seed is the first picture's; its count is set to the
- * file's. columns 0: a near-square grid; otherwise the recipe's count stays (grid: rows). */
+/* Writes `count` pictures, of one file in a near-square grid. The recipe's seed is the first
+ * picture's; its count is set to the file's. */
 qs_status cli_write_png(const cli_target *target, const cli_engine *engine,
-                        const app_recipe *recipe, const uint8_t *pixels, uint32_t count,
-                        uint32_t columns);
+                        const app_recipe *recipe, const uint8_t *pixels, uint32_t count);
 qs_status cli_write_safetensors(const cli_target *target, const cli_engine *engine,
                                 const app_recipe *recipe, const float *floats, uint32_t count);
 

@@ -175,7 +175,7 @@ static qs_status draw_and_write(cli_engine *engine, const sample_run *run)
              texts.timesteps ? texts.timesteps : "");
     status =
         run->target.format == CLI_PNG
-            ? cli_write_png(&run->target, engine, &recipe, pictures.pixels, run->job.count, 0)
+            ? cli_write_png(&run->target, engine, &recipe, pictures.pixels, run->job.count)
             : cli_write_safetensors(&run->target, engine, &recipe, pictures.floats, run->job.count);
     if (status == QS_OK)
         print_summary(&recipe, run, pictures.ms);

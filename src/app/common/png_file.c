@@ -89,6 +89,15 @@ static qs_status encode(const app_image *image, const char *recipe, byte_buffer 
     return QS_OK;
 }
 
+qs_status app_png_encode(const app_image *image, const char *recipe, uint8_t **bytes, size_t *size)
+{
+    byte_buffer buffer = { 0 };
+    const qs_status status = encode(image, recipe, &buffer);
+    *bytes = buffer.bytes;
+    *size = buffer.size;
+    return status;
+}
+
 qs_status app_png_write(const char *path, const app_image *image, const char *recipe)
 {
     byte_buffer buffer = { 0 };

@@ -14,6 +14,9 @@ typedef struct app_image {
  * same bytes. QS_ERROR_WRITE. */
 qs_status app_png_write(const char *path, const app_image *image, const char *recipe);
 
+/* The same into memory, to be freed by the caller after an error, too. */
+qs_status app_png_encode(const app_image *image, const char *recipe, uint8_t **bytes, size_t *size);
+
 /* The recipe of a PNG, to be freed by the caller. The file is not trusted. QS_ERROR_OTHER: not
  * readable, not a PNG, damaged, or a PNG without a recipe. */
 qs_status app_png_read_recipe(const char *path, char **recipe);

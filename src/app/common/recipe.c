@@ -19,7 +19,8 @@ static const struct {
     }
     FIELD(command, true), FIELD(version, true),   FIELD(model, true),      FIELD(label, false),
     FIELD(sampler, true), FIELD(precision, true), FIELD(noise, false),     FIELD(device, false),
-    FIELD(driver, false), FIELD(rng, false),      FIELD(timesteps, false),
+    FIELD(driver, false), FIELD(rng, false),      FIELD(timesteps, false), FIELD(to, false),
+    FIELD(at, false),
 #undef FIELD
 };
 enum { TEXT_FIELD_COUNT = sizeof text_fields / sizeof text_fields[0] };
@@ -90,6 +91,14 @@ char *app_recipe_to_json(const app_recipe *recipe)
     failed |= json_object_set_new(root, "count", json_integer(recipe->count));
     if (recipe->eta > 0)
         failed |= json_object_set_new(root, "eta", json_real(recipe->eta));
+    if (recipe->loop)
+        failed |= json_object_set_new(root, "loop", json_true());
+    if (recipe->frames > 0)
+        failed |= json_object_set_new(root, "frames", json_integer(recipe->frames));
+    if (recipe->fps > 0)
+        failed |= json_object_set_new(root, "fps", json_integer(recipe->fps));
+    if (recipe->headings)
+        failed |= json_object_set_new(root, "headings", json_true());
     if (recipe->scale > 1)
         failed |= json_object_set_new(root, "scale", json_integer(recipe->scale));
     char *text = failed ? NULL : json_dumps(root, JSON_ENSURE_ASCII);
@@ -177,11 +186,16 @@ static qs_status read_eta(const json_t *root, app_recipe *recipe)
 static qs_status check_words(const app_recipe *recipe)
 {
     qs_sampler sampler;
-    if (strcmp(recipe->command, "sample") != 0 && strcmp(recipe->command, "grid") != 0)
+    if (strcmp(recipe->command, "sample") != 0 && strcmp(recipe->command, "grid") != 0 &&
+        strcmp(recipe->command, "walk") != 0)
         return app_error(QS_ERROR_OTHER, "the recipe's command \"%s\" is unknown", recipe->command);
     if (strcmp(recipe->precision, "f32") != 0 && strcmp(recipe->precision, "f16") != 0)
         return app_error(QS_ERROR_OTHER, "the recipe's precision \"%s\" is unknown",
                          recipe->precision);
+    const bool walks = strcmp(recipe->command, "walk") == 0;
+    if (walks != (recipe->to[0] != 0) || recipe->to[strspn(recipe->to, "0123456789,")] ||
+        recipe->at[strspn(recipe->at, "0123456789.e+-")])
+        return app_error(QS_ERROR_OTHER, "the recipe's \"to\" or \"at\" is damaged");
     qs_rng rng;
     if (recipe->rng[0] && qs_rng_parse(recipe->rng, &rng) != QS_OK)
         return app_error(QS_ERROR_OTHER, "the recipe's rng \"%s\" is unknown", recipe->rng);
@@ -195,7 +209,7 @@ static qs_status check_words(const app_recipe *recipe)
 qs_status app_recipe_from_json(const char *json, app_recipe *recipe)
 {
     qs_status status = QS_OK;
-    json_int_t count = 0, scale = 0;
+    json_int_t count = 0, scale = 0, frames = 0, fps = 0;
     json_error_t error;
     *recipe = (app_recipe){ 0 };
     json_t *root = json_loads(json, JSON_REJECT_DUPLICATES, &error);
@@ -210,6 +224,12 @@ qs_status app_recipe_from_json(const char *json, app_recipe *recipe)
     TRY(read_seed(root, &recipe->seed));
     TRY(read_number(root, "count", 1, 1 << 20, 1, &count));
     TRY(read_number(root, "scale", 1, 64, 1, &scale));
+    TRY(read_number(root, "frames", 0, 1 << 20, 0, &frames));
+    TRY(read_number(root, "fps", 0, 120, 0, &fps));
+    recipe->frames = (uint32_t)frames;
+    recipe->fps = (uint32_t)fps;
+    recipe->loop = json_is_true(json_object_get(root, "loop"));
+    recipe->headings = json_is_true(json_object_get(root, "headings"));
     recipe->count = (uint32_t)count;
     recipe->scale = (uint32_t)scale;
 fail:
@@ -236,6 +256,23 @@ static void put_quoted(FILE *out, const char *option, const char *text)
     fputc('\'', out);
 }
 
+static void put_seeds(FILE *out, const app_recipe *recipe)
+{
+    const bool walks = recipe->to[0];
+    fprintf(out, " %s %" PRIu64, walks ? "--from" : "--seed", recipe->seed);
+    if (!walks)
+        return;
+    fprintf(out, " --to %s%s", recipe->to, recipe->loop ? " --loop" : "");
+    if (recipe->at[0]) {
+        fprintf(out, " --at %s", recipe->at);
+        return;
+    }
+    if (recipe->frames > 0)
+        fprintf(out, " --frames %" PRIu32, recipe->frames);
+    if (recipe->fps > 0)
+        fprintf(out, " --fps %" PRIu32, recipe->fps);
+}
+
 char *app_recipe_command(const app_recipe *recipe)
 {
     char *text = NULL;
@@ -246,7 +283,7 @@ char *app_recipe_command(const app_recipe *recipe)
     fprintf(out, "quickstep %s", recipe->command);
     put_quoted(out, "--model", recipe->model);
     put_quoted(out, "--steps", recipe->steps);
-    fprintf(out, " --seed %" PRIu64, recipe->seed);
+    put_seeds(out, recipe);
     put_quoted(out, "--label", recipe->label);
     if (recipe->count > 1)
         fprintf(out, " --count %" PRIu32, recipe->count);
@@ -257,8 +294,10 @@ char *app_recipe_command(const app_recipe *recipe)
     put_quoted(out, "--rng", recipe->rng);
     put_quoted(out, "--precision", recipe->precision);
     put_quoted(out, "--noise", recipe->noise);
-    if (recipe->scale > 1 || strcmp(recipe->command, "grid") == 0) /* grid has another default */
+    if (recipe->scale > 1 || strcmp(recipe->command, "sample") != 0) /* others' default differs */
         fprintf(out, " --scale %" PRIu32, recipe->scale);
+    if (strcmp(recipe->command, "grid") == 0 && !recipe->headings)
+        fprintf(out, " --no-headings");
     fprintf(out, " -o repeat.png");
     if (fclose(out) == 0)
         return text;
