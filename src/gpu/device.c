@@ -1,6 +1,5 @@
 #include "gpu/internal.h"
 
-#include "core/clock.h"
 #include "core/debug.h"
 #include "core/log.h"
 
@@ -237,23 +236,6 @@ void qs_device_get_info(const qs_device *device, qs_device_info *info)
 {
     if (device && info)
         *info = device->physical.info;
-}
-
-void qs_device_on_prepare(qs_device *device, qs_prepare_fn prepare, void *user)
-{
-    if (!device)
-        return;
-    device->prepare = prepare;
-    device->prepare_user = user;
-}
-
-void gpu_tell_prepared(qs_device *device, uint32_t done, uint32_t total)
-{
-    static const double PAUSE_MS = 50;
-    if (!device->prepare || clock_ms() - device->told_ms < PAUSE_MS)
-        return;
-    device->prepare(device->prepare_user, done, total);
-    device->told_ms = clock_ms();
 }
 
 uint64_t qs_device_validation_messages(const qs_device *device)
