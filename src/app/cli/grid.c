@@ -196,6 +196,8 @@ static qs_status draw_and_write(cli_engine *engine, grid_run *run)
                               .rng = run->job.rng };
     app_recipe_init(&recipe, engine->model, engine->device, engine->options.precision, &drawn,
                     run->job.label);
+    if (cli_shared_options.scheduler)
+        snprintf(recipe.scheduler, sizeof recipe.scheduler, "%s", cli_shared_options.scheduler);
     snprintf(recipe.command, sizeof recipe.command, "grid");
     snprintf(recipe.steps, sizeof recipe.steps, "%s", run->steps);
     recipe.count = run->job.count;

@@ -17,10 +17,10 @@ static const struct {
     {                                                                                              \
 #name, offsetof(app_recipe, name), sizeof((app_recipe *)0)->name, required                 \
     }
-    FIELD(command, true), FIELD(version, true),   FIELD(model, true),      FIELD(label, false),
-    FIELD(sampler, true), FIELD(precision, true), FIELD(noise, false),     FIELD(device, false),
-    FIELD(driver, false), FIELD(rng, false),      FIELD(timesteps, false), FIELD(to, false),
-    FIELD(at, false),
+    FIELD(command, true), FIELD(version, true),    FIELD(model, true),      FIELD(label, false),
+    FIELD(sampler, true), FIELD(precision, true),  FIELD(noise, false),     FIELD(device, false),
+    FIELD(driver, false), FIELD(rng, false),       FIELD(timesteps, false), FIELD(to, false),
+    FIELD(at, false),     FIELD(scheduler, false),
 #undef FIELD
 };
 enum { TEXT_FIELD_COUNT = sizeof text_fields / sizeof text_fields[0] };
@@ -145,7 +145,7 @@ static qs_status read_steps(const json_t *root, app_recipe *recipe)
 {
     const char *text = json_string_value(json_object_get(root, "steps"));
     if (text) {
-        const size_t length = strspn(text, "0123456789,:abcdefghijklmnopqrstuvwxyz");
+        const size_t length = strspn(text, "0123456789,:abcdefghijklmnopqrstuvwxyz_");
         if (length == 0 || text[length] || length >= sizeof recipe->steps)
             return app_error(QS_ERROR_OTHER, "the recipe's \"steps\" are damaged");
         snprintf(recipe->steps, sizeof recipe->steps, "%s", text);
@@ -282,6 +282,7 @@ char *app_recipe_command(const app_recipe *recipe)
         return NULL;
     fprintf(out, "quickstep %s", recipe->command);
     put_quoted(out, "--model", recipe->model);
+    put_quoted(out, "--scheduler", recipe->scheduler);
     put_quoted(out, "--steps", recipe->steps);
     put_seeds(out, recipe);
     put_quoted(out, "--label", recipe->label);

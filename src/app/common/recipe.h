@@ -6,11 +6,11 @@
  *      "precision": "f32", "device": "llvmpipe (LLVM 15.0.6, 256 bits)", "driver": "Mesa 22.3.6"}
  *
  * Optional: "label" (absent: the model has none), "rng" (absent: philox), "eta" (absent: 0),
- * "timesteps" ("22,0"), "headings" (absent: a grid without), "noise" (the file that replaced the
- * seed's noise), "scale" (absent: 1). A "walk" has "to" ("2,3") and perhaps "loop", "frames" and
- * "fps", or "at" ("0.5"). A "seed" above 2^63 - 1, JSON's integers as most programs read them, is a
- * string of digits. "steps" of the command "grid" is a list, one entry per column:
- * "1,2,4,64:addim".
+ * "timesteps" ("22,0"), "scheduler" (what replaced the model's: a class or a file), "headings"
+ * (absent: a grid without), "noise" (the file that replaced the seed's noise), "scale" (absent: 1).
+ * A "walk" has "to" ("2,3") and perhaps "loop", "frames" and "fps", or "at" ("0.5"). A "seed" above
+ * 2^63 - 1, JSON's integers as most programs read them, is a string of digits. "steps" of the
+ * command "grid" is a list, one entry per column: "1,2,4,64:addim".
  */
 #ifndef APP_RECIPE_H
 #define APP_RECIPE_H
@@ -30,6 +30,7 @@ typedef struct app_recipe {
     char rng[16];         /* "" or a qs_rng_name */
     double eta;           /* 0 .. 1 */
     char timesteps[1024]; /* "": the model's own; "22,0" */
+    char scheduler[1024]; /* "": the model's own */
     char noise[256];      /* "": the seed's */
     bool headings;        /* a grid with words around it */
     char to[1536];        /* a walk: "2,3", the seeds after the first */
