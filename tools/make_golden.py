@@ -8,8 +8,9 @@ are diffusers' own, schedulers/SCHEDULER.json in the same spirit, and golden.saf
 
     sample [2, c, h, w], timestep [2], class_labels [2] (if the network has classes), output [2, c, h, w]
     node.NAME [1, c, h, w]     picture 0's activation of the engine's node NAME
-    pictures.SCHEDULER,SAMPLER,ETA,STEPS [2, c, h, w]     whole pictures in [-1, 1] by diffusers' pipeline of SAMPLER, picture i
-                               from torch.Generator().manual_seed(i); SCHEDULER is "own" or one of schedulers/
+    pictures.SCHEDULER,SAMPLER,ETA,STEPS [2, c, h, w]     whole pictures in [-1, 1] by diffusers' pipeline of SAMPLER, or as its
+                               text-to-image pipelines draw, picture i from torch.Generator().manual_seed(i); SCHEDULER is
+                               "own" or one of schedulers/
 
 Output and nodes run in double on the file's weights, from the float32 sinusoids that diffusers makes (or projections, whose
 angles are in the hundreds): what float32 should come to. Pictures run in float32, as the random numbers are those of a dtype. A network is an entry of golden/networks.py.
@@ -19,6 +20,7 @@ Needs tools/train's environment and nothing else; running it twice gives the sam
 
 import argparse
 import inspect
+import itertools
 import json
 import shutil
 import sys
@@ -26,7 +28,8 @@ from pathlib import Path
 
 import diffusers
 import torch
-from diffusers import ConsistencyModelPipeline, DDIMPipeline, DDPMPipeline, UNet2DModel
+from diffusers import ConsistencyModelPipeline, DDIMPipeline, DDPMPipeline, TCDScheduler, UNet2DModel
+from diffusers.utils.torch_utils import randn_tensor
 from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).parent / "golden"))
@@ -43,6 +46,13 @@ PIPELINES = {
     "CMStochasticIterativeScheduler": ("consistency", ConsistencyModelPipeline),
     "DDPMScheduler": ("ddpm", DDPMPipeline),
     "DDIMScheduler": ("ddim", DDIMPipeline),
+}
+LOOPS = {  # whose pipelines all have a text encoder
+    "LCMScheduler": "lcm",
+    "TCDScheduler": "tcd",
+    "EulerDiscreteScheduler": "euler",
+    "EulerAncestralDiscreteScheduler": "euler_ancestral",
+    "DPMSolverMultistepScheduler": "dpmsolver",
 }
 
 
@@ -132,10 +142,30 @@ def draw(pipe, steps, eta):
     return 2 * pipe(BATCH, output_type="pt", **arguments).images - 1
 
 
+def draw_without_words(net, scheduler, steps, eta):
+    """BATCH pictures in [-1, 1], as StableDiffusionPipeline goes about it."""
+    size = net.config.sample_size if isinstance(net.config.sample_size, (list, tuple)) else (net.config.sample_size,) * 2
+    generators = [torch.Generator().manual_seed(i) for i in range(BATCH)]
+    options = {"eta": eta} if isinstance(scheduler, TCDScheduler) else {}
+    if "generator" in inspect.signature(scheduler.step).parameters:
+        options["generator"] = generators
+    scheduler.set_timesteps(steps)
+    x = randn_tensor((BATCH, net.config.in_channels, *size), generators) * scheduler.init_noise_sigma
+    for t in scheduler.timesteps:
+        output = net(scheduler.scale_model_input(x, t), t).sample
+        x = scheduler.step(output, t, x, **options).prev_sample
+    return x.clamp(-1, 1)
+
+
 def pictures(net, network):
     """All of the network's, by name."""
     out = {}
     for name, scheduler in {"own": network.scheduler, **network.schedulers}.items():
+        if scheduler.name in LOOPS:
+            for steps, eta in itertools.product(network.steps, scheduler.etas or (0,)):
+                picture = draw_without_words(net, make_scheduler(scheduler), steps, eta)
+                out[f"pictures.{name},{LOOPS[scheduler.name]},{eta:g},{steps}"] = picture
+            continue
         pipe = make_pipeline(net, scheduler)
         for steps in network.steps:
             if scheduler.name != "DDIMScheduler":

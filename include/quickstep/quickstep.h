@@ -146,6 +146,11 @@ typedef enum qs_sampler {
     QS_SAMPLER_ADDIM,       /* adjusted DDIM, algorithm 3 */
     QS_SAMPLER_CONSISTENCY, /* consistency models of Song et al., arXiv 2303.01469 */
     QS_SAMPLER_DDPM,        /* ancestral sampling, arXiv 2006.11239 */
+    QS_SAMPLER_LCM,         /* latent consistency models, arXiv 2310.04378 */
+    QS_SAMPLER_TCD,         /* trajectory consistency, arXiv 2402.19159: qs_recipe.eta, its gamma */
+    QS_SAMPLER_EULER,       /* Euler's method over noise levels, arXiv 2206.00364 */
+    QS_SAMPLER_EULER_ANCESTRAL, /* the same with noise anew in every step */
+    QS_SAMPLER_DPMSOLVER,       /* DPM-Solver++ (2M), arXiv 2211.01095 */
 } qs_sampler;
 
 /* Where noise comes from. */
@@ -274,9 +279,12 @@ typedef struct qs_recipe {
     const int32_t *labels; /* [batch], -1: the model's default; NULL: the default for all */
     const float *noise;    /* [batch, c, h, w], unit variance, instead of the seed's; or NULL */
     qs_rng rng; /* with `noise` its first numbers are the first step's, as in diffusers */
-    float eta;  /* 0 .. 1: QS_SAMPLER_DDIM with a DDIMScheduler or DDPMScheduler adds noise */
-    /* [steps] of QS_SAMPLER_CONSISTENCY: which points of the training grid, as diffusers'
-     * pipeline takes them: descending, the last one is the noisiest and is visited first ({22, 0}).
+    /* 0 .. 1: QS_SAMPLER_DDIM with a DDIMScheduler or DDPMScheduler, and QS_SAMPLER_TCD, add noise.
+     * 0, nothing said, is what diffusers' pipelines pass (TCDScheduler.step alone has 0.3). */
+    float eta;
+    /* [steps], descending, as diffusers' pipelines take them. Of QS_SAMPLER_CONSISTENCY: points of
+     * the training grid, of which the last one is the noisiest and is visited first ({22, 0}); of
+     * QS_SAMPLER_LCM and QS_SAMPLER_TCD: the training's timesteps ({ 999, 499 }).
      * NULL: those that the model's authors chose, or evenly spaced ones. */
     const uint32_t *timesteps;
     /* [steps, batch, c, h, w], unit variance: what step i draws, instead of the seed's; or NULL.

@@ -92,10 +92,15 @@ static inline bool unet_labels_are_numbers(const unet_config *config)
 }
 
 typedef enum scheduler_class {
-    SCHEDULER_MULTISTEP,   /* ours: MultistepConsistencyScheduler */
-    SCHEDULER_CONSISTENCY, /* CMStochasticIterativeScheduler (Song et al.) */
-    SCHEDULER_DDPM,        /* DDPMScheduler */
-    SCHEDULER_DDIM,        /* DDIMScheduler */
+    SCHEDULER_MULTISTEP,       /* ours: MultistepConsistencyScheduler */
+    SCHEDULER_CONSISTENCY,     /* CMStochasticIterativeScheduler (Song et al.) */
+    SCHEDULER_DDPM,            /* DDPMScheduler */
+    SCHEDULER_DDIM,            /* DDIMScheduler */
+    SCHEDULER_LCM,             /* LCMScheduler: latent consistency, arXiv 2310.04378 */
+    SCHEDULER_TCD,             /* TCDScheduler: trajectory consistency, arXiv 2402.19159 */
+    SCHEDULER_EULER,           /* EulerDiscreteScheduler (Karras et al., arXiv 2206.00364) */
+    SCHEDULER_EULER_ANCESTRAL, /* EulerAncestralDiscreteScheduler */
+    SCHEDULER_DPMSOLVER, /* DPMSolverMultistepScheduler: DPM-Solver++ (2M), arXiv 2211.01095 */
 } scheduler_class;
 
 const char *scheduler_class_name(scheduler_class class); /* "MultistepConsistencyScheduler" */
@@ -115,7 +120,7 @@ typedef enum variance_type {
 
 typedef struct scheduler_config {
     scheduler_class class;
-    bool clip_sample;             /* of all classes but CMStochasticIterativeScheduler */
+    bool clip_sample;             /* false in classes that have no such key */
     uint32_t num_train_timesteps; /* of all classes but MultistepConsistencyScheduler */
     /* The numbers of steps that the model was trained or tuned for, ascending; 0: not said. For
      * CMStochasticIterativeScheduler what its authors published, which no file says. */
@@ -133,17 +138,33 @@ typedef struct scheduler_config {
             bool clip_denoised;
             uint32_t two_step_index; /* where two steps look the second time; 0: not published */
         };
-        /* DDPMScheduler and DDIMScheduler, with diffusers' defaults. Either samples with the
-         * other's rule, as DDIMPipeline does with a DDPMScheduler: keys of one are known to both.
-         */
+        /* The others, with diffusers' defaults. DDPM and DDIM either sample with the other's rule,
+         * as DDIMPipeline does with a DDPMScheduler: keys of one are known to both. */
         struct {
             prediction_type prediction;
             timestep_spacing spacing;
-            variance_type variance; /* DDPM's rule only */
             uint32_t steps_offset;
-            bool set_alpha_to_one; /* DDIM's rule only */
-            double clip_sample_range;
             const float *alphas_cumprod; /* [num_train_timesteps], in the model_config's arena */
+            double clip_sample_range;    /* of DDPM, DDIM and LCM */
+            union {
+                struct {                    /* DDPM, DDIM */
+                    variance_type variance; /* DDPM's rule only */
+                    bool set_alpha_to_one;  /* DDIM's rule only */
+                };
+                struct { /* LCM, TCD */
+                    uint32_t original_inference_steps;
+                    double timestep_scaling; /* LCM */
+                };
+                struct { /* Euler, DPM-Solver: over noise levels sigma */
+                    bool use_karras_sigmas;
+                    double sigma_min, sigma_max; /* of Karras' levels; 0: the schedule's */
+                    bool final_sigma_min;        /* final_sigmas_type is not "zero" */
+                    bool continuous_timesteps;   /* Euler: 0.25 log(sigma) is the timestep */
+                    bool whole_timesteps;        /* DPM-Solver: Karras' timesteps are rounded */
+                    uint32_t solver_order;       /* DPM-Solver: 1 or 2 */
+                    bool lower_order_final, euler_at_final;
+                } levels;
+            };
         };
     };
 } scheduler_config;

@@ -59,6 +59,8 @@ qs_status config_require(const config_reader *reader, const char *key, const cha
 qs_status config_parse_unet(const char *path, json_t *root, unet_config *unet);
 qs_status config_parse_scheduler(const char *path, json_t *root, arena *arena,
                                  scheduler_config *scheduler);
+/* The keys of a class over discrete timesteps, scheduler->class. */
+qs_status config_read_diffusion(config_reader *reader, arena *arena, scheduler_config *scheduler);
 
 qs_status config_parse_autoencoder(const char *path, json_t *root, autoencoder_config *config);
 

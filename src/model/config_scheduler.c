@@ -1,5 +1,4 @@
 /* scheduler/scheduler_config.json. */
-#include "model/betas.h"
 #include "model/config_reader.h"
 
 #include <string.h>
@@ -9,6 +8,11 @@ static const char *const classes[] = {
     [SCHEDULER_CONSISTENCY] = "CMStochasticIterativeScheduler",
     [SCHEDULER_DDPM] = "DDPMScheduler",
     [SCHEDULER_DDIM] = "DDIMScheduler",
+    [SCHEDULER_LCM] = "LCMScheduler",
+    [SCHEDULER_TCD] = "TCDScheduler",
+    [SCHEDULER_EULER] = "EulerDiscreteScheduler",
+    [SCHEDULER_EULER_ANCESTRAL] = "EulerAncestralDiscreteScheduler",
+    [SCHEDULER_DPMSOLVER] = "DPMSolverMultistepScheduler",
     NULL,
 };
 
@@ -24,14 +28,26 @@ qs_sampler scheduler_default_sampler(const scheduler_config *scheduler)
         [SCHEDULER_CONSISTENCY] = QS_SAMPLER_CONSISTENCY,
         [SCHEDULER_DDPM] = QS_SAMPLER_DDPM,
         [SCHEDULER_DDIM] = QS_SAMPLER_DDIM,
+        [SCHEDULER_LCM] = QS_SAMPLER_LCM,
+        [SCHEDULER_TCD] = QS_SAMPLER_TCD,
+        [SCHEDULER_EULER] = QS_SAMPLER_EULER,
+        [SCHEDULER_EULER_ANCESTRAL] = QS_SAMPLER_EULER_ANCESTRAL,
+        [SCHEDULER_DPMSOLVER] = QS_SAMPLER_DPMSOLVER,
     };
     return samplers[scheduler->class];
 }
 
 uint32_t scheduler_steps_max(const scheduler_config *scheduler)
 {
-    const uint32_t points = scheduler->num_train_timesteps;
-    return scheduler->class == SCHEDULER_MULTISTEP || points > QS_STEPS_MAX ? QS_STEPS_MAX : points;
+    uint32_t most = scheduler->num_train_timesteps;
+    switch (scheduler->class) {
+    case SCHEDULER_MULTISTEP: most = QS_STEPS_MAX; break;
+    case SCHEDULER_LCM:
+    case SCHEDULER_TCD: most = scheduler->original_inference_steps; break;
+    case SCHEDULER_DPMSOLVER: --most; break; /* its spacing counts one step more */
+    default: break;
+    }
+    return most < QS_STEPS_MAX ? most : QS_STEPS_MAX;
 }
 
 static qs_status require_number(config_reader *r, const char *key, double min, double max,
@@ -120,138 +136,6 @@ fail:
     return status;
 }
 
-/* ---- DDPMScheduler, DDIMScheduler --------------------------------------------------------------
- */
-
-/* trained_betas: null or a number for every timestep. */
-static qs_status read_trained_betas(config_reader *r, uint32_t count, float *betas, bool *found)
-{
-    static const char key[] = "trained_betas";
-    const json_t *list = config_take(r, key);
-    *found = list && !json_is_null(list);
-    if (!*found)
-        return QS_OK;
-    if (!json_is_array(list) || json_array_size(list) != count)
-        return config_refuse(r, key, list, "supported: null, or num_train_timesteps (%u) numbers",
-                             count);
-    for (uint32_t i = 0; i < count; i++) {
-        const json_t *beta = json_array_get(list, i);
-        const double value = json_number_value(beta);
-        if (!json_is_number(beta) || !(value >= 0 && value <= 1))
-            return config_refuse(r, key, beta, "supported: numbers from 0 to 1");
-        betas[i] = (float)value;
-    }
-    return QS_OK;
-}
-
-static qs_status read_betas(config_reader *r, uint32_t count, float *betas)
-{
-    static const char *const schedules[] = {
-        [BETAS_LINEAR] = "linear",
-        [BETAS_SCALED_LINEAR] = "scaled_linear",
-        [BETAS_SQUAREDCOS_CAP_V2] = "squaredcos_cap_v2",
-        NULL,
-    };
-    qs_status status = QS_OK;
-    double start = 0.0001, end = 0.02;
-    uint32_t schedule = BETAS_LINEAR;
-    bool trained = false, rescale = false;
-    TRY(config_take_number(r, "beta_start", 0, 1, &start));
-    TRY(config_take_number(r, "beta_end", 0, 1, &end));
-    TRY(config_take_word(r, "beta_schedule", schedules, &schedule));
-    TRY(read_trained_betas(r, count, betas, &trained));
-    if (!trained)
-        betas_make((beta_schedule)schedule, start, end, count, betas);
-    TRY(config_take_bool(r, "rescale_betas_zero_snr", &rescale));
-    if (rescale)
-        betas_rescale_zero_snr(betas, count);
-fail:
-    return status;
-}
-
-static qs_status read_thresholding(config_reader *r)
-{
-    bool thresholding = false;
-    const qs_status status = config_take_bool(r, "thresholding", &thresholding);
-    config_ignore(r, "dynamic_thresholding_ratio");
-    config_ignore(r, "sample_max_value");
-    if (status == QS_OK && thresholding)
-        return config_refuse(r, "thresholding", json_true(), "supported: false");
-    return status;
-}
-
-static qs_status read_diffusion_words(config_reader *r, scheduler_config *s)
-{
-    static const char *const predictions[] = { [PREDICT_EPSILON] = "epsilon",
-                                               [PREDICT_V] = "v_prediction",
-                                               [PREDICT_SAMPLE] = "sample",
-                                               NULL };
-    static const char *const spacings[] = {
-        [SPACING_LEADING] = "leading",
-        [SPACING_TRAILING] = "trailing",
-        [SPACING_LINSPACE] = "linspace",
-        NULL,
-    };
-    static const char *const variances[] = {
-        [VARIANCE_FIXED_SMALL] = "fixed_small",
-        [VARIANCE_FIXED_SMALL_LOG] = "fixed_small_log",
-        [VARIANCE_FIXED_LARGE] = "fixed_large",
-        [VARIANCE_FIXED_LARGE_LOG] = "fixed_large_log",
-        NULL,
-    };
-    qs_status status = QS_OK;
-    uint32_t prediction = PREDICT_EPSILON, spacing = SPACING_LEADING;
-    uint32_t variance = VARIANCE_FIXED_SMALL;
-    TRY(config_take_word(r, "prediction_type", predictions, &prediction));
-    TRY(config_take_word(r, "timestep_spacing", spacings, &spacing));
-    TRY(config_take_word(r, "variance_type", variances, &variance));
-    s->prediction = (prediction_type)prediction;
-    s->spacing = (timestep_spacing)spacing;
-    s->variance = (variance_type)variance;
-fail:
-    return status;
-}
-
-/* predict_epsilon was DDPMScheduler's until prediction_type came (diffusers 0.8), and counts where
- * that is not said. */
-static qs_status read_predict_epsilon(config_reader *r)
-{
-    bool predict_epsilon = true;
-    const qs_status status = config_take_bool(r, "predict_epsilon", &predict_epsilon);
-    if (status != QS_OK || predict_epsilon || json_object_get(r->root, "prediction_type"))
-        return status;
-    return config_refuse(r, "predict_epsilon", json_false(),
-                         "supported: true; false is \"prediction_type\": \"sample\" today");
-}
-
-static qs_status read_diffusion(config_reader *r, arena *arena, scheduler_config *s)
-{
-    qs_status status = QS_OK;
-    s->num_train_timesteps = 1000;
-    s->clip_sample = true;
-    s->clip_sample_range = 1;
-    s->set_alpha_to_one = true;
-    TRY(config_take_u32(r, "num_train_timesteps", 2, 100000, &s->num_train_timesteps));
-    TRY(config_take_bool(r, "clip_sample", &s->clip_sample));
-    TRY(config_take_number(r, "clip_sample_range", 1e-6, 1e6, &s->clip_sample_range));
-    TRY(config_take_bool(r, "set_alpha_to_one", &s->set_alpha_to_one));
-    TRY(config_take_u32(r, "steps_offset", 0, s->num_train_timesteps - 1, &s->steps_offset));
-    TRY(read_diffusion_words(r, s));
-    TRY(read_predict_epsilon(r));
-    TRY(read_thresholding(r));
-    config_ignore(r, "tensor_format"); /* of diffusers before 0.3 */
-    config_ignore(r, "timestep_values");
-    const uint32_t count = s->num_train_timesteps;
-    float *betas = arena_alloc(arena, count, sizeof *betas);
-    if (!betas)
-        return qs_error(QS_ERROR_MEMORY, "%s: no memory for %u betas", r->path, count);
-    TRY(read_betas(r, count, betas));
-    betas_to_alphas_cumprod(betas, count, betas);
-    s->alphas_cumprod = betas;
-fail:
-    return status;
-}
-
 /* ---- the whole file -------------------------------------------------------------------------- */
 
 static qs_status take_class(config_reader *r, scheduler_class *class)
@@ -264,7 +148,7 @@ static qs_status take_class(config_reader *r, scheduler_class *class)
             return QS_OK;
         }
     }
-    char list[256];
+    char list[512];
     config_list_words(classes, list, sizeof list);
     return config_refuse(
         r, "_class_name", value,
@@ -286,8 +170,7 @@ qs_status config_parse_scheduler(const char *path, json_t *root, arena *arena,
     switch (scheduler->class) {
     case SCHEDULER_MULTISTEP: TRY(read_multistep(&r, scheduler)); break;
     case SCHEDULER_CONSISTENCY: TRY(read_consistency(&r, scheduler)); break;
-    case SCHEDULER_DDPM:
-    case SCHEDULER_DDIM: TRY(read_diffusion(&r, arena, scheduler)); break;
+    default: TRY(config_read_diffusion(&r, arena, scheduler));
     }
     if (scheduler->class == SCHEDULER_MULTISTEP) /* ours: no other program knows its keys */
         TRY(config_check_all_taken(&r));

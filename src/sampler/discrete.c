@@ -14,8 +14,7 @@ static double spaced(const scheduler_config *s, uint32_t steps, uint32_t i)
     const uint32_t points = s->num_train_timesteps;
     switch (s->spacing) {
     case SPACING_LEADING: return (double)(points / steps * (steps - 1 - i) + s->steps_offset);
-    case SPACING_LINSPACE:
-        return steps > 1 ? rint((points - 1.0) / (steps - 1) * (steps - 1 - i)) : 0;
+    case SPACING_LINSPACE: return steps > 1 ? (points - 1.0) / (steps - 1) * (steps - 1 - i) : 0;
     default: { /* trailing, as numpy.arange counts. For some numbers of steps that has a timestep -1
                 * behind the last, at which diffusers ruins the picture: not followed */
         const double next = points - (double)points / steps;
@@ -24,44 +23,57 @@ static double spaced(const scheduler_config *s, uint32_t steps, uint32_t i)
     }
 }
 
-static qs_status spaced_timesteps(const scheduler_config *s, uint32_t steps, int32_t *timesteps)
+qs_status timesteps_spaced(const scheduler_config *s, uint32_t spaced_steps, uint32_t steps,
+                           double *timesteps)
 {
     for (uint32_t i = 0; i < steps; ++i) {
-        const double t = spaced(s, steps, i);
+        const double t = timesteps[i] = spaced(s, spaced_steps, i);
         if (!(t >= 0 && t < s->num_train_timesteps))
             return qs_error(QS_ERROR_USAGE,
                             "%u steps begin at timestep %g with steps_offset %u, but the model was "
                             "trained on 0 to %u",
                             steps, t, s->steps_offset, s->num_train_timesteps - 1);
-        timesteps[i] = (int32_t)t;
     }
     return QS_OK;
 }
 
+static qs_status whole_timesteps(const scheduler_config *s, uint32_t steps, int32_t *timesteps)
+{
+    double spaced_steps[RECIPE_STEPS_MAX];
+    const qs_status status = timesteps_spaced(s, steps, steps, spaced_steps);
+    for (uint32_t i = 0; status == QS_OK && i < steps; ++i)
+        timesteps[i] = (int32_t)rint(spaced_steps[i]);
+    return status;
+}
+
 /* ---- step ------------------------------------------------------------------------------------ */
 
-/* The network's inputs, and x0 as its output predicts it. */
-static void predict(const scheduler_config *s, int32_t t, sampler_row *row)
+void row_predict(const scheduler_config *s, float alpha, float sigma, float timestep,
+                 sampler_row *row)
 {
-    const float alpha = s->alphas_cumprod[t], root = sqrtf(alpha), noise = sqrtf(1 - alpha);
     *row = (sampler_row){ .input_scale = 1,
-                          .timestep = (float)t,
+                          .timestep = timestep,
                           .clip = s->clip_sample ? (float)s->clip_sample_range : 0 };
     switch (s->prediction) {
     case PREDICT_EPSILON:
-        row->x0_sample = 1 / root;
-        row->x0_model = -noise / root;
+        row->x0_sample = 1 / alpha;
+        row->x0_model = -sigma / alpha;
         break;
     case PREDICT_V:
-        row->x0_sample = root;
-        row->x0_model = -noise;
+        row->x0_sample = alpha;
+        row->x0_model = -sigma;
         break;
     case PREDICT_SAMPLE: row->x0_model = 1;
     }
 }
 
-/* next += gain * epsilon, the noise as the network sees it, x0 unclipped. */
-static void add_epsilon(const scheduler_config *s, int32_t t, float gain, sampler_row *row)
+void row_predict_at(const scheduler_config *s, uint32_t t, sampler_row *row)
+{
+    const float alpha = s->alphas_cumprod[t];
+    row_predict(s, sqrtf(alpha), sqrtf(1 - alpha), (float)t, row);
+}
+
+void row_add_epsilon(const scheduler_config *s, uint32_t t, float gain, sampler_row *row)
 {
     const float alpha = s->alphas_cumprod[t], root = sqrtf(alpha), noise = sqrtf(1 - alpha);
     switch (s->prediction) {
@@ -82,10 +94,11 @@ static void row_ddim(const scheduler_config *s, int32_t t, int32_t previous, flo
     const float alpha_previous = previous >= 0 ? s->alphas_cumprod[previous] : last;
     const float variance = (1 - alpha_previous) / (1 - alpha) * (1 - alpha / alpha_previous);
     const float deviation = eta * sqrtf(variance);
-    predict(s, t, row);
+    row_predict_at(s, (uint32_t)t, row);
     row->next_x0 = sqrtf(alpha_previous);
     /* at zero terminal SNR and eta 1 rounding may leave less than nothing */
-    add_epsilon(s, t, sqrtf(fmaxf(1 - alpha_previous - deviation * deviation, 0)), row);
+    row_add_epsilon(s, (uint32_t)t, sqrtf(fmaxf(1 - alpha_previous - deviation * deviation, 0)),
+                    row);
     row->next_noise = deviation;
 }
 
@@ -106,7 +119,7 @@ static void row_ddpm(const scheduler_config *s, int32_t t, int32_t previous, sam
     const float alpha = s->alphas_cumprod[t];
     const float alpha_previous = previous >= 0 ? s->alphas_cumprod[previous] : 1;
     const float ratio = alpha / alpha_previous;
-    predict(s, t, row);
+    row_predict_at(s, (uint32_t)t, row);
     row->next_x0 = sqrtf(alpha_previous) * (1 - ratio) / (1 - alpha);
     row->next_sample = sqrtf(ratio) * (1 - alpha_previous) / (1 - alpha);
     row->next_noise = t > 0 ? ddpm_deviation(s, alpha, alpha_previous) : 0;
@@ -114,8 +127,7 @@ static void row_ddpm(const scheduler_config *s, int32_t t, int32_t previous, sam
 
 /* ---- all steps ------------------------------------------------------------------------------- */
 
-/* The first timestep of a schedule with zero terminal SNR says nothing about x0 through epsilon. */
-static qs_status check_row(const sampler_row *row)
+qs_status row_check(const sampler_row *row)
 {
     const float *numbers = &row->input_scale;
     for (size_t i = 0; i < offsetof(sampler_row, draw) / sizeof *numbers; ++i)
@@ -132,11 +144,11 @@ qs_status rows_ddim(const scheduler_config *s, uint32_t steps, float eta, sample
     const int32_t stride = (int32_t)(s->num_train_timesteps / steps); /* whatever the spacing */
     int32_t timesteps[RECIPE_STEPS_MAX];
     qs_status status = QS_OK;
-    TRY(spaced_timesteps(s, steps, timesteps));
+    TRY(whole_timesteps(s, steps, timesteps));
     for (uint32_t i = 0; i < steps; ++i) {
         row_ddim(s, timesteps[i], timesteps[i] - stride, eta, &rows[i]);
         rows[i].draw = eta > 0 ? 1 + i : 0;
-        TRY(check_row(&rows[i]));
+        TRY(row_check(&rows[i]));
     }
 fail:
     return status;
@@ -151,12 +163,12 @@ qs_status rows_ddpm(const scheduler_config *s, uint32_t steps, sampler_row *rows
             QS_ERROR_MODEL,
             "variance_type \"fixed_large_log\": diffusers' DDPMScheduler takes the root "
             "of a negative number with it; use the sampler ddim");
-    TRY(spaced_timesteps(s, steps, timesteps));
+    TRY(whole_timesteps(s, steps, timesteps));
     timesteps[steps] = -1;
     for (uint32_t i = 0; i < steps; ++i) {
         row_ddpm(s, timesteps[i], timesteps[i + 1], &rows[i]);
         rows[i].draw = timesteps[i] > 0 ? 1 + i : 0;
-        TRY(check_row(&rows[i]));
+        TRY(row_check(&rows[i]));
     }
 fail:
     return status;

@@ -100,7 +100,7 @@ static qs_status check_timesteps(const scheduler_config *scheduler, const qs_rec
                                  uint32_t steps)
 {
     uint32_t below = scheduler->num_train_timesteps;
-    for (uint32_t i = 0; wanted->timesteps && i < steps; ++i) {
+    for (uint32_t i = 0; i < steps; ++i) {
         if (wanted->timesteps[i] >= below)
             return qs_error(QS_ERROR_USAGE,
                             "timestep %u: they must descend, below the model's %u noise levels",
@@ -110,13 +110,10 @@ static qs_status check_timesteps(const scheduler_config *scheduler, const qs_rec
     return QS_OK;
 }
 
-static qs_status consistency_rows(const scheduler_config *scheduler, const qs_recipe *wanted,
-                                  sampler_recipe *recipe)
+static void consistency_rows(const scheduler_config *scheduler, const qs_recipe *wanted,
+                             sampler_recipe *recipe)
 {
     const uint32_t steps = recipe->steps;
-    const qs_status status = check_timesteps(scheduler, wanted, steps);
-    if (status != QS_OK)
-        return status;
     recipe->initial_scale = (float)scheduler->sigma_max;
     for (uint32_t step = 0; step < steps; ++step) {
         const uint32_t index = consistency_index(scheduler, wanted, steps, step);
@@ -128,7 +125,6 @@ static qs_status consistency_rows(const scheduler_config *scheduler, const qs_re
                         &recipe->rows[step]);
         recipe->rows[step].draw = step + 1 < steps ? 1 + step : 0;
     }
-    return QS_OK;
 }
 
 /* A network without a segment embedding was trained for certain N only. */
@@ -146,16 +142,20 @@ static void warn_untrained(const scheduler_config *scheduler, uint32_t steps)
 static qs_status check_options(const scheduler_config *scheduler, qs_sampler sampler,
                                const qs_recipe *wanted)
 {
-    const bool discrete = scheduler->class == SCHEDULER_DDPM || scheduler->class == SCHEDULER_DDIM;
+    const scheduler_class class = scheduler->class;
+    const bool ddim = sampler == QS_SAMPLER_DDIM && class != SCHEDULER_MULTISTEP;
+    const bool takes_timesteps =
+        sampler == QS_SAMPLER_CONSISTENCY || sampler == QS_SAMPLER_LCM || sampler == QS_SAMPLER_TCD;
     if (!(wanted->eta >= 0 && wanted->eta <= 1))
         return qs_error(QS_ERROR_USAGE, "eta is %g: 0 to 1 are possible", (double)wanted->eta);
-    if (wanted->eta > 0 && !(sampler == QS_SAMPLER_DDIM && discrete))
+    if (wanted->eta > 0 && !ddim && sampler != QS_SAMPLER_TCD)
         return qs_error(QS_ERROR_USAGE,
                         "eta is for the sampler ddim and models with DDIMScheduler or "
-                        "DDPMScheduler; this is %s with %s",
-                        qs_sampler_name(sampler), scheduler_class_name(scheduler->class));
-    if (wanted->timesteps && sampler != QS_SAMPLER_CONSISTENCY)
-        return qs_error(QS_ERROR_USAGE, "timesteps are for the sampler consistency, not %s",
+                        "DDPMScheduler, and for tcd; this is %s with %s",
+                        qs_sampler_name(sampler), scheduler_class_name(class));
+    if (wanted->timesteps && !takes_timesteps)
+        return qs_error(QS_ERROR_USAGE,
+                        "timesteps are for the samplers consistency, lcm and tcd, not %s",
                         qs_sampler_name(sampler));
     return QS_OK;
 }
@@ -167,10 +167,15 @@ static qs_status check_steps(const scheduler_config *scheduler, uint32_t steps)
         return QS_OK;
     if (most == RECIPE_STEPS_MAX)
         return qs_error(QS_ERROR_USAGE, "%u steps: 1 to %u are possible", steps, most);
+    if (scheduler->class == SCHEDULER_LCM || scheduler->class == SCHEDULER_TCD)
+        return qs_error(QS_ERROR_USAGE,
+                        "%u steps: this model was distilled on %u (original_inference_steps), no "
+                        "more steps are possible",
+                        steps, most);
     return qs_error(QS_ERROR_USAGE,
-                    "%u steps: this model was trained on %u noise levels, no more steps are "
-                    "possible",
-                    steps, most);
+                    "%u steps: this model was trained on %u noise levels, no more than %u steps "
+                    "are possible",
+                    steps, scheduler->num_train_timesteps, most);
 }
 
 qs_status sampler_rows(const scheduler_config *scheduler, bool has_segments,
@@ -184,13 +189,21 @@ qs_status sampler_rows(const scheduler_config *scheduler, bool has_segments,
     recipe->steps = wanted->steps;
     recipe->initial_scale = 1;
     recipe->initial_known = 0;
+    if (wanted->timesteps)
+        TRY(check_timesteps(scheduler, wanted, recipe->steps));
     switch (scheduler->class) {
-    case SCHEDULER_CONSISTENCY: return consistency_rows(scheduler, wanted, recipe);
+    case SCHEDULER_CONSISTENCY: consistency_rows(scheduler, wanted, recipe); return QS_OK;
     case SCHEDULER_DDPM:
     case SCHEDULER_DDIM:
         return sampler == QS_SAMPLER_DDPM
                    ? rows_ddpm(scheduler, wanted->steps, recipe->rows)
                    : rows_ddim(scheduler, wanted->steps, wanted->eta, recipe->rows);
+    case SCHEDULER_LCM: return rows_lcm(scheduler, wanted->steps, wanted->timesteps, recipe->rows);
+    case SCHEDULER_TCD:
+        return rows_tcd(scheduler, wanted->steps, wanted->timesteps, wanted->eta, recipe->rows);
+    case SCHEDULER_EULER:
+    case SCHEDULER_EULER_ANCESTRAL: return rows_euler(scheduler, recipe);
+    case SCHEDULER_DPMSOLVER: return rows_dpmsolver(scheduler, recipe);
     case SCHEDULER_MULTISTEP: break;
     }
     const bool multistep = sampler == QS_SAMPLER_MULTISTEP;

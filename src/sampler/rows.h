@@ -20,10 +20,41 @@ void row_finish(const scheduler_config *scheduler, double t, sampler_row *row);
 void row_consistency(const scheduler_config *scheduler, double sigma, double sigma_next,
                      sampler_row *row);
 
-/* The rows of diffusers' DDIMScheduler and DDPMScheduler, draw included: set_timesteps(steps) and
- * step(). QS_ERROR_USAGE, QS_ERROR_MODEL. */
+/* The rows of diffusers' schedulers, draw included: set_timesteps(steps) and step().
+ * QS_ERROR_USAGE, QS_ERROR_MODEL. */
 qs_status rows_ddim(const scheduler_config *scheduler, uint32_t steps, float eta,
                     sampler_row *rows);
 qs_status rows_ddpm(const scheduler_config *scheduler, uint32_t steps, sampler_row *rows);
+
+/* timesteps: [steps], descending, or NULL: the scheduler's. */
+qs_status rows_lcm(const scheduler_config *scheduler, uint32_t steps, const uint32_t *timesteps,
+                   sampler_row *rows);
+qs_status rows_tcd(const scheduler_config *scheduler, uint32_t steps, const uint32_t *timesteps,
+                   float eta, sampler_row *rows);
+
+/* Over noise levels: recipe->steps of them, and initial_scale. */
+qs_status rows_euler(const scheduler_config *scheduler, sampler_recipe *recipe);
+qs_status rows_dpmsolver(const scheduler_config *scheduler, sampler_recipe *recipe);
+
+/* ---- what they are made of ------------------------------------------------------------------- */
+
+/* Which of the training's timesteps, the noisiest first, not rounded: the first `steps` of
+ * spaced_steps. */
+qs_status timesteps_spaced(const scheduler_config *scheduler, uint32_t spaced_steps, uint32_t steps,
+                           double *timesteps);
+
+/* The network's inputs, and x0 as its output predicts it, where x = alpha x0 + sigma noise; the
+ * rest is 0. row_predict_at: at a timestep of the training. */
+void row_predict(const scheduler_config *scheduler, float alpha, float sigma, float timestep,
+                 sampler_row *row);
+void row_predict_at(const scheduler_config *scheduler, uint32_t timestep, sampler_row *row);
+
+/* next += gain * epsilon, the noise as the network sees it, x0 unclipped. */
+void row_add_epsilon(const scheduler_config *scheduler, uint32_t timestep, float gain,
+                     sampler_row *row);
+
+/* QS_ERROR_MODEL: a number is not finite. The first timestep of a schedule with zero terminal SNR
+ * says nothing about x0 through epsilon. */
+qs_status row_check(const sampler_row *row);
 
 #endif

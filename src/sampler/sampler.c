@@ -15,6 +15,11 @@ static const char *const sampler_names[] = {
     [QS_SAMPLER_ADDIM] = "addim",
     [QS_SAMPLER_CONSISTENCY] = "consistency",
     [QS_SAMPLER_DDPM] = "ddpm",
+    [QS_SAMPLER_LCM] = "lcm",
+    [QS_SAMPLER_TCD] = "tcd",
+    [QS_SAMPLER_EULER] = "euler",
+    [QS_SAMPLER_EULER_ANCESTRAL] = "euler_ancestral",
+    [QS_SAMPLER_DPMSOLVER] = "dpmsolver",
 };
 
 enum { SAMPLER_COUNT = sizeof sampler_names / sizeof *sampler_names };
@@ -29,6 +34,11 @@ static const qs_sampler class_samplers[][4] = {
     [SCHEDULER_CONSISTENCY] = { QS_SAMPLER_CONSISTENCY },
     [SCHEDULER_DDPM] = { QS_SAMPLER_DDPM, QS_SAMPLER_DDIM },
     [SCHEDULER_DDIM] = { QS_SAMPLER_DDIM, QS_SAMPLER_DDPM },
+    [SCHEDULER_LCM] = { QS_SAMPLER_LCM },
+    [SCHEDULER_TCD] = { QS_SAMPLER_TCD },
+    [SCHEDULER_EULER] = { QS_SAMPLER_EULER },
+    [SCHEDULER_EULER_ANCESTRAL] = { QS_SAMPLER_EULER_ANCESTRAL },
+    [SCHEDULER_DPMSOLVER] = { QS_SAMPLER_DPMSOLVER },
 };
 
 const char *qs_sampler_name(qs_sampler sampler)
@@ -46,9 +56,11 @@ qs_status qs_sampler_parse(const char *name, qs_sampler *sampler)
             return QS_OK;
         }
     }
-    return qs_error(QS_ERROR_USAGE,
-                    "sampler \"%s\" is unknown: default, multistep, ddim, addim, consistency, ddpm",
-                    name);
+    return qs_error(
+        QS_ERROR_USAGE,
+        "sampler \"%s\" is unknown: default, multistep, ddim, addim, consistency, ddpm, "
+        "lcm, tcd, euler, euler_ancestral, dpmsolver",
+        name);
 }
 
 const char *qs_rng_name(qs_rng rng)

@@ -41,6 +41,29 @@ small openai_imagenet --steps 2 --seed 5 -o b.png
 ! cmp -s a.png b.png
 report $? 'other time points, another file'
 
+run inspect --model "$networks/ddpm" --scheduler LCMScheduler
+grep -q '^sampler  *lcm (default)$' out && grep -q '^steps  *1 to 50$' out
+report $? 'inspect --scheduler LCMScheduler'
+small ddpm --scheduler LCMScheduler --seed 5 -o a.png
+grep -q ' 4 steps, lcm,' out
+report $? 'a latent consistency model is drawn in 4 steps'
+small ddpm --scheduler EulerDiscreteScheduler --seed 5 -o a.png
+grep -q ' 50 steps, euler,' out
+report $? 'Euler is drawn in 50 steps'
+small ddpm --scheduler TCDScheduler --eta 0.3 --timesteps 999,600 --seed 5 -o a.png
+grep -q ' 2 steps, tcd,' out
+report $? '--eta and --timesteps of TCDScheduler'
+repeats a.png
+report $? "its command makes the same file"
+run grid --model "$networks/ddpm" --scheduler EulerAncestralDiscreteScheduler \
+    --steps 1,2:euler_ancestral --count 2 --seed 1 -o a.png
+repeats a.png
+report $? "a grid's command with a scheduler makes the same file"
+fails 'more steps than were distilled' 2 'original_inference_steps' sample --model "$networks/ddpm" \
+    -o a.png --scheduler TCDScheduler --steps 51
+fails 'a sampler of another scheduler' 2 'which runs dpmsolver' sample --model "$networks/ddpm" \
+    -o a.png --scheduler DPMSolverMultistepScheduler --sampler euler
+
 run grid --model "$networks/ddpm" --rng torch --steps 1,2:ddim --count 2 --seed 1 -o a.png
 repeats a.png
 report $? "a grid's command with rng makes the same file"

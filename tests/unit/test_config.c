@@ -357,7 +357,7 @@ static const patch_row damaged[] = {
     { SCHEDULER, "_class_name", NULL, "key \"_class_name\" is missing" },
     { SCHEDULER, "_class_name", "\"PNDMScheduler\"",
       "key \"_class_name\" is \"PNDMScheduler\", supported: \"MultistepConsistencyScheduler\", "
-      "\"CMStochasticIterativeScheduler\", \"DDPMScheduler\", \"DDIMScheduler\"" },
+      "\"CMStochasticIterativeScheduler\", \"DDPMScheduler\", \"DDIMScheduler\", \"LCMScheduler\"" },
     { SCHEDULER, "beta_start", "0.1", "unknown key \"beta_start\"" },
     { SCHEDULER, "\x1b[2J", "1", "unknown key \"?[2J\"" },
     { SCHEDULER, "prediction_type", "\"epsilon\"",

@@ -313,13 +313,20 @@ static const row rows[] = {
       .steps = { NO_INDEX,
                  { TEXT, SCHEDULER,
                    "{\"_class_name\": \"DDPMScheduler\", \"predict_epsilon\": false}", NULL } } },
-    { .message = "scheduler_config.json: key \"_class_name\" is \"DPMSolverMultistepScheduler\", "
+    { .message = "scheduler_config.json: key \"_class_name\" is \"PNDMScheduler\", "
                  "supported: \"MultistepConsistencyScheduler\", "
-                 "\"CMStochasticIterativeScheduler\", \"DDPMScheduler\", \"DDIMScheduler\"; "
+                 "\"CMStochasticIterativeScheduler\", \"DDPMScheduler\", \"DDIMScheduler\", "
+                 "\"LCMScheduler\", \"TCDScheduler\", \"EulerDiscreteScheduler\", "
+                 "\"EulerAncestralDiscreteScheduler\", \"DPMSolverMultistepScheduler\"; "
                  "--scheduler names one",
       .steps = { { TEXT, SCHEDULER,
+                   "{\"_class_name\": \"PNDMScheduler\", \"lambda_min_clipped\": -Infinity}",
+                   NULL } } },
+    { .notice = "what DPMSolverMultistepScheduler has no argument for: clip_sample",
+      .steps = { NO_INDEX,
+                 { TEXT, SCHEDULER,
                    "{\"_class_name\": \"DPMSolverMultistepScheduler\", "
-                   "\"lambda_min_clipped\": -Infinity}",
+                   "\"lambda_min_clipped\": -Infinity, \"clip_sample\": false}",
                    NULL } } },
     { .message = "key \"beta_end\" is \"NaN\", supported: 0 to 1",
       .steps = { NO_INDEX,
@@ -361,8 +368,8 @@ static const row rows[] = {
       .steps = { { SET, INDEX, "_class_name", "\"LDMPipeline\"" } } },
     { .message = "key \"vqvae\" is [\"diffusers\",\"VQModel\"], supported: null",
       .steps = { { SET, INDEX, "vqvae", "[\"diffusers\",\"VQModel\"]" } } },
-    { .message = "key \"_class_name\" is \"EulerDiscreteScheduler\", supported: ",
-      .steps = { { SET, SCHEDULER, "_class_name", "\"EulerDiscreteScheduler\"" } } },
+    { .message = "key \"_class_name\" is \"PNDMScheduler\", supported: ",
+      .steps = { { SET, SCHEDULER, "_class_name", "\"PNDMScheduler\"" } } },
     { .message = "key \"scheduler\" is [\"diffusers\",\"DDPMScheduler\"], needed: [library, ",
       .steps = { { SET, INDEX, "scheduler", "[\"diffusers\",\"DDPMScheduler\"]" } } },
     { .message = "key \"_class_name\" is \"NoSuchScheduler\", supported: ",

@@ -18,7 +18,7 @@ OPENAI = dict(downsample_type="resnet", upsample_type="resnet", **RGB)
 class Scheduler:
     name: str  # diffusers' class
     options: dict = field(default_factory=dict)
-    etas: tuple[float, ...] = ()  # of the pictures by DDIMPipeline
+    etas: tuple[float, ...] = ()  # of the pictures by DDIMPipeline, or by TCDScheduler
 
 
 @dataclass
@@ -48,7 +48,7 @@ def unet(size, widths, down, up, groups, **options):
 
 GOOGLE = dict(beta_start=1e-4, beta_end=0.02)
 
-# Every option of DDPMScheduler and DDIMScheduler at least once (but variance_type fixed_large_log, with which diffusers
+# Every option of DDPMScheduler and DDIMScheduler at least once, and every other class (but variance_type fixed_large_log, with which diffusers
 # itself draws NaN: the square root of a logarithm). At the noisiest time a trained network's error is
 # multiplied by up to 200, and so is a rounding error; those that begin there predict v or the sample.
 DIFFUSION = {
@@ -65,6 +65,12 @@ DIFFUSION = {
     "ddpm_sample_log_linspace": Scheduler(
         "DDPMScheduler", dict(prediction_type="sample", variance_type="fixed_small_log", timestep_spacing="linspace",
                               clip_sample_range=0.8)),
+    "lcm_v": Scheduler("LCMScheduler", dict(prediction_type="v_prediction", clip_sample=True)),
+    "tcd_v": Scheduler("TCDScheduler", dict(prediction_type="v_prediction"), (0, 0.3)),
+    "euler_v_trailing": Scheduler("EulerDiscreteScheduler", dict(prediction_type="v_prediction", timestep_spacing="trailing")),
+    "euler_ancestral_v": Scheduler("EulerAncestralDiscreteScheduler", dict(prediction_type="v_prediction")),
+    "dpmsolver_v_karras": Scheduler(
+        "DPMSolverMultistepScheduler", dict(prediction_type="v_prediction", use_karras_sigmas=True)),
     "ddpm_epsilon_cosine": Scheduler("DDPMScheduler", dict(beta_schedule="squaredcos_cap_v2", steps_offset=1)),
 }
 

@@ -81,7 +81,7 @@ static void print_model(const cli_engine *engine)
         print_grouped(info->decoder_parameter_count);
     }
     printf("\nsampler     %s (default)", qs_sampler_name(info->default_sampler));
-    for (qs_sampler s = QS_SAMPLER_MULTISTEP; s <= QS_SAMPLER_DDPM; s++)
+    for (qs_sampler s = QS_SAMPLER_MULTISTEP; s <= QS_SAMPLER_DPMSOLVER; s++)
         if (s != info->default_sampler && qs_model_check_sampler(engine->model, s) == QS_OK)
             printf(", %s", qs_sampler_name(s));
     printf("\nsegments    %s\n", info->has_segments ? "yes: any number of steps" : "no");

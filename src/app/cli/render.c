@@ -19,7 +19,9 @@ struct poptOption cli_drawing_options[] = {
     { "label", 'l', POPT_ARG_STRING, &texts.label, DRAWING_FIRST + 1,
       "What to draw: a label's name or number (default: the model's)", "LABEL" },
     { "sampler", '\0', POPT_ARG_STRING, &texts.sampler, DRAWING_FIRST + 2,
-      "default (the model's), multistep, ddim, addim, consistency or ddpm", "NAME" },
+      "default (the model's), multistep, ddim, addim, consistency, ddpm, "
+      "lcm, tcd, euler, euler_ancestral or dpmsolver",
+      "NAME" },
     { "rng", '\0', POPT_ARG_STRING, &texts.rng, DRAWING_FIRST + 3,
       "Where noise comes from: philox (default; the same on every device), or torch: what "
       "diffusers draws with generator=torch.Generator().manual_seed(S + i) for picture i",

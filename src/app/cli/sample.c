@@ -136,7 +136,9 @@ static void choose_steps(const cli_engine *engine, cli_job *job)
 {
     const qs_sampler sampler =
         job->sampler == QS_SAMPLER_DEFAULT ? engine->info.default_sampler : job->sampler;
-    const bool diffusion = sampler == QS_SAMPLER_DDPM || sampler == QS_SAMPLER_DDIM;
+    const bool diffusion = sampler == QS_SAMPLER_DDPM || sampler == QS_SAMPLER_DDIM ||
+                           sampler == QS_SAMPLER_EULER || sampler == QS_SAMPLER_EULER_ANCESTRAL ||
+                           sampler == QS_SAMPLER_DPMSOLVER;
     if (!texts.steps && !texts.timesteps)
         job->steps = diffusion && engine->info.default_sampler != QS_SAMPLER_MULTISTEP ? 50 : 4;
     if (job->steps > engine->info.steps_max && !texts.steps && !texts.timesteps)

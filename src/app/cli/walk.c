@@ -258,6 +258,8 @@ static void fill_recipe(const cli_engine *engine, walk_run *run)
                               .rng = run->job.rng };
     app_recipe_init(r, engine->model, engine->device, engine->options.precision, &drawn,
                     run->job.label);
+    if (cli_shared_options.scheduler)
+        snprintf(r->scheduler, sizeof r->scheduler, "%s", cli_shared_options.scheduler);
     snprintf(r->command, sizeof r->command, "walk");
     snprintf(r->to, sizeof r->to, "%s", texts.to);
     r->loop = loop;
@@ -306,7 +308,8 @@ static bool adds_noise(const cli_engine *engine, const cli_job *job)
 {
     const qs_sampler s =
         job->sampler == QS_SAMPLER_DEFAULT ? engine->info.default_sampler : job->sampler;
-    return s == QS_SAMPLER_CONSISTENCY || s == QS_SAMPLER_DDPM;
+    return s == QS_SAMPLER_CONSISTENCY || s == QS_SAMPLER_DDPM || s == QS_SAMPLER_LCM ||
+           s == QS_SAMPLER_EULER_ANCESTRAL;
 }
 
 static qs_status run_walk(const char *argument)

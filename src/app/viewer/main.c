@@ -49,7 +49,9 @@ static qs_status parse_options(int argc, const char **argv, viewer_options *opti
           "B" },
         { "label", 'l', POPT_ARG_STRING, &options->label, 0, "The label, by name or number", "L" },
         { "sampler", '\0', POPT_ARG_STRING, &options->sampler, 0,
-          "multistep, ddim, addim, consistency or ddpm (default: the model's)", "NAME" },
+          "multistep, ddim, addim, consistency, ddpm, lcm, tcd, euler, euler_ancestral or "
+          "dpmsolver (default: the model's)",
+          "NAME" },
         { "precision", 'p', POPT_ARG_STRING, &options->precision, 0,
           "How numbers are stored on the device: f32 (default) or f16", "f32|f16" },
         { "paused", '\0', POPT_ARG_NONE, &options->paused, 0,

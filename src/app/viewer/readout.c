@@ -34,6 +34,11 @@ const char *readout_sampler(qs_sampler sampler)
     case QS_SAMPLER_ADDIM: return "adjusted DDIM";
     case QS_SAMPLER_CONSISTENCY: return "consistency model";
     case QS_SAMPLER_DDPM: return "DDPM";
+    case QS_SAMPLER_LCM: return "latent consistency";
+    case QS_SAMPLER_TCD: return "trajectory consistency";
+    case QS_SAMPLER_EULER: return "Euler";
+    case QS_SAMPLER_EULER_ANCESTRAL: return "Euler ancestral";
+    case QS_SAMPLER_DPMSOLVER: return "DPM-Solver++";
     default: return qs_sampler_name(sampler);
     }
 }
@@ -67,7 +72,7 @@ void readout_model(const qs_model *model, viewer_readings *readings)
     qs_model_get_info(model, &readings->model);
     readings->labels = model;
     fill_slider(model, &readings->slider);
-    for (int i = QS_SAMPLER_DEFAULT + 1; i <= QS_SAMPLER_DDPM; i++)
+    for (int i = QS_SAMPLER_DEFAULT + 1; i <= QS_SAMPLER_DPMSOLVER; i++)
         readings->sampler_allowed[i] = qs_model_check_sampler(model, (qs_sampler)i) == QS_OK;
     readings->diffusion_sampler =
         readings->sampler_allowed[QS_SAMPLER_ADDIM] ? QS_SAMPLER_ADDIM : QS_SAMPLER_DEFAULT;
@@ -96,7 +101,8 @@ bool readout_find_notch(const viewer_slider *slider, uint32_t steps, uint32_t *n
 uint32_t readout_default_notch(const viewer_readings *readings)
 {
     const qs_sampler sampler = readings->model.default_sampler;
-    const bool few = sampler == QS_SAMPLER_MULTISTEP || sampler == QS_SAMPLER_CONSISTENCY;
+    const bool few = sampler == QS_SAMPLER_MULTISTEP || sampler == QS_SAMPLER_CONSISTENCY ||
+                     sampler == QS_SAMPLER_LCM || sampler == QS_SAMPLER_TCD;
     uint32_t notch;
     return readout_find_notch(&readings->slider, few ? 4 : 32, &notch) ? notch
                                                                        : readings->slider.count - 1;

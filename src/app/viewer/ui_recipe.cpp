@@ -123,7 +123,7 @@ bool sampler_enabled(const void *context, int row)
 void sampler_row(const viewer_readings &readings, viewer_controls &controls)
 {
     const qs_sampler used = notch_sampler(&readings, controls.notch, controls.sampler);
-    const list_rows rows = { QS_SAMPLER_DDPM, &readings, sampler_name, sampler_enabled,
+    const list_rows rows = { QS_SAMPLER_DPMSOLVER, &readings, sampler_name, sampler_enabled,
                              "This model was not made for it" };
     int chosen = (int)used - 1;
     caption("sampler");

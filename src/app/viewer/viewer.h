@@ -70,7 +70,7 @@ typedef struct viewer_readings {
     qs_model_info model;    /* of the chosen one, like what follows */
     const qs_model *labels; /* for qs_model_label_name */
     viewer_slider slider;
-    bool sampler_allowed[QS_SAMPLER_DDPM + 1];
+    bool sampler_allowed[QS_SAMPLER_DPMSOLVER + 1];
     qs_sampler diffusion_sampler; /* of the last notches; QS_SAMPLER_DEFAULT: the chosen one's */
 
     qs_frame frame;        /* the picture on the screen; serial 0: none yet; pixels NULL:
