@@ -22,6 +22,7 @@ module:jansson             libjansson-dev
 module:libutf8proc         libutf8proc-dev
 module:libpng              libpng-dev
 module:libexif             libexif-dev
+module:libjpeg             libjpeg-dev
 module:popt                libpopt-dev
 header:stb/stb_image.h     libstb-dev
 command:g++                g++

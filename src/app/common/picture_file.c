@@ -1,19 +1,14 @@
 #include "common/picture_file.h"
 
 #include "common/log.h"
+#include "common/picture_pixels.h"
 #include "common/picture_resize.h"
 #include "common/picture_tags.h"
 
-#include <errno.h>
-#include <stdio.h>
+#include <quickstep/autoencoder.h>
+
 #include <stdlib.h>
 #include <string.h>
-
-#define STB_IMAGE_IMPLEMENTATION
-#define STBI_ONLY_PNG
-#define STBI_ONLY_JPEG
-#define STBI_MAX_DIMENSIONS 16384
-#include <stb/stb_image.h>
 
 /* What the channels cannot carry must not be there. */
 static qs_status check_content(const char *path, uint32_t channels, const uint8_t *rgba,
@@ -43,40 +38,23 @@ static float *to_floats(const uint8_t *rgba, size_t count, uint32_t channels)
     return values;
 }
 
-static uint8_t *load(const char *path, int *width, int *height)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        app_error(QS_ERROR_USAGE, "%s: %s", path, strerror(errno));
-        return NULL;
-    }
-    int unused;
-    uint8_t *rgba = stbi_load_from_file(file, width, height, &unused, 4);
-    fclose(file);
-    if (!rgba)
-        app_error(QS_ERROR_USAGE, "%s cannot be read as PNG or JPEG: %s", path,
-                  stbi_failure_reason());
-    return rgba;
-}
-
-/* The file's pixels the right way up, or NULL and an error. */
-static uint8_t *load_upright(const char *path, uint32_t *width, uint32_t *height)
+/* The file's pixels the right way up. */
+static qs_status load_upright(const char *path, uint8_t **rgba, uint32_t *width, uint32_t *height)
 {
     const app_picture_tags tags = app_picture_tags_read(path);
-    int w = 0, h = 0;
-    uint8_t *rgba = load(path, &w, &h);
-    *width = (uint32_t)w;
-    *height = (uint32_t)h;
-    if (rgba && tags.colours)
+    uint8_t *lying = NULL;
+    const qs_status status = app_pixels_read(path, QS_CODER_PIXELS_MAX, &lying, width, height);
+    if (status != QS_OK)
+        return status;
+    if (tags.colours)
         app_warning("%s has %s, which is not applied: its colours are taken as sRGB", path,
                     tags.colours);
-    if (!rgba || tags.orientation == 1)
-        return rgba;
-    uint8_t *turned = app_picture_turn(rgba, tags.orientation, width, height);
-    stbi_image_free(rgba);
-    if (!turned)
-        app_error(QS_ERROR_MEMORY, "no memory for %s", path);
-    return turned;
+    *rgba = lying;
+    if (tags.orientation == 1)
+        return QS_OK;
+    *rgba = app_picture_turn(lying, tags.orientation, width, height);
+    free(lying);
+    return *rgba ? QS_OK : app_error(QS_ERROR_MEMORY, "no memory for %s", path);
 }
 
 static uint8_t *crop(const uint8_t *rgba, uint32_t width, uint32_t height, uint32_t to_width,
@@ -139,9 +117,8 @@ qs_status app_picture_read(const char *path, uint32_t channels, app_fit fit, uin
 {
     qs_status status = QS_OK;
     uint32_t w = 0, h = 0;
-    uint8_t *rgba = load_upright(path, &w, &h);
-    if (!rgba)
-        return QS_ERROR_USAGE;
+    uint8_t *rgba = NULL;
+    TRY(load_upright(path, &rgba, &w, &h));
     TRY(check_content(path, channels, rgba, (size_t)w * h));
     TRY(fit_size(path, fit, multiple, &rgba, &w, &h));
     *values = to_floats(rgba, (size_t)w * h, channels);

@@ -13,7 +13,7 @@ typedef enum app_fit {
 
 /* The file's pixels as floats [channels, height, width] in [-1, 1], to be freed by the caller.
  * channels: 1, 3 or 4. The picture is turned as its EXIF orientation says (diffusers' load_image);
- * 16-bit files are read as 8-bit ones; a colour profile is not applied, which a warning says.
+ * of 16 bits the upper 8 count; a colour profile is not applied, which a warning says.
  * multiple: of which width and height must be. QS_ERROR_USAGE: not readable, or its transparency,
  * colours or size do not fit. */
 qs_status app_picture_read(const char *path, uint32_t channels, app_fit fit, uint32_t multiple,
