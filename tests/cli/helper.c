@@ -11,6 +11,9 @@
  *     helper frames A.png              how many pictures an APNG has, its chunks counted and
  * checked helper oriented A.png NAME       NAME-2.png to NAME-8.png: A as it lies with that EXIF
  *                                      orientation; NAME-gamma.png: A with a gamma of its own
+ *     helper peak MIB PROGRAM ...      its exit status, or 99 if it had more than MIB at a time
+ *     helper bomb FILE HEADER          FILE.safetensors with a header of so many bytes, FILE.png
+ *                                      with as long a recipe, and that as a compressed text
  *     helper values FILE TENSOR        shape, smallest and largest value, number of distinct bytes
  */
 #include <quickstep/safetensors.h>
@@ -19,6 +22,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define STB_IMAGE_IMPLEMENTATION
 #define STBI_ONLY_PNG
@@ -300,8 +306,70 @@ static int values(const char *path, const char *name)
     return 0;
 }
 
+static int peak(long most_mib, char **command)
+{
+    struct rusage usage;
+    int status = 0;
+    const pid_t child = fork();
+    if (child == 0) {
+        execv(command[0], command);
+        _exit(127);
+    }
+    if (child < 0 || wait4(child, &status, 0, &usage) != child || !WIFEXITED(status))
+        return 98;
+    fprintf(stderr, "# %ld MiB\n", usage.ru_maxrss / 1024);
+    return usage.ru_maxrss / 1024 > most_mib ? 99 : WEXITSTATUS(status);
+}
+
+static int write_text_png(const char *path, int compression, char *text)
+{
+    FILE *file = fopen(path, "wb");
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_infop info = png ? png_create_info_struct(png) : NULL;
+    if (!file || !info)
+        return 1;
+    png_init_io(png, file);
+    png_set_IHDR(png, info, 1, 1, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_text(
+        png, info,
+        &(png_text){ .compression = compression, .key = (char *)"quickstep", .text = text }, 1);
+    png_write_info(png, info);
+    png_write_row(png, (const uint8_t[3]){ 0 });
+    png_write_end(png, info);
+    png_destroy_write_struct(&png, &info);
+    return fclose(file);
+}
+
+static int bomb(const char *name, size_t size)
+{
+    char path[4096];
+    char *text = malloc(size + 1);
+    if (!text)
+        return 1;
+    memset(text, 'x', size);
+    memcpy(text, "{\"a\":\"", 6);
+    memcpy(text + size - 2, "\"}", 3);
+    snprintf(path, sizeof path, "%s.safetensors", name);
+    FILE *file = fopen(path, "wb");
+    const uint64_t header = size;
+    if (!file || fwrite(&header, sizeof header, 1, file) != 1 ||
+        fwrite(text, 1, size, file) != size || fclose(file) != 0)
+        return 1;
+    snprintf(path, sizeof path, "%s.png", name);
+    int failed = write_text_png(path, PNG_TEXT_COMPRESSION_NONE, text);
+    snprintf(path, sizeof path, "%s-compressed.png", name);
+    failed |= write_text_png(path, PNG_TEXT_COMPRESSION_zTXt, text);
+    free(text);
+    return failed;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc > 3 && strcmp(argv[1], "peak") == 0)
+        return peak(strtol(argv[2], NULL, 10), argv + 3);
+    if (argc == 4 && strcmp(argv[1], "bomb") == 0)
+        return bomb(argv[2], strtoul(argv[3], NULL, 10));
     if (argc == 3 && strcmp(argv[1], "pixels") == 0)
         return pixels(argv[2]);
     if (argc == 4 && strcmp(argv[1], "differ") == 0)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { DEFAULT_BATCH_LIMIT = 16, DRAWING_FIRST = 52 };
 
@@ -79,9 +80,26 @@ static uint32_t even_batch(uint32_t count, uint32_t most)
     return (count + renders - 1) / renders;
 }
 
+/* All pictures are kept until the last is drawn: said before the first is, and before the machine
+ * swaps. */
+static qs_status check_memory(const cli_engine *engine, uint32_t count)
+{
+    const double need = (double)count * (double)picture_bytes(engine);
+    const double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (have <= 0 || need < 0.75 * have)
+        return QS_OK;
+    return app_error(
+        QS_ERROR_MEMORY,
+        "%u pictures of %ux%u need %.1f GB, this machine has %.1f: draw fewer at a time", count,
+        engine->info.width, engine->info.height, need / 1e9, have / 1e9);
+}
+
 /* Both refusals of a large batch come before anything is allocated. */
 qs_status cli_engine_start_many(cli_engine *engine, uint32_t count, uint32_t limit)
 {
+    const qs_status fits = check_memory(engine, count);
+    if (fits != QS_OK)
+        return fits;
     for (uint32_t most = DEFAULT_BATCH_LIMIT;; most /= 2) {
         const uint32_t batch = !limit ? even_batch(count, most) : count < limit ? count : limit;
         const qs_status status = cli_engine_start(engine, (qs_session_options){ .batch = batch });
