@@ -12,28 +12,24 @@
 
 static bool has_file(const char *dir, const char *name)
 {
-    char *path = NULL;
+    char path[QS_PATH_SIZE + 32];
     bool exists = false;
-    if (asprintf(&path, "%s/%s", dir, name) < 0)
-        return false;
-    const qs_status status = file_exists(path, &exists);
-    free(path);
-    return status == QS_OK && exists;
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return file_exists(path, &exists) == QS_OK && exists;
 }
 
 /* DIR/config.json's _class_name into text; "" where that is not to be had. */
 static void read_class(const char *dir, char *text, size_t room)
 {
-    char *path = NULL;
+    char path[QS_PATH_SIZE + 32];
     json_t *root = NULL;
     text[0] = '\0';
-    if (has_file(dir, "config.json") && asprintf(&path, "%s/config.json", dir) >= 0 &&
-        file_read_json(path, &root) == QS_OK) {
+    snprintf(path, sizeof path, "%s/config.json", dir);
+    if (has_file(dir, "config.json") && file_read_json(path, &root) == QS_OK) {
         const char *class = json_string_value(json_object_get(root, "_class_name"));
         snprintf(text, room, "%s", class ? class : "");
     }
     json_decref(root);
-    free(path);
 }
 
 /* *folder, in the arena: DIR/vae or DIR. */
