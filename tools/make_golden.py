@@ -33,7 +33,7 @@ from diffusers.utils.torch_utils import randn_tensor
 from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).parent / "golden"))
-from autoencoders import AUTOENCODERS
+from autoencoders import ALL as AUTOENCODERS
 from autoencoders import make as make_autoencoder
 from networks import NETWORKS, Network
 from nodes import hook_nodes

@@ -219,9 +219,9 @@ QS_API qs_status qs_model_list(qs_model_place *places, size_t *count);
  * Opens a model as diffusers writes it: reads the configs and checks every tensor's presence and
  * shape; the weights stay on disk until a session needs them. path: as for qs_model_find, a name
  * ("sprites") or a folder with
- *     unet/ and scheduler/, model_index.json optional. A tiny autoencoder in vae/ (AutoencoderTiny)
- *     makes pictures of what the network draws: latent / scaling_factor + shift_factor, decoded; or
- *     config.json and the weights: a UNet alone, scheduler_config.json optional; or
+ *     unet/ and scheduler/, model_index.json optional. An autoencoder in vae/ (AutoencoderTiny,
+ * AutoencoderKL) makes pictures of what the network draws: latent / scaling_factor + shift_factor,
+ * decoded; or config.json and the weights: a UNet alone, scheduler_config.json optional; or
  *     snapshots/ and refs/: Hugging Face's cache of one model (models--ORG--NAME).
  * A folder without a scheduler needs options->scheduler. options may be NULL.
  * QS_ERROR_MODEL names file and key.

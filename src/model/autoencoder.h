@@ -1,5 +1,5 @@
-/* Tiny autoencoders: diffusers.AutoencoderTiny (models/autoencoders/autoencoder_tiny.py, vae.py)
- * and its Flux.2 kind, a folder with config.json and weights. */
+/* Autoencoders: diffusers.AutoencoderTiny and its Flux.2 kind, diffusers.AutoencoderKL; a folder
+ * with config.json and weights. */
 #ifndef QS_MODEL_AUTOENCODER_H
 #define QS_MODEL_AUTOENCODER_H
 
@@ -15,6 +15,10 @@ struct qs_autoencoder {
     component component;
 };
 
+/* For whoever plans its programs with this storage: whether they are to be float32 all the same,
+ * because the config's force_upcast says that float16 is too small; with a notice. */
+bool autoencoder_upcasts(const autoencoder_config *config, dtype storage);
+
 /* Files may hold one half only: the parameters of the half, and whether there are any. Both take a
  * component without files. */
 typedef enum autoencoder_half { AUTOENCODER_ENCODER, AUTOENCODER_DECODER } autoencoder_half;
@@ -24,12 +28,14 @@ bool autoencoder_has(const component *vae, autoencoder_half half);
 /* The halves that the files hold, of a small picture, to be held against them. */
 void autoencoder_build_halves(graph *g, const autoencoder_config *config, const component *vae);
 
-/* For whoever wants a UNet: QS_ERROR_MODEL, which says what to use instead, if DIR is a tiny
+/* For whoever wants a UNet: QS_ERROR_MODEL, which says what to use instead, if DIR is an
  * autoencoder and no UNet. */
 qs_status autoencoder_refuse(const char *dir);
 
 /* picture [n, h, w, image_channels] in [-1, 1], h and w multiples of autoencoder_factor() ->
- * latent [n, h / f, w / f, latent_channels]; both float32 states. Errors are in graph_status(). */
+ * latent [n, h / f, w / f, latent_channels]; both float32 states. Of AutoencoderKL's distribution
+ * the mean, its mode: exp(logvar / 2), which sampling from it would multiply noise by, is not
+ * computed. Errors are in graph_status(). */
 void autoencoder_build_encoder(graph *g, const autoencoder_config *config, tensor_id picture,
                                tensor_id latent);
 

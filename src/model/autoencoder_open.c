@@ -44,12 +44,12 @@ static qs_status find_folder(arena *a, const char *path, const char **folder)
     read_class(dir, class, sizeof class);
     if (!in_vae && (has_file(dir, "unet/config.json") || strncmp(class, "UNet", 4) == 0))
         return qs_error(QS_ERROR_MODEL,
-                        "%s is a diffusion model (a UNet), not a tiny autoencoder: it draws with "
+                        "%s is a diffusion model (a UNet), not an autoencoder: it draws with "
                         "'quickstep sample' or qs_model_open",
                         dir);
     if (!in_vae && !has_file(dir, "config.json"))
         return qs_error(QS_ERROR_MODEL,
-                        "%s has neither config.json nor vae/config.json: a tiny autoencoder's "
+                        "%s has neither config.json nor vae/config.json: an autoencoder's "
                         "folder is wanted",
                         dir);
     *folder = in_vae ? arena_format(a, "%s/vae", dir) : dir;
@@ -64,7 +64,7 @@ bool qs_autoencoder_probe(const char *path)
     arena a = { 0 };
     if (path && model_folder_enter(&a, path, &dir) == QS_OK) {
         read_class(dir, class, sizeof class);
-        is_one = strcmp(class, "AutoencoderTiny") == 0 ||
+        is_one = strncmp(class, "Autoencoder", 11) == 0 ||
                  (has_file(dir, "vae/config.json") && !has_file(dir, "unet/config.json"));
     }
     arena_finish(&a);
@@ -83,15 +83,24 @@ qs_status autoencoder_refuse(const char *dir)
 
 /* ---- the files ------------------------------------------------------------------------------- */
 
+static bool has_prefix(const char *name, const char *prefix)
+{
+    return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
 uint64_t autoencoder_parameter_count(const component *vae, autoencoder_half half)
 {
-    const char *prefix = half == AUTOENCODER_ENCODER ? "encoder." : "decoder.";
+    static const char *const prefixes[][2] = {
+        [AUTOENCODER_ENCODER] = { "encoder.", "quant_conv." },
+        [AUTOENCODER_DECODER] = { "decoder.", "post_quant_conv." }
+    };
     const size_t tensors = vae->files ? weight_files_count(vae->files) : 0;
     uint64_t count = 0;
     for (size_t i = 0; i < tensors; ++i) {
         const qs_tensor *t = weight_files_at(vae->files, i);
-        if (strncmp(weight_files_name(vae->files, i), prefix, strlen(prefix)) == 0)
-            count += t->size_bytes / qs_dtype_size_bytes(t->dtype);
+        for (int p = 0; p < 2; ++p)
+            if (has_prefix(weight_files_name(vae->files, i), prefixes[half][p]))
+                count += t->size_bytes / qs_dtype_size_bytes(t->dtype);
     }
     return count;
 }
@@ -174,7 +183,9 @@ void qs_autoencoder_get_info(const qs_autoencoder *a, qs_autoencoder_info *info)
     if (!a || !info)
         return;
     *info =
-        (qs_autoencoder_info){ .image_channels = a->config.image_channels,
+        (qs_autoencoder_info){ .class_name = autoencoder_class_name(a->config.class),
+                               .force_upcast = a->config.force_upcast,
+                               .image_channels = a->config.image_channels,
                                .latent_channels = a->config.latent_channels,
                                .factor = autoencoder_factor(&a->config),
                                .has_encoder = autoencoder_has(&a->component, AUTOENCODER_ENCODER),

@@ -202,7 +202,7 @@ static qs_status check_channels(const model_folder *folder, const model_config *
         return qs_error(
             QS_ERROR_MODEL,
             "%s: key \"out_channels\" is %u, supported: 1 (grey), 3 (RGB), 4 (RGBA), or "
-            "those of a tiny autoencoder in vae/ beside unet/",
+            "those of an autoencoder in vae/ beside unet/",
             folder->unet, channels);
     if (config->has_component[COMPONENT_VAE] && channels != config->autoencoder.latent_channels)
         return qs_error(
@@ -247,14 +247,15 @@ static qs_status read_autoencoder(const model_folder *folder, const json_t *inde
         named ? !is_none(named) : folder->dirs[COMPONENT_VAE] != NULL;
     if (!config->has_component[COMPONENT_VAE])
         return QS_OK;
-    if (named && !is_component(named, "AutoencoderTiny"))
-        return config_refuse(
-            &r, "vae", named,
-            "supported: null or [library, \"AutoencoderTiny\"]; a tiny autoencoder "
-            "of the same latents (as TAESD is) may take its place");
     if (!folder->dirs[COMPONENT_VAE])
         return config_refuse(&r, "vae", named, "but there is no vae/ beside unet/");
-    return autoencoder_read_config(folder->dirs[COMPONENT_VAE], &config->autoencoder);
+    const qs_status status =
+        autoencoder_read_config(folder->dirs[COMPONENT_VAE], &config->autoencoder);
+    const char *class = autoencoder_class_name(config->autoencoder.class);
+    if (status == QS_OK && named && !is_component(named, class))
+        return config_refuse(&r, "vae", named, "needed: [library, \"%s\"], as in vae/config.json",
+                             class);
+    return status;
 }
 
 /* *root: a new reference to what the scheduler's file has, or to the class alone. */

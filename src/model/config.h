@@ -172,21 +172,39 @@ typedef struct scheduler_config {
 qs_sampler scheduler_default_sampler(const scheduler_config *scheduler);
 uint32_t scheduler_steps_max(const scheduler_config *scheduler); /* as qs_model_info's */
 
-/* diffusers.AutoencoderTiny's config, its names and defaults. A stage is a convolution and some
- * blocks; between two stages the picture halves (encoder) or doubles (decoder). diffusers lists a
- * width per stage, and fails unless all of a list are equal. */
+typedef enum autoencoder_class { AUTOENCODER_TINY, AUTOENCODER_KL } autoencoder_class;
+
+const char *autoencoder_class_name(autoencoder_class class); /* "AutoencoderTiny" */
+
+/* diffusers.AutoencoderTiny's or diffusers.AutoencoderKL's config, their names and defaults.
+ * Between two stages the picture halves (encoder) or doubles (decoder). */
 typedef struct autoencoder_config {
+    autoencoder_class class;
     uint32_t image_channels, latent_channels; /* in_channels and out_channels: 1, 3 or 4 */
     uint32_t stage_count;
-    uint32_t encoder_width, decoder_width;
-    uint32_t encoder_blocks[AUTOENCODER_STAGES_MAX], decoder_blocks[AUTOENCODER_STAGES_MAX];
-    /* ours, named as in the authors' taesd.py: the blocks of the smallest stage begin with
-     * x + pool.3(relu(pool.1(pool.0(x)))): 1x1 to 4 times the width, 4 groups, 1x1 back */
-    bool use_midblock_gn;
-    double latent_magnitude, latent_shift;
     /* A sampler's latent is (encoded - shift_factor) * scaling_factor; encode and decode by
      * themselves know nothing of it. */
     double scaling_factor, shift_factor;
+    double latent_magnitude, latent_shift; /* of a latent that is stored as bytes */
+    bool force_upcast;                     /* computes in float32, whatever is asked for */
+    union {                                /* by class */
+        /* A stage is a convolution and some blocks. diffusers lists a width per stage, and fails
+         * unless all of a list are equal. */
+        struct {
+            uint32_t encoder_width, decoder_width;
+            uint32_t encoder_blocks[AUTOENCODER_STAGES_MAX], decoder_blocks[AUTOENCODER_STAGES_MAX];
+            /* ours, named as in the authors' taesd.py: the blocks of the smallest stage begin with
+             * x + pool.3(relu(pool.1(pool.0(x)))): 1x1 to 4 times the width, 4 groups, 1x1 back */
+            bool use_midblock_gn;
+        };
+        /* A stage is layers_per_block resnets (one more in the decoder); every norm's eps is 1e-6,
+         * its attention has one head. */
+        struct {
+            uint32_t block_out_channels[AUTOENCODER_STAGES_MAX];
+            uint32_t layers_per_block, norm_num_groups;
+            bool use_quant_conv, use_post_quant_conv, mid_block_add_attention;
+        };
+    };
 } autoencoder_config;
 
 static inline uint32_t autoencoder_factor(const autoencoder_config *config)

@@ -1,8 +1,7 @@
 #include "model/unet.h"
 
+#include "model/blocks.h"
 #include "model/layers.h"
-
-#include <math.h>
 
 enum { SKIPS_MAX = UNET_BLOCKS_MAX * 65 + 1 };
 
@@ -10,14 +9,11 @@ enum { SKIPS_MAX = UNET_BLOCKS_MAX * 65 + 1 };
 typedef struct unet {
     graph *g;
     const unet_config *config;
-    float output_divisor;     /* of the sums with a residual; 1 but in the mid block */
-    activation activation;    /* act_fn */
+    block_options blocks;     /* output_divisor: 1 but in the mid block */
     linear_stack projections; /* every resnet's time_emb_proj of act_fn(temb) [n, 1, 1, width] */
     tensor_id skips[SKIPS_MAX];
     uint32_t skip_count;
 } unet;
-
-typedef enum resample { RESAMPLE_NONE, RESAMPLE_UP, RESAMPLE_DOWN } resample;
 
 /* ---- time, label, segment -> embedding ------------------------------------------------------ */
 
@@ -104,84 +100,10 @@ static tensor_id embed(unet *u, const unet_inputs *in)
                       ACTIVATION_NONE);
     e = embed_label(u, e, in->labels);
     if (!u->config->segment_embedding)
-        return op_activate(g, "embedding_activation", e, u->activation);
+        return op_activate(g, "embedding_activation", e, u->blocks.activation);
     /* zero at segment 0, where the network is the diffusion model */
     return mlp(u, "segment_embedding", sinusoid(u, "segment_proj", in->segment, true), false, e,
-               u->activation);
-}
-
-/* ---- diffusers.models.resnet.ResnetBlock2D --------------------------------------------------- */
-
-/* diffusers' output_scale_factor and rescale_output_factor */
-static tensor_id scale_output(unet *u, tensor_id x)
-{
-    return u->output_divisor == 1 ? x
-                                  : op_rescale(u->g, "output_scale", x, 1 / u->output_divisor, 0);
-}
-
-static tensor_id resnet(unet *u, tensor_id x, uint32_t out_channels, resample how)
-{
-    graph *g = u->g;
-    const unet_config *c = u->config;
-    const uint32_t groups = c->norm_num_groups;
-    const uint32_t projected = c->scale_shift ? 2 * out_channels : out_channels;
-    const bool shortcut = graph_channels(g, x) != out_channels;
-
-    tensor_id h = layer_group_norm(g, "norm1", x, groups, c->norm_eps, NO_TENSOR, u->activation);
-    if (how == RESAMPLE_DOWN) {
-        h = op_avg_pool(g, "resample_hidden", h);
-        x = op_avg_pool(g, "resample_input", x);
-    }
-    const tensor_id temb = op_linear_stack_add(g, &u->projections, "time_emb_proj",
-                                               graph_name(g, "time_emb_proj.weight"),
-                                               graph_name(g, "time_emb_proj.bias"), projected);
-    conv2d_params conv1 = layer_conv2d_params(g, "conv1", h, out_channels, 3);
-    conv1.embedding = c->scale_shift ? NO_TENSOR : temb;
-    conv1.upsample = how == RESAMPLE_UP;
-    h = op_conv2d(g, "conv1", &conv1);
-    h = layer_group_norm(g, "norm2", h, groups, c->norm_eps, c->scale_shift ? temb : NO_TENSOR,
-                         u->activation);
-    if (shortcut)
-        x = layer_conv2d(g, "conv_shortcut", x, out_channels, 1, NO_TENSOR, NO_TENSOR);
-    conv2d_params conv2 = layer_conv2d_params(g, "conv2", h, out_channels, 3);
-    conv2.residual = x;
-    conv2.upsample_residual = how == RESAMPLE_UP; /* a 1x1 shortcut commutes with it */
-    return scale_output(u, op_conv2d(g, "conv2", &conv2));
-}
-
-/* ---- diffusers.models.attention_processor.Attention, self-attention with a residual ---------- */
-
-static tensor_id attention(unet *u, tensor_id x, uint32_t norm_groups)
-{
-    graph *g = u->g;
-    const uint32_t channels = graph_channels(g, x);
-    const uint32_t width = u->config->attention_head_dim ? u->config->attention_head_dim : channels;
-    tensor_id h = x;
-    if (norm_groups)
-        h = layer_group_norm(g, "group_norm", x, norm_groups, u->config->norm_eps, NO_TENSOR,
-                             ACTIVATION_NONE);
-    h = op_linear(
-        g, "to_qkv",
-        &(linear_params){ .x = h,
-                          .weights = { graph_name(g, "to_q.weight"), graph_name(g, "to_k.weight"),
-                                       graph_name(g, "to_v.weight") },
-                          .biases = { graph_name(g, "to_q.bias"), graph_name(g, "to_k.bias"),
-                                      graph_name(g, "to_v.bias") },
-                          .count = 3,
-                          .residual = NO_TENSOR,
-                          .out_channels = channels });
-    h = op_attention(g, "attention",
-                     &(attention_params){ .qkv = h,
-                                          .heads = channels / width,
-                                          .scale = 1.0f / sqrtf((float)width) });
-    h = op_linear(g, "to_out.0",
-                  &(linear_params){ .x = h,
-                                    .weights = { graph_name(g, "to_out.0.weight") },
-                                    .biases = { graph_name(g, "to_out.0.bias") },
-                                    .count = 1,
-                                    .residual = x,
-                                    .out_channels = channels });
-    return scale_output(u, h);
+               u->blocks.activation);
 }
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
@@ -189,16 +111,24 @@ static tensor_id attention(unet *u, tensor_id x, uint32_t norm_groups)
 static tensor_id scoped_resnet(unet *u, const char *list, uint32_t index, tensor_id x,
                                uint32_t out_channels, resample how)
 {
-    graph_push_scope(u->g, "%s.%u", list, index);
-    x = resnet(u, x, out_channels, how);
-    graph_pop_scope(u->g);
+    graph *g = u->g;
+    resnet_params p = {
+        .x = x, .out_channels = out_channels, .resample = how, .scale_shift = u->config->scale_shift
+    };
+    graph_push_scope(g, "%s.%u", list, index);
+    p.embedding = op_linear_stack_add(
+        g, &u->projections, "time_emb_proj", graph_name(g, "time_emb_proj.weight"),
+        graph_name(g, "time_emb_proj.bias"), p.scale_shift ? 2 * out_channels : out_channels);
+    x = block_resnet(g, &u->blocks, &p);
+    graph_pop_scope(g);
     return x;
 }
 
 static tensor_id scoped_attention(unet *u, uint32_t index, tensor_id x, uint32_t norm_groups)
 {
+    const uint32_t width = u->config->attention_head_dim;
     graph_push_scope(u->g, "attentions.%u", index);
-    x = attention(u, x, norm_groups);
+    x = block_attention(u->g, &u->blocks, x, norm_groups, width ? width : graph_channels(u->g, x));
     graph_pop_scope(u->g);
     return x;
 }
@@ -248,12 +178,12 @@ static tensor_id mid_block(unet *u, tensor_id x)
                                  : c->scale_shift        ? 0
                                                          : c->norm_num_groups;
     graph_push_scope(u->g, "mid_block");
-    u->output_divisor = c->mid_block_scale_factor;
+    u->blocks.output_divisor = c->mid_block_scale_factor;
     x = scoped_resnet(u, "resnets", 0, x, channels, RESAMPLE_NONE);
     if (c->mid_attention)
         x = scoped_attention(u, 0, x, norm_groups);
     x = scoped_resnet(u, "resnets", 1, x, channels, RESAMPLE_NONE);
-    u->output_divisor = 1;
+    u->blocks.output_divisor = 1;
     graph_pop_scope(u->g);
     return x;
 }
@@ -291,7 +221,12 @@ tensor_id unet_build(graph *g, const unet_config *c, const unet_inputs *in)
                                               [ACT_FN_MISH] = ACTIVATION_MISH,
                                               [ACT_FN_GELU] = ACTIVATION_GELU,
                                               [ACT_FN_RELU] = ACTIVATION_RELU };
-    unet u = { .g = g, .config = c, .output_divisor = 1, .activation = activations[c->act_fn] };
+    unet u = { .g = g,
+               .config = c,
+               .blocks = { .norm_groups = c->norm_num_groups,
+                           .norm_eps = c->norm_eps,
+                           .activation = activations[c->act_fn],
+                           .output_divisor = 1 } };
     op_linear_stack_begin(g, &u.projections, embed(&u, in));
     const tensor_id sample = c->center_input_sample
                                  ? op_rescale(g, "center_input_sample", in->sample, 2, -1)

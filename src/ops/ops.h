@@ -116,7 +116,7 @@ tensor_id op_soft_clamp(graph *g, const char *name, tensor_id x); /* 3 * tanh(x 
 tensor_id op_geglu(graph *g, const char *name, tensor_id x);
 
 /* scale * x + shift; and the same on the way in (a float32 state -> the graph's storage type) and
- * out (an activation -> the float32 state `to` of the same shape). */
+ * out (an activation's first channels -> the float32 state `to`, which has them all or some). */
 tensor_id op_rescale(graph *g, const char *name, tensor_id x, float scale, float shift);
 tensor_id op_rescale_in(graph *g, const char *name, tensor_id x, float scale, float shift);
 void op_rescale_out(graph *g, const char *name, tensor_id x, tensor_id to, float scale,

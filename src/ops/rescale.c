@@ -54,6 +54,18 @@ static bool check_lanes(graph *g, const char *name, tensor_id id)
     return false;
 }
 
+static bool check_channels(graph *g, const char *name, tensor_id x, tensor_id to)
+{
+    const tensor *a = graph_tensor(g, x), *b = graph_tensor(g, to);
+    if (a->n == b->n && a->h == b->h && a->w == b->w && a->c >= b->c)
+        return true;
+    graph_fail(g, qs_error(QS_ERROR_OTHER,
+                           "%s: [%u, %u, %u, %u] are not the first channels of "
+                           "[%u, %u, %u, %u]",
+                           name, b->n, b->h, b->w, b->c, a->n, a->h, a->w, a->c));
+    return false;
+}
+
 static void append(graph *g, const op *op, const char *name, tensor_id x, tensor_id y,
                    rescale_params p)
 {
@@ -86,6 +98,6 @@ tensor_id op_rescale_in(graph *g, const char *name, tensor_id x, float scale, fl
 
 void op_rescale_out(graph *g, const char *name, tensor_id x, tensor_id to, float scale, float shift)
 {
-    if (graph_status(g) == QS_OK && check_lanes(g, name, to) && check_same_shape(g, name, x, to))
+    if (graph_status(g) == QS_OK && check_lanes(g, name, to) && check_channels(g, name, x, to))
         append(g, &op_out, name, x, to, (rescale_params){ scale, shift });
 }

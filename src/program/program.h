@@ -44,6 +44,7 @@ typedef struct program_options {
     const char *what;    /* "the model": needs so much memory, a message says */
     const void *context; /* of the rows' build */
     dtype storage;
+    uint32_t float32_components;   /* bits by the rows' component: float32 in place of storage */
     const struct chooser *chooser; /* as graph::chooser */
     bool keep_activations;         /* no two share memory */
     bool read_arena;               /* for program_set_read_arena */

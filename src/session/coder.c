@@ -1,4 +1,4 @@
-/* qs_coder: one direction of a tiny autoencoder, planned and recorded once. */
+/* qs_coder: one direction of an autoencoder, planned and recorded once. */
 #include "model/autoencoder.h"
 #include "program/program.h"
 #include "session/report.h"
@@ -89,6 +89,7 @@ static qs_status make_programs(qs_coder *coder, dtype storage)
         .what = coder->what,
         .context = coder,
         .storage = storage,
+        .float32_components = autoencoder_upcasts(&coder->autoencoder->config, storage),
         .stores = &coder->store,
     };
     qs_status status = QS_OK;

@@ -32,6 +32,8 @@ qs_status session_open(qs_device *device, qs_model *model, const qs_session_opti
     s->frames.shown = s->frames.ready = s->frames.writing = -1;
     TRY(check_options(device, &s->options));
     TRY(program_storage(device, s->options.precision, &s->storage));
+    s->vae_upcasts = model->config.has_component[COMPONENT_VAE] &&
+                     autoencoder_upcasts(&model->config.autoencoder, s->storage);
     TRY(model_acquire(model, device, s->stores));
     if (!s->options.no_tune && !debug_get()->defaults)
         TRY(tuner_create(device, &s->tuner));

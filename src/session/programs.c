@@ -109,6 +109,7 @@ static program_options options_of(const qs_session *s)
         .what = "the model",
         .context = s,
         .storage = s->storage,
+        .float32_components = s->vae_upcasts ? 1u << COMPONENT_VAE : 0,
         .chooser = s->tuner ? tuner_chooser(s->tuner) : NULL,
         .stores = s->stores,
     };

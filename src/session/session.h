@@ -86,6 +86,7 @@ struct qs_session {
     qs_model *model;
     qs_session_options options;
     dtype storage;
+    bool vae_upcasts; /* its programs are float32, whatever storage is */
     weight_store *stores[COMPONENT_COUNT];
     tuner *tuner; /* NULL: every op's default variant */
 

@@ -23,7 +23,7 @@ run decode -m "$golden/rgba_odd" "$golden/rgba_odd/golden.safetensors" -o rgba.p
 [ "$status" -eq 0 ] && "$helper" pixels rgba.png | grep -q '^10x18 rgba '
 report $? 'a decoder of four channels writes RGBA'
 run inspect -m "$golden/taef2"
-[ "$status" -eq 0 ] && grep -q 'tiny autoencoder' out && [ "$(grep -c '^arena' out)" -eq 2 ]
+[ "$status" -eq 0 ] && grep -q ', AutoencoderTiny: see' out && [ "$(grep -c '^arena' out)" -eq 2 ]
 report $? 'inspect of an autoencoder'
 mkdir -p models--org--tiny/snapshots && cp -r "$taesd" models--org--tiny/snapshots/0a1b
 run decode -m models--org--tiny encoded.safetensors -o cached.png

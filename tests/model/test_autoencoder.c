@@ -1,4 +1,4 @@
-/* Tiny autoencoders against diffusers: the folders of tests/golden/autoencoders, made by
+/* Autoencoders against diffusers: the folders of tests/golden/autoencoders, made by
  * tools/golden/autoencoders.py, and the folder $QUICKSTEP_TAESD of real weights with the
  * golden.safetensors that the same tool makes. */
 #include "../harness/temporary.h" /* first: it defines _GNU_SOURCE */
@@ -201,19 +201,35 @@ static char *changed_copy(const char *name, const char *from, const char *to, co
     return folder;
 }
 
+typedef struct config_case {
+    const char *from, *to, *message;
+} config_case;
+
+/* Of a golden folder. */
+static void refuse_configs(const char *name, const config_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; ++i) {
+        char *folder = changed_copy(name, cases[i].from, cases[i].to, NULL, false);
+        qs_autoencoder *autoencoder = NULL;
+        refused(qs_autoencoder_open(folder, &autoencoder), QS_ERROR_MODEL, cases[i].message);
+        assert_null(autoencoder);
+        temporary_remove(folder);
+    }
+}
+
 static void configs_refused(void **state)
 {
     (void)state;
-    static const struct {
-        const char *from, *to, *message;
-    } cases[] = {
+    static const config_case cases[] = {
         { "\"relu\"", "\"silu\"", "\"act_fn\" is \"silu\", supported: \"relu\"" },
         { "\"nearest\"", "\"bilinear\"", "\"upsample_fn\"" },
         { "\"upsampling_scaling_factor\": 2", "\"upsampling_scaling_factor\": 4", "2 to 2" },
         { "\"out_channels\": 3", "\"out_channels\": 4", "out_channels 4, supported: both" },
         { "\"in_channels\": 3", "\"in_channels\": 2", "in_channels is 2" },
         { "\"latent_channels\": 4", "\"latent_channels\": 5", "config.json says [5,16,3,3]" },
-        { "\"AutoencoderTiny\"", "\"AutoencoderKL\"", "supported: \"AutoencoderTiny\"" },
+        { "\"AutoencoderTiny\"", "\"AutoencoderKL\"", "\"DownEncoderBlock2D\" for each of" },
+        { "\"AutoencoderTiny\"", "\"AutoencoderDC\"",
+          "supported: \"AutoencoderTiny\", \"AutoencoderKL\"" },
         { "\"AutoencoderTiny\"", "\"UNet2DModel\"", "qs_model_open" },
         { "\"num_decoder_blocks\": [\n    1,", "\"num_decoder_blocks\": [", "another size" },
         { "\"num_decoder_blocks\": [\n    1,", "\"num_decoder_blocks\": [\n    2,", "missing" },
@@ -224,11 +240,77 @@ static void configs_refused(void **state)
           "there are 4 stages" },
         { "\"latent_magnitude\": 3", "\"use_midblock_gn\": true", "missing" },
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
-        char *folder = changed_copy("taesd", cases[i].from, cases[i].to, NULL, false);
-        qs_autoencoder *autoencoder = NULL;
-        refused(qs_autoencoder_open(folder, &autoencoder), QS_ERROR_MODEL, cases[i].message);
-        assert_null(autoencoder);
+    refuse_configs("taesd", cases, sizeof cases / sizeof *cases);
+}
+
+static void kl_configs_refused(void **state)
+{
+    (void)state;
+    static const config_case cases[] = {
+        { "\"silu\"", "\"mish\"", "\"act_fn\" is \"mish\", supported: \"silu\", \"swish\"" },
+        { "\"DownEncoderBlock2D\"", "\"AttnDownEncoderBlock2D\"",
+          "\"down_block_types\" is [\"AttnDownEncoderBlock2D\"" },
+        { "\"UpDecoderBlock2D\"", "\"AttnUpDecoderBlock2D\"", "\"up_block_types\" is" },
+        { "\"UpDecoderBlock2D\",", "", "supported: \"UpDecoderBlock2D\" for each of the 2" },
+        { "\"block_out_channels\": [\n    8,", "\"block_out_channels\": [\n    6,",
+          "\"norm_num_groups\" is 4, which does not divide the 6 block_out_channels of stage 0" },
+        { "\"layers_per_block\": 1", "\"layers_per_block\": 2", "tensors missing" },
+        { "\"latents_mean\": null", "\"latents_mean\": [0.5]", "\"latents_mean\" is [0.5]" },
+        { "\"latents_std\": null", "\"latents_std\": [1]", "supported: null" },
+        { "\"use_quant_conv\": false", "\"use_quant_conv\": true", "quant_conv.weight" },
+        { "\"use_post_quant_conv\": false", "\"use_post_quant_conv\": true", "post_quant_conv." },
+        { "\"mid_block_add_attention\": true", "\"mid_block_add_attention\": false",
+          "config.json has no place for: decoder.mid_block.attentions.0." },
+        { "\"out_channels\": 3", "\"out_channels\": 2", "supported: both" },
+        { "\"scaling_factor\": 0.3611", "\"scaling_factor\": 0", "scaling_factor" },
+        { "\"force_upcast\": false", "\"force_upcast\": 0", "supported: true, false" },
+    };
+    refuse_configs("kl_flux", cases, sizeof cases / sizeof *cases);
+}
+
+/* ---- force_upcast ---------------------------------------------------------------------------- */
+
+static uint32_t notices;
+
+static void count_notice(void *user, qs_log_level level, const char *line)
+{
+    (void)user;
+    notices += level == QS_LOG_INFO && strstr(line, "computes in float32") != NULL;
+}
+
+static void decode_once(qs_autoencoder *autoencoder, qs_precision precision, float *picture)
+{
+    float latent[16 * 2 * 2];
+    for (size_t i = 0; i < sizeof latent / sizeof *latent; ++i)
+        latent[i] = (float)(i % 7) / 3.0f - 1.0f;
+    qs_coder *coder = make_coder(
+        autoencoder, (qs_coder_options){ QS_DECODE, precision, .width = 4, .height = 4 });
+    ok(qs_coder_decode(coder, latent, picture, NULL));
+    qs_coder_destroy(coder);
+}
+
+/* With force_upcast float16 gives float32's numbers, and says so; without it others. */
+static void force_upcast_is_float32(void **state)
+{
+    (void)state;
+    for (int upcast = 0; upcast < 2; ++upcast) {
+        char *folder =
+            changed_copy("kl_flux", upcast ? "\"force_upcast\": false," : NULL, NULL, NULL, false);
+        qs_autoencoder *autoencoder = open_folder(folder);
+        qs_autoencoder_info info;
+        float single[3 * 16], half[3 * 16];
+        qs_autoencoder_get_info(autoencoder, &info);
+        assert_int_equal(info.force_upcast, upcast);
+        assert_string_equal(info.class_name, "AutoencoderKL");
+        notices = 0;
+        qs_set_log(count_notice, NULL);
+        decode_once(autoencoder, QS_F32, single);
+        assert_int_equal(notices, 0);
+        decode_once(autoencoder, QS_F16, half);
+        qs_set_log(NULL, NULL);
+        assert_int_equal(notices, upcast);
+        assert_int_equal(memcmp(single, half, sizeof single) == 0, upcast);
+        qs_autoencoder_destroy(autoencoder);
         temporary_remove(folder);
     }
 }
@@ -408,7 +490,13 @@ int main(void)
         { .name = "taef2", .test_func = golden, .initial_state = (void *)"taef2" },
         { .name = "rgba_odd", .test_func = golden, .initial_state = (void *)"rgba_odd" },
         { .name = "grey_flat", .test_func = golden, .initial_state = (void *)"grey_flat" },
+        { .name = "kl_sd", .test_func = golden, .initial_state = (void *)"kl_sd" },
+        { .name = "kl_flux", .test_func = golden, .initial_state = (void *)"kl_flux" },
+        { .name = "kl_flat", .test_func = golden, .initial_state = (void *)"kl_flat" },
+        { .name = "kl_rgba", .test_func = golden, .initial_state = (void *)"kl_rgba" },
         cmocka_unit_test(configs_refused),
+        cmocka_unit_test(kl_configs_refused),
+        cmocka_unit_test(force_upcast_is_float32),
         cmocka_unit_test(kinds_refused),
         cmocka_unit_test(sizes_refused),
         cmocka_unit_test(half_missing),

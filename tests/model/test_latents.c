@@ -335,6 +335,7 @@ static void sizes(void **state)
         { "rgb", { 3, 32, 32 }, { 4, 8, 8 } },
         { "rgba", { 4, 12, 20 }, { 6, 6, 10 } },
         { "grey", { 1, 32, 32 }, { 1, 4, 4 } },
+        { "kl", { 3, 16, 16 }, { 4, 8, 8 } },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i) {
         latents l = open_latents(rows[i].name);
@@ -407,6 +408,7 @@ int main(void)
         OF_MODEL(pictures, "rgb"),
         OF_MODEL(pictures, "rgba"),
         OF_MODEL(pictures, "grey"),
+        OF_MODEL(pictures, "kl"),
         OF_MODEL(forward, "rgb"),
         OF_MODEL(forward, "rgba"),
         OF_MODEL(frames, "rgb"),

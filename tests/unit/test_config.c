@@ -357,7 +357,8 @@ static const patch_row damaged[] = {
     { SCHEDULER, "_class_name", NULL, "key \"_class_name\" is missing" },
     { SCHEDULER, "_class_name", "\"PNDMScheduler\"",
       "key \"_class_name\" is \"PNDMScheduler\", supported: \"MultistepConsistencyScheduler\", "
-      "\"CMStochasticIterativeScheduler\", \"DDPMScheduler\", \"DDIMScheduler\", \"LCMScheduler\"" },
+      "\"CMStochasticIterativeScheduler\", \"DDPMScheduler\", \"DDIMScheduler\", "
+      "\"LCMScheduler\"" },
     { SCHEDULER, "beta_start", "0.1", "unknown key \"beta_start\"" },
     { SCHEDULER, "\x1b[2J", "1", "unknown key \"?[2J\"" },
     { SCHEDULER, "prediction_type", "\"epsilon\"",
@@ -390,7 +391,7 @@ static const patch_row damaged[] = {
     { INDEX, "scheduler", "[\"diffusers\",\"CMStochasticIterativeScheduler\"]",
       "needed: [library, \"MultistepConsistencyScheduler\"]" },
     { INDEX, "vae", "[\"diffusers\",\"AutoencoderKL\"]",
-      "key \"vae\" is [\"diffusers\",\"AutoencoderKL\"], supported: null" },
+      "key \"vae\" is [\"diffusers\",\"AutoencoderKL\"], but there is no vae/ beside unet/" },
     { INDEX, "requires_safety_checker", "true", "key \"requires_safety_checker\" is true" },
     { INDEX, "image_alpha", "\"associated\"",
       "key \"image_alpha\" is \"associated\", supported: \"straight\", \"premultiplied\"" },

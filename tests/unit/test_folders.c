@@ -463,12 +463,12 @@ static const row latent_rows[] = {
 
     { .message = "key \"vae\" is [\"diffusers\",\"AutoencoderTiny\"], but there is no vae/ beside",
       .steps = { { MOVE, "vae", "elsewhere", NULL } } },
-    { .message = "key \"vae\" is [\"diffusers\",\"AutoencoderKL\"], supported: null or [library, "
-                 "\"AutoencoderTiny\"]",
+    { .message = "key \"vae\" is [\"diffusers\",\"AutoencoderKL\"], needed: [library, "
+                 "\"AutoencoderTiny\"], as in vae/config.json",
       .steps = { { SET, INDEX, "vae", "[\"diffusers\",\"AutoencoderKL\"]" } } },
-    { .message = "/vae/config.json: key \"_class_name\" is \"AutoencoderKL\", supported: "
-                 "\"AutoencoderTiny\"",
-      .steps = { NO_INDEX, { SET, VAE, "_class_name", "\"AutoencoderKL\"" } } },
+    { .message = "/vae/config.json: key \"_class_name\" is \"VQModel\", supported: "
+                 "\"AutoencoderTiny\", \"AutoencoderKL\"",
+      .steps = { NO_INDEX, { SET, VAE, "_class_name", "\"VQModel\"" } } },
     { .message = "/vae: the weights hold the encoder only: a latent needs the decoder",
       .steps = { { WITHOUT, VAE_WEIGHTS, "decoder.", NULL } } },
     { .message = "/vae: 1 tensors missing: decoder.layers.0.weight",
@@ -479,8 +479,8 @@ static const row latent_rows[] = {
       .steps = { { MOVE, VAE, NULL, NULL } } },
     { .message = "/vae/config.json: key \"latent_channels\" is 5, needed: 4, the out_channels of ",
       .steps = { { SET, VAE, "latent_channels", "5" } } },
-    { .message = "key \"out_channels\" is 6, supported: 1 (grey), 3 (RGB), 4 (RGBA), or those of a "
-                 "tiny autoencoder",
+    { .message = "key \"out_channels\" is 6, supported: 1 (grey), 3 (RGB), 4 (RGBA), or those of "
+                 "an autoencoder",
       .steps = { { SET, INDEX, "vae", "null" },
                  { SET, UNET, "in_channels", "6" },
                  { SET, UNET, "out_channels", "6" } } },

@@ -1,14 +1,14 @@
-"""Tiny autoencoders and what diffusers computes with them, for tests/model/test_autoencoder.c.
+"""Autoencoders and what diffusers computes with them, for tests/model/test_autoencoder.c.
 
     .venv-train/bin/python tools/golden/autoencoders.py [NAME ...]      writes tests/golden/autoencoders/NAME/
     .venv-train/bin/python tools/golden/autoencoders.py DIR [PICTURE]   real weights: writes DIR/golden.safetensors
 
-A folder as AutoencoderTiny.save_pretrained leaves it, and golden.safetensors:
+A folder as save_pretrained of AutoencoderTiny or AutoencoderKL leaves it, and golden.safetensors:
 
     picture [1, c, h, w] in [-1, 1], encoded [1, l, h / f, w / f]
     latent  [1, l, h / f, w / f],    decoded [1, c, h, w]
 
-each pair where the folder has that half. The network runs in double on the file's weights. The Flux.2 kind is diffusers'
+each pair where the folder has that half; of AutoencoderKL's distribution the mode. The network runs in double on the file's weights. The Flux.2 kind is diffusers'
 network with the branch of the author's Block (github.com/madebyollin/taesd, taesd.py) put before the blocks of the smallest stage.
 """
 
@@ -21,7 +21,8 @@ from pathlib import Path
 import diffusers
 import numpy as np
 import torch
-from diffusers import AutoencoderTiny
+import weights
+from diffusers import AutoencoderKL, AutoencoderTiny
 from diffusers.models.unets.unet_2d_blocks import AutoencoderTinyBlock
 from PIL import Image
 from safetensors.torch import load_file, save_file
@@ -44,6 +45,27 @@ AUTOENCODERS = {
     "rgba_odd": (tiny(7, 5, [0, 1], [1, 0], channels=4), True, (18, 10), torch.float32),
     "grey_flat": (tiny(6, 1, [1], [1], channels=1), False, (9, 7), torch.bfloat16),
 }
+
+
+def kl(widths, latent, layers, groups, channels=3, **options):
+    return dict(in_channels=channels, out_channels=channels, latent_channels=latent, block_out_channels=widths,
+                down_block_types=["DownEncoderBlock2D"] * len(widths), up_block_types=["UpDecoderBlock2D"] * len(widths),
+                layers_per_block=layers, norm_num_groups=groups, **options)
+
+
+# name: config, whether it is as old files are, height and width of the picture, dtype
+KL = {
+    # Stable Diffusion's, smaller: nothing is said of force_upcast and scaling_factor, which counts as the default
+    "kl_sd": (kl([8, 16, 16, 16], 4, 2, 4), True, (40, 24), torch.float16),
+    # Flux's
+    "kl_flux": (kl([8, 16], 16, 1, 4, use_quant_conv=False, use_post_quant_conv=False, scaling_factor=0.3611, shift_factor=0.1159,
+                   force_upcast=False), False, (18, 10), torch.bfloat16),
+    # no attention; no width is a multiple of four; one stage only
+    "kl_flat": (kl([6], 3, 1, 3, channels=1, mid_block_add_attention=False, force_upcast=False), False, (9, 7), torch.float32),
+    "kl_rgba": (kl([10, 6, 10], 5, 1, 2, channels=4, use_quant_conv=False, force_upcast=False), False, (20, 12), torch.float32),
+}
+UNSAID = ("force_upcast", "scaling_factor", "shift_factor", "latents_mean", "latents_std", "use_quant_conv", "use_post_quant_conv",
+          "mid_block_add_attention")
 
 
 class PoolBlock(AutoencoderTinyBlock):
@@ -82,27 +104,49 @@ def randomise(net, generator):
             module.bias.data = 0.3 * torch.randn(module.bias.shape, generator=generator)
 
 
+def random_network(config, generator, use_midblock_gn=False):
+    """Of either class."""
+    if "down_block_types" in config:
+        net = AutoencoderKL(**config).eval()
+        weights.randomise(net, generator)
+    else:
+        net = build(config, use_midblock_gn)
+        randomise(net, generator)
+    return net
+
+
 @torch.no_grad()
 def run(net, picture, latent):
     """Either may be None. A random latent reaches past 3, where the clamp bends."""
     out = {}
     net.double()
     if picture is not None:
-        out |= {"picture": picture, "encoded": net.encode(picture.double()).latents}
+        encoded = net.encode(picture.double())
+        out |= {"picture": picture, "encoded": encoded.latent_dist.mode() if isinstance(net, AutoencoderKL) else encoded.latents}
     if latent is not None:
         out |= {"latent": latent, "decoded": net.decode(latent.double()).sample}
     return {k: v.float().contiguous() for k, v in out.items()}
 
 
+def make_old(folder):
+    """As Stable Diffusion's first files are."""
+    tensors = {weights.old_name(name): value for name, value in load_file(folder / WEIGHTS).items()}
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    kept = {key: value for key, value in config.items() if key not in UNSAID}
+    (folder / "config.json").write_text(json.dumps(kept, indent=2) + "\n")
+
+
 def make(name):
-    config, use_midblock_gn, (h, w), dtype = AUTOENCODERS[name]
     folder = FOLDER / name
     shutil.rmtree(folder, ignore_errors=True)
     generator = torch.Generator().manual_seed(len(name))
-    net = build(config, use_midblock_gn)
-    randomise(net, generator)
+    config, special, (h, w), dtype = (AUTOENCODERS | KL)[name]
+    net = random_network(config, generator, use_midblock_gn=special and name not in KL)
+    factor = 2 ** (len(config.get("num_encoder_blocks") or config["block_out_channels"]) - 1)
     net.to(dtype).save_pretrained(folder)
-    factor = 2 ** (len(config["num_encoder_blocks"]) - 1)
+    if special and name in KL:
+        make_old(folder)
     picture = 2 * torch.rand(1, config["in_channels"], h, w, generator=generator) - 1
     latent = 2 * torch.randn(1, config["latent_channels"], h // factor, w // factor, generator=generator)
     out = run(net, picture, latent)
@@ -132,6 +176,9 @@ def make_real(folder, picture):
     print(f"{folder}/golden.safetensors: {8 * w} x {8 * h}")
 
 
+ALL = [*AUTOENCODERS, *KL]
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("names", nargs="*")
@@ -140,10 +187,10 @@ def main():
     diffusers.logging.set_verbosity_error()
     if names and Path(names[0]).is_dir():
         make_real(Path(names[0]), names[1] if len(names) > 1 else None)
-    elif unknown := set(names) - set(AUTOENCODERS):
-        sys.exit(f"neither a folder nor one of {', '.join(AUTOENCODERS)}: {', '.join(unknown)}")
+    elif unknown := set(names) - set(ALL):
+        sys.exit(f"neither a folder nor one of {', '.join(ALL)}: {', '.join(unknown)}")
     else:
-        for name in names or AUTOENCODERS:
+        for name in names or ALL:
             make(name)
 
 

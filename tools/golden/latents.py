@@ -2,8 +2,8 @@
 
     .venv-train/bin/python tools/golden/latents.py [NAME ...]      writes tests/golden/latents/NAME/
 
-A folder of a multistep consistency model with random weights (tools/train's network) and vae/ as AutoencoderTiny.save_pretrained
-leaves it, and golden.safetensors:
+A folder of a multistep consistency model with random weights (tools/train's network) and vae/ as save_pretrained of AutoencoderTiny or
+AutoencoderKL leaves it, and golden.safetensors:
 
     noise [3, l, h, w], labels [3]     what the pictures come from: latents are h x w with l channels
     sample_N [3, c, H, W]              pictures of N steps in [-1, 1]: tools/train/sample.py's multistep, decoded by diffusers
@@ -46,11 +46,12 @@ MODELS = {
     # no width is a multiple of four, latents are no picture, pictures are not square
     "rgba": (unet([6, 10], 6, [12, 16]), autoencoders.tiny(7, 6, [1, 1], [2, 0], channels=4, scaling_factor=0.3, shift_factor=-0.3),
              {"image_alpha": "premultiplied"}, torch.float32),
+    "kl": (unet(8, 4, [8, 16]), autoencoders.kl([8, 8], 4, 1, 4, scaling_factor=0.4, shift_factor=0.2), {}, torch.float16),
     "grey": (unet(4, 1, [8, 16]), autoencoders.tiny(6, 1, [0, 1, 0, 1], [1, 0, 1, 0], channels=1), None, torch.bfloat16),
 }
 
 
-def save(net, folder, index):
+def save(net, folder, index, vae):
     """Everything but vae/."""
     state = {"steps": STEPS, "names": ["apple", "pear", "any"], "default_label": 1}
     export.save(net, folder, state, clip=True)
@@ -59,7 +60,7 @@ def save(net, folder, index):
     config.pop("image_alpha", None)
     path.unlink()
     if index is not None:
-        export.write_json(path, config | {"vae": ["diffusers", "AutoencoderTiny"]} | index)
+        export.write_json(path, config | {"vae": ["diffusers", type(vae).__name__]} | index)
 
 
 @torch.no_grad()
@@ -80,15 +81,14 @@ def run(net, vae, generator):
 
 
 def make(name):
-    config, tiny, index, dtype = MODELS[name]
+    config, vae_config, index, dtype = MODELS[name]
     folder = FOLDER / name
     shutil.rmtree(folder, ignore_errors=True)
     generator = torch.Generator().manual_seed(len(name))
     net = SegmentUNet.create(config, Schedule.for_size(8)).eval()
-    vae = autoencoders.build(tiny, False)
     randomise(net, generator)
-    autoencoders.randomise(vae, generator)
-    save(net.half(), folder, index)
+    vae = autoencoders.random_network(vae_config, generator)
+    save(net.half(), folder, index, vae)
     vae.to(dtype).save_pretrained(folder / "vae")
     out = run(net.float(), vae.float(), generator)  # rounded as they were saved
     save_file(out, folder / "golden.safetensors", {"torch": torch.__version__})

@@ -7,7 +7,7 @@
 
 struct poptOption cli_coder_options[] = {
     { "model", 'm', POPT_ARG_STRING, &cli_shared_options.model, CLI_SHARED_FIRST,
-      "The folder of a tiny autoencoder, or of a model with one in vae/", "DIR" },
+      "The folder of an autoencoder, or of a model with one in vae/", "DIR" },
     { "precision", 'p', POPT_ARG_STRING, &cli_shared_options.precision, CLI_SHARED_FIRST + 1,
       "How numbers are stored on the device: f32 (default) or f16", "f32|f16" },
     CLI_END,
@@ -16,7 +16,7 @@ struct poptOption cli_coder_options[] = {
 qs_status cli_coder_open(cli_coder *coder, const char *command)
 {
     if (!cli_shared_options.model)
-        return app_error(QS_ERROR_USAGE, "'%s' wants --model, the folder of a tiny autoencoder",
+        return app_error(QS_ERROR_USAGE, "'%s' wants --model, the folder of an autoencoder",
                          command);
     const qs_status status =
         app_library(qs_autoencoder_open(cli_shared_options.model, &coder->autoencoder));

@@ -1,4 +1,4 @@
-/* What encode and decode share: a tiny autoencoder, a device, and a coder. */
+/* What encode and decode share: an autoencoder, a device, and a coder. */
 #ifndef CLI_CODER_H
 #define CLI_CODER_H
 

@@ -26,7 +26,7 @@ static const char notes[] =
     "LATENT is a safetensors file with the tensor \"latent\" [n, c, h, w], as 'encode' writes it "
     "or a\n"
     "latent diffusion model leaves it behind for its VAE. Several latents become one PNG, a grid.\n"
-    "--model is the folder of a tiny autoencoder, see 'quickstep help encode'.\n";
+    "--model is the folder of an autoencoder, see 'quickstep help encode'.\n";
 
 typedef struct latents {
     float *values;
@@ -144,7 +144,7 @@ fail:
 const cli_command cli_decode = {
     .name = "decode",
     .arguments = "LATENT",
-    .summary = "latents to a PNG, with a tiny autoencoder",
+    .summary = "latents to a PNG, with an autoencoder",
     .notes = notes,
     .options = options,
     .run = run_decode,

@@ -25,12 +25,13 @@ static const struct poptOption options[] = {
 };
 
 static const char notes[] =
-    "--model is the folder of a tiny autoencoder (diffusers' AutoencoderTiny, TAESD, TAEF2), or\n"
+    "--model is the folder of an autoencoder (diffusers' AutoencoderKL or AutoencoderTiny: TAESD, "
+    "TAEF2), or\n"
     "that of a model with one in vae/; tools/convert_taesd.py makes one of its author's files.\n"
     "The picture's width and height are multiples of 8 (or of what 'quickstep inspect' says), or "
     "made\n"
     "so by --fit. It is turned as its EXIF orientation says; a colour profile is not applied.\n"
-    "The latent is as the network gives it: not scaled, not rounded.\n";
+    "The latent is as the network gives it: not scaled, not rounded; of AutoencoderKL the mean.\n";
 
 static qs_status encode(cli_coder *coder, const float *picture, uint32_t width, uint32_t height)
 {
@@ -92,7 +93,7 @@ fail:
 const cli_command cli_encode = {
     .name = "encode",
     .arguments = "PICTURE",
-    .summary = "a PNG or JPEG to a latent, with a tiny autoencoder",
+    .summary = "a PNG or JPEG to a latent, with an autoencoder",
     .notes = notes,
     .options = options,
     .run = run_encode,

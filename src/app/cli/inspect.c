@@ -72,8 +72,8 @@ static void print_model(const cli_engine *engine)
     printf("picture     %u x %u, %u channels%s\n", info->width, info->height, info->channels,
            info->has_alpha ? " (RGBA)" : "");
     if (info->has_autoencoder)
-        printf("latent      %u x %u, %u channels, decoded by a tiny autoencoder\n",
-               info->latent_width, info->latent_height, info->latent_channels);
+        printf("latent      %u x %u, %u channels, decoded by an autoencoder\n", info->latent_width,
+               info->latent_height, info->latent_channels);
     printf("parameters  ");
     print_grouped(info->parameter_count);
     if (info->has_autoencoder) {

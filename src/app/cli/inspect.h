@@ -1,4 +1,4 @@
-/* The parts of inspect: models that draw, tiny autoencoders. */
+/* The parts of inspect: models that draw, autoencoders. */
 #ifndef CLI_INSPECT_H
 #define CLI_INSPECT_H
 

@@ -16,13 +16,15 @@ bool cli_is_autoencoder(void)
 
 static void print_info(const qs_autoencoder_info *info)
 {
-    printf("model       %s, a tiny autoencoder: see 'quickstep help encode'\n", info->name);
+    printf("model       %s, %s: see 'quickstep help encode'\n", info->name, info->class_name);
     printf("picture     any multiple of %u pixels a side, %u channels\n", info->factor,
            info->image_channels);
     printf("latent      a side %u times smaller, %u channels\n", info->factor,
            info->latent_channels);
     printf("halves      %s%s%s\n", info->has_encoder ? "encoder" : "",
            info->has_encoder && info->has_decoder ? ", " : "", info->has_decoder ? "decoder" : "");
+    if (info->force_upcast)
+        printf("precision   f32 only: its config.json has force_upcast, or says nothing of it\n");
     printf("parameters  %" PRIu64 "\n", info->parameter_count);
 }
 
