@@ -23,7 +23,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__GNUC__)
+#if defined(_WIN32) && defined(QS_BUILDING)
+#define QS_API __declspec(dllexport)
+#elif defined(__GNUC__)
 #define QS_API __attribute__((visibility("default")))
 #else
 #define QS_API

@@ -12,7 +12,8 @@ typedef struct arena {
 
 void *arena_alloc(arena *a, size_t count, size_t size); /* zeroed, aligned to 16; NULL: no memory */
 char *arena_strdup(arena *a, const char *text);
-char *arena_format(arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *arena_format(arena *a, const char *format, ...)
+    __attribute__((format(QS_PRINTF_FORMAT, 2, 3)));
 char *arena_vformat(arena *a, const char *format, va_list args);
 void arena_finish(arena *a);
 

@@ -4,7 +4,7 @@
 
 #include <quickstep/quickstep.h>
 
-#define QS_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define QS_PRINTF(fmt, args) __attribute__((format(QS_PRINTF_FORMAT, fmt, args)))
 
 /* Stores the message for qs_last_error() and returns `status`. */
 qs_status qs_error(qs_status status, const char *format, ...) QS_PRINTF(2, 3);

@@ -7,9 +7,9 @@
 
 #include "core/log.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,41 +65,17 @@ static void notice(const char *format, const char *path, const char *why)
         log_line(QS_LOG_WARNING, format, path, why);
 }
 
-/* A folder that is there already must be this user's own, and no link to somebody else's: what lies
- * in it goes to the driver. A home that is shared by way of a link of one's own is fine. */
-static bool is_ours(const char *folder)
-{
-    struct stat link, target;
-    const char *why = NULL;
-    if (lstat(folder, &link) != 0 || stat(folder, &target) != 0)
-        return true; /* to be made */
-    if (link.st_uid != geteuid())
-        why = S_ISLNK(link.st_mode) ? "it is another user's link" : "it is another user's";
-    else if (target.st_uid != geteuid())
-        why = "it is a link to another user's";
-    else if (!S_ISDIR(target.st_mode))
-        why = "it is no folder";
-    else if (target.st_mode & S_IWOTH)
-        why = "everybody may write into it";
-    if (why)
-        notice("the cache folder %s is not used: %s; every start compiles anew", folder, why);
-    return !why;
-}
-
 static char *format_path(const gpu_physical *physical, const char *name, const char *ending)
 {
-    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    const bool in_xdg = xdg && xdg[0] == '/'; /* the specification: a relative one is ignored */
-    char uuid[UUID_TEXT_BYTES], *path = NULL;
-    if (!in_xdg && !(home && home[0] == '/'))
-        return NULL;
+    char uuid[UUID_TEXT_BYTES], *file = NULL;
+    const char *fault;
+    char *folder = gpu_cache_folder(&fault);
     format_uuid(physical->info.uuid, uuid);
-    if (asprintf(&path, "%s%s/quickstep", in_xdg ? xdg : home, in_xdg ? "" : "/.cache") < 0)
-        return NULL;
-    char *file = NULL;
-    if (is_ours(path) && asprintf(&file, "%s/%s-%s.%s", path, name, uuid, ending) < 0)
+    if (fault)
+        notice("the cache folder %s is not used: %s; every start compiles anew", folder, fault);
+    else if (folder && asprintf(&file, "%s/%s-%s.%s", folder, name, uuid, ending) < 0)
         file = NULL;
-    free(path);
+    free(folder);
     return file;
 }
 
@@ -205,21 +181,29 @@ static void make_folders(char *path)
 }
 
 /* Removes what programs that were killed while they wrote this file have left: PATH.XXXXXX of more
- * than an hour ago. pattern: such a name; it is overwritten. */
-static void sweep(char *pattern, size_t path_length)
+ * than an hour ago. */
+static void sweep(const char *path)
 {
     static const time_t HOUR = 3600;
-    glob_t found;
-    memcpy(pattern + path_length, ".??????", sizeof ".??????");
-    if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
+    const char *name = strrchr(path, '/') + 1;
+    const size_t length = strlen(name), folder_length = (size_t)(name - path);
+    char *left = malloc(strlen(path) + sizeof ".XXXXXX");
+    if (!left)
         return;
-    for (size_t i = 0; i < found.gl_pathc; i++) {
+    snprintf(left, folder_length + 1, "%s", path);
+    DIR *folder = opendir(left);
+    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
         struct stat info;
-        if (lstat(found.gl_pathv[i], &info) == 0 && S_ISREG(info.st_mode) &&
-            info.st_uid == geteuid() && info.st_mtime < time(NULL) - HOUR)
-            unlink(found.gl_pathv[i]);
+        if (strlen(entry->d_name) != length + strlen(".XXXXXX") || entry->d_name[length] != '.' ||
+            strncmp(entry->d_name, name, length) != 0)
+            continue;
+        strcpy(left + folder_length, entry->d_name);
+        if (lstat(left, &info) == 0 && S_ISREG(info.st_mode) && info.st_mtime < time(NULL) - HOUR)
+            unlink(left);
     }
-    globfree(&found);
+    if (folder)
+        closedir(folder);
+    free(left);
 }
 
 bool gpu_cache_write(const char *path, const void *head, size_t head_bytes, const void *data,
@@ -239,7 +223,7 @@ bool gpu_cache_write(const char *path, const void *head, size_t head_bytes, cons
         notice("%s cannot be written, and every start compiles anew: %s", path, strerror(errno));
     if (!written && file >= 0)
         unlink(temporary);
-    sweep(temporary, strlen(path));
+    sweep(path);
     free(temporary);
     return written;
 }

@@ -199,7 +199,8 @@ struct qs_device {
     qs_device *next_hung;
 };
 
-/* How far something is that takes long, to whoever wants to know; not more often than he can see. */
+/* How far something is that takes long, to whoever wants to know; not more often than he can see.
+ */
 void gpu_tell_prepared(qs_device *device, uint32_t done, uint32_t total);
 
 /* QS_OK, or the error of a device that was lost earlier. */
@@ -253,6 +254,8 @@ qs_status gpu_compilation_finish(qs_device *device, gpu_compilation *c); /* into
 /* The pipeline cache's file. Loading never fails because of the file: what does not fit is a
  * miss. NULL: no file for this user. */
 char *gpu_cache_path(const gpu_physical *physical);
+/* To be freed; NULL: this user has none. *fault: NULL, or why it must not be used. */
+char *gpu_cache_folder(const char **fault);
 void *gpu_cache_load(const gpu_physical *physical, const char *path, size_t *size);
 void gpu_cache_save(const gpu_physical *physical, const char *path, const void *data, size_t size);
 

@@ -2,11 +2,11 @@
 #include "gpu/internal.h"
 
 #include "core/debug.h"
+#include "core/host.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct extensions {
     bool push_descriptor, subgroup_size_control, cooperative_matrix;
@@ -183,8 +183,7 @@ uint64_t gpu_heap_bytes(const gpu_physical *physical, const VkMemoryHeap *heap)
 {
     if (physical->info.type != QS_DEVICE_CPU)
         return heap->size;
-    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    const uint64_t host = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
+    const uint64_t host = host_memory_bytes();
     return host > heap->size ? host : heap->size;
 }
 

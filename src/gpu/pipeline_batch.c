@@ -2,8 +2,9 @@
  * Where somebody wants to know how far that is, the caller only waits, and says so. */
 #include "gpu/internal.h"
 
+#include "core/host.h"
+
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -28,17 +29,11 @@ static void *compile_some(void *user)
     return NULL;
 }
 
-static uint32_t core_count(void)
-{
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
-}
-
 /* One less than there are cores: the caller's has other work, and helps in the end. If no thread
  * can be had, it does all. */
 static void start_threads(gpu_pipeline_batch *b)
 {
-    const uint32_t cores = core_count() + (b->device->prepare ? 1 : 0);
+    const uint32_t cores = host_core_count() + (b->device->prepare ? 1 : 0);
     while (b->thread_count + 1 < cores && b->thread_count < b->count &&
            b->thread_count < THREADS_MAX &&
            pthread_create(&b->threads[b->thread_count], NULL, compile_some, b) == 0)

@@ -210,10 +210,10 @@ void model_folder_finish(model_folder *f)
 void model_folder_name(const char *path, char name[128])
 {
     size_t end = strlen(path);
-    while (end > 1 && path[end - 1] == '/')
+    while (end > 1 && strchr(QS_PATH_SEPARATORS, path[end - 1]))
         --end;
     size_t begin = end;
-    while (begin > 0 && path[begin - 1] != '/')
+    while (begin > 0 && !strchr(QS_PATH_SEPARATORS, path[begin - 1]))
         --begin;
     snprintf(name, 128, "%.*s", (int)(end - begin), path + begin);
 }

@@ -36,13 +36,13 @@ typedef void (*visit_fn)(void *user, const char *folder);
 static void visit_list(const char *list, visit_fn visit, void *user)
 {
     while (list && *list) {
-        const size_t length = strcspn(list, ":");
+        const size_t length = strcspn(list, QS_PATH_LIST_SEPARATOR);
         char folder[QS_PATH_SIZE];
         if (length > 0 && length < sizeof folder) {
             snprintf(folder, sizeof folder, "%.*s", (int)length, list);
             visit(user, folder);
         }
-        list += length + (list[length] == ':');
+        list += length + (list[length] != '\0');
     }
 }
 
@@ -205,7 +205,7 @@ qs_status qs_model_find(const char *name, char path[QS_PATH_SIZE])
     if (!name || !path)
         return qs_error(QS_ERROR_USAGE, "qs_model_find: name and path must not be NULL");
     search s = { .name = name };
-    const bool is_path = strchr(name, '/') || is_model(name);
+    const bool is_path = strpbrk(name, QS_PATH_SEPARATORS) || is_model(name);
     if (!is_path)
         visit_places(look_in, &s);
     if (!s.found[0] && !is_path && access(name, F_OK) != 0)

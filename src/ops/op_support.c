@@ -10,7 +10,7 @@ op_dispatch op_lower(const graph *g, const node *node)
     return d;
 }
 
-void op_bind(op_dispatch *d, tensor_id id, access access, tensor_id fallback)
+void op_bind(op_dispatch *d, tensor_id id, op_access access, tensor_id fallback)
 {
     assert(d->binding_count < OP_BINDINGS_MAX);
     const tensor_id bound = id == NO_TENSOR ? fallback : id;

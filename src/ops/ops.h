@@ -194,7 +194,7 @@ void op_frame(graph *g, const char *name, tensor_id picture, tensor_id frame, te
 
 enum { OP_CONSTANTS_MAX = 16, OP_PUSH_BYTES_MAX = 128, OP_BINDINGS_MAX = 12 };
 
-typedef enum access { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_READ_WRITE = 3 } access;
+typedef enum op_access { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_READ_WRITE = 3 } op_access;
 
 typedef struct op_dispatch {
     uint32_t shader; /* enum shader_id of the generated shader_table.h */
@@ -202,7 +202,7 @@ typedef struct op_dispatch {
     uint32_t push[OP_PUSH_BYTES_MAX / 4], push_bytes;
     struct {
         tensor_id tensor;
-        access access;
+        op_access access;
     } bindings[OP_BINDINGS_MAX];
     uint32_t binding_count;
     uint32_t groups[3];
@@ -213,7 +213,7 @@ op_dispatch op_lower(const graph *g, const node *node);
 
 /* Binding i is the i-th call. An absent optional tensor (NO_TENSOR) binds `fallback`, which the
  * shader's specialization constants keep it from reading. The whole root is bound. */
-void op_bind(op_dispatch *d, tensor_id tensor, access access, tensor_id fallback);
+void op_bind(op_dispatch *d, tensor_id tensor, op_access access, tensor_id fallback);
 void op_set_push(op_dispatch *d, const void *push, size_t bytes);
 
 #endif

@@ -182,7 +182,7 @@ enum {
     ROW_COUNT
 };
 
-static void bind_row(const graph *g, const node *self, access latent, access partials,
+static void bind_row(const graph *g, const node *self, op_access latent, op_access partials,
                      tensor_id partials_id, op_dispatch *d)
 {
     const sampling_args args = args_for(g, self->in[ROW_LATENT], self->in[ROW_MODEL]);

@@ -106,7 +106,8 @@ uint32_t tuner_open_count(const tuner *t)
     return t->question_count;
 }
 
-static bool tell(const tuner *t, const choice *c, const double *ms, qs_tune_fn report, void *user)
+static bool report_one(const tuner *t, const choice *c, const double *ms, qs_tune_fn report,
+                       void *user)
 {
     const char *names[CHOICE_VARIANTS_MAX];
     for (uint32_t i = 0; i < c->variant_count; ++i)
@@ -139,7 +140,7 @@ static qs_status answer(tuner *t, const question *q, double end_ms, qs_tune_fn r
         return QS_OK;
     if (!timings_set(t->timings, &q->choice, ms))
         return qs_error(QS_ERROR_MEMORY, "no host memory for the tuner");
-    if (report && !tell(t, &q->choice, ms, report, user))
+    if (report && !report_one(t, &q->choice, ms, report, user))
         return qs_error(QS_CANCELLED, "tuning was cancelled");
     return QS_OK;
 }

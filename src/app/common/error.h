@@ -9,7 +9,7 @@
 
 /* Stores the message and returns `status`. */
 qs_status app_error(qs_status status, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+    __attribute__((format(QS_PRINTF_FORMAT, 2, 3)));
 
 /* Stores qs_last_error() as the message if `status` is an error, and returns `status`. */
 qs_status app_library(qs_status status);

@@ -12,6 +12,6 @@ void app_log_to_stderr(const char *program, qs_log_level level);
 void app_log_set_clear(void (*clear)(void));
 
 /* A warning of the program's own, in the same shape. */
-void app_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void app_warning(const char *format, ...) __attribute__((format(QS_PRINTF_FORMAT, 1, 2)));
 
 #endif

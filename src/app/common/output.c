@@ -13,6 +13,15 @@ static bool is_stdout(const char *path)
     return strcmp(path, "-") == 0;
 }
 
+/* How much of a path is its folder, with the separator; 0: it is in the current one. */
+static int folder_length(const char *path)
+{
+    size_t length = strlen(path);
+    while (length > 0 && !strchr(QS_PATH_SEPARATORS, path[length - 1]))
+        length--;
+    return (int)length;
+}
+
 qs_status app_output_check(const char *path)
 {
     if (is_stdout(path))
@@ -24,10 +33,9 @@ qs_status app_output_check(const char *path)
         if (access(path, W_OK) != 0) /* a rename would replace it all the same */
             return app_error(QS_ERROR_WRITE, "%s: %s", path, strerror(errno));
     }
-    const char *slash = strrchr(path, '/');
     char folder[4096] = ".";
-    if (slash)
-        snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    if (folder_length(path) > 0)
+        snprintf(folder, sizeof folder, "%.*s", folder_length(path), path);
     if (access(folder, W_OK | X_OK) != 0)
         return app_error(QS_ERROR_WRITE, "cannot write %s: %s", path, strerror(errno));
     return QS_OK;
@@ -50,11 +58,9 @@ static int write_all(int fd, const char *data, size_t size_bytes)
 /* "dir/.NAME.PID.tmp": the same folder, so that the rename stays inside one file system. */
 static char *temporary_name(const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    const int folder_length = slash ? (int)(slash + 1 - path) : 0;
+    const int folder = folder_length(path);
     char *name = NULL;
-    if (asprintf(&name, "%.*s.%s.%ld.tmp", folder_length, path, path + folder_length,
-                 (long)getpid()) < 0)
+    if (asprintf(&name, "%.*s.%s.%ld.tmp", folder, path, path + folder, (long)getpid()) < 0)
         return NULL;
     return name;
 }

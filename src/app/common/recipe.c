@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,7 +155,7 @@ static qs_status read_steps(const json_t *root, app_recipe *recipe)
     json_int_t steps = 0;
     const qs_status status = read_number(root, "steps", 1, QS_STEPS_MAX, 0, &steps);
     if (status == QS_OK)
-        snprintf(recipe->steps, sizeof recipe->steps, "%" JSON_INTEGER_FORMAT, steps);
+        snprintf(recipe->steps, sizeof recipe->steps, "%lld", (long long)steps);
     return status;
 }
 
@@ -237,71 +238,83 @@ fail:
     return status;
 }
 
+/* A command that grows; NULL once there was no memory. */
+static void put(char **command, const char *format, ...)
+    __attribute__((format(QS_PRINTF_FORMAT, 2, 3)));
+
+static void put(char **command, const char *format, ...)
+{
+    char *more = NULL, *longer = NULL;
+    va_list args;
+    va_start(args, format);
+    if (vasprintf(&more, format, args) < 0)
+        more = NULL;
+    va_end(args);
+    if (!*command || !more || asprintf(&longer, "%s%s", *command, more) < 0)
+        longer = NULL;
+    free(more);
+    free(*command);
+    *command = longer;
+}
+
 /* Everything but plain words goes between single quotes. */
-static void put_quoted(FILE *out, const char *option, const char *text)
+static void put_quoted(char **command, const char *option, const char *text)
 {
     if (!text[0])
         return;
     const char *plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.,:/-+";
     if (!text[strspn(text, plain)] && text[0] != '-') {
-        fprintf(out, " %s %s", option, text);
+        put(command, " %s %s", option, text);
         return;
     }
-    fprintf(out, " %s='", option); /* with "=", so that a leading dash is no option */
-    for (; *text; text++)
-        if (*text == '\'')
-            fputs("'\\''", out);
-        else
-            fputc(*text, out);
-    fputc('\'', out);
+    put(command, " %s='", option); /* with "=", so that a leading dash is no option */
+    while (*text) {
+        const size_t length = strcspn(text, "'");
+        put(command, "%.*s%s", (int)length, text, text[length] ? "'\\''" : "");
+        text += length + (text[length] == '\'');
+    }
+    put(command, "'");
 }
 
-static void put_seeds(FILE *out, const app_recipe *recipe)
+static void put_seeds(char **command, const app_recipe *recipe)
 {
     const bool walks = recipe->to[0];
-    fprintf(out, " %s %" PRIu64, walks ? "--from" : "--seed", recipe->seed);
+    put(command, " %s %" PRIu64, walks ? "--from" : "--seed", recipe->seed);
     if (!walks)
         return;
-    fprintf(out, " --to %s%s", recipe->to, recipe->loop ? " --loop" : "");
+    put(command, " --to %s%s", recipe->to, recipe->loop ? " --loop" : "");
     if (recipe->at[0]) {
-        fprintf(out, " --at %s", recipe->at);
+        put(command, " --at %s", recipe->at);
         return;
     }
     if (recipe->frames > 0)
-        fprintf(out, " --frames %" PRIu32, recipe->frames);
+        put(command, " --frames %" PRIu32, recipe->frames);
     if (recipe->fps > 0)
-        fprintf(out, " --fps %" PRIu32, recipe->fps);
+        put(command, " --fps %" PRIu32, recipe->fps);
 }
 
 char *app_recipe_command(const app_recipe *recipe)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        return NULL;
-    fprintf(out, "quickstep %s", recipe->command);
-    put_quoted(out, "--model", recipe->model);
-    put_quoted(out, "--scheduler", recipe->scheduler);
-    put_quoted(out, "--steps", recipe->steps);
-    put_seeds(out, recipe);
-    put_quoted(out, "--label", recipe->label);
+    char *out = strdup("quickstep");
+    put(&out, " %s", recipe->command);
+    put_quoted(&out, "--model", recipe->model);
+    put_quoted(&out, "--scheduler", recipe->scheduler);
+    put_quoted(&out, "--steps", recipe->steps);
+    put_seeds(&out, recipe);
+    put_quoted(&out, "--label", recipe->label);
     if (recipe->count > 1)
-        fprintf(out, " --count %" PRIu32, recipe->count);
-    put_quoted(out, "--sampler", recipe->sampler);
+        put(&out, " --count %" PRIu32, recipe->count);
+    put_quoted(&out, "--sampler", recipe->sampler);
     if (recipe->eta > 0)
-        fprintf(out, " --eta %.9g", recipe->eta);
-    put_quoted(out, "--timesteps", recipe->timesteps);
-    put_quoted(out, "--rng", recipe->rng);
-    put_quoted(out, "--precision", recipe->precision);
-    put_quoted(out, "--noise", recipe->noise);
+        put(&out, " --eta %.9g", recipe->eta);
+    put_quoted(&out, "--timesteps", recipe->timesteps);
+    put_quoted(&out, "--rng", recipe->rng);
+    put_quoted(&out, "--precision", recipe->precision);
+    put_quoted(&out, "--noise", recipe->noise);
     if (recipe->scale > 1 || strcmp(recipe->command, "sample") != 0) /* others' default differs */
-        fprintf(out, " --scale %" PRIu32, recipe->scale);
+        put(&out, " --scale %" PRIu32, recipe->scale);
     if (strcmp(recipe->command, "grid") == 0 && !recipe->headings)
-        fprintf(out, " --no-headings");
-    fprintf(out, " -o repeat.png");
-    if (fclose(out) == 0)
-        return text;
-    free(text);
-    return NULL;
+        put(&out, " --no-headings");
+    put(&out, " -o repeat.png");
+    return out;
 }

@@ -16,7 +16,7 @@ static const double ASLEEP_S = 30, MINIMISED_S = 0.5, BLINK_S = 0.4, SOON_S = 0.
 static const double NOTE_S = 6, PATIENCE_S = 0.4;
 
 static void set_note(loop *l, bool is_error, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(QS_PRINTF_FORMAT, 3, 4)));
 static void set_note(loop *l, bool is_error, const char *format, ...)
 {
     va_list args;

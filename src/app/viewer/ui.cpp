@@ -37,6 +37,7 @@ void load_fonts(float scale)
         "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",   // Debian, Ubuntu
         "/usr/share/fonts/TTF/DejaVuSans.ttf",               // Arch
         "/usr/share/fonts/dejavu-sans-fonts/DejaVuSans.ttf", // Fedora
+        "C:/Windows/Fonts/segoeui.ttf",
         "/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf",
         "/usr/share/fonts/truetype/liberation/LiberationSans-Regular.ttf",
     };

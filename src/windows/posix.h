@@ -1,0 +1,50 @@
+/*
+ * What Quickstep uses of POSIX and mingw-w64 does not have, by POSIX's names: put in front of every
+ * file of a Windows build (-include), so that the code is written once, for POSIX. Paths are UTF-8
+ * (the programs' manifest says so) and may have either slash. The rest of this folder are the
+ * headers that are missing altogether.
+ */
+#ifndef QS_WINDOWS_POSIX_H
+#define QS_WINDOWS_POSIX_H
+
+#define _CRT_RAND_S /* for getrandom */
+
+#include <fcntl.h>
+#include <io.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define O_CLOEXEC _O_NOINHERIT
+#define O_NONBLOCK 0 /* there is nothing in a folder that an open would wait for */
+#define O_NOCTTY 0
+#define S_ISSOCK(mode) 0
+#define S_ISLNK(mode) 0
+#define lstat stat
+
+/* A file that is there is replaced, as POSIX has it. */
+int posix_rename(const char *from, const char *to);
+#define rename posix_rename
+
+int posix_mkdir(const char *path, int mode);
+#define mkdir posix_mkdir
+
+ssize_t pread(int file, void *bytes, size_t count, off_t offset);
+int fsync(int file);
+int mkostemp(char *name, int flags);
+char *realpath(const char *path, char *resolved); /* with forward slashes */
+char *strndup(const char *text, size_t length);
+char *strsep(char **text, const char *separators);
+void *memmem(const void *bytes, size_t size, const void *part, size_t part_size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
