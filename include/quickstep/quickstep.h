@@ -421,6 +421,7 @@ typedef struct qs_session_memory {
      * decode takes of the arena. */
     uint64_t decoder_weights_bytes, decode_arena_bytes;
     uint32_t decode_node_count;
+    uint32_t decode_barrier_count; /* as barrier_count, of a decode */
 } qs_session_memory;
 
 QS_API void qs_session_get_memory(const qs_session *session, qs_session_memory *memory);
@@ -460,9 +461,12 @@ QS_API qs_status qs_selftest(qs_device *device, const char *filter, qs_selftest_
 /* What the device can do at best: multiplications and additions (two each) in registers, in float32
  * and by matrix units (float16 with sums in float32; 0: none are used), and bytes of a copy, read
  * and written, of 128 MiB if there is room. An op whose tensors stay in a cache may exceed the
- * copy. The best of a few runs. */
+ * copy. The best of a few runs. What no op can be without: microseconds of a dispatch of one
+ * workgroup that does next to nothing, of a barrier between two, and of a submission of nothing
+ * from the call to the end of the wait. Medians. */
 typedef struct qs_roofline {
     double gflops, matrix_gflops, gbytes_per_s;
+    double dispatch_us, barrier_us, submit_us;
 } qs_roofline;
 
 QS_API qs_status qs_bench_roofline(qs_device *device, qs_roofline *roofline);

@@ -1,10 +1,12 @@
 /* qs_bench_roofline: the device's ceilings, measured by shaders that do nothing else. Each
  * leaves a result that shows that it did all of its work. */
+#include "core/clock.h"
 #include "tuner/measure.h"
 
 #include "lib/args.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -167,6 +169,75 @@ fail:
     return status;
 }
 
+/* ---- what a dispatch, a barrier and a submission cost -----------------------------------------
+ */
+
+enum { COST_DISPATCHES = 256, COST_SAMPLES = 15 };
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* By the wall clock: a software device's time stamps wait for the work, which costs, too. */
+static qs_status median_run_us(roofline *r, double *us)
+{
+    qs_status status = QS_OK;
+    double samples[COST_SAMPLES];
+    TRY(gpu_run(r->device, r->commands)); /* compiles */
+    for (uint32_t i = 0; i < COST_SAMPLES; ++i) {
+        const double start_ms = clock_ms();
+        TRY(gpu_run(r->device, r->commands));
+        samples[i] = (clock_ms() - start_ms) * 1e3;
+    }
+    qsort(samples, COST_SAMPLES, sizeof *samples, by_value);
+    *us = samples[COST_SAMPLES / 2];
+fail:
+    return status;
+}
+
+/* Of `count` dispatches that each write 64 floats of their own. */
+static qs_status time_dispatches(roofline *r, uint32_t count, bool barriers, double *us)
+{
+    qs_status status = QS_OK;
+    const roofline_fma_args args = { .rounds = 1, .a = 1, .b = 1 };
+    gpu_slice y = { &r->to, 0, ROOFLINE_WORKGROUP * sizeof(float) };
+    gpu_dispatch dispatch = { .label = "roofline dispatch",
+                              .push = &args,
+                              .push_bytes = sizeof args,
+                              .bindings = &y,
+                              .binding_count = 1,
+                              .groups = { 1, 1, 1 } };
+    TRY(gpu_pipeline_get(r->device, SHADER_roofline_fma, NULL, 0, &dispatch.pipeline));
+    gpu_commands_destroy(r->device, r->commands);
+    TRY(gpu_commands_create(r->device, "roofline costs", 0, &r->commands));
+    TRY(gpu_record_begin(r->commands));
+    for (uint32_t i = 0; i < count; ++i) {
+        y.offset = i * gpu_align(y.size);
+        gpu_record_dispatch(r->commands, &dispatch);
+        if (barriers)
+            gpu_record_barrier(r->commands);
+    }
+    TRY(gpu_record_end(r->commands));
+    TRY(median_run_us(r, us));
+fail:
+    return status;
+}
+
+static qs_status measure_costs(roofline *r, qs_roofline *result)
+{
+    qs_status status = QS_OK;
+    double apart_us, behind_us;
+    TRY(time_dispatches(r, 0, false, &result->submit_us));
+    TRY(time_dispatches(r, COST_DISPATCHES, false, &apart_us));
+    TRY(time_dispatches(r, COST_DISPATCHES, true, &behind_us));
+    result->dispatch_us = fmax(apart_us - result->submit_us, 0) / COST_DISPATCHES;
+    result->barrier_us = fmax(behind_us - apart_us, 0) / COST_DISPATCHES;
+fail:
+    return status;
+}
+
 /* ---- memory -------------------------------------------------------------------------------- */
 
 static qs_status prepare(roofline *r)
@@ -207,6 +278,7 @@ qs_status qs_bench_roofline(qs_device *device, qs_roofline *result)
     TRY(measure_fma(&r, &result->gflops));
     result->matrix_gflops = 0;
     TRY(measure_matrix(&r, &result->matrix_gflops));
+    TRY(measure_costs(&r, result));
 fail:
     gpu_commands_destroy(device, r.commands);
     gpu_buffer_destroy(device, &r.from);

@@ -27,5 +27,6 @@ void qs_session_get_memory(const qs_session *s, qs_session_memory *memory)
         .decoder_weights_bytes = weight_store_bytes(vae),
         .decode_arena_bytes = decode->plan.arena_bytes,
         .decode_node_count = vae ? decode->graph.node_count : 0,
+        .decode_barrier_count = decode->plan.barrier_count,
     };
 }

@@ -145,7 +145,9 @@ report $? 'forward --dump writes conv_in'
 
 run bench --model "$model" --repeats 2 --json
 [ "$status" -eq 0 ] && grep -q '"pictures_per_s"' out && grep -q '"roof_share": [0-9.]*[1-9]' out &&
-    grep -q '"cpu_ms": [0-9.]*[1-9]' out && grep -q '"start_ms": [0-9.]*[1-9]' out
+    grep -q '"cpu_ms": [0-9.]*[1-9]' out && grep -q '"start_ms": [0-9.]*[1-9]' out &&
+    grep -q '"dispatches": [0-9]*[1-9]' out && grep -q '"barriers": [0-9]*[1-9]' out &&
+    grep -q '"dispatch_us": [0-9.]*[1-9]' out && grep -q '"submit_us": [0-9.]*[1-9]' out
 report $? 'bench --json: pictures, CPU and start, and ops with their share of the roofline'
 
 run bench --ops 'group_norm silu f32 128 @ 8x8' --repeats 1 --json

@@ -53,7 +53,8 @@ typedef struct bench_run {
     size_t op_count;
     qs_op_time *ops; /* ms: the median; sorted, slowest first */
     size_t decode_op_count;
-    qs_op_time decode; /* of a batch, all its ops together; ms: the median */
+    qs_session_memory plan; /* how many barriers there are */
+    qs_op_time decode;      /* of a batch, all its ops together; ms: the median */
 } bench_run;
 
 static int by_value(const void *a, const void *b)
@@ -182,6 +183,7 @@ static qs_status measure_ops(bench_run *run)
     TRY(draw(run, 0, &unused));
     QS(qs_session_op_times(run->engine.session, NULL, &run->op_count));
     QS(qs_session_decode_times(run->engine.session, NULL, &run->decode_op_count));
+    qs_session_get_memory(run->engine.session, &run->plan);
     run->ops = calloc(run->op_count + 1, sizeof *run->ops);
     times = calloc((run->op_count + 1) * run->repeats, sizeof *times);
     if (!run->ops || !times)
@@ -223,13 +225,17 @@ static void print_roofline(const qs_roofline *roofline)
            roofline->gflops, roofline->gbytes_per_s);
     if (roofline->matrix_gflops > 0)
         printf("matrix units: %.1f GFLOP/s in float16\n", roofline->matrix_gflops);
+    printf("costs: %.1f us a dispatch of one small workgroup, %.1f a barrier, %.1f a submission\n",
+           roofline->dispatch_us, roofline->barrier_us, roofline->submit_us);
     putchar('\n');
 }
 
 static json_t *roofline_json(const qs_roofline *roofline)
 {
-    return json_pack("{s:f, s:f, s:f}", "gflops", roofline->gflops, "matrix_gflops",
-                     roofline->matrix_gflops, "gbytes_per_s", roofline->gbytes_per_s);
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "gflops", roofline->gflops, "matrix_gflops",
+                     roofline->matrix_gflops, "gbytes_per_s", roofline->gbytes_per_s, "dispatch_us",
+                     roofline->dispatch_us, "barrier_us", roofline->barrier_us, "submit_us",
+                     roofline->submit_us);
 }
 
 static double ops_total_ms(const bench_run *run)
@@ -265,11 +271,13 @@ static void print_text(const bench_run *run)
                total_ms > 0.0 ? 100.0 * t->ms / total_ms : 0.0, rate(t->flops, t->ms),
                rate(t->bytes, t->ms), 100.0 * op_roof_share(run, t), t->op, t->name);
     }
-    printf("%10.3f %6.1f%% %9.2f %8.2f %7s  %-12s %zu ops\n", total_ms, 100.0,
-           rate(flops, total_ms), rate(bytes, total_ms), "", "one step", run->op_count);
-    printf("%10.3f %7s %9.2f %8.2f %7s  %-12s %zu ops\n", run->decode.ms, "",
-           rate(run->decode.flops, run->decode.ms), rate(run->decode.bytes, run->decode.ms), "",
-           "decode", run->decode_op_count);
+    printf("%10.3f %6.1f%% %9.2f %8.2f %7s  %-12s %zu dispatches, %u barriers, %.1f MB\n", total_ms,
+           100.0, rate(flops, total_ms), rate(bytes, total_ms), "", "one step", run->op_count,
+           run->plan.barrier_count, bytes * 1e-6);
+    printf("%10.3f %7s %9.2f %8.2f %7s  %-12s %zu dispatches, %u barriers, %.1f MB\n",
+           run->decode.ms, "", rate(run->decode.flops, run->decode.ms),
+           rate(run->decode.bytes, run->decode.ms), "", "decode", run->decode_op_count,
+           run->plan.decode_barrier_count, run->decode.bytes * 1e-6);
     printf("roof: the share of what the device could do; convolutions are counted as direct ones, "
            "and\n"
            "Winograd's, with up to 4 times fewer products, may exceed it\n");
@@ -287,16 +295,21 @@ static qs_status print_json(const bench_run *run)
                            rate(t->flops, t->ms), "gbytes_per_s", rate(t->bytes, t->ms),
                            "roof_share", op_roof_share(run, t)));
     }
-    return cli_print_json(json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o}",
-        "version", qs_version(), "model", run->engine.info.name, "device",
-        run->engine.device_info.name, "driver", run->engine.device_info.driver_info, "precision",
-        run->engine.options.precision == QS_F16 ? "f16" : "f32", "steps", (int)run->steps, "batch",
-        (int)run->batch, "repeats", (int)run->repeats, "picture_ms_median",
-        run->picture_ms_median / run->batch, "picture_ms_p95", run->picture_ms_p95 / run->batch,
-        "cpu_ms", run->cpu_ms / run->batch, "start_ms", run->start_ms, "pictures_per_s",
-        run->batch * 1e3 / run->picture_ms_median, "step_ms", total_ms, "decode_ms", run->decode.ms,
-        "roofline", roofline_json(&run->roofline), "ops", ops));
+    return cli_print_json(
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, "
+                  "s:i, s:i, s:i, "
+                  "s:i, s:o, s:o}",
+                  "version", qs_version(), "model", run->engine.info.name, "device",
+                  run->engine.device_info.name, "driver", run->engine.device_info.driver_info,
+                  "precision", run->engine.options.precision == QS_F16 ? "f16" : "f32", "steps",
+                  (int)run->steps, "batch", (int)run->batch, "repeats", (int)run->repeats,
+                  "picture_ms_median", run->picture_ms_median / run->batch, "picture_ms_p95",
+                  run->picture_ms_p95 / run->batch, "cpu_ms", run->cpu_ms / run->batch, "start_ms",
+                  run->start_ms, "pictures_per_s", run->batch * 1e3 / run->picture_ms_median,
+                  "step_ms", total_ms, "decode_ms", run->decode.ms, "dispatches",
+                  (int)run->op_count, "barriers", (int)run->plan.barrier_count, "decode_dispatches",
+                  (int)run->decode_op_count, "decode_barriers", (int)run->plan.decode_barrier_count,
+                  "roofline", roofline_json(&run->roofline), "ops", ops));
 }
 
 static qs_status bench_model(bench_run *run)
