@@ -147,6 +147,13 @@ SHARED_STRUCT(sampling_args) {
     uint32_t other_channels;
     uint32_t evaluations; /* of the model for each picture: those of all pictures one by one */
     uint32_t chunks;   /* of a picture: partial sums of |e|^2, a multiple of 4 */
+    tensor_view row;   /* of step_input: what was embedded of a row */
+    uint32_t row_quads;
+};
+
+SHARED_STRUCT(row_times_args) {
+    uint32_t images; /* that the network is given at a time */
+    uint32_t labels; /* of them: image i has label i % labels; 0: none */
 };
 
 SHARED_STRUCT(frame_args) {

@@ -6,6 +6,7 @@
 
 #define RECIPE_BATCH_MAX 64
 #define RECIPE_STEPS_MAX 1024
+#define EMBEDDED_ROWS 4    /* of a recipe are embedded at a time; step i reads row i % 4 of them */
 #define STEP_NOISE_SLOTS 2 /* step i reads slot i % 2, while the host fills the other */
 
 /*

@@ -100,8 +100,6 @@ void reduce(uint slice, uint lane)
 
 void finish(uint row, uint channel, vec4 value)
 {
-    if (HAS_BIAS)
-        value += bias[channel];
     if (HAS_RESIDUAL)
         value += load4(residual, args.residual.offset + row * args.residual.stride + channel);
     store4(y, args.y.offset + row * args.y.stride + channel, activate(ACTIVATION, value));
@@ -113,9 +111,12 @@ void main()
     const uint lane = gl_LocalInvocationID.x % (LANES / SLICES);
     const uint channel = gl_WorkGroupID.x * (LANES / SLICES) + lane;
 
+    // The bias comes first, as in conv2d.comp: a few rows then give the same bits as many.
+    const uint last = min(channel, args.quads_out - 1);
+    const vec4 first = HAS_BIAS && slice == 0 ? bias[last] : vec4(0);
     [[unroll]] for (uint r = 0; r < ROWS; r++)
-        sums[r] = vec4(0);
-    multiply_all(slice, min(channel, args.quads_out - 1));
+        sums[r] = first;
+    multiply_all(slice, last);
     if (SLICES > 1)
         reduce(slice, lane);
 

@@ -2,6 +2,7 @@
 
 #include "core/half.h"
 #include "core/log.h"
+#include "lib/recipe.h"
 #include "model/folder.h"
 #include "weights/check.h"
 #include "weights/weight_folder.h"
@@ -10,17 +11,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-tensor_id model_build_network(graph *g, const model_config *config, uint32_t batch,
-                              tensor_id sample)
+static tensor_id labels_state(graph *g, const model_config *config, const char *name, uint32_t n)
 {
-    unet_inputs in = { .sample = sample, .segment = NO_TENSOR, .labels = NO_TENSOR };
-    in.time = graph_state(g, "time", DTYPE_F32, batch, 1, 1, 1);
-    if (config->unet.segment_embedding)
-        in.segment = graph_state(g, "segment", DTYPE_F32, batch, 1, 1, 1);
     const dtype label = unet_labels_are_numbers(&config->unet) ? DTYPE_F32 : DTYPE_U32;
-    if (config->unet.class_embedding != CLASS_NONE)
-        in.labels = graph_state(g, "labels", label, batch, 1, 1, 1);
+    return config->unet.class_embedding == CLASS_NONE ? NO_TENSOR
+                                                      : graph_state(g, name, label, n, 1, 1, 1);
+}
+
+tensor_id model_build_network(graph *g, const model_config *config, uint32_t batch,
+                              tensor_id sample, tensor_id projections)
+{
+    unet_inputs in = { sample, NO_TENSOR, NO_TENSOR, NO_TENSOR, projections };
+    in.time = graph_state(g, "time", DTYPE_F32, batch, 1, 1, 1);
+    if (projections == NO_TENSOR && config->unet.segment_embedding)
+        in.segment = graph_state(g, "segment", DTYPE_F32, batch, 1, 1, 1);
+    if (projections == NO_TENSOR)
+        in.labels = labels_state(g, config, "labels", batch);
     return unet_build(g, &config->unet, &in);
+}
+
+tensor_id model_projections(graph *g, const model_config *config, uint32_t batch)
+{
+    return graph_state(g, "projections", g->storage, EMBEDDED_ROWS * batch, 1, 1,
+                       unet_projection_channels(g, &config->unet));
+}
+
+void model_build_projections(graph *g, const model_config *config, uint32_t batch,
+                             const sampler_states *states)
+{
+    const uint32_t n = EMBEDDED_ROWS * batch;
+    const row_times rows = {
+        .time = graph_state(g, "row_time", DTYPE_F32, n, 1, 1, 1),
+        .segment = graph_state(g, "row_segment", DTYPE_F32, n, 1, 1, 1),
+        .labels = labels_state(g, config, "row_labels", n),
+        .given_labels = labels_state(g, config, "labels", batch),
+    };
+    op_row_times(g, "row_times", states, &rows);
+    const unet_inputs in = { NO_TENSOR, rows.time, rows.segment, rows.labels, NO_TENSOR };
+    unet_build_projections(g, &config->unet, &in, model_projections(g, config, batch));
 }
 
 /* ---- components: a row each ------------------------------------------------------------------ */
@@ -30,7 +58,7 @@ static void build_unet(graph *g, const qs_model *model)
     const unet_config *c = &model->config.unet;
     const tensor_id sample =
         graph_state(g, "sample", DTYPE_F32, 1, c->sample_height, c->sample_width, c->in_channels);
-    model_build_network(g, &model->config, 1, sample);
+    model_build_network(g, &model->config, 1, sample, NO_TENSOR);
 }
 
 static void build_vae(graph *g, const qs_model *model)

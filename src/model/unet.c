@@ -215,34 +215,89 @@ static tensor_id up_block(unet *u, uint32_t index, tensor_id x)
     return x;
 }
 
-tensor_id unet_build(graph *g, const unet_config *c, const unet_inputs *in)
+static unet unet_begin(graph *g, const unet_config *c)
 {
     static const activation activations[] = { [ACT_FN_SILU] = ACTIVATION_SILU,
                                               [ACT_FN_MISH] = ACTIVATION_MISH,
                                               [ACT_FN_GELU] = ACTIVATION_GELU,
                                               [ACT_FN_RELU] = ACTIVATION_RELU };
-    unet u = { .g = g,
-               .config = c,
-               .blocks = { .norm_groups = c->norm_num_groups,
-                           .norm_eps = c->norm_eps,
-                           .activation = activations[c->act_fn],
-                           .output_divisor = 1 } };
-    op_linear_stack_begin(g, &u.projections, embed(&u, in));
-    const tensor_id sample = c->center_input_sample
-                                 ? op_rescale(g, "center_input_sample", in->sample, 2, -1)
-                                 : in->sample;
+    return (unet){ .g = g,
+                   .config = c,
+                   .blocks = { .norm_groups = c->norm_num_groups,
+                               .norm_eps = c->norm_eps,
+                               .activation = activations[c->act_fn],
+                               .output_divisor = 1 } };
+}
+
+/* Everything between conv_in and conv_norm_out, both included; the projections are begun. */
+static tensor_id blocks(unet *u, tensor_id sample)
+{
+    graph *g = u->g;
+    const unet_config *c = u->config;
+    if (c->center_input_sample)
+        sample = op_rescale(g, "center_input_sample", sample, 2, -1);
     tensor_id x =
         layer_conv2d(g, "conv_in", sample, c->block_out_channels[0], 3, NO_TENSOR, NO_TENSOR);
-    push_skip(&u, x);
+    push_skip(u, x);
     for (uint32_t i = 0; i < c->block_count; ++i)
-        x = down_block(&u, i, x);
+        x = down_block(u, i, x);
     if (c->has_mid_block)
-        x = mid_block(&u, x);
+        x = mid_block(u, x);
     for (uint32_t i = 0; i < c->block_count; ++i)
-        x = up_block(&u, i, x);
-    op_linear_stack_end(g, &u.projections, "time_emb_proj");
-    x = layer_group_norm(g, "conv_norm_out", x, c->norm_num_groups, c->norm_eps, NO_TENSOR,
-                         ACTIVATION_SILU);
+        x = up_block(u, i, x);
+    return layer_group_norm(g, "conv_norm_out", x, c->norm_num_groups, c->norm_eps, NO_TENSOR,
+                            ACTIVATION_SILU);
+}
+
+tensor_id unet_build(graph *g, const unet_config *c, const unet_inputs *in)
+{
+    const bool embeds = in->projections == NO_TENSOR;
+    unet u = unet_begin(g, c);
+    op_linear_stack_begin(g, &u.projections, embeds ? embed(&u, in) : in->projections);
+    tensor_id x = blocks(&u, in->sample);
+    if (embeds)
+        op_linear_stack_end(g, &u.projections, "time_emb_proj", NO_TENSOR);
+    else
+        op_linear_stack_take(g, &u.projections);
     x = layer_conv2d(g, "conv_out", x, c->out_channels, 3, NO_TENSOR, NO_TENSOR);
     return c->time_embedding == TIME_FOURIER ? op_divide_scalar(g, "output", x, in->time) : x;
+}
+
+/* ---- the projections alone ------------------------------------------------------------------- */
+
+/* Which there are, the blocks know: they are built for that, in `scratch`, whose names they have.
+ */
+static void list_projections(graph *g, graph *scratch, const unet_config *c, linear_stack *list)
+{
+    graph_init(scratch, g->limits, g->storage);
+    unet u = unet_begin(scratch, c);
+    op_linear_stack_begin(scratch, &u.projections,
+                          graph_activation(scratch, "x", g->storage, 1, 1, 1, 1));
+    blocks(&u, graph_activation(scratch, "sample", g->storage, 1, c->sample_height, c->sample_width,
+                                c->in_channels));
+    if (graph_status(scratch) != QS_OK)
+        graph_fail(g, graph_status(scratch));
+    *list = u.projections;
+}
+
+uint32_t unet_projection_channels(graph *g, const unet_config *c)
+{
+    graph scratch;
+    linear_stack list;
+    list_projections(g, &scratch, c, &list);
+    graph_finish(&scratch);
+    return op_linear_stack_channels(&list);
+}
+
+void unet_build_projections(graph *g, const unet_config *c, const unet_inputs *in, tensor_id to)
+{
+    graph scratch;
+    linear_stack list;
+    unet u = unet_begin(g, c);
+    list_projections(g, &scratch, c, &list);
+    op_linear_stack_begin(g, &u.projections, embed(&u, in));
+    list.x = u.projections.x;
+    list.node = u.projections.node;
+    op_linear_stack_end(g, &list, "time_emb_proj", to);
+    graph_finish(&scratch);
 }

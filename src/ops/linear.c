@@ -146,26 +146,48 @@ tensor_id op_linear_stack_add(graph *g, linear_stack *stack, const char *name, c
     return stack->y[i];
 }
 
-void op_linear_stack_end(graph *g, linear_stack *stack, const char *name)
+static weight stacked(const linear_stack *stack)
+{
+    return (weight){
+        .keys = stack->weights, .key_count = stack->count, .rows = stack->rows, .rank = 2
+    };
+}
+
+uint32_t op_linear_stack_channels(const linear_stack *stack)
+{
+    const weight source = stacked(stack);
+    return weight_row(&source, stack->count);
+}
+
+static void slice(graph *g, linear_stack *stack, tensor_id whole)
+{
+    const weight source = stacked(stack);
+    for (uint32_t i = 0; i < stack->count; ++i)
+        graph_slice(g, stack->y[i], whole, weight_row(&source, i));
+}
+
+void op_linear_stack_end(graph *g, linear_stack *stack, const char *name, tensor_id to)
 {
     if (graph_status(g) != QS_OK || stack->count == 0)
         return;
     const tensor x = *graph_tensor(g, stack->x);
-    const weight source = {
-        .keys = stack->weights,
-        .key_count = stack->count,
-        .rows = stack->rows,
-        .rank = 2,
-        .shape = { 0, x.c },
-    };
-    const tensor_id whole =
-        graph_activation(g, name, x.type, x.n, x.h, x.w, weight_row(&source, stack->count));
+    weight source = stacked(stack);
+    source.shape[1] = x.c;
+    const tensor_id whole = to != NO_TENSOR ? to
+                                            : graph_activation(g, name, x.type, x.n, x.h, x.w,
+                                                               op_linear_stack_channels(stack));
     if (graph_status(g) != QS_OK)
         return;
-    for (uint32_t i = 0; i < stack->count; ++i)
-        graph_slice(g, stack->y[i], whole, weight_row(&source, i));
+    if (to == NO_TENSOR)
+        slice(g, stack, whole);
     append_product(g, name, stack->x, &source,
                    weight_vectors(g, stack->biases, stack->count, 0, stack->rows), NO_TENSOR,
                    ACTIVATION_NONE, whole);
     graph_move_last_node(g, stack->node);
+}
+
+void op_linear_stack_take(graph *g, linear_stack *stack)
+{
+    if (graph_status(g) == QS_OK)
+        slice(g, stack, stack->x);
 }

@@ -67,7 +67,11 @@ typedef struct linear_stack {
 void op_linear_stack_begin(graph *g, linear_stack *stack, tensor_id x);
 tensor_id op_linear_stack_add(graph *g, linear_stack *stack, const char *name, const char *weight,
                               const char *bias, uint32_t out_channels);
-void op_linear_stack_end(graph *g, linear_stack *stack, const char *name);
+/* to: a state [x.n, x.h, x.w, op_linear_stack_channels()], or NO_TENSOR. */
+void op_linear_stack_end(graph *g, linear_stack *stack, const char *name, tensor_id to);
+/* Instead of `end`, where x is the products that such a stack has made before. */
+void op_linear_stack_take(graph *g, linear_stack *stack);
+uint32_t op_linear_stack_channels(const linear_stack *stack); /* of all products together */
 
 /* torch.nn.GroupNorm, then x * (1 + scale) + shift, then the activation. */
 typedef struct group_norm_params {
@@ -172,12 +176,22 @@ sampler_states op_sampler_states(graph *g, uint32_t n, uint32_t h, uint32_t w, u
  * known; cursor = 0 */
 void op_begin(graph *g, const char *name, const sampler_states *states);
 
-/* time[time.n], segment[time.n] = the row's; sample = input_scale * latent, in the graph's storage
- * type: [time.n, h, w, channels], where time.n is once or twice n (guidance), and channels c, or
- * 2 c + 1 of a network that fills in: latent, 1 - mask, known, as diffusers' inpainting pipelines
- * have them. */
+/* time, segment, labels [EMBEDDED_ROWS * images, 1, 1, 1] = those of the recipe's rows from the
+ * cursor on, each for all images. */
+typedef struct row_times {
+    tensor_id time, segment; /* f32 states: written */
+    tensor_id labels;        /* u32 or f32 state, written, or NO_TENSOR, */
+    tensor_id given_labels;  /* and [m, 1, 1, 1], where m divides images: image i has label i % m */
+} row_times;
+void op_row_times(graph *g, const char *name, const sampler_states *states, const row_times *to);
+
+/* time[time.n] (f32 state) = the row's; sample = input_scale * latent, in the graph's storage type:
+ * [time.n, h, w, channels], where time.n is once or twice n (guidance), and channels c, or 2 c + 1
+ * of a network that fills in: latent, 1 - mask, known, as diffusers' inpainting pipelines have
+ * them. row [time.n, 1, 1, k], an activation: that of the cursor, of `embedded`, a state
+ * [EMBEDDED_ROWS * time.n, 1, 1, k]. */
 tensor_id op_step_input(graph *g, const char *name, const sampler_states *states, tensor_id time,
-                        tensor_id segment, uint32_t channels);
+                        tensor_id embedded, tensor_id row, uint32_t channels);
 
 /* latent = the row's update with the model's output [n or 2 n, h, w, c]; then cursor + 1 (its own
  * node). */

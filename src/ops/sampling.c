@@ -104,14 +104,51 @@ void op_begin(graph *g, const char *name, const sampler_states *s)
     graph_node(g, &begin_op, name, in, BEGIN_COUNT, s->latent, NULL, 0, 0);
 }
 
+/* ---- row_times ------------------------------------------------------------------------------ */
+
+enum { TIMES_RECIPE, TIMES_CURSOR, TIMES_GIVEN, TIMES_SEGMENT, TIMES_LABELS, TIMES_COUNT };
+
+static void dispatch_row_times(const graph *g, const node *self, op_dispatch *d)
+{
+    const tensor_id given = self->in[TIMES_GIVEN];
+    const row_times_args args = {
+        .images = graph_tensor(g, self->out)->n / EMBEDDED_ROWS,
+        .labels = given == NO_TENSOR ? 0 : graph_tensor(g, given)->n,
+    };
+    d->shader = SHADER_row_times;
+    op_bind(d, self->in[TIMES_RECIPE], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[TIMES_CURSOR], ACCESS_READ, NO_TENSOR);
+    op_bind(d, given, ACCESS_READ, self->in[TIMES_CURSOR]);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, self->in[TIMES_SEGMENT], ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, self->in[TIMES_LABELS], ACCESS_WRITE, self->in[TIMES_SEGMENT]);
+    op_set_push(d, &args, sizeof args);
+    op_groups(d, 1, 1, 1);
+}
+
+static const op row_times_op = { "row_times", dispatch_row_times };
+
+void op_row_times(graph *g, const char *name, const sampler_states *s, const row_times *to)
+{
+    if (graph_status(g) != QS_OK)
+        return;
+    const tensor_id in[TIMES_COUNT] = {
+        [TIMES_RECIPE] = s->recipe,       [TIMES_CURSOR] = s->cursor,
+        [TIMES_GIVEN] = to->given_labels, [TIMES_SEGMENT] = to->segment,
+        [TIMES_LABELS] = to->labels,
+    };
+    graph_node(g, &row_times_op, name, in, TIMES_COUNT, to->time, NULL, 0, 0);
+}
+
 /* ---- step_input ---------------------------------------------------------------------------- */
 
 enum {
     INPUT_RECIPE,
     INPUT_CURSOR,
     INPUT_LATENT,
+    INPUT_EMBEDDED,
+    INPUT_ROW,
     INPUT_TIME,
-    INPUT_SEGMENT,
     INPUT_KNOWN,
     INPUT_MASK,
     INPUT_COUNT
@@ -120,48 +157,51 @@ enum {
 static void dispatch_step_input(const graph *g, const node *self, op_dispatch *d)
 {
     const tensor_id latent = self->in[INPUT_LATENT];
-    const sampling_args args = args_for(g, latent, self->out);
+    sampling_args args = args_for(g, latent, self->out);
+    args.row = op_view(g, self->in[INPUT_ROW]);
+    args.row_quads = ceil4(graph_tensor(g, self->in[INPUT_ROW])->c) / 4;
     d->shader = storage_shader(g, SHADER_step_input_f32, SHADER_step_input_f16);
     op_bind(d, self->in[INPUT_RECIPE], ACCESS_READ, NO_TENSOR);
     op_bind(d, self->in[INPUT_CURSOR], ACCESS_READ, NO_TENSOR);
     op_bind(d, latent, ACCESS_READ, NO_TENSOR);
-    op_bind(d, self->in[INPUT_TIME], ACCESS_WRITE, NO_TENSOR);
-    op_bind(d, self->in[INPUT_SEGMENT], ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, self->in[INPUT_EMBEDDED], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[INPUT_ROW], ACCESS_WRITE, NO_TENSOR);
     op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_bind(d, self->in[INPUT_KNOWN], ACCESS_READ, NO_TENSOR);
     op_bind(d, self->in[INPUT_MASK], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[INPUT_TIME], ACCESS_WRITE, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
     set_quad_groups(g, d, latent, args.other_channels);
 }
 
 static const op step_input_op = { "step_input", dispatch_step_input };
 
-static bool check_input(graph *g, const char *name, const tensor *latent, const tensor *time,
+static bool check_input(graph *g, const char *name, const tensor *latent, const tensor *row,
                         uint32_t channels)
 {
-    const bool evaluations = time->n == latent->n || time->n == 2 * latent->n;
+    const bool evaluations = row->n == latent->n || row->n == 2 * latent->n;
     if (evaluations && (channels == latent->c || channels == 2 * latent->c + 1))
         return true;
     graph_fail(g, qs_error(QS_ERROR_MODEL,
                            "%s: a network with %u channels and %u evaluations for %u latents of %u "
                            "channels: nothing fills them",
-                           name, channels, time->n, latent->n, latent->c));
+                           name, channels, row->n, latent->n, latent->c));
     return false;
 }
 
 tensor_id op_step_input(graph *g, const char *name, const sampler_states *s, tensor_id time,
-                        tensor_id segment, uint32_t channels)
+                        tensor_id embedded, tensor_id row, uint32_t channels)
 {
     if (!check_quads(g, name, s->latent))
         return NO_TENSOR;
-    const tensor x = *graph_tensor(g, s->latent), t = *graph_tensor(g, time);
+    const tensor x = *graph_tensor(g, s->latent), t = *graph_tensor(g, row);
     if (!check_input(g, name, &x, &t, channels))
         return NO_TENSOR;
     const tensor_id sample = graph_activation(g, name, g->storage, t.n, x.h, x.w, channels);
     const tensor_id in[INPUT_COUNT] = {
-        [INPUT_RECIPE] = s->recipe, [INPUT_CURSOR] = s->cursor, [INPUT_LATENT] = s->latent,
-        [INPUT_TIME] = time,        [INPUT_SEGMENT] = segment,  [INPUT_KNOWN] = s->known,
-        [INPUT_MASK] = s->mask,
+        [INPUT_RECIPE] = s->recipe,  [INPUT_CURSOR] = s->cursor, [INPUT_LATENT] = s->latent,
+        [INPUT_EMBEDDED] = embedded, [INPUT_ROW] = row,          [INPUT_TIME] = time,
+        [INPUT_KNOWN] = s->known,    [INPUT_MASK] = s->mask,
     };
     graph_node(g, &step_input_op, name, in, INPUT_COUNT, sample, NULL, 0, 0);
     return sample;

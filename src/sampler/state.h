@@ -4,8 +4,10 @@
  *   recipe   what to draw, written by the CPU into one of a few slots, copied when a picture begins
  *   cursor   u32: the row that the next step runs
  *   time     f32 [n]: the network's timestep of this step (all pictures the same)
- *   segment  f32 [n]: timestep minus the segment's start, in the same unit; 0: diffusion
- *   labels   u32 [n]
+ *   labels   [n], u32, or f32 where a network takes numbers
+ *   row_time, row_segment, row_labels   [EMBEDDED_ROWS * n]: of the rows that are embedded together
+ *            timesteps, timesteps minus the segment's start (0: diffusion), labels
+ *   projections   [EMBEDDED_ROWS * n, c]: what the network's resnets make of these
  *   latent   f32 [n, h, w, c]
  *   x0_before     f32 [n, h, w, c]: what a row with keep_x0 predicted
  *   known, mask   f32 [n, h, w, c] and [n, h, w, 1]: the picture that editing keeps where mask is 1

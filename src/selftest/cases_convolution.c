@@ -382,10 +382,50 @@ static void case_linear_stack(selftest *suite, dtype storage, uint32_t seed)
     reference_activate(&expected_read, &expected[0], ACTIVATION_SILU);
     for (size_t i = 0; i < reference_count(&expected_read); ++i) /* SiLU's steepest slope is 1.1 */
         expected_read.magnitude[i] += 1.1 * 2 * expected[0].magnitude[i];
-    op_linear_stack_end(&t.graph, stack, "stack");
+    op_linear_stack_end(&t.graph, stack, "stack", NO_TENSOR);
     for (uint32_t i = 0; i < count; ++i)
         test_expect(&t, y[i], &expected[i], sum_limit(&t, ci));
     test_expect(&t, read, &expected_read, sum_limit(&t, ci));
+    test_end(&t);
+}
+
+/* The same products into a state, and a second stack, which takes its own from there. */
+static void case_linear_stack_taken(selftest *suite, dtype storage, uint32_t rows)
+{
+    static const char *const weights[] = { "0.w", "1.w", "2.w" };
+    static const char *const biases[] = { "0.b", "1.b", "2.b" };
+    static const uint32_t channels[] = { 7, 64, 5 };
+    enum { COUNT = 3, CI = 33, WIDTH = 8 + 64 + 8 };
+    test t;
+    if (!test_begin(&t, suite, storage, "linear %s stack [%u, 1, 1, %d] taken from a state",
+                    test_storage_name(storage), rows, CI))
+        return;
+    const tensor_id x = test_activation(&t, "x", rows, 1, 1, CI);
+    test_fill_normal(&t, x, 0, 1);
+    const tensor_id whole = test_state(&t, "whole", storage, rows, 1, 1, WIDTH);
+    linear_stack *made = test_alloc(&t, 1, sizeof *made), *taken = test_alloc(&t, 1, sizeof *taken);
+    reference expected[COUNT];
+    op_linear_stack_begin(&t.graph, made, x);
+    for (uint32_t i = 0; i < COUNT; ++i) {
+        const convolution product = {
+            .weight = test_weight(&t, weights[i], (size_t)channels[i] * CI, 0, 1 / sqrt(CI)),
+            .bias = test_weight(&t, biases[i], channels[i], 0, 1),
+            .kernel = 1,
+            .stride = 1,
+        };
+        op_linear_stack_add(&t.graph, made, "made", weights[i], biases[i], channels[i]);
+        expected[i] = reference_make(&t, rows, 1, 1, channels[i]);
+        reference_convolution(&expected[i], test_reference(&t, x), &product);
+    }
+    op_linear_stack_end(&t.graph, made, "stack", whole);
+    const tensor_id copy = op_rescale(&t.graph, "copy", whole, 1, 0);
+    op_linear_stack_begin(&t.graph, taken, copy);
+    tensor_id y[COUNT];
+    for (uint32_t i = 0; i < COUNT; ++i)
+        y[i] = op_linear_stack_add(&t.graph, taken, weights[i], weights[i], biases[i], channels[i]);
+    op_linear_stack_take(&t.graph, taken);
+    for (uint32_t i = 0; i < COUNT; ++i)
+        test_expect(&t, y[i], &expected[i], sum_limit(&t, CI));
     test_end(&t);
 }
 
@@ -398,6 +438,8 @@ void cases_convolution(selftest *suite)
             case_linear(suite, storage, seed);
             case_linear_stack(suite, storage, seed);
         }
+        case_linear_stack_taken(suite, storage, 3);
+        case_linear_stack_taken(suite, storage, 40);
         case_relu_extremes(suite, storage);
         case_conv_tiles(suite, storage);
         run_conv(suite, storage,

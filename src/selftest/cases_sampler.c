@@ -198,14 +198,83 @@ static void case_begin(selftest *suite, shape s, bool edits, uint32_t seed)
     test_end(&t);
 }
 
+/* ---- row_times ------------------------------------------------------------------------------ */
+
+/* cursor: so near the last row that some are past it, or not; labels: 0 or a divisor of images */
+static void case_row_times(selftest *suite, uint32_t images, uint32_t labels, uint32_t left)
+{
+    enum { STEPS = 20 };
+    test t;
+    if (!test_begin(&t, suite, DTYPE_F32, "row_times %u images, %u labels, %u rows left", images,
+                    labels, left))
+        return;
+    const states state = make_states(&t, (shape){ 1, 1, 1, 1 });
+    const uint32_t cursor = STEPS - left, count = EMBEDDED_ROWS * images;
+    uint32_t ids[64];
+    row_times to = { .labels = NO_TENSOR, .given_labels = NO_TENSOR };
+    state.content->steps = STEPS;
+    for (uint32_t i = cursor; i < STEPS; ++i)
+        state.content->rows[i] =
+            (sampler_row){ .timestep = 100.5f + (float)i, .segment = (float)i };
+    fill_recipe(&t, &state, false);
+    test_fill_u32(&t, state.tensors.cursor, &cursor);
+    to.time = test_state(&t, "time", DTYPE_F32, count, 1, 1, 1);
+    to.segment = test_state(&t, "segment", DTYPE_F32, count, 1, 1, 1);
+    for (uint32_t i = 0; i < labels; ++i)
+        ids[i] = dice_below(&t.dice, 1000);
+    if (labels > 0) {
+        to.labels = test_state(&t, "row_labels", DTYPE_U32, count, 1, 1, 1);
+        to.given_labels = test_state(&t, "labels", DTYPE_U32, labels, 1, 1, 1);
+        test_fill_u32(&t, to.given_labels, ids);
+    }
+    op_row_times(&t.graph, "times", &state.tensors, &to);
+    reference times = reference_like(&t, to.time), segments = reference_like(&t, to.segment);
+    reference all_labels = reference_like(&t, to.time);
+    for (uint32_t i = 0; i < count; ++i) {
+        const uint32_t row = cursor + i / images;
+        times.value[i] = state.content->rows[row < STEPS ? row : STEPS - 1].timestep;
+        segments.value[i] = state.content->rows[row < STEPS ? row : STEPS - 1].segment;
+        all_labels.value[i] = labels > 0 ? ids[i % images % labels] : 0;
+    }
+    test_expect(&t, to.time, &times, (test_limits){ .exact = true });
+    test_expect(&t, to.segment, &segments, (test_limits){ .exact = true });
+    if (labels > 0)
+        test_expect(&t, to.labels, &all_labels, (test_limits){ .exact = true });
+    test_end(&t);
+}
+
 /* ---- step_input ----------------------------------------------------------------------------- */
 
-static void expect_per_picture(test *t, tensor_id id, float value)
+static void expect_time(test *t, tensor_id time, float value)
 {
-    reference expected = reference_like(t, id);
+    reference expected = reference_like(t, time);
     for (size_t i = 0; i < reference_count(&expected); ++i)
         expected.value[i] = value;
-    test_expect(t, id, &expected, (test_limits){ .exact = true });
+    test_expect(t, time, &expected, (test_limits){ .exact = true });
+}
+
+/* What was embedded of a few rows, and where that of one of them goes. */
+typedef struct embedding {
+    tensor_id rows, row;
+} embedding;
+
+static embedding make_embedding(test *t, uint32_t images, uint32_t channels)
+{
+    const embedding e = {
+        .rows = test_state(t, "embedded", t->graph.storage, EMBEDDED_ROWS * images, 1, 1, channels),
+        .row = graph_activation(&t->graph, "row", t->graph.storage, images, 1, 1, channels),
+    };
+    test_fill_normal(t, e.rows, 0, 1);
+    return e;
+}
+
+static void expect_embedding(test *t, const embedding *e, uint32_t cursor)
+{
+    reference expected = reference_like(t, e->row);
+    const size_t count = reference_count(&expected);
+    const double *from = test_reference(t, e->rows)->value + cursor % EMBEDDED_ROWS * count;
+    memcpy(expected.value, from, count * sizeof *from);
+    test_expect(t, e->row, &expected, (test_limits){ .exact = true });
 }
 
 /* Channel c of the sample at a pixel of all pictures. */
@@ -236,7 +305,7 @@ static void case_step_input(selftest *suite, dtype storage, bool fills, uint32_t
     const states state = make_states(&t, s);
     const uint32_t n = evaluations * s.n, channels = fills ? 2 * s.c + 1 : s.c;
     const tensor_id time = test_state(&t, "time", DTYPE_F32, n, 1, 1, 1);
-    const tensor_id segment = test_state(&t, "segment", DTYPE_F32, n, 1, 1, 1);
+    const embedding e = make_embedding(&t, n, 2 + dice_below(&d, 700));
     const uint32_t cursor = dice_below(&d, RECIPE_STEPS_MAX);
     const sampler_row row = draw_row(&d, dice_below(&d, ROW_KINDS));
     state.content->rows[cursor] = row;
@@ -244,7 +313,7 @@ static void case_step_input(selftest *suite, dtype storage, bool fills, uint32_t
     test_fill_u32(&t, state.tensors.cursor, &cursor);
     test_fill_normal(&t, state.tensors.latent, 0, 2);
     const tensor_id sample =
-        op_step_input(&t.graph, "sample", &state.tensors, time, segment, channels);
+        op_step_input(&t.graph, "sample", &state.tensors, time, e.rows, e.row, channels);
     test_slice_output(&t, sample);
     reference expected = reference_like(&t, sample);
     const size_t pixels = shape_count(s) / s.c;
@@ -254,8 +323,8 @@ static void case_step_input(selftest *suite, dtype storage, bool fills, uint32_t
         expected.magnitude[i] = fabs(expected.value[i]);
     }
     test_expect(&t, sample, &expected, test_limit(&t, 1e-14, 1e-6, 2));
-    expect_per_picture(&t, time, row.timestep);
-    expect_per_picture(&t, segment, row.segment);
+    expect_time(&t, time, row.timestep);
+    expect_embedding(&t, &e, cursor);
     test_end(&t);
 }
 
@@ -438,7 +507,7 @@ static void case_sampler_chain(selftest *suite, uint32_t kind, uint32_t seed)
         return;
     const states state = make_states(&t, s);
     const tensor_id time = test_state(&t, "time", DTYPE_F32, s.n, 1, 1, 1);
-    const tensor_id segment = test_state(&t, "segment", DTYPE_F32, s.n, 1, 1, 1);
+    const embedding e = make_embedding(&t, s.n, 9);
     state.content->initial_scale = 1;
     for (uint32_t step = 0; step < STEPS; ++step)
         state.content->rows[step] = draw_row(&d, kind);
@@ -447,7 +516,7 @@ static void case_sampler_chain(selftest *suite, uint32_t kind, uint32_t seed)
     for (uint32_t step = 0; step < STEPS; ++step) {
         graph_push_scope(&t.graph, "step%u", step);
         const tensor_id sample =
-            op_step_input(&t.graph, "sample", &state.tensors, time, segment, s.c);
+            op_step_input(&t.graph, "sample", &state.tensors, time, e.rows, e.row, s.c);
         op_sampler_row(&t.graph, "row", &state.tensors, sample);
         graph_pop_scope(&t.graph);
     }
@@ -468,8 +537,8 @@ static void case_sampler_chain(selftest *suite, uint32_t kind, uint32_t seed)
     }
     test_expect(&t, state.tensors.latent, &x, (test_limits){ .nmse = 1e-11, .absolute = 1e-5 });
     expect_cursor(&t, &state, STEPS);
-    expect_per_picture(&t, time, state.content->rows[STEPS - 1].timestep);
-    expect_per_picture(&t, segment, state.content->rows[STEPS - 1].segment);
+    expect_time(&t, time, state.content->rows[STEPS - 1].timestep);
+    expect_embedding(&t, &e, STEPS - 1);
     test_end(&t);
 }
 
@@ -499,6 +568,7 @@ void cases_sampler(selftest *suite)
     for (uint32_t seed = 0; seed < 12; ++seed) { /* half of them with noise of the host */
         dice d = { seed };
         case_begin(suite, dice_shape(&d), seed % 3 == 2, seed);
+        case_row_times(suite, 1 + 41 * (seed % 3), seed % 2 * (1 + 20 * (seed % 3)), 1 + seed / 2);
         case_step_input(suite, DTYPE_F32, seed % 4 == 1, 1 + seed % 2, seed);
         case_step_input(suite, DTYPE_F16, seed % 4 == 2, 1 + seed / 2 % 2, seed);
     }

@@ -93,6 +93,12 @@ qs_status flights_submit_group(qs_session *s, session_program program, uint32_t 
     return QS_OK;
 }
 
+qs_status flights_submit_before(qs_session *s, session_program program)
+{
+    return gpu_submit(s->device, s->programs.programs[program].commands[0],
+                      &s->flights.last_ticket);
+}
+
 qs_status flights_drain(qs_session *s)
 {
     if (s->flights.last_ticket == 0)

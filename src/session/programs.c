@@ -31,6 +31,13 @@ static void build_begin(graph *g, const void *session)
     op_begin(g, "begin", &states);
 }
 
+static void build_embed(graph *g, const void *session)
+{
+    const qs_session *s = session;
+    const sampler_states states = latent_states(g, s);
+    model_build_projections(g, &s->model->config, s->options.batch, &states);
+}
+
 static void build_step(graph *g, const void *session)
 {
     const qs_session *s = session;
@@ -38,10 +45,14 @@ static void build_step(graph *g, const void *session)
     const uint32_t batch = s->options.batch;
     const sampler_states states = latent_states(g, s);
     const tensor_id time = graph_state(g, "time", DTYPE_F32, batch, 1, 1, 1);
-    const tensor_id segment = graph_state(g, "segment", DTYPE_F32, batch, 1, 1, 1);
+    const tensor_id embedded = model_projections(g, config, batch);
+    const tensor_id row =
+        graph_activation(g, "projections", g->storage, batch, 1, 1, graph_channels(g, embedded));
+    if (graph_status(g) != QS_OK)
+        return;
     const tensor_id sample =
-        op_step_input(g, "step_input", &states, time, segment, config->unet.in_channels);
-    op_sampler_row(g, "sampler_row", &states, model_build_network(g, config, batch, sample));
+        op_step_input(g, "step_input", &states, time, embedded, row, config->unet.in_channels);
+    op_sampler_row(g, "sampler_row", &states, model_build_network(g, config, batch, sample, row));
 }
 
 static void build_decode(graph *g, const void *session)
@@ -66,7 +77,7 @@ static void build_forward(graph *g, const void *session)
     const session_shape size = session_latents(s);
     const tensor_id sample = graph_state(g, "sample", g->storage, size.n, size.h, size.w,
                                          s->model->config.unet.in_channels);
-    model_build_network(g, &s->model->config, size.n, sample);
+    model_build_network(g, &s->model->config, size.n, sample, NO_TENSOR);
 }
 
 /* ---- tables ---------------------------------------------------------------------------------- */
@@ -76,6 +87,7 @@ static const program_row rows[PROGRAM_COUNT] = {
                         .build = build_begin,
                         .recordings = RECIPE_SLOTS,
                         .uploads = { "recipe", "labels", "known", "mask" } },
+    [PROGRAM_EMBED] = { .name = "embed", .build = build_embed, .component = COMPONENT_UNET },
     [PROGRAM_STEP] = { .name = "step",
                        .build = build_step,
                        .component = COMPONENT_UNET,

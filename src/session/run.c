@@ -75,19 +75,52 @@ qs_status qs_session_begin(qs_session *s, const qs_recipe *r)
                     .steps = recipe->steps,
                     .decode_slot = -1,
                     .begin_ms = begin_ms };
+    memcpy(p->labels, labels, s->options.batch * sizeof *labels);
 fail:
     return status;
 }
 
 /* ---- advance: step, step, ..., decode --------------------------------------------------- */
 
+/* What the network makes of times and labels is the same for every seed. */
+static bool is_embedded(const embedded_rows *have, const embedded_rows *wanted, uint32_t images)
+{
+    return wanted->count <= have->count &&
+           memcmp(wanted->labels, have->labels, images * sizeof *have->labels) == 0 &&
+           memcmp(wanted->timestep, have->timestep, wanted->count * sizeof *have->timestep) == 0 &&
+           memcmp(wanted->segment, have->segment, wanted->count * sizeof *have->segment) == 0;
+}
+
+/* Of the next rows, if that is not what is there. */
+static qs_status embed_rows(qs_session *s)
+{
+    const picture *p = &s->picture;
+    const uint32_t first = p->steps_submitted, left = p->steps - first;
+    embedded_rows wanted = { .count = left < EMBEDDED_ROWS ? left : EMBEDDED_ROWS };
+    memcpy(wanted.labels, p->labels, sizeof wanted.labels);
+    for (uint32_t i = 0; i < wanted.count; ++i) {
+        wanted.timestep[i] = p->recipe->rows[first + i].timestep;
+        wanted.segment[i] = p->recipe->rows[first + i].segment;
+    }
+    if (is_embedded(&s->embedded, &wanted, s->options.batch))
+        return QS_OK;
+    s->embedded.count = 0;
+    const qs_status status = flights_submit_before(s, PROGRAM_EMBED);
+    if (status == QS_OK)
+        s->embedded = wanted;
+    return status;
+}
+
 static qs_status submit_step(qs_session *s)
 {
     picture *p = &s->picture;
     qs_status status = QS_OK;
     bool finished = false;
-    if (p->parts_submitted == 0)
+    if (p->parts_submitted == 0) {
+        if (p->steps_submitted % EMBEDDED_ROWS == 0)
+            TRY(embed_rows(s));
         TRY(noise_step(s, p->steps_submitted));
+    }
     TRY(flights_submit_group(s, PROGRAM_STEP, 0, p->steps_submitted, &s->step_ticket, &finished));
     if (!finished)
         return QS_OK;

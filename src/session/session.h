@@ -26,6 +26,7 @@ enum {
 /* The rows of the session's table. */
 typedef enum session_program {
     PROGRAM_BEGIN,  /* recipe and labels -> noise in `latent`, cursor = 0; a recording a recipe */
+    PROGRAM_EMBED,  /* row[cursor] .., labels -> what the network's resnets add or scale by */
     PROGRAM_STEP,   /* row[cursor], network, update of `latent`, cursor + 1 */
     PROGRAM_DECODE, /* latent -> picture -> RGBA8 frame and report; a recording a frame */
     PROGRAM_READ,   /* the floats of the picture -> the host */
@@ -68,11 +69,19 @@ typedef struct host_noise {
     uint32_t next_step;       /* the next step of it that may still have to draw */
 } host_noise;
 
+/* What the state `projections` was last made of. */
+typedef struct embedded_rows {
+    uint32_t count; /* 0: of nothing */
+    uint32_t labels[QS_BATCH_MAX];
+    float timestep[EMBEDDED_ROWS], segment[EMBEDDED_ROWS];
+} embedded_rows;
+
 /* The picture in progress. */
 typedef struct picture {
     bool begun; /* there is one, perhaps finished */
     uint64_t serial;
     const sampler_recipe *recipe; /* its slot */
+    uint32_t labels[QS_BATCH_MAX];
     uint64_t seed;
     uint32_t steps, steps_submitted;
     uint32_t parts_submitted; /* of the step, or the decode, that comes next */
@@ -96,6 +105,7 @@ struct qs_session {
     host_noise noise;
     frames frames;
     picture picture;
+    embedded_rows embedded;
     uint64_t recipe_tickets[RECIPE_SLOTS], step_ticket;
 
     program_set forward; /* made by the first qs_session_forward */
@@ -119,6 +129,8 @@ qs_status flights_submit(qs_session *s, session_program program, uint32_t record
  * wait for long; *finished: they were the last. */
 qs_status flights_submit_group(qs_session *s, session_program program, uint32_t recording,
                                uint32_t steps_before, uint64_t *ticket, bool *finished);
+/* For what the next flight needs first; nobody waits for it by itself. */
+qs_status flights_submit_before(qs_session *s, session_program program);
 qs_status flights_retire(qs_session *s); /* takes note of what has finished */
 qs_status flights_drain(qs_session *s);  /* waits for everything in flight */
 

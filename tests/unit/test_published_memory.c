@@ -49,7 +49,8 @@ static qs_status plan_network(const char *json, dtype storage, uint32_t batch, d
     graph_init(&g, &limits, storage);
     model_build_network(&g, &config, batch,
                         graph_state(&g, "sample", storage, batch, c->sample_height, c->sample_width,
-                                    c->in_channels));
+                                    c->in_channels),
+                        NO_TENSOR);
     const qs_status status = plan_create(&g, false, &p);
     *weights_mib = *arena_mib = 0;
     for (tensor_id id = 0; id < g.tensor_count; ++id)
