@@ -183,6 +183,8 @@ qs_status cli_run(const cli_command *command, int argc, char **argv)
             status = app_error(QS_ERROR_USAGE, "'%s' does not take the argument '%s'",
                                command->name, extra);
         argument = first ? strdup(first) : NULL;
+        if (first && !argument)
+            status = app_error(QS_ERROR_MEMORY, "no memory for the argument '%s'", first);
     }
     poptFreeContext(context);
     if (cli_shared_options.quiet) {

@@ -65,7 +65,8 @@ qs_status cli_target_init(cli_target *target, const char *path)
         return app_error(QS_ERROR_USAGE, "-o %s: one %%d says where the number goes, not two",
                          path);
     char *first = cli_numbered_path(target->path, 0);
-    const qs_status status = first ? app_output_check(first) : QS_ERROR_MEMORY;
+    const qs_status status =
+        first ? app_output_check(first) : app_error(QS_ERROR_MEMORY, "no memory for -o %s", path);
     free(first);
     return status;
 }

@@ -18,6 +18,7 @@ typedef struct pixels {
     uint32_t pixels_max;
     uint32_t width, height;
     uint8_t *rgba;
+    bool no_memory;
     uint8_t *line;   /* of a JPEG */
     png_bytep *rows; /* of a PNG, into rgba */
     char message[JMSG_LENGTH_MAX];
@@ -34,8 +35,10 @@ static bool allocate(pixels *p, uint32_t width, uint32_t height)
         return false;
     }
     p->rgba = malloc((size_t)4 * width * height);
-    if (!p->rgba)
+    if (!p->rgba) {
+        p->no_memory = true;
         snprintf(p->message, sizeof p->message, "no memory for %ux%u", width, height);
+    }
     return p->rgba != NULL;
 }
 
@@ -53,6 +56,20 @@ static void on_png_warning(png_structp png, png_const_charp text)
     (void)png, (void)text; /* of chunks that no pixel needs */
 }
 
+static png_voidp png_memory(png_structp png, png_alloc_size_t size)
+{
+    pixels *p = png_get_mem_ptr(png);
+    void *memory = malloc(size);
+    p->no_memory |= !memory;
+    return memory;
+}
+
+static void free_png_memory(png_structp png, png_voidp memory)
+{
+    (void)png;
+    free(memory);
+}
+
 /* All kinds become eight bits of red, green, blue and alpha. */
 static void read_png_rows(png_structp png, png_infop info, pixels *p)
 {
@@ -65,9 +82,7 @@ static void read_png_rows(png_structp png, png_infop info, pixels *p)
     png_set_add_alpha(png, 255, PNG_FILLER_AFTER);
     png_set_interlace_handling(png);
     png_read_update_info(png, info);
-    p->rows = malloc(p->height * sizeof *p->rows);
-    if (!p->rows)
-        png_error(png, "no memory");
+    p->rows = png_malloc(png, p->height * sizeof *p->rows);
     for (uint32_t y = 0; y < p->height; ++y)
         p->rows[y] = p->rgba + (size_t)4 * p->width * y;
     png_read_image(png, p->rows);
@@ -76,8 +91,8 @@ static void read_png_rows(png_structp png, png_infop info, pixels *p)
 
 static void read_png(pixels *p)
 {
-    png_structp png =
-        png_create_read_struct(PNG_LIBPNG_VER_STRING, p, on_png_error, on_png_warning);
+    png_structp png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, p, on_png_error,
+                                               on_png_warning, p, png_memory, free_png_memory);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (info && setjmp(png_jmpbuf(png)) == 0) {
         png_init_io(png, p->file);
@@ -87,6 +102,7 @@ static void read_png(pixels *p)
         png_read_info(png, info);
         read_png_rows(png, info, p);
     } else if (!info) {
+        p->no_memory = true;
         snprintf(p->message, sizeof p->message, "no memory");
     }
     png_destroy_read_struct(&png, &info, NULL);
@@ -105,6 +121,7 @@ static void on_jpeg_error(j_common_ptr jpeg)
 {
     jpeg_errors *errors = (jpeg_errors *)jpeg->err;
     jpeg->err->format_message(jpeg, errors->pixels->message);
+    errors->pixels->no_memory |= jpeg->err->msg_code == JERR_OUT_OF_MEMORY;
     longjmp(errors->jump, 1);
 }
 
@@ -199,7 +216,8 @@ qs_status app_pixels_read(const char *path, uint32_t pixels_max, uint8_t **rgba,
     fclose(p.file);
     if (p.message[0]) {
         free(p.rgba);
-        return app_error(QS_ERROR_USAGE, "%s cannot be read as PNG or JPEG: %s", path, p.message);
+        return app_error(p.no_memory ? QS_ERROR_MEMORY : QS_ERROR_USAGE,
+                         "%s cannot be read as PNG or JPEG: %s", path, p.message);
     }
     *rgba = p.rgba;
     *width = p.width;
