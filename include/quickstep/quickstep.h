@@ -10,7 +10,8 @@
  * autoencoder's decoder where the model has one).
  * Nothing is re-recorded and the CPU does not wait when steps, seed or label change.
  *
- * Threads: an object is used from one thread at a time; different devices are independent.
+ * Threads: an object is used from one thread at a time; different devices are independent, and a
+ * model may be shared by their threads.
  * Errors: every function that can fail returns qs_status; qs_last_error() has the message with
  * names and numbers. A failed call leaves its out-parameters untouched or NULL. NULL where an
  * object or a result is needed is QS_ERROR_USAGE; a function without a status then does nothing.

@@ -2,6 +2,11 @@
 
 #include "weights/check.h"
 
+#include <pthread.h>
+
+/* A model's sessions may be made and destroyed on several threads, a device each. */
+static pthread_mutex_t stores_mutex = PTHREAD_MUTEX_INITIALIZER;
+
 qs_status component_open(component *c, const char *name, const char *dir, const char *variant)
 {
     c->name = name;
@@ -22,12 +27,9 @@ qs_status component_check(component *c, const graph *g)
     return built == QS_OK ? weights_check(c->files, g, &c->parameter_count) : built;
 }
 
-qs_status component_acquire(component *c, qs_device *device, weight_store **store)
+static qs_status acquire(component *c, qs_device *device, weight_store **store)
 {
     struct component_store *empty = NULL;
-    *store = NULL;
-    if (!c->files)
-        return QS_OK;
     for (uint32_t i = 0; i < COMPONENT_DEVICES_MAX; ++i) {
         struct component_store *s = &c->stores[i];
         if (s->store && s->device == device) {
@@ -50,8 +52,20 @@ qs_status component_acquire(component *c, qs_device *device, weight_store **stor
     return QS_OK;
 }
 
+qs_status component_acquire(component *c, qs_device *device, weight_store **store)
+{
+    *store = NULL;
+    if (!c->files)
+        return QS_OK;
+    pthread_mutex_lock(&stores_mutex);
+    const qs_status status = acquire(c, device, store);
+    pthread_mutex_unlock(&stores_mutex);
+    return status;
+}
+
 void component_release(component *c, const weight_store *store)
 {
+    pthread_mutex_lock(&stores_mutex);
     for (uint32_t i = 0; i < COMPONENT_DEVICES_MAX; ++i) {
         struct component_store *s = &c->stores[i];
         if (store && s->store == store && --s->users == 0) {
@@ -59,4 +73,5 @@ void component_release(component *c, const weight_store *store)
             *s = (struct component_store){ 0 };
         }
     }
+    pthread_mutex_unlock(&stores_mutex);
 }

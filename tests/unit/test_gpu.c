@@ -4,140 +4,18 @@
  *
  *     test_gpu [LIMITS]      words of QUICKSTEP_DEBUG=limits=...
  */
-#include "gpu/internal.h"
+#include "gpu_scene.h"
+
 #include "core/clock.h"
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-enum { COPY_BUFFERS = 2, LOCAL_SIZE = 128 };
-
 static char cache_folder[] = "/tmp/quickstep-test-gpu-XXXXXX";
 static qs_device *device; /* shared by the tests that do not break it */
-static unsigned log_errors, log_infos;
-
-static void on_log(void *user, qs_log_level level, const char *message)
-{
-    (void)user;
-    log_errors += level == QS_LOG_ERROR;
-    log_infos += level == QS_LOG_INFO;
-    if (level <= QS_LOG_WARNING)
-        fprintf(stderr, "# %s\n", message);
-}
-
-#define assert_ok(call)                                                                            \
-    do {                                                                                           \
-        if ((call) != QS_OK)                                                                       \
-            fail_msg("%s: %s", #call, qs_last_error());                                            \
-    } while (0)
-
-#define assert_error(expected, part, call)                                                         \
-    do {                                                                                           \
-        const qs_status status_ = (call);                                                          \
-        if (status_ != (expected) || !strstr(qs_last_error(), part))                               \
-            fail_msg("%s: status %d, message '%s'", #call, status_, qs_last_error());              \
-    } while (0)
-
-/* ---- a scene: x -> y through the copy shader ---------------------------------------------- */
-
-struct scene {
-    uint32_t count;
-    uint32_t *data;
-    gpu_buffer x, y, back;
-    gpu_commands *commands;
-};
-
-static gpu_slice whole(const gpu_buffer *buffer)
-{
-    return (gpu_slice){ .buffer = buffer, .size = buffer->size };
-}
-
-static void scene_init(struct scene *scene, qs_device *on, uint32_t count)
-{
-    const uint64_t size = (uint64_t)count * 4;
-    *scene = (struct scene){ .count = count, .data = malloc(size) };
-    for (uint32_t i = 0; i < count; i++)
-        scene->data[i] = i * 2654435761u;
-    assert_ok(gpu_buffer_create(on, GPU_DEVICE, size, "x", &scene->x));
-    assert_ok(gpu_buffer_create(on, GPU_DEVICE, size, "y", &scene->y));
-    assert_ok(gpu_buffer_create(on, GPU_READBACK, size, "back", &scene->back));
-    const gpu_slice x = whole(&scene->x);
-    assert_ok(gpu_upload(on, &x, scene->data));
-    assert_ok(gpu_upload_finish(on));
-}
-
-static void scene_finish(struct scene *scene, qs_device *on)
-{
-    gpu_commands_destroy(on, scene->commands);
-    gpu_buffer_destroy(on, &scene->x);
-    gpu_buffer_destroy(on, &scene->y);
-    gpu_buffer_destroy(on, &scene->back);
-    free(scene->data);
-}
-
-static void record_copy(qs_device *on, gpu_commands *commands, enum shader_id shader,
-                        const gpu_buffer *from, const gpu_buffer *to, uint32_t scale,
-                        uint32_t offset)
-{
-    const uint32_t count = (uint32_t)(from->size / 4), constants[] = { LOCAL_SIZE, scale };
-    const struct {
-        uint32_t count, offset;
-    } push = { count, offset };
-    const gpu_slice bindings[COPY_BUFFERS] = { whole(from), whole(to) };
-    const gpu_pipeline *pipeline;
-    assert_ok(gpu_pipeline_get(on, shader, constants, 2, &pipeline));
-    const gpu_dispatch dispatch = {
-        .pipeline = pipeline,
-        .label = "copy",
-        .push = &push,
-        .push_bytes = sizeof push,
-        .bindings = bindings,
-        .binding_count = COPY_BUFFERS,
-        .groups = { (count + LOCAL_SIZE - 1) / LOCAL_SIZE, 1, 1 },
-    };
-    gpu_record_dispatch(commands, &dispatch);
-}
-
-static void record_copy_shader(qs_device *on, gpu_commands *commands, const gpu_buffer *from,
-                               const gpu_buffer *to, uint32_t scale, uint32_t offset)
-{
-    record_copy(on, commands, SHADER_test_copy, from, to, scale, offset);
-}
-
-static void record_scene(struct scene *scene, qs_device *on, uint32_t timestamps)
-{
-    const gpu_slice y = whole(&scene->y), back = whole(&scene->back);
-    assert_ok(gpu_commands_create(on, "scene", timestamps, &scene->commands));
-    assert_ok(gpu_record_begin(scene->commands));
-    if (timestamps)
-        gpu_record_timestamp(scene->commands, 0);
-    gpu_record_fill(scene->commands, &y, 0xffffffffu);
-    gpu_record_barrier(scene->commands);
-    record_copy_shader(on, scene->commands, &scene->x, &scene->y, 3, 5);
-    gpu_record_barrier(scene->commands);
-    gpu_record_copy(scene->commands, &y, &back);
-    if (timestamps)
-        gpu_record_timestamp(scene->commands, 1);
-    assert_ok(gpu_record_end(scene->commands));
-}
-
-static void check_scene(const struct scene *scene)
-{
-    const uint32_t *back = scene->back.mapped;
-    for (uint32_t i = 0; i < scene->count; i++)
-        if (back[i] != 3 * scene->data[i] + 5)
-            fail_msg("element %u of %u is %u", i, scene->count, back[i]);
-}
 
 /* ---- work --------------------------------------------------------------------------------- */
 
@@ -575,20 +453,6 @@ static void test_unknown_device(void **state)
                  qs_device_create(&(qs_device_options){ .instance_extension_count = 1 }, &other));
 }
 
-static char *copy_of(const char *text)
-{
-    return text ? strdup(text) : NULL;
-}
-
-static void put_back(const char *name, char *value)
-{
-    if (value)
-        setenv(name, value, 1);
-    else
-        unsetenv(name);
-    free(value);
-}
-
 static void test_no_driver(void **state)
 {
     (void)state;
@@ -610,195 +474,6 @@ static void test_no_driver(void **state)
     assert_int_equal(created, QS_ERROR_DEVICE);
     assert_null(other);
     assert_non_null(strstr(qs_last_error(), "driver"));
-}
-
-/* ---- the pipeline cache ------------------------------------------------------------------- */
-
-enum { PAYLOAD = 1000, FILE_BYTES = 64 + PAYLOAD };
-
-static void write_file(const char *path, const void *data, size_t size)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(data, 1, size, file), size);
-    fclose(file);
-}
-
-static size_t read_file(const char *path, void *data, size_t room)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return 0;
-    const size_t size = fread(data, 1, room, file);
-    fclose(file);
-    return size;
-}
-
-static bool cache_hit(const gpu_physical *physical, const char *path)
-{
-    size_t size = 0;
-    void *data = gpu_cache_load(physical, path, &size);
-    free(data);
-    return data != NULL;
-}
-
-static void test_cache_file(void **state)
-{
-    (void)state;
-    gpu_physical physical = device->physical;
-    char path[128], payload[PAYLOAD], file[FILE_BYTES + 1];
-    snprintf(path, sizeof path, "%s/deep/er/cache.bin", cache_folder);
-    for (int i = 0; i < PAYLOAD; i++)
-        payload[i] = (char)(i * 7);
-    assert_false(cache_hit(&physical, path));
-    gpu_cache_save(&physical, path, payload, PAYLOAD);
-    assert_true(cache_hit(&physical, path));
-    assert_int_equal(read_file(path, file, sizeof file), FILE_BYTES);
-
-    for (size_t cut = 0; cut < FILE_BYTES; cut += 97) { /* truncated */
-        write_file(path, file, cut);
-        assert_false(cache_hit(&physical, path));
-    }
-    for (size_t bit = 0; bit < 8 * FILE_BYTES; bit += 61) { /* damaged */
-        file[bit / 8] ^= (char)(1 << bit % 8);
-        write_file(path, file, FILE_BYTES);
-        assert_false(cache_hit(&physical, path));
-        file[bit / 8] ^= (char)(1 << bit % 8);
-    }
-    file[FILE_BYTES] = 0;
-    write_file(path, file, FILE_BYTES + 1); /* too long */
-    assert_false(cache_hit(&physical, path));
-    write_file(path, file, FILE_BYTES);
-    assert_true(cache_hit(&physical, path));
-
-    gpu_physical others[4] = { physical, physical, physical, physical };
-    others[0].vendor_id++;
-    others[1].device_id++;
-    others[2].driver_version++;
-    others[3].pipeline_cache_uuid[15]++;
-    for (int i = 0; i < 4; i++)
-        assert_false(cache_hit(&others[i], path));
-
-    unlink(path);
-    assert_int_equal(mkfifo(path, 0600), 0); /* must not stop us */
-    assert_false(cache_hit(&physical, path));
-    unlink(path);
-    assert_int_equal(mkdir(path, 0700), 0);
-    assert_false(cache_hit(&physical, path));
-    gpu_cache_save(&physical, path, payload, PAYLOAD);
-    rmdir(path);
-    gpu_cache_save(&physical, "/dev/null/quickstep/cache.bin", payload, PAYLOAD);
-}
-
-static void test_cache_path(void **state)
-{
-    (void)state;
-    char *xdg = copy_of(getenv("XDG_CACHE_HOME")), *home = copy_of(getenv("HOME"));
-    setenv("HOME", "/nowhere/home", 1);
-    setenv("XDG_CACHE_HOME", "/nowhere/xdg", 1);
-    char *absolute = gpu_cache_path(&device->physical);
-    setenv("XDG_CACHE_HOME", "relative", 1);
-    char *relative = gpu_cache_path(&device->physical);
-    unsetenv("HOME");
-    char *none = gpu_cache_path(&device->physical);
-    put_back("XDG_CACHE_HOME", xdg);
-    put_back("HOME", home);
-    assert_int_equal(strncmp(absolute, "/nowhere/xdg/quickstep/pipelines-", 33), 0);
-    assert_int_equal(strncmp(relative, "/nowhere/home/.cache/quickstep/", 31), 0);
-    assert_null(none);
-    free(absolute);
-    free(relative);
-}
-
-/* Not a folder that somebody else could fill. */
-static void test_cache_of_others(void **state)
-{
-    (void)state;
-    char *xdg = copy_of(getenv("XDG_CACHE_HOME"));
-    char folder[128], other[128], path[160];
-    snprintf(path, sizeof path, "%s/shared", cache_folder);
-    assert_int_equal(mkdir(path, 0700), 0);
-    setenv("XDG_CACHE_HOME", path, 1);
-    snprintf(folder, sizeof folder, "%s/shared/quickstep", cache_folder);
-    snprintf(other, sizeof other, "%s/shared/other", cache_folder);
-    for (int way = 0; way < 4; way++) {
-        const bool theirs = way == 1 && geteuid() == 0;
-        assert_int_equal(mkdir(other, 0700), 0);
-        if (way == 2) /* a link of one's own to a folder of one's own */
-            assert_int_equal(symlink(other, folder), 0);
-        else
-            assert_int_equal(mkdir(folder, 0700), 0);
-        if (theirs)
-            assert_int_equal(chown(folder, 12345, 12345), 0);
-        if (way == 3)
-            assert_int_equal(chmod(folder, 0777), 0);
-        char *found = gpu_cache_path(&device->physical);
-        assert_int_equal(found != NULL, !theirs && way != 3);
-        free(found);
-        assert_int_equal(way == 2 ? unlink(folder) : rmdir(folder), 0);
-        if (way == 2 && geteuid() == 0) { /* and to somebody else's */
-            assert_int_equal(chown(other, 12345, 12345), 0);
-            assert_int_equal(symlink(other, folder), 0);
-            assert_null(gpu_cache_path(&device->physical));
-            assert_int_equal(unlink(folder), 0);
-        }
-        assert_int_equal(rmdir(other), 0);
-    }
-    put_back("XDG_CACHE_HOME", xdg);
-}
-
-/* What a killed program left goes, and what another one is writing stays. */
-static void test_cache_leftovers(void **state)
-{
-    (void)state;
-    char path[128], old[160], fresh[160];
-    const struct timeval long_ago[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
-    snprintf(path, sizeof path, "%s/left.bin", cache_folder);
-    snprintf(old, sizeof old, "%s.abc123", path);
-    snprintf(fresh, sizeof fresh, "%s.def456", path);
-    write_file(old, "x", 1);
-    write_file(fresh, "x", 1);
-    assert_int_equal(utimes(old, long_ago), 0);
-    assert_true(gpu_cache_write(path, "head", 4, "data", 4));
-    assert_int_equal(access(path, F_OK), 0);
-    assert_int_not_equal(access(old, F_OK), 0);
-    assert_int_equal(access(fresh, F_OK), 0);
-}
-
-/* A whole device with a cache folder that is good, damaged, and impossible. */
-static void run_device(void)
-{
-    qs_device *other;
-    struct scene scene;
-    uint64_t ticket;
-    assert_ok(qs_device_create(NULL, &other));
-    scene_init(&scene, other, 1000);
-    record_scene(&scene, other, 0);
-    assert_ok(gpu_submit(other, scene.commands, &ticket));
-    assert_ok(gpu_wait(other, ticket, UINT32_MAX));
-    check_scene(&scene);
-    assert_int_equal(qs_device_validation_messages(other), 0);
-    scene_finish(&scene, other);
-    qs_device_destroy(other);
-}
-
-static void test_cache_of_device(void **state)
-{
-    (void)state;
-    char *xdg = copy_of(getenv("XDG_CACHE_HOME")), *path = gpu_cache_path(&device->physical);
-    const unsigned errors = log_errors;
-    run_device();
-    assert_int_equal(access(path, R_OK), 0);
-    assert_true(cache_hit(&device->physical, path));
-    run_device(); /* from the file */
-    write_file(path, "rubbish", 7);
-    run_device();
-    assert_true(cache_hit(&device->physical, path));
-    setenv("XDG_CACHE_HOME", "/dev/null", 1);
-    run_device();
-    put_back("XDG_CACHE_HOME", xdg);
-    free(path);
-    assert_int_equal(log_errors, errors);
 }
 
 /* ---- the end ------------------------------------------------------------------------------ */
@@ -852,11 +527,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_device_list),
         cmocka_unit_test(test_unknown_device),
         cmocka_unit_test(test_no_driver),
-        cmocka_unit_test(test_cache_file),
-        cmocka_unit_test(test_cache_path),
-        cmocka_unit_test(test_cache_of_others),
-        cmocka_unit_test(test_cache_leftovers),
-        cmocka_unit_test(test_cache_of_device),
         cmocka_unit_test(test_no_messages),
     };
     const int failed = cmocka_run_group_tests_name("gpu", tests, NULL, NULL);

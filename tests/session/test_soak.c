@@ -1,0 +1,167 @@
+/* Long runs in one process: memory and open files stay as they were, and so do the pictures. $SOAK
+ * times 100 pictures, 5 sessions opened and closed, 3 changes of batch, precision and model; 1
+ * unless it is set, 100 by hand: docs/measurements.md. */
+#include <quickstep/quickstep.h>
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "../harness/device.h"
+#include "../harness/status.h" /* wants cmocka.h */
+
+/* What a heap may still grow by after the first tenth of a run: free lists, the driver's caches. */
+enum { MODELS = 2, KIB_SLACK = 8 * 1024 };
+
+static qs_model *models[MODELS];
+static uint32_t times = 1;
+
+static int open_all(void **state)
+{
+    static const char *const names[MODELS] = { "sprites", "clothing" };
+    const char *soak = getenv("SOAK");
+    times = soak ? (uint32_t)strtoul(soak, NULL, 10) : 1;
+    if (times == 0 || open_device(state) != 0)
+        return -1;
+    for (int i = 0; i < MODELS; ++i) {
+        char path[1024];
+        snprintf(path, sizeof path, "%s/assets/models/%s", getenv("QUICKSTEP_TEST_SOURCE"),
+                 names[i]);
+        if (qs_model_open(path, &models[i]) != QS_OK)
+            return -1;
+    }
+    return 0;
+}
+
+static int close_all(void **state)
+{
+    for (int i = 0; i < MODELS; ++i)
+        qs_model_destroy(models[i]);
+    return close_device(state);
+}
+
+/* ---- what must not grow ---------------------------------------------------------------------- */
+
+typedef struct usage {
+    long kib, files;
+} usage;
+
+static usage measure(void)
+{
+    usage now = { 0 };
+    long pages = 0, unused = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%ld %ld", &unused, &pages), 2);
+    fclose(file);
+    now.kib = pages * (sysconf(_SC_PAGESIZE) / 1024);
+    DIR *folder = opendir("/proc/self/fd");
+    assert_non_null(folder);
+    while (readdir(folder))
+        ++now.files;
+    closedir(folder);
+    return now;
+}
+
+static void check_flat(const char *what, uint32_t count, usage early)
+{
+    const usage now = measure();
+    fprintf(stderr, "# %u %s: %ld KiB resident after a tenth, %ld at the end; %ld files, %ld\n",
+            count, what, early.kib, now.kib, early.files, now.files);
+    assert_int_equal(now.files, early.files);
+    assert_in_range(now.kib, 0, early.kib + KIB_SLACK);
+}
+
+/* ---- what is done ---------------------------------------------------------------------------- */
+
+static qs_session *make(qs_model *model, uint32_t batch, qs_precision precision)
+{
+    qs_session *session = NULL;
+    ok(qs_session_create(
+        device, model, &(qs_session_options){ .batch = batch, .precision = precision }, &session));
+    return session;
+}
+
+static uint64_t draw(qs_session *session, uint64_t seed)
+{
+    qs_frame f;
+    uint64_t value = 1469598103934665603u; /* FNV-1a */
+    ok(qs_session_render(session, &(qs_recipe){ .seed = seed }, NULL, NULL, &f, NULL));
+    for (size_t i = 0; i < (size_t)4 * f.width * f.height; ++i)
+        value = (value ^ f.pixels[i]) * 1099511628211u;
+    return value;
+}
+
+static void pictures(void **state)
+{
+    (void)state;
+    const uint32_t count = 100 * times;
+    usage early = { 0 };
+    qs_session *session = make(models[0], 1, QS_F32);
+    const uint64_t first = draw(session, 0);
+    for (uint32_t i = 1; i < count; ++i) {
+        draw(session, i);
+        if (i == count / 10)
+            early = measure();
+    }
+    check_flat("pictures", count, early);
+    assert_true(draw(session, 0) == first);
+    qs_session_destroy(session);
+}
+
+static void sessions(void **state)
+{
+    (void)state;
+    const uint32_t count = 5 * times;
+    usage early = { 0 };
+    uint64_t first = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+        qs_session *session = make(models[0], 1, QS_F32);
+        const uint64_t drawn = draw(session, 0);
+        first = i == 0 ? drawn : first;
+        assert_true(drawn == first);
+        qs_session_destroy(session);
+        if (i == count / 10)
+            early = measure();
+    }
+    check_flat("sessions", count, early);
+}
+
+/* A batch's first picture is that of the seed, whatever the batch. */
+static void changes(void **state)
+{
+    (void)state;
+    qs_device_info about;
+    qs_device_get_info(device, &about);
+    const uint32_t count = 3 * times, cycle = 2 * MODELS * 4;
+    uint64_t seen[MODELS][2] = { 0 };
+    usage early = { 0 };
+    for (uint32_t i = 0; i < count; ++i) {
+        const uint32_t model = i % MODELS, half = about.f16_storage ? i / MODELS % 2 : 0;
+        qs_session *session = make(models[model], 1 + i / (2 * MODELS) % 4, half ? QS_F16 : QS_F32);
+        const uint64_t drawn = draw(session, 3);
+        if (seen[model][half] && seen[model][half] != drawn)
+            fail_msg("change %u draws another picture", i);
+        seen[model][half] = drawn;
+        qs_session_destroy(session);
+        if (i == 0 || i == count / 10 + cycle) /* all of them were there once */
+            early = measure();
+    }
+    if (count > 2 * cycle)
+        check_flat("changes", count, early);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pictures),
+        cmocka_unit_test(sessions),
+        cmocka_unit_test(changes),
+    };
+    return cmocka_run_group_tests_name("soak", tests, open_all, close_all);
+}
