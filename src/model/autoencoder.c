@@ -19,8 +19,7 @@ bool autoencoder_upcasts(const autoencoder_config *c, dtype storage)
     if (!c->force_upcast || storage == DTYPE_F32)
         return false;
     log_line(QS_LOG_INFO,
-             "the autoencoder computes in float32: its config.json has force_upcast, or says "
-             "nothing of it");
+             "the autoencoder computes in float32, as \"force_upcast\" in its config.json says");
     return true;
 }
 

@@ -203,7 +203,9 @@ static qs_status read_kl(config_reader *r, autoencoder_config *c)
     static const char *const silu[] = { "silu", "swish", NULL };
     qs_status status = QS_OK;
     uint32_t unused = 0;
-    c->force_upcast = true;
+    /* diffusers' default is true, but files without the key are older than what looks at it: they
+     * are Stable Diffusion 1's and 2's, whose pipeline decodes in float16 */
+    c->force_upcast = false;
     c->use_quant_conv = c->use_post_quant_conv = c->mid_block_add_attention = true;
     config_ignore(r, "sample_size"); /* of tiles */
     TRY(read_blocks(r, c));

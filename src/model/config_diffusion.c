@@ -214,6 +214,9 @@ static qs_status read_lcm_and_tcd(config_reader *r, scheduler_config *s)
     s->timestep_scaling = 10;
     TRY(config_take_u32(r, "original_inference_steps", 1, s->num_train_timesteps,
                         &s->original_inference_steps));
+    if (s->original_inference_steps > s->num_train_timesteps) /* the default */
+        TRY(config_refuse(r, "original_inference_steps", NULL,
+                          "needed: at most the %u num_train_timesteps", s->num_train_timesteps));
     ignore_unread(r, s);
     if (s->class == SCHEDULER_LCM) {
         TRY(read_clipping(r, false, s));

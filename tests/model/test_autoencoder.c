@@ -293,9 +293,11 @@ static void decode_once(qs_autoencoder *autoencoder, qs_precision precision, flo
 static void force_upcast_is_float32(void **state)
 {
     (void)state;
-    for (int upcast = 0; upcast < 2; ++upcast) {
-        char *folder =
-            changed_copy("kl_flux", upcast ? "\"force_upcast\": false," : NULL, NULL, NULL, false);
+    static const char key[] = "\"force_upcast\": false,";
+    static const char *const texts[] = { NULL, key, "\"force_upcast\": true," };
+    for (int i = 0; i < 3; ++i) {
+        const bool upcast = i == 2;
+        char *folder = changed_copy("kl_flux", key, texts[i], NULL, false);
         qs_autoencoder *autoencoder = open_folder(folder);
         qs_autoencoder_info info;
         float single[3 * 16], half[3 * 16];

@@ -55,7 +55,7 @@ def kl(widths, latent, layers, groups, channels=3, **options):
 
 # name: config, whether it is as old files are, height and width of the picture, dtype
 KL = {
-    # Stable Diffusion's, smaller: nothing is said of force_upcast and scaling_factor, which counts as the default
+    # Stable Diffusion's, smaller: nothing is said of force_upcast and scaling_factor
     "kl_sd": (kl([8, 16, 16, 16], 4, 2, 4), True, (40, 24), torch.float16),
     # Flux's
     "kl_flux": (kl([8, 16], 16, 1, 4, use_quant_conv=False, use_post_quant_conv=False, scaling_factor=0.3611, shift_factor=0.1159,

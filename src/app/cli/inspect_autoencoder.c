@@ -24,7 +24,7 @@ static void print_info(const qs_autoencoder_info *info)
     printf("halves      %s%s%s\n", info->has_encoder ? "encoder" : "",
            info->has_encoder && info->has_decoder ? ", " : "", info->has_decoder ? "decoder" : "");
     if (info->force_upcast)
-        printf("precision   f32 only: its config.json has force_upcast, or says nothing of it\n");
+        printf("precision   f32 only: its config.json has force_upcast\n");
     printf("parameters  %" PRIu64 "\n", info->parameter_count);
 }
 
