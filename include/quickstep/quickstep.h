@@ -189,7 +189,8 @@ typedef struct qs_model_options {
      * variant gives its other weights. */
     const char *variant;
     /* A scheduler_config.json (or its folder) in place of the model's, or a class
-     * ("CMStochasticIterativeScheduler") with diffusers' defaults. NULL: the model's own. */
+     * ("EulerDiscreteScheduler") that reads the model's, as diffusers' from_config, or has
+     * diffusers' defaults where the model has none. NULL: the model's own. */
     const char *scheduler;
 } qs_model_options;
 

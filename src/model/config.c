@@ -258,15 +258,19 @@ static qs_status read_autoencoder(const model_folder *folder, const json_t *inde
     return status;
 }
 
-/* *root: a new reference to what the scheduler's file has, or to the class alone. */
+/* *root: a new reference to what the scheduler's file has, with the caller's class. */
 static qs_status read_scheduler(const model_folder *folder, json_t **root)
 {
-    if (folder->scheduler)
-        return file_read_json(folder->scheduler, root);
-    *root = json_pack("{s:s}", "_class_name", folder->scheduler_class);
-    return *root ? QS_OK
-                 : qs_error(QS_ERROR_MODEL, "the scheduler \"%s\" is not a class",
-                            text_clean(folder->scheduler_class).text);
+    const char *class = folder->scheduler_class;
+    const qs_status status = folder->scheduler ? file_read_json(folder->scheduler, root) : QS_OK;
+    if (status != QS_OK || !class)
+        return status;
+    if (!folder->scheduler)
+        *root = json_object();
+    if (json_object_set_new(*root, "_class_name", json_string(class)) != 0)
+        return qs_error(QS_ERROR_MODEL, "the scheduler \"%s\" is not a class",
+                        text_clean(class).text);
+    return QS_OK;
 }
 
 qs_status model_config_read(const model_folder *folder, model_config *config)

@@ -146,9 +146,22 @@ fail:
     return status;
 }
 
-/* A class is a word; anything else is a path. */
-static qs_status name_scheduler(model_folder *f, const char *scheduler)
+/* *there: whether it is; *begun: or its folder. */
+static qs_status look_for_scheduler(model_folder *f, const char *root, bool *begun, bool *there)
 {
+    const char *unused;
+    qs_status status = QS_OK;
+    TRY(look(&f->arena, root, "scheduler", &unused, begun));
+    TRY(look(&f->arena, root, *begun ? "scheduler/scheduler_config.json" : "scheduler_config.json",
+             &f->scheduler, there));
+fail:
+    return status;
+}
+
+/* A class is a word; anything else is a path. */
+static qs_status name_scheduler(model_folder *f, const char *root, const char *scheduler)
+{
+    bool unused, own = false;
     struct stat info;
     const bool there = stat(scheduler, &info) == 0;
     f->scheduler_named = true;
@@ -157,21 +170,22 @@ static qs_status name_scheduler(model_folder *f, const char *scheduler)
                            : arena_strdup(&f->arena, scheduler);
     if (!copy)
         return no_memory(scheduler);
-    if (there || strpbrk(scheduler, "/."))
+    if (there || strpbrk(scheduler, "/.")) {
         f->scheduler = copy;
-    else
-        f->scheduler_class = copy;
-    return QS_OK;
+        return QS_OK;
+    }
+    f->scheduler_class = copy;
+    const qs_status status = look_for_scheduler(f, root, &unused, &own);
+    if (!own)
+        f->scheduler = NULL;
+    return status;
 }
 
 static qs_status find_scheduler(model_folder *f, const char *root)
 {
     bool folder = false, file = false;
-    const char *unused;
     qs_status status = QS_OK;
-    TRY(look(&f->arena, root, "scheduler", &unused, &folder));
-    TRY(look(&f->arena, root, folder ? "scheduler/scheduler_config.json" : "scheduler_config.json",
-             &f->scheduler, &file));
+    TRY(look_for_scheduler(f, root, &folder, &file));
     if (!folder && !file)
         TRY(qs_error(QS_ERROR_MODEL,
                      "%s: has no scheduler/scheduler_config.json, and the network does not say how "
@@ -191,7 +205,7 @@ qs_status model_folder_find(const char *path, const char *scheduler, model_folde
     TRY(check_is_folder(path));
     TRY(model_folder_enter(&f->arena, path, &root));
     TRY(find_unet(f, root));
-    TRY(scheduler ? name_scheduler(f, scheduler) : find_scheduler(f, root));
+    TRY(scheduler ? name_scheduler(f, root, scheduler) : find_scheduler(f, root));
     TRY(look(&f->arena, root, "model_index.json", &f->index, &has_index));
     if (!has_index)
         f->index = NULL;

@@ -14,8 +14,8 @@ typedef struct model_folder {
     const char *index;                 /* model_index.json; NULL: there is none */
     const char *dirs[COMPONENT_COUNT]; /* NULL: there is no such one */
     const char *unet;                  /* the network's config.json */
-    const char *scheduler;             /* scheduler_config.json; NULL: scheduler_class has it */
-    const char *scheduler_class;       /* named by the caller, with diffusers' defaults; or NULL */
+    const char *scheduler;             /* scheduler_config.json; NULL: there is none */
+    const char *scheduler_class;       /* named by the caller, in place of the file's; or NULL */
     bool scheduler_named;              /* by the caller: model_index.json's is not looked at */
 } model_folder;
 
@@ -27,7 +27,8 @@ typedef struct model_folder {
  *     models--ORG--NAME with snapshots/         Hugging Face's cache of one model: the snapshot
  *                                               that refs/main names, or the only one
  * model_index.json may be absent. scheduler: a scheduler_config.json, a folder with one, or a
- * class, which is then taken with diffusers' defaults; NULL: the folder's own, and an error if it
+ * class, which then reads the folder's own file, if there is one, as diffusers' from_config does:
+ * what was trained with some betas is sampled with these; NULL: the folder's own, and an error if it
  * has none, for a network does not say how it was trained.
  * After an error *folder is all zero.
  */

@@ -266,7 +266,16 @@ static const row rows[] = {
     { .steps = { NO_INDEX } },
     { .scheduler = CLASS, .steps = { NO_INDEX, NO_SCHEDULER } },
     { .path = "unet", .scheduler = CLASS, .steps = { NO_INDEX, NO_SCHEDULER } },
-    { .scheduler = "DDPMScheduler", .steps = { { END } } }, /* the index has another */
+    { .scheduler = "DDPMScheduler", /* the index has another */
+      .notice = "what DDPMScheduler has no argument for: clip_denoised, rho, s_noise, sigma_data, "
+                "sigma_max, sigma_min",
+      .steps = { { END } } },
+    { .scheduler = "LCMScheduler", .steps = { NO_SCHEDULER } },
+    /* a class reads the model's own file */
+    { .message = "/scheduler_config.json: key \"original_inference_steps\" is missing, needed: at "
+                 "most the 40 num_train_timesteps",
+      .scheduler = "LCMScheduler",
+      .steps = { { END } } },
     { .steps = { { MOVE, UNET, "config.json", NULL },
                  { MOVE, WEIGHTS, STEM ".safetensors", NULL },
                  { MOVE, SCHEDULER, "scheduler_config.json", NULL },

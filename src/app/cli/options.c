@@ -21,8 +21,8 @@ struct poptOption cli_model_options[] = {
       "Which of the model's weights, e.g. fp16 (default: those without a variant, or the only one)",
       "WORD" },
     { "scheduler", '\0', POPT_ARG_STRING, &cli_shared_options.scheduler, CLI_SHARED_FIRST + 5,
-      "How the network was trained, in place of what the model says: a scheduler_config.json, or a "
-      "class with diffusers' defaults",
+      "What samples in place of the model's scheduler: a scheduler_config.json, or a class, which "
+      "reads the model's (diffusers' defaults, where it has none)",
       "FILE|CLASS" },
     { "no-tune", '\0', POPT_ARG_NONE, &cli_shared_options.no_tune, CLI_SHARED_FIRST + 10,
       "Every op's default algorithm and tile, not those that were measured: see 'quickstep tune'",
