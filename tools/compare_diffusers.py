@@ -4,8 +4,9 @@
     .venv-train/bin/python tools/compare_diffusers.py MODEL_DIR [--steps 1,2,4] [--precision f32,f16] [--labels 0,207]
     .venv-train/bin/python tools/compare_diffusers.py DIR/diffusers-cd_imagenet64_l2 --timesteps 22,0
     .venv-train/bin/python tools/compare_diffusers.py DIR/ddpm-cifar10-32 --steps 10 --sampler ddim --eta 1
+    .venv-train/bin/python tools/compare_diffusers.py DIR/tiny-sd --prompt "a red knight" --guidance 7.5 --size 512x384
 
-MODEL_DIR is a folder of a ConsistencyModelPipeline, DDPMPipeline or DDIMPipeline. diffusers runs in float32 on the CPU, from
+MODEL_DIR is a folder of a ConsistencyModelPipeline, DDPMPipeline, DDIMPipeline or StableDiffusionPipeline. diffusers runs in float32 on the CPU, from
 torch.Generator().manual_seed(SEED); Quickstep draws its noise with --rng torch, so that both start, and go on, from the same
 numbers. Differences are of 255, between the pictures' floats. Memory is the process's peak: on a software device it has the
 device's memory in it, on a GPU it has not. Seconds are the pictures alone, without loading.
@@ -27,14 +28,14 @@ from pathlib import Path
 
 import diffusers
 import torch
-from diffusers import ConsistencyModelPipeline, DDIMPipeline, DDPMPipeline
+from diffusers import ConsistencyModelPipeline, DDIMPipeline, DDPMPipeline, StableDiffusionPipeline
 from safetensors.torch import load_file, save_file
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools/golden"))
 from nodes import hook_nodes
 
-PIPELINES = {c.__name__: c for c in (ConsistencyModelPipeline, DDPMPipeline, DDIMPipeline)}
+PIPELINES = {c.__name__: c for c in (ConsistencyModelPipeline, DDPMPipeline, DDIMPipeline, StableDiffusionPipeline)}
 PICTURE_LIMIT = 1.0  # of 255, float32
 NODE_LIMIT = 1e-4  # relative L2, float32: a wrong node is off by 1e-2 or more, rounding by 1e-5 at most
 
@@ -71,6 +72,8 @@ def load_pipeline(folder, sampler):
     diffusers.utils.logging.disable_progress_bar()
     pipe = pipeline_class(folder).from_pretrained(
         folder, variant=find_variant(folder), dtype=torch.float32, use_safetensors=True)
+    if isinstance(pipe, StableDiffusionPipeline):
+        pipe.safety_checker = None
     if sampler == "ddim" and not isinstance(pipe, ConsistencyModelPipeline):
         pipe = DDIMPipeline(pipe.unet, pipe.scheduler)
     elif sampler != "default":
@@ -103,8 +106,11 @@ def draw_diffusers(args, pipe, steps, points):
         arguments |= dict(num_inference_steps=None, timesteps=points, class_labels=args.labels or None)
     if isinstance(pipe, DDIMPipeline):
         arguments["eta"] = args.eta
+    if isinstance(pipe, StableDiffusionPipeline):
+        width, height = args.size or (None, None)
+        arguments |= dict(guidance_scale=args.guidance, negative_prompt=args.negative, width=width, height=height)
     start = time.monotonic()
-    images = pipe(count, output_type="pt", **arguments).images
+    images = pipe(args.prompt if isinstance(pipe, StableDiffusionPipeline) else count, output_type="pt", **arguments).images
     return images, time.monotonic() - start
 
 
@@ -135,6 +141,10 @@ def draw_quickstep(args, steps, points, precision, folder):
     pictures, seconds, peak = [], 0.0, 0
     options = ["--sampler", args.sampler] + (["--eta", args.eta] if args.sampler == "ddim" else [])
     options += ["--timesteps", ",".join(map(str, points))] if points else []
+    if args.prompt is not None:
+        options += ["--prompt", args.prompt, "--guidance", args.guidance]
+        options += ["--negative", args.negative] if args.negative else []
+        options += ["--size", "x".join(map(str, args.size))] if args.size else []
     for i, label in enumerate(args.labels or [None]):
         out = folder / "picture.safetensors"
         text, memory = run_quickstep(
@@ -249,6 +259,11 @@ def precisions(text):
     return words
 
 
+def size(text):
+    width, height = map(int, text.split("x"))
+    return width, height
+
+
 def parse():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("model", metavar="MODEL_DIR", type=Path)
@@ -259,6 +274,10 @@ def parse():
     p.add_argument("--seed", type=int, default=0, help="of the first picture (default: 0)")
     p.add_argument("--sampler", default="default", choices=["default", "ddim"], help="ddim: DDIMPipeline for a DDPM folder")
     p.add_argument("--eta", type=float, default=0.0, help="of --sampler ddim (default: 0)")
+    p.add_argument("--prompt", help="of a text-to-image folder")
+    p.add_argument("--negative", help="its negative prompt")
+    p.add_argument("--guidance", type=float, default=1.0, help="its guidance scale (default: 1)")
+    p.add_argument("--size", type=size, help="of its pictures, WxH (default: the network's)")
     p.add_argument("--program", default=str(ROOT / "build/src/app/cli/quickstep"), help="quickstep (default: the one in build/)")
     p.add_argument("--threads", type=int, default=0, help="of PyTorch (default: its own choice)")
     p.add_argument("--pixels", type=argparse.FileType("w"), help="write nine of diffusers' pixels here, for tools/verify_published.sh")
@@ -274,6 +293,10 @@ def main():
         if not os.access(args.program, os.X_OK):
             raise Trouble(f"{args.program}: no such program; build it (./tools/run) or name one with --program")
         pipe = load_pipeline(args.model, args.sampler)
+        if isinstance(pipe, StableDiffusionPipeline) != (args.prompt is not None):
+            raise Trouble(f"--prompt: for a StableDiffusionPipeline, and wanted there; this is a {type(pipe).__name__}")
+        if args.trace and args.prompt is not None:
+            raise Trouble("--trace: not for a StableDiffusionPipeline")
         if 0 in args.steps:
             raise Trouble("--steps: 1 or more")
         classes = pipe.unet.config.num_class_embeds
@@ -285,7 +308,7 @@ def main():
               f"diffusers {diffusers.__version__}, torch {torch.__version__} with {torch.get_num_threads()} threads; "
               f"{device_name(args.program, args.model)}\n", flush=True)
         wrong = compare(args, pipe) > PICTURE_LIMIT
-        if wrong or args.trace:
+        if (wrong or args.trace) and args.prompt is None:
             first = trace(args, pipe)
             print(f"\nthe first node that differs: {first}" if first else "\nno node differs")
             wrong = wrong or first is not None

@@ -181,6 +181,10 @@ typedef struct qs_model_info {
     uint32_t steps_max;       /* the most steps that its samplers have, at most QS_STEPS_MAX */
     uint64_t parameter_count; /* the network's */
     uint64_t decoder_parameter_count; /* 0: no autoencoder */
+    uint32_t prompt_tokens; /* that its text encoder reads; 0: it has none, and reads no prompts */
+    bool embeds_guidance;   /* the network takes the guidance scale, at one evaluation a step */
+    float default_guidance; /* scale; 1: none */
+    uint64_t text_encoder_parameter_count;
 } qs_model_info;
 
 typedef struct qs_model_options {
@@ -192,6 +196,9 @@ typedef struct qs_model_options {
      * ("EulerDiscreteScheduler") that reads the model's, as diffusers' from_config, or has
      * diffusers' defaults where the model has none. NULL: the model's own. */
     const char *scheduler;
+    /* Of the pictures, in pixels, in place of what the network was trained for; 0: that. Of a model that
+     * reads prompts; QS_ERROR_USAGE: of another, or no multiple of what its blocks halve. */
+    uint32_t width, height;
 } qs_model_options;
 
 #define QS_DEFAULT_MODEL "sprites" /* comes with Quickstep */
@@ -240,6 +247,9 @@ QS_API void qs_model_get_info(const qs_model *model, qs_model_info *info);
  * NULL out of range. */
 QS_API const char *qs_model_label_name(const qs_model *model, uint32_t label);
 
+/* Prompts to try (model_index.json's "examples"). Owned by the model; NULL past the last. */
+QS_API const char *qs_model_example(const qs_model *model, uint32_t index);
+
 /* The numbers of steps that the model's authors trained or tuned it for, ascending; *count: how
  * many, 0 where nothing is known, as of a diffusion model. Owned by the model. */
 QS_API const uint32_t *qs_model_tuned_steps(const qs_model *model, size_t *count);
@@ -272,6 +282,9 @@ typedef struct qs_session_options {
     bool profile;          /* record a timestamp around every op: qs_session_op_times */
     bool keep_activations; /* give every tensor its own memory: qs_session_activation */
     bool no_tune;          /* every op's default variant, as without qs_tune */
+    /* Evaluate the network twice a step, with the prompt and with the negative one, and go further
+     * by the guidance scale (arXiv 2207.12598). Not for a network that takes the scale itself. */
+    bool guided;
 } qs_session_options;
 
 /* What to draw. Zero-initialised: one step, seed 0, the model's default label and sampler.
@@ -294,6 +307,12 @@ typedef struct qs_recipe {
     /* [steps, batch, c, h, w], unit variance: what step i draws, instead of the seed's; or NULL.
      * Not copied: it must stay until the picture is finished or another one was begun. */
     const float *step_noise;
+    /* What a model with a text encoder draws, UTF-8; NULL: "". More than it can read is left out,
+     * with a warning. */
+    const char *prompt;         /* for all pictures, */
+    const char *const *prompts; /* or [batch], one each */
+    const char *negative;       /* with options.guided: what to keep away from */
+    float guidance;             /* scale: 1: none; 0: the model's own, qs_model_info's */
 } qs_recipe;
 
 typedef enum qs_phase {
@@ -387,12 +406,20 @@ QS_API qs_status qs_session_render(qs_session *session, const qs_recipe *recipe,
                                    qs_progress_fn progress, void *user, qs_frame *frame,
                                    float *sample);
 
-/* The network once: sample [batch, qs_model_info's input_channels, h, w], timestep [batch], segment
- * [batch] or NULL (zeros), labels [batch] (-1: the default) or NULL (the default for all), output
- * [batch, c, h, w]. c, h and w are a latent's. Nothing is scaled, clipped or decoded. Waits; a
- * picture in progress goes on afterwards as if nothing had been. */
-QS_API qs_status qs_session_forward(qs_session *session, const float *sample, const float *timestep,
-                                    const float *segment, const int32_t *labels, float *output);
+/* What the network takes, without a session's options.guided. */
+typedef struct qs_network_input {
+    const float *sample;        /* [batch, qs_model_info's input_channels, h, w] */
+    const float *timestep;      /* [batch] */
+    const float *segment;       /* [batch]; NULL: zeros */
+    const int32_t *labels;      /* [batch], -1: the default; NULL: the default for all */
+    const char *const *prompts; /* [batch]; NULL: "" for all */
+    float guidance;             /* scale; 0: the model's own */
+} qs_network_input;
+
+/* The network once -> output [batch, c, h, w]. c, h and w are a latent's. Nothing is scaled,
+ * clipped or decoded. Waits; a picture in progress goes on afterwards as if nothing had been. */
+QS_API qs_status qs_session_forward(qs_session *session, const qs_network_input *input,
+                                    float *output);
 
 /* One op of a graph, in execution order. */
 typedef struct qs_op_time {

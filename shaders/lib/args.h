@@ -128,6 +128,11 @@ SHARED_STRUCT(token_embedding_args) {
     uint32_t tokens, pixels; /* of one text; of all */
 };
 
+SHARED_STRUCT(token_at_args) {
+    tensor_view x, y;
+    uint32_t quads, tokens, texts;
+};
+
 SHARED_STRUCT(layer_norm_args) {
     tensor_view x, y;
     uint32_t pixels, quads, channels;

@@ -230,6 +230,17 @@ void graph_slice(graph *g, tensor_id part, tensor_id whole, uint32_t channel)
     p->bytes = 0;
 }
 
+tensor_id graph_part(graph *g, const char *name, tensor_id whole, uint32_t channel, uint32_t c)
+{
+    if (g->status != QS_OK)
+        return NO_TENSOR;
+    const tensor w = *graph_tensor(g, whole);
+    const tensor_id part = graph_activation(g, name, w.type, w.n, w.h, w.w, c);
+    if (part != NO_TENSOR)
+        graph_slice(g, part, whole, channel);
+    return part;
+}
+
 /* ---- nodes --------------------------------------------------------------------------------- */
 
 void graph_node(graph *g, const op *op, const char *name, const tensor_id *in, uint32_t in_count,

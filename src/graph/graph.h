@@ -163,6 +163,10 @@ tensor_id graph_weight(graph *g, const weight *source); /* copied, keys and rows
 bool graph_can_slice(const graph *g, tensor_id part, tensor_id whole, uint32_t channel);
 void graph_slice(graph *g, tensor_id part, tensor_id whole, uint32_t channel);
 
+/* Channels [channel, channel + c) of `whole`, a state or an activation, to be read; a multiple
+ * of 4. */
+tensor_id graph_part(graph *g, const char *name, tensor_id whole, uint32_t channel, uint32_t c);
+
 /* Appends a node; params (params_bytes) and in[] are copied; name gets the scope in front. */
 void graph_node(graph *g, const op *op, const char *name, const tensor_id *in, uint32_t in_count,
                 tensor_id out, const void *params, size_t params_bytes, double flops);

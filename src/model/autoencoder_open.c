@@ -133,7 +133,7 @@ static qs_status open_component(qs_autoencoder *a, const char *folder)
     qs_status status = QS_OK;
     graph g;
     graph_init(&g, &weights_check_limits, DTYPE_F32);
-    TRY(component_open(&a->component, "vae", folder, NULL));
+    TRY(component_open(&a->component, "vae", folder, WEIGHTS_DIFFUSERS, NULL));
     autoencoder_build_halves(&g, &a->config, &a->component);
     TRY(component_check(&a->component, &g));
 fail:

@@ -2,6 +2,7 @@
  * perhaps vae/config.json. */
 #include "model/config.h"
 
+#include "core/log.h"
 #include "model/config_reader.h"
 #include "model/published.h"
 #include "weights/file.h"
@@ -45,8 +46,8 @@ static qs_status check_other_components(config_reader *r)
     {
         if (!is_none(value))
             return config_refuse(r, key, value,
-                                 "supported: null; the components are \"unet\", \"scheduler\" and "
-                                 "\"vae\"");
+                                 "supported: null; the components are \"unet\", \"scheduler\", "
+                                 "\"vae\", \"text_encoder\" and \"tokenizer\"");
     }
     return QS_OK;
 }
@@ -115,27 +116,78 @@ static qs_status read_alpha(config_reader *r, model_config *config)
 
 /* What a pipeline's class says beyond its components. The schedulers are this program's business;
  * any other class works in a way of its own. */
-static qs_status read_pipeline(config_reader *r)
+static qs_status read_pipeline(config_reader *r, model_config *config)
 {
     static const char *const pipelines[] = { "MultistepConsistencyPipeline",
-                                             "ConsistencyModelPipeline", "DDPMPipeline",
-                                             "DDIMPipeline", NULL };
-    uint32_t unused = 0;
-    const qs_status status = config_require(r, "_class_name", "needed: the pipeline's class");
-    return status == QS_OK ? config_take_word(r, "_class_name", pipelines, &unused) : status;
+                                             "ConsistencyModelPipeline",
+                                             "DDPMPipeline",
+                                             "DDIMPipeline",
+                                             "StableDiffusionPipeline",
+                                             "LatentConsistencyModelPipeline",
+                                             NULL };
+    static const double guidance[] = { 1, 1, 1, 1, 7.5, 8.5 }; /* diffusers' defaults */
+    uint32_t pipeline = 0;
+    qs_status status = QS_OK;
+    TRY(config_require(r, "_class_name", "needed: the pipeline's class"));
+    TRY(config_take_word(r, "_class_name", pipelines, &pipeline));
+    config->default_guidance = guidance[pipeline];
+fail:
+    return status;
+}
+
+/* What judges or sees pictures, and draws none. */
+static void pass_over_judges(config_reader *r)
+{
+    static const char *const names[] = { "safety_checker", "feature_extractor", "image_encoder" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
+        const json_t *value = config_take(r, names[i]);
+        if (value && !is_none(value))
+            log_line(QS_LOG_INFO, "%s: \"%s\" is not loaded: pictures are shown as they are drawn",
+                     r->path, names[i]);
+    }
+    config_ignore(r, "requires_safety_checker");
+}
+
+/* Ours: prompts to try, and the guidance scale that the model looks best with. */
+static qs_status read_prompts(config_reader *r, model_config *config)
+{
+    const json_t *list = config_take(r, "examples");
+    const size_t count = json_array_size(list);
+    if (list && !json_is_array(list))
+        return config_refuse(r, "examples", list, "supported: a list of prompts");
+    config->examples = arena_alloc(&config->arena, count + 1, sizeof *config->examples);
+    for (size_t i = 0; i < count && config->examples; ++i) {
+        const char *text = json_string_value(json_array_get(list, i));
+        if (!text || text_has_control(text))
+            return config_refuse(r, "examples", list,
+                                 "supported: strings without control characters");
+        config->examples[i] = arena_strdup(&config->arena, text);
+        if (!config->examples[i])
+            config->examples = NULL;
+    }
+    if (!config->examples)
+        return qs_error(QS_ERROR_MEMORY, "%s: no memory for example prompts", r->path);
+    config->example_count = (uint32_t)count;
+    return config_take_number(r, "default_guidance", 1, GUIDANCE_MAX, &config->default_guidance);
 }
 
 static qs_status read_index(config_reader *r, model_config *config)
 {
     qs_status status = QS_OK;
-    TRY(read_pipeline(r));
+    TRY(read_pipeline(r, config));
     config_ignore_private(r);
-    TRY(check_component(r, "unet", "UNet2DModel"));
+    TRY(check_component(r, "unet", unet_class_name(&config->unet)));
     if (config->scheduler_named)
         config_ignore(r, "scheduler");
     else
         TRY(check_component(r, "scheduler", scheduler_class_name(config->scheduler.class)));
     config_ignore(r, "vae"); /* read_autoencoder has looked at it */
+    if (config->has_component[COMPONENT_TEXT_ENCODER]) {
+        TRY(check_component(r, "text_encoder", "CLIPTextModel"));
+        TRY(check_component(r, "tokenizer", "CLIPTokenizer"));
+    }
+    pass_over_judges(r);
+    TRY(read_prompts(r, config));
     TRY(read_alpha(r, config));
     TRY(read_label_names(r, config));
     TRY(read_default_label(r, config));
@@ -258,6 +310,42 @@ static qs_status read_autoencoder(const model_folder *folder, const json_t *inde
     return status;
 }
 
+/* A network that reads needs the one who wrote for it. */
+static qs_status read_text_encoder(const model_folder *folder, model_config *config)
+{
+    const unet_config *unet = &config->unet;
+    text_encoder_config *c = &config->text_encoder;
+    qs_status status = QS_OK;
+    json_t *root = NULL;
+    config->has_component[COMPONENT_TEXT_ENCODER] = unet->cross_attention_dim != 0;
+    if (!config->has_component[COMPONENT_TEXT_ENCODER])
+        return QS_OK;
+    if (!folder->dirs[COMPONENT_TEXT_ENCODER] || !folder->tokenizer)
+        return qs_error(QS_ERROR_MODEL,
+                        "%s: the network reads prompts, but there is no %s/ beside unet/",
+                        folder->unet, folder->tokenizer ? "text_encoder" : "tokenizer");
+    const char *path =
+        arena_format(&config->arena, "%s/config.json", folder->dirs[COMPONENT_TEXT_ENCODER]);
+    if (!path)
+        return qs_error(QS_ERROR_MEMORY, "%s: no memory", folder->unet);
+    TRY(file_read_json(path, &root));
+    TRY(config_parse_text_encoder(path, root, c));
+    if (c->hidden_size != unet->cross_attention_dim)
+        TRY(qs_error(
+            QS_ERROR_MODEL,
+            "%s: key \"hidden_size\" is %u, needed: %u, the cross_attention_dim of %s: this is "
+            "another model's text encoder",
+            path, c->hidden_size, unet->cross_attention_dim, folder->unet));
+    if (unet->pooled_dim != 0 && unet->pooled_dim != c->hidden_size)
+        TRY(qs_error(QS_ERROR_MODEL,
+                     "%s: key \"projection_class_embeddings_input_dim\" is %u, needed: %u, the "
+                     "hidden_size of %s",
+                     folder->unet, unet->pooled_dim, c->hidden_size, path));
+fail:
+    json_decref(root);
+    return status;
+}
+
 /* *root: a new reference to what the scheduler's file has, with the caller's class. */
 static qs_status read_scheduler(const model_folder *folder, json_t **root)
 {
@@ -280,6 +368,7 @@ qs_status model_config_read(const model_folder *folder, model_config *config)
     memset(config, 0, sizeof *config);
     config->scheduler_named = folder->scheduler_named;
     config->has_component[COMPONENT_UNET] = true;
+    config->default_guidance = 1;
     if (folder->index)
         TRY(file_read_json(folder->index, &index));
     TRY(file_read_json(folder->unet, &unet));
@@ -289,6 +378,7 @@ qs_status model_config_read(const model_folder *folder, model_config *config)
                                scheduler, &config->arena, &config->scheduler));
     TRY(check_learned_times(folder, config));
     TRY(read_autoencoder(folder, index, config));
+    TRY(read_text_encoder(folder, config));
     TRY(check_channels(folder, config));
     TRY(config_parse_index(folder->index, index, config));
     published_steps(folder->dirs[COMPONENT_UNET], (const json_t *const[]){ index, unet, scheduler },
@@ -300,6 +390,29 @@ fail:
     if (status != QS_OK)
         model_config_finish(config);
     return status;
+}
+
+qs_status model_config_resize(model_config *config, uint32_t width, uint32_t height)
+{
+    unet_config *c = &config->unet;
+    const bool decoded = config->has_component[COMPONENT_VAE];
+    const uint32_t factor = decoded ? autoencoder_factor(&config->autoencoder) : 1;
+    const uint32_t unit = factor << (c->block_count - 1);
+    if (width == 0 && height == 0)
+        return QS_OK;
+    if (!config->has_component[COMPONENT_TEXT_ENCODER])
+        return qs_error(QS_ERROR_USAGE,
+                        "a size of %ux%u: only models that read prompts draw other sizes "
+                        "than their own, %ux%u",
+                        width, height, factor * c->sample_width, factor * c->sample_height);
+    if (width == 0 || height == 0 || width % unit || height % unit || width > SIDE_MAX ||
+        height > SIDE_MAX)
+        return qs_error(QS_ERROR_USAGE,
+                        "a size of %ux%u: width and height are multiples of %u, up to %d", width,
+                        height, unit, SIDE_MAX);
+    c->sample_width = width / factor;
+    c->sample_height = height / factor;
+    return QS_OK;
 }
 
 void model_config_finish(model_config *config)

@@ -11,13 +11,15 @@ enum {
     UNET_LAYERS_MAX = 64,
     TRAINED_STEPS_MAX = 64,
     AUTOENCODER_STAGES_MAX = 8,
-    SIDE_MAX = 4096, /* of a sample, and of a picture */
+    SIDE_MAX = 4096,     /* of a sample, and of a picture */
+    GUIDANCE_MAX = 1000, /* scale */
 };
 
 typedef enum unet_block_type {
     BLOCK_DOWN,            /* DownBlock2D, UpBlock2D */
     BLOCK_ATTENTION,       /* AttnDownBlock2D, AttnUpBlock2D */
     BLOCK_RESNET_RESAMPLE, /* ResnetDownsampleBlock2D, ResnetUpsampleBlock2D */
+    BLOCK_CROSS_ATTENTION, /* CrossAttnDownBlock2D, CrossAttnUpBlock2D */
 } unet_block_type;
 
 typedef enum unet_time_embedding {
@@ -32,6 +34,14 @@ typedef enum unet_class_embedding {
     CLASS_TIMESTEP, /* the label embedded as a time is, with layers of its own */
     CLASS_IDENTITY, /* the label's number, added to every channel */
 } unet_class_embedding;
+
+typedef enum unet_mid_type {
+    MID_NONE,            /* mid_block_type null */
+    MID_RESNET,          /* UNet2DConditionModel's UNetMidBlock2D: one resnet */
+    MID_ATTENTION,       /* UNet2DModel's UNetMidBlock2D: resnet, attention unless add_attention is
+                            false, resnet */
+    MID_CROSS_ATTENTION, /* UNetMidBlock2DCrossAttn */
+} unet_mid_type;
 
 typedef enum unet_act_fn { ACT_FN_SILU, ACT_FN_MISH, ACT_FN_GELU, ACT_FN_RELU } unet_act_fn;
 
@@ -48,7 +58,17 @@ typedef enum unet_act_fn { ACT_FN_SILU, ACT_FN_MISH, ACT_FN_GELU, ACT_FN_RELU } 
  *     downsample_type     AttnDownBlock2D only: DownBlock2D always convolves and
  *                         ResnetDownsampleBlock2D is always a resnet. upsample_type likewise
  *     the last block      of either list has no resampler, whatever its type
- *     up blocks           layers_per_block + 1 layers */
+ *     up blocks           layers_per_block + 1 layers
+ *
+ * and diffusers.UNet2DConditionModel's (unet_2d_condition.py), whose blocks of cross attention have
+ * transformers (model/transformer.h) that read text states of cross_attention_dim channels:
+ *
+ *     transformers        transformer_layers, attention_heads and only_cross_attention by down
+ * block, the same for the up block that faces it, and the last for the mid block;
+ *                         use_linear_projection. Their group norm's eps is 1e-6
+ *     time embedding      time_cond_proj_dim: the guidance scale's embedding, projected, is added
+ * to the sinusoids (LCM); pooled_dim: a projection of the text's pooled state is added to what
+ * comes out */
 typedef struct unet_config {
     uint32_t sample_height, sample_width; /* sample_size: a number or [height, width] */
     /* in_channels: out_channels, or 2 * out_channels + 1: op_step_input says what fills them */
@@ -57,8 +77,8 @@ typedef struct unet_config {
     uint32_t block_out_channels[UNET_BLOCKS_MAX];
     unet_block_type down_blocks[UNET_BLOCKS_MAX], up_blocks[UNET_BLOCKS_MAX];
     uint32_t layers_per_block;
-    bool mid_attention; /* add_attention, and mid_block_type not null */
-    bool has_mid_block;
+    unet_mid_type mid_block;
+    bool mid_attention;       /* add_attention */
     bool center_input_sample; /* the network's input is 2 * sample - 1 */
     unet_time_embedding time_embedding;
     unet_class_embedding class_embedding;
@@ -78,6 +98,16 @@ typedef struct unet_config {
     uint32_t num_class_embeds;    /* 0: null; CLASS_TABLE's rows */
     uint32_t num_train_timesteps; /* 0: null; TIME_LEARNED's rows */
     bool segment_embedding;       /* ours: segment_embedding.linear_{1,2} */
+
+    uint32_t cross_attention_dim;                 /* 0: a UNet2DModel */
+    uint32_t attention_heads[UNET_BLOCKS_MAX];    /* num_attention_heads, else attention_head_dim,
+                                                   * which    means their number there, too */
+    uint32_t transformer_layers[UNET_BLOCKS_MAX]; /* transformer_layers_per_block */
+    bool only_cross_attention[UNET_BLOCKS_MAX];
+    bool use_linear_projection;
+    uint32_t time_cond_proj_dim; /* 0: null */
+    uint32_t pooled_dim;         /* projection_class_embeddings_input_dim with class_embed_type
+                                  * "simple_projection"; 0: another */
 } unet_config;
 
 enum { CLASSES_MAX = 65536 };
@@ -90,6 +120,22 @@ static inline bool unet_labels_are_numbers(const unet_config *config)
     return config->class_embedding == CLASS_IDENTITY ||
            (config->class_embedding == CLASS_TIMESTEP && config->time_embedding != TIME_LEARNED);
 }
+
+static inline const char *unet_class_name(const unet_config *config)
+{
+    return config->cross_attention_dim ? "UNet2DConditionModel" : "UNet2DModel";
+}
+
+typedef enum text_encoder_act { HIDDEN_ACT_QUICK_GELU, HIDDEN_ACT_GELU } text_encoder_act;
+
+/* transformers.CLIPTextModel's config (text_encoder/config.json), its names and defaults. */
+typedef struct text_encoder_config {
+    uint32_t vocab_size, hidden_size, intermediate_size;
+    uint32_t num_hidden_layers, num_attention_heads, max_position_embeddings;
+    uint32_t eos_token_id; /* 2: as old configs have it, whatever the tokenizer's is */
+    text_encoder_act hidden_act;
+    float layer_norm_eps;
+} text_encoder_config;
 
 typedef enum scheduler_class {
     SCHEDULER_MULTISTEP,       /* ours: MultistepConsistencyScheduler */
@@ -217,12 +263,17 @@ typedef struct model_config {
     unet_config unet;
     scheduler_config scheduler;
     bool has_component[COMPONENT_COUNT]; /* the UNet always; the VAE: the network draws latents,
-                                            which the decoder makes pictures of */
+                                            which the decoder makes pictures of; the text encoder:
+                                            the network reads prompts */
     autoencoder_config autoencoder;
+    text_encoder_config text_encoder;
     bool scheduler_named;     /* by the caller: model_index.json may have another */
     bool premultiplied_alpha; /* model_index.json: image_alpha */
     const char **labels; /* [label_count]: id2label, the number in decimals where it has none */
     uint32_t label_count, default_label;
+    const char **examples; /* [example_count]: prompts to try, model_index.json's */
+    uint32_t example_count;
+    double default_guidance; /* scale; 1: none */
 } model_config;
 
 /* [h, w, c] of one sample of the network, and of the picture that comes of it: the same without an
@@ -236,6 +287,9 @@ model_extent model_picture_extent(const model_config *config);
 /* QS_ERROR_MODEL: "DIR/unet/config.json: key "act_fn" is "gelu", supported: "silu"". Without a
  * model_index.json: no label names, straight alpha. After an error *config is all zero. */
 qs_status model_config_read(const model_folder *folder, model_config *config);
+/* Pictures of another size, 0: the same. QS_ERROR_USAGE. */
+qs_status model_config_resize(model_config *config, uint32_t width, uint32_t height);
+
 void model_config_finish(model_config *config);
 
 /* FOLDER/config.json */

@@ -62,6 +62,7 @@ qs_status config_parse_scheduler(const char *path, json_t *root, arena *arena,
 /* The keys of a class over discrete timesteps, scheduler->class. */
 qs_status config_read_diffusion(config_reader *reader, arena *arena, scheduler_config *scheduler);
 
+qs_status config_parse_text_encoder(const char *path, json_t *root, text_encoder_config *config);
 qs_status config_parse_autoencoder(const char *path, json_t *root, autoencoder_config *config);
 
 /* After the others: fills the labels and alpha. root NULL: the file is absent. */

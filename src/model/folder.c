@@ -125,23 +125,42 @@ fail:
 
 static qs_status find_unet(model_folder *f, const char *root)
 {
-    bool folder = false, file = false, vae = false;
+    bool folder = false, file = false;
     const char *nested;
     qs_status status = QS_OK;
     TRY(look(&f->arena, root, "unet", &nested, &folder));
     TRY(look(&f->arena, root, "config.json", &f->unet, &file));
     f->dirs[COMPONENT_UNET] = folder ? nested : root;
-    if (folder) {
+    if (folder)
         TRY(look(&f->arena, nested, "config.json", &f->unet, &file));
-        TRY(look(&f->arena, root, "vae", &f->dirs[COMPONENT_VAE], &vae));
-    }
-    if (!vae)
-        f->dirs[COMPONENT_VAE] = NULL;
     if (!folder && !file)
         TRY(qs_error(QS_ERROR_MODEL,
                      "%s: has neither unet/config.json nor config.json: this is no model in "
                      "diffusers' layout",
                      root));
+fail:
+    return status;
+}
+
+/* *path: ROOT/NAME, or NULL if it is not there. */
+static qs_status find_part(model_folder *f, const char *root, const char *name, const char **path)
+{
+    bool exists = false;
+    const qs_status status = look(&f->arena, root, name, path, &exists);
+    if (!exists)
+        *path = NULL;
+    return status;
+}
+
+/* What lies beside unet/. */
+static qs_status find_others(model_folder *f, const char *root)
+{
+    qs_status status = QS_OK;
+    if (f->dirs[COMPONENT_UNET] == root)
+        return QS_OK;
+    TRY(find_part(f, root, "vae", &f->dirs[COMPONENT_VAE]));
+    TRY(find_part(f, root, "text_encoder", &f->dirs[COMPONENT_TEXT_ENCODER]));
+    TRY(find_part(f, root, "tokenizer", &f->tokenizer));
 fail:
     return status;
 }
@@ -205,6 +224,7 @@ qs_status model_folder_find(const char *path, const char *scheduler, model_folde
     TRY(check_is_folder(path));
     TRY(model_folder_enter(&f->arena, path, &root));
     TRY(find_unet(f, root));
+    TRY(find_others(f, root));
     TRY(scheduler ? name_scheduler(f, root, scheduler) : find_scheduler(f, root));
     TRY(look(&f->arena, root, "model_index.json", &f->index, &has_index));
     if (!has_index)

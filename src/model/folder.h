@@ -6,7 +6,12 @@
 #include "core/status.h"
 
 /* The parts of a model that have a folder with config.json and weights, diffusers' names. */
-typedef enum model_component { COMPONENT_UNET, COMPONENT_VAE, COMPONENT_COUNT } model_component;
+typedef enum model_component {
+    COMPONENT_UNET,
+    COMPONENT_VAE,
+    COMPONENT_TEXT_ENCODER,
+    COMPONENT_COUNT,
+} model_component;
 
 /* All strings are the arena's. */
 typedef struct model_folder {
@@ -14,6 +19,7 @@ typedef struct model_folder {
     const char *index;                 /* model_index.json; NULL: there is none */
     const char *dirs[COMPONENT_COUNT]; /* NULL: there is no such one */
     const char *unet;                  /* the network's config.json */
+    const char *tokenizer;             /* tokenizer/; NULL: there is none */
     const char *scheduler;             /* scheduler_config.json; NULL: there is none */
     const char *scheduler_class;       /* named by the caller, in place of the file's; or NULL */
     bool scheduler_named;              /* by the caller: model_index.json's is not looked at */

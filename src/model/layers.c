@@ -84,3 +84,8 @@ tensor_id layer_group_norm(graph *g, const char *name, tensor_id x, uint32_t gro
                                                .eps = eps,
                                                .activation = activation });
 }
+
+tensor_id layer_layer_norm(graph *g, const char *name, tensor_id x, float eps)
+{
+    return op_layer_norm(g, name, x, key(g, name, "weight"), key(g, name, "bias"), eps);
+}

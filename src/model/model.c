@@ -18,16 +18,67 @@ static tensor_id labels_state(graph *g, const model_config *config, const char *
                                                       : graph_state(g, name, label, n, 1, 1, 1);
 }
 
-tensor_id model_build_network(graph *g, const model_config *config, uint32_t batch,
-                              tensor_id sample, tensor_id projections)
+/* rows: of what is embedded with the time. */
+static unet_condition condition_states(graph *g, const qs_model *model, uint32_t batch,
+                                       uint32_t rows)
 {
-    unet_inputs in = { sample, NO_TENSOR, NO_TENSOR, NO_TENSOR, projections };
+    const unet_condition none = { NO_TENSOR, NO_TENSOR, NO_TENSOR };
+    return model->tokenizer ? unet_condition_states(g, &model->config.unet, batch,
+                                                    tokenizer_length(model->tokenizer), rows)
+                            : none;
+}
+
+tensor_id model_build_network(graph *g, const qs_model *model, uint32_t batch, tensor_id sample,
+                              tensor_id projections)
+{
+    const model_config *config = &model->config;
+    const bool embeds = projections == NO_TENSOR;
+    unet_inputs in = {
+        .sample = sample, .segment = NO_TENSOR, .labels = NO_TENSOR, .projections = projections
+    };
+    in.condition = condition_states(g, model, batch, embeds ? batch : EMBEDDED_ROWS * batch);
     in.time = graph_state(g, "time", DTYPE_F32, batch, 1, 1, 1);
-    if (projections == NO_TENSOR && config->unet.segment_embedding)
+    if (embeds && config->unet.segment_embedding)
         in.segment = graph_state(g, "segment", DTYPE_F32, batch, 1, 1, 1);
-    if (projections == NO_TENSOR)
+    if (embeds)
         in.labels = labels_state(g, config, "labels", batch);
     return unet_build(g, &config->unet, &in);
+}
+
+static unet_words words_states(graph *g, const qs_model *model, uint32_t batch, uint32_t rows)
+{
+    const uint32_t tokens = tokenizer_length(model->tokenizer);
+    const uint32_t width = model->config.text_encoder.hidden_size;
+    return (unet_words){ .states =
+                             graph_state(g, "text_states", DTYPE_F32, batch, tokens, 1, width),
+                         .pooled = graph_state(g, "pooled", DTYPE_F32, rows, 1, 1, width),
+                         .guidance = graph_state(g, "guidance", DTYPE_F32, rows, 1, 1, 1) };
+}
+
+void model_build_words(graph *g, const qs_model *model, uint32_t batch, uint32_t rows)
+{
+    if (!model->tokenizer)
+        return;
+    const weight_files *files = model->components[COMPONENT_TEXT_ENCODER].files;
+    const bool prefixed =
+        weight_files_find(files, "text_model.embeddings.token_embedding.weight") != NULL;
+    const unet_words words = words_states(g, model, batch, rows);
+    const tensor_id ids =
+        graph_state(g, "ids", DTYPE_U32, batch, 1, 1, tokenizer_length(model->tokenizer));
+    const tensor_id ends = graph_state(g, "ends", DTYPE_U32, rows, 1, 1, 1);
+    const tensor_id states =
+        text_encoder_build(g, &model->config.text_encoder, prefixed ? "text_model" : "", ids);
+    op_rescale_out(g, "text_states", states, words.states, 1, 0);
+    op_rescale_out(g, "pooled", op_token_at(g, "pooler_output", states, ends), words.pooled, 1, 0);
+}
+
+void model_build_condition(graph *g, const qs_model *model, uint32_t batch, uint32_t rows)
+{
+    if (!model->tokenizer)
+        return;
+    const unet_condition to = condition_states(g, model, batch, rows);
+    const unet_words words = words_states(g, model, batch, rows);
+    unet_condition_build(g, &model->config.unet, &words, &to);
 }
 
 tensor_id model_projections(graph *g, const model_config *config, uint32_t batch)
@@ -36,9 +87,10 @@ tensor_id model_projections(graph *g, const model_config *config, uint32_t batch
                        unet_projection_channels(g, &config->unet));
 }
 
-void model_build_projections(graph *g, const model_config *config, uint32_t batch,
+void model_build_projections(graph *g, const qs_model *model, uint32_t batch,
                              const sampler_states *states)
 {
+    const model_config *config = &model->config;
     const uint32_t n = EMBEDDED_ROWS * batch;
     const row_times rows = {
         .time = graph_state(g, "row_time", DTYPE_F32, n, 1, 1, 1),
@@ -47,7 +99,12 @@ void model_build_projections(graph *g, const model_config *config, uint32_t batc
         .given_labels = labels_state(g, config, "labels", batch),
     };
     op_row_times(g, "row_times", states, &rows);
-    const unet_inputs in = { NO_TENSOR, rows.time, rows.segment, rows.labels, NO_TENSOR };
+    const unet_inputs in = { .sample = NO_TENSOR,
+                             .time = rows.time,
+                             .segment = rows.segment,
+                             .labels = rows.labels,
+                             .projections = NO_TENSOR,
+                             .condition = condition_states(g, model, batch, n) };
     unet_build_projections(g, &config->unet, &in, model_projections(g, config, batch));
 }
 
@@ -56,9 +113,15 @@ void model_build_projections(graph *g, const model_config *config, uint32_t batc
 static void build_unet(graph *g, const qs_model *model)
 {
     const unet_config *c = &model->config.unet;
+    model_build_condition(g, model, 1, 1);
     const tensor_id sample =
         graph_state(g, "sample", DTYPE_F32, 1, c->sample_height, c->sample_width, c->in_channels);
-    model_build_network(g, &model->config, 1, sample, NO_TENSOR);
+    model_build_network(g, model, 1, sample, NO_TENSOR);
+}
+
+static void build_text_encoder(graph *g, const qs_model *model)
+{
+    model_build_words(g, model, 1, 1);
 }
 
 static void build_vae(graph *g, const qs_model *model)
@@ -73,14 +136,16 @@ static void build_vae(graph *g, const qs_model *model)
 
 typedef struct component_row {
     const char *name; /* diffusers': of the folder, and of the key in model_index.json */
+    const char *stem; /* of its weights' names */
     /* All that has weights of the component, once, for no device in particular. */
     void (*build)(graph *g, const qs_model *model);
     bool variant_optional; /* a variant is often the network's alone: others give what they have */
 } component_row;
 
 static const component_row component_rows[COMPONENT_COUNT] = {
-    [COMPONENT_UNET] = { "unet", build_unet, false },
-    [COMPONENT_VAE] = { "vae", build_vae, true },
+    [COMPONENT_UNET] = { "unet", WEIGHTS_DIFFUSERS, build_unet, false },
+    [COMPONENT_VAE] = { "vae", WEIGHTS_DIFFUSERS, build_vae, true },
+    [COMPONENT_TEXT_ENCODER] = { "text_encoder", WEIGHTS_TRANSFORMERS, build_text_encoder, true },
 };
 
 /* *chosen: the variant, or NULL where the folder has none of that name. */
@@ -88,8 +153,9 @@ static qs_status choose_variant(const component_row *row, const char *dir, const
                                 const char **chosen)
 {
     bool has_variant = true;
-    const qs_status status =
-        variant && row->variant_optional ? weight_folder_has(dir, variant, &has_variant) : QS_OK;
+    const qs_status status = variant && row->variant_optional
+                                 ? weight_folder_has(dir, row->stem, variant, &has_variant)
+                                 : QS_OK;
     if (status == QS_OK && !has_variant)
         log_line(QS_LOG_INFO, "%s: has no variant \"%s\": its other weights are taken", dir,
                  variant);
@@ -106,7 +172,7 @@ static qs_status open_component(qs_model *model, const component_row *row, const
     graph g;
     graph_init(&g, &weights_check_limits, DTYPE_F32);
     TRY(choose_variant(row, dir, variant, &chosen));
-    TRY(component_open(c, row->name, dir, chosen));
+    TRY(component_open(c, row->name, dir, row->stem, chosen));
     row->build(&g, model);
     TRY(component_check(c, &g));
 fail:
@@ -121,6 +187,26 @@ static qs_status open_components(qs_model *model, const model_folder *folder, co
         if (model->config.has_component[i])
             status = open_component(model, &component_rows[i], folder->dirs[i], variant);
     return status;
+}
+
+/* What the tokenizer gives must be what the text encoder takes. */
+static qs_status open_tokenizer(qs_model *model, const model_folder *folder)
+{
+    const text_encoder_config *c = &model->config.text_encoder;
+    if (!model->config.has_component[COMPONENT_TEXT_ENCODER])
+        return QS_OK;
+    const qs_status status = tokenizer_open(folder->tokenizer, &model->tokenizer);
+    if (status != QS_OK)
+        return status;
+    const uint32_t length = tokenizer_length(model->tokenizer);
+    const uint32_t count = tokenizer_id_count(model->tokenizer);
+    if (length > c->max_position_embeddings || count > c->vocab_size)
+        return qs_error(QS_ERROR_MODEL,
+                        "%s: %u tokens a prompt and %u different ones, but the text encoder has %u "
+                        "positions and a vocabulary of %u: this is another model's tokenizer",
+                        folder->tokenizer, length, count, c->max_position_embeddings,
+                        c->vocab_size);
+    return QS_OK;
 }
 
 qs_status model_acquire(qs_model *model, qs_device *device, weight_store **stores)
@@ -157,6 +243,8 @@ qs_status qs_model_open_with(const char *path, const qs_model_options *options, 
     TRY(autoencoder_refuse(found));
     TRY(model_folder_find(found, given.scheduler, &folder));
     TRY(model_config_read(&folder, &model->config));
+    TRY(model_config_resize(&model->config, given.width, given.height));
+    TRY(open_tokenizer(model, &folder));
     TRY(open_components(model, &folder, given.variant));
     model_folder_finish(&folder);
     *out = model;
@@ -178,6 +266,7 @@ void qs_model_destroy(qs_model *model)
         return;
     for (uint32_t i = 0; i < COMPONENT_COUNT; ++i)
         component_close(&model->components[i]);
+    tokenizer_close(model->tokenizer);
     model_config_finish(&model->config);
     free(model->path);
     free(model);
@@ -192,23 +281,28 @@ void qs_model_get_info(const qs_model *model, qs_model_info *info)
     const model_config *c = &model->config;
     const model_extent picture = model_picture_extent(c), latent = model_latent_extent(c);
     const component *vae = &model->components[COMPONENT_VAE];
-    *info = (qs_model_info){ .width = picture.w,
-                             .height = picture.h,
-                             .channels = picture.c,
-                             .latent_width = latent.w,
-                             .latent_height = latent.h,
-                             .latent_channels = latent.c,
-                             .input_channels = c->unet.in_channels,
-                             .has_autoencoder = vae->files != NULL,
-                             .has_alpha = picture.c == 4,
-                             .label_count = c->label_count,
-                             .default_label = c->default_label,
-                             .has_segments = c->unet.segment_embedding,
-                             .default_sampler = scheduler_default_sampler(&c->scheduler),
-                             .steps_max = scheduler_steps_max(&c->scheduler),
-                             .parameter_count = model->components[COMPONENT_UNET].parameter_count,
-                             .decoder_parameter_count =
-                                 autoencoder_parameter_count(vae, AUTOENCODER_DECODER) };
+    *info = (qs_model_info){
+        .width = picture.w,
+        .height = picture.h,
+        .channels = picture.c,
+        .latent_width = latent.w,
+        .latent_height = latent.h,
+        .latent_channels = latent.c,
+        .input_channels = c->unet.in_channels,
+        .has_autoencoder = vae->files != NULL,
+        .has_alpha = picture.c == 4,
+        .label_count = c->label_count,
+        .default_label = c->default_label,
+        .has_segments = c->unet.segment_embedding,
+        .default_sampler = scheduler_default_sampler(&c->scheduler),
+        .steps_max = scheduler_steps_max(&c->scheduler),
+        .parameter_count = model->components[COMPONENT_UNET].parameter_count,
+        .decoder_parameter_count = autoencoder_parameter_count(vae, AUTOENCODER_DECODER),
+        .prompt_tokens = model->tokenizer ? tokenizer_length(model->tokenizer) : 0,
+        .embeds_guidance = c->unet.time_cond_proj_dim != 0,
+        .default_guidance = (float)c->default_guidance,
+        .text_encoder_parameter_count = model->components[COMPONENT_TEXT_ENCODER].parameter_count
+    };
     model_folder_name(model->path, info->name);
 }
 
@@ -234,4 +328,9 @@ const uint32_t *qs_model_tuned_steps(const qs_model *model, size_t *count)
 const char *qs_model_label_name(const qs_model *model, uint32_t label)
 {
     return model && label < model->config.label_count ? model->config.labels[label] : NULL;
+}
+
+const char *qs_model_example(const qs_model *model, uint32_t index)
+{
+    return model && index < model->config.example_count ? model->config.examples[index] : NULL;
 }

@@ -3,12 +3,15 @@
 #define QS_MODEL_MODEL_H
 
 #include "model/autoencoder.h"
+#include "model/text_encoder.h"
 #include "model/unet.h"
+#include "text/tokenizer.h"
 
 struct qs_model {
     char *path;
     model_config config;
     component components[COMPONENT_COUNT]; /* without files: the model has no such one */
+    tokenizer *tokenizer;                  /* NULL: the network reads no prompts */
 };
 
 /* The weights of all components on a device, at first none; release frees what nobody else uses.
@@ -20,15 +23,22 @@ void model_release(qs_model *model, weight_store *const *stores);
  * it: a row, or the bits of a float. QS_ERROR_USAGE. */
 qs_status model_label(const qs_model *model, int32_t label, uint32_t *id);
 
-/* The network with named states as its inputs: `time`, `segment`, `labels`; or, instead of the last
- * two, with the activation `projections` [batch, 1, 1, c], if that is not NO_TENSOR (unet.h). */
-tensor_id model_build_network(graph *g, const model_config *config, uint32_t batch,
-                              tensor_id sample, tensor_id projections);
+/* The network with named states as its inputs: `time`, `segment`, `labels`, and those of
+ * unet_condition_states; or, instead of the second and the third, with the activation `projections`
+ * [batch, 1, 1, c], if that is not NO_TENSOR (unet.h). */
+tensor_id model_build_network(graph *g, const qs_model *model, uint32_t batch, tensor_id sample,
+                              tensor_id projections);
 
 /* Into the state that model_projections names, [EMBEDDED_ROWS * batch, 1, 1, c]: those of the
  * recipe's rows from the cursor on. */
-void model_build_projections(graph *g, const model_config *config, uint32_t batch,
+void model_build_projections(graph *g, const qs_model *model, uint32_t batch,
                              const sampler_states *states);
 tensor_id model_projections(graph *g, const model_config *config, uint32_t batch);
+
+/* The same for what a network that reads needs of its prompts, nothing for others: token `ids` and
+ * `ends` -> `text_states`, `pooled`; these and `guidance` -> unet_condition_states. rows: batch, or
+ * EMBEDDED_ROWS times as many for model_build_projections. */
+void model_build_words(graph *g, const qs_model *model, uint32_t batch, uint32_t rows);
+void model_build_condition(graph *g, const qs_model *model, uint32_t batch, uint32_t rows);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "model/blocks.h"
 #include "model/layers.h"
+#include "model/transformer.h"
 
 enum { SKIPS_MAX = UNET_BLOCKS_MAX * 65 + 1 };
 
@@ -11,6 +12,7 @@ typedef struct unet {
     const unet_config *config;
     block_options blocks;     /* output_divisor: 1 but in the mid block */
     linear_stack projections; /* every resnet's time_emb_proj of act_fn(temb) [n, 1, 1, width] */
+    word_cursor words;
     tensor_id skips[SKIPS_MAX];
     uint32_t skip_count;
 } unet;
@@ -92,14 +94,25 @@ static tensor_id embed_label(unet *u, tensor_id e, tensor_id label)
     return e;
 }
 
+/* A float32 state as the network computes; NO_TENSOR stays. */
+static tensor_id read_state(graph *g, const char *name, tensor_id state)
+{
+    return state == NO_TENSOR ? NO_TENSOR : op_rescale_in(g, name, state, 1, 0);
+}
+
 /* act_fn(temb) */
 static tensor_id embed(unet *u, const unet_inputs *in)
 {
     graph *g = u->g;
-    tensor_id e = mlp(u, "time_embedding", time_proj(u, "time_proj", in->time), true, NO_TENSOR,
-                      ACTIVATION_NONE);
+    const unet_config *c = u->config;
+    tensor_id time = time_proj(u, "time_proj", in->time);
+    if (c->time_cond_proj_dim)
+        time = op_add(g, "guidance", time,
+                      read_state(g, "guidance_embedding", in->condition.guidance));
+    tensor_id e = mlp(u, "time_embedding", time, true,
+                      read_state(g, "prompt_embedding", in->condition.prompt), ACTIVATION_NONE);
     e = embed_label(u, e, in->labels);
-    if (!u->config->segment_embedding)
+    if (!c->segment_embedding)
         return op_activate(g, "embedding_activation", e, u->blocks.activation);
     /* zero at segment 0, where the network is the diffusion model */
     return mlp(u, "segment_embedding", sinusoid(u, "segment_proj", in->segment, true), false, e,
@@ -133,6 +146,31 @@ static tensor_id scoped_attention(unet *u, uint32_t index, tensor_id x, uint32_t
     return x;
 }
 
+/* As down block `level` has them. */
+static tensor_id scoped_transformer(unet *u, uint32_t index, uint32_t level, tensor_id x)
+{
+    const unet_config *c = u->config;
+    const transformer_params p = { .heads = c->attention_heads[level],
+                                   .layers = c->transformer_layers[level],
+                                   .norm_groups = c->norm_num_groups,
+                                   .linear_projection = c->use_linear_projection,
+                                   .only_cross_attention = c->only_cross_attention[level] };
+    graph_push_scope(u->g, "attentions.%u", index);
+    x = transformer_2d(u->g, &p, &u->words, x);
+    graph_pop_scope(u->g);
+    return x;
+}
+
+/* A block's layer `index`: its resnet, and what of attention its type has. */
+static tensor_id layer(unet *u, uint32_t index, unet_block_type type, uint32_t level, tensor_id x)
+{
+    const unet_config *c = u->config;
+    x = scoped_resnet(u, "resnets", index, x, c->block_out_channels[level], RESAMPLE_NONE);
+    if (type == BLOCK_ATTENTION)
+        return scoped_attention(u, index, x, c->norm_num_groups);
+    return type == BLOCK_CROSS_ATTENTION ? scoped_transformer(u, index, level, x) : x;
+}
+
 static void push_skip(unet *u, tensor_id x)
 {
     u->skips[u->skip_count++] = x;
@@ -150,9 +188,7 @@ static tensor_id down_block(unet *u, uint32_t index, tensor_id x)
     const uint32_t channels = c->block_out_channels[index];
     graph_push_scope(u->g, "down_blocks.%u", index);
     for (uint32_t i = 0; i < c->layers_per_block; ++i) {
-        x = scoped_resnet(u, "resnets", i, x, channels, RESAMPLE_NONE);
-        if (type == BLOCK_ATTENTION)
-            x = scoped_attention(u, i, x, c->norm_num_groups);
+        x = layer(u, i, type, index, x);
         push_skip(u, x);
     }
     if (index + 1 < c->block_count) {
@@ -180,9 +216,12 @@ static tensor_id mid_block(unet *u, tensor_id x)
     graph_push_scope(u->g, "mid_block");
     u->blocks.output_divisor = c->mid_block_scale_factor;
     x = scoped_resnet(u, "resnets", 0, x, channels, RESAMPLE_NONE);
-    if (c->mid_attention)
+    if (c->mid_block == MID_ATTENTION && c->mid_attention)
         x = scoped_attention(u, 0, x, norm_groups);
-    x = scoped_resnet(u, "resnets", 1, x, channels, RESAMPLE_NONE);
+    if (c->mid_block == MID_CROSS_ATTENTION)
+        x = scoped_transformer(u, 0, c->block_count - 1, x);
+    if (c->mid_block != MID_RESNET)
+        x = scoped_resnet(u, "resnets", 1, x, channels, RESAMPLE_NONE);
     u->blocks.output_divisor = 1;
     graph_pop_scope(u->g);
     return x;
@@ -192,15 +231,13 @@ static tensor_id up_block(unet *u, uint32_t index, tensor_id x)
 {
     const unet_config *c = u->config;
     const unet_block_type type = c->up_blocks[index];
-    const uint32_t channels = c->block_out_channels[c->block_count - 1 - index];
+    const uint32_t level = c->block_count - 1 - index, channels = c->block_out_channels[level];
     graph_push_scope(u->g, "up_blocks.%u", index);
     for (uint32_t i = 0; i <= c->layers_per_block; ++i) {
         graph_push_scope(u->g, "resnets.%u", i);
         x = op_concat(u->g, "concat", x, u->skips[--u->skip_count]);
         graph_pop_scope(u->g);
-        x = scoped_resnet(u, "resnets", i, x, channels, RESAMPLE_NONE);
-        if (type == BLOCK_ATTENTION)
-            x = scoped_attention(u, i, x, c->norm_num_groups);
+        x = layer(u, i, type, level, x);
     }
     if (index + 1 < c->block_count) {
         if (resamples_in_resnet(type, c->resnet_upsample)) {
@@ -241,7 +278,7 @@ static tensor_id blocks(unet *u, tensor_id sample)
     push_skip(u, x);
     for (uint32_t i = 0; i < c->block_count; ++i)
         x = down_block(u, i, x);
-    if (c->has_mid_block)
+    if (c->mid_block != MID_NONE)
         x = mid_block(u, x);
     for (uint32_t i = 0; i < c->block_count; ++i)
         x = up_block(u, i, x);
@@ -253,6 +290,7 @@ tensor_id unet_build(graph *g, const unet_config *c, const unet_inputs *in)
 {
     const bool embeds = in->projections == NO_TENSOR;
     unet u = unet_begin(g, c);
+    u.words.keys_values = in->condition.keys_values;
     op_linear_stack_begin(g, &u.projections, embeds ? embed(&u, in) : in->projections);
     tensor_id x = blocks(&u, in->sample);
     if (embeds)
@@ -273,6 +311,7 @@ static void list_projections(graph *g, graph *scratch, const unet_config *c, lin
     unet u = unet_begin(scratch, c);
     op_linear_stack_begin(scratch, &u.projections,
                           graph_activation(scratch, "x", g->storage, 1, 1, 1, 1));
+    u.words.keys_values = graph_activation(scratch, "condition", g->storage, 1, 1, 1, 1);
     blocks(&u, graph_activation(scratch, "sample", g->storage, 1, c->sample_height, c->sample_width,
                                 c->in_channels));
     if (graph_status(scratch) != QS_OK)

@@ -1,18 +1,19 @@
-/* diffusers.UNet2DModel as a graph (diffusers: models/unets/unet_2d.py, unet_2d_blocks.py). */
+/* diffusers.UNet2DModel and UNet2DConditionModel as a graph (diffusers: models/unets/unet_2d.py,
+ * unet_2d_condition.py, unet_2d_blocks.py). */
 #ifndef QS_MODEL_UNET_H
 #define QS_MODEL_UNET_H
 
-#include "model/config.h"
-#include "ops/ops.h"
+#include "model/unet_condition.h"
 
 typedef struct unet_inputs {
-    tensor_id sample;  /* [n, h, w, in_channels], the graph's storage type */
-    tensor_id time;    /* f32 [n] */
-    tensor_id segment; /* f32 [n], read only with config->segment_embedding */
-    tensor_id labels;  /* [n], u32 or f32 by unet_labels_are_numbers; read only with classes */
+    tensor_id sample;         /* [n, h, w, in_channels], the graph's storage type */
+    tensor_id time;           /* f32 [n] */
+    tensor_id segment;        /* f32 [n], read only with config->segment_embedding */
+    tensor_id labels;         /* [n], u32 or f32 by unet_labels_are_numbers; read only with classes */
     /* [n, 1, 1, unet_projection_channels], what unet_build_projections made of these, of which then
      * only time is read; or NO_TENSOR: the network makes it itself */
     tensor_id projections;
+    unet_condition condition; /* read only with config->cross_attention_dim */
 } unet_inputs;
 
 /* What depends on time, segment and labels only: every resnet's projection of their embedding, side

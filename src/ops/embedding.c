@@ -188,3 +188,35 @@ tensor_id op_token_embedding(graph *g, const char *name, const token_embedding_p
         graph_node(g, &op_tokens, name, in, 3, y, p, sizeof *p, element_count(graph_tensor(g, y)));
     return y;
 }
+
+static void dispatch_token_at(const graph *g, const node *self, op_dispatch *d)
+{
+    const tensor *x = graph_tensor(g, self->in[0]), *y = graph_tensor(g, self->out);
+    const token_at_args args = {
+        .x = op_view(g, self->in[0]),
+        .y = op_view(g, self->out),
+        .quads = ceil4(y->c) / 4,
+        .tokens = image_pixels(x),
+        .texts = x->n,
+    };
+    d->shader = storage_shader(g, SHADER_token_at_f32, SHADER_token_at_f16);
+    op_constant(d, EMBEDDING_LANES);
+    op_groups(d, divide_up(args.quads, EMBEDDING_LANES), y->n, 1);
+    op_bind(d, self->in[0], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[1], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_set_push(d, &args, sizeof args);
+}
+
+static const op op_at = { "token_at", dispatch_token_at };
+
+tensor_id op_token_at(graph *g, const char *name, tensor_id x, tensor_id positions)
+{
+    if (graph_status(g) != QS_OK)
+        return NO_TENSOR;
+    const tensor t = *graph_tensor(g, x);
+    const tensor_id y = graph_activation(g, name, t.type, graph_tensor(g, positions)->n, 1, 1, t.c);
+    if (graph_status(g) == QS_OK)
+        graph_node(g, &op_at, name, (tensor_id[]){ x, positions }, 2, y, NULL, 0, 0);
+    return y;
+}

@@ -180,9 +180,10 @@ void op_linear_stack_end(graph *g, linear_stack *stack, const char *name, tensor
         return;
     if (to == NO_TENSOR)
         slice(g, stack, whole);
-    append_product(g, name, stack->x, &source,
-                   weight_vectors(g, stack->biases, stack->count, 0, stack->rows), NO_TENSOR,
-                   ACTIVATION_NONE, whole);
+    const tensor_id bias = stack->biases[0]
+                               ? weight_vectors(g, stack->biases, stack->count, 0, stack->rows)
+                               : NO_TENSOR;
+    append_product(g, name, stack->x, &source, bias, NO_TENSOR, ACTIVATION_NONE, whole);
     graph_move_last_node(g, stack->node);
 }
 

@@ -55,7 +55,7 @@ tensor_id op_linear(graph *g, const char *name, const linear_params *params);
 /* Products y = W x + b of one x [n, h, w, ci] with any number of weights, by one node that stands
  * where op_linear_stack_begin was called, after x: `add` may come as late as the y is first needed,
  * and `end` after the last. weight and bias: keys of [out_channels, ci] and [out_channels], to stay
- * valid until then. */
+ * valid until then; bias NULL for all or none. */
 enum { LINEAR_STACK_MAX = 1088 };
 typedef struct linear_stack {
     tensor_id x;
@@ -67,7 +67,7 @@ typedef struct linear_stack {
 void op_linear_stack_begin(graph *g, linear_stack *stack, tensor_id x);
 tensor_id op_linear_stack_add(graph *g, linear_stack *stack, const char *name, const char *weight,
                               const char *bias, uint32_t out_channels);
-/* to: a state [x.n, x.h, x.w, op_linear_stack_channels()], or NO_TENSOR. */
+/* to: a state [x.n, x.h, x.w, op_linear_stack_channels()] in place of the y, or NO_TENSOR. */
 void op_linear_stack_end(graph *g, linear_stack *stack, const char *name, tensor_id to);
 /* Instead of `end`, where x is the products that such a stack has made before. */
 void op_linear_stack_take(graph *g, linear_stack *stack);
@@ -162,6 +162,10 @@ typedef struct token_embedding_params {
     uint32_t count, position_count, channels;
 } token_embedding_params;
 tensor_id op_token_embedding(graph *g, const char *name, const token_embedding_params *params);
+
+/* x [texts, tokens, 1, c] at tokens of the texts in turn -> [n, 1, 1, c]; positions: u32 state
+ * [n, 1, 1, 1]. One past the last token gives NaN. */
+tensor_id op_token_at(graph *g, const char *name, tensor_id x, tensor_id positions);
 
 /* ---- sampling (state tensors are described in sampler/state.h) ------------------------------ */
 

@@ -21,7 +21,7 @@
 #include "program/state.h"
 #include "weights/component.h"
 
-enum { PROGRAMS_MAX = 5, PROGRAM_RECORDINGS_MAX = 3, PROGRAM_COPIES_MAX = 4 };
+enum { PROGRAMS_MAX = 7, PROGRAM_RECORDINGS_MAX = 3, PROGRAM_COPIES_MAX = 8 };
 
 typedef struct program_row {
     const char *name;

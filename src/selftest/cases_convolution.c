@@ -345,8 +345,8 @@ static void case_linear(selftest *suite, dtype storage, uint32_t seed)
     test_end(&t);
 }
 
-/* Products of one input in one dispatch, of widths that end anywhere. */
-static void case_linear_stack(selftest *suite, dtype storage, uint32_t seed)
+/* Products of one input in one dispatch, of widths that end anywhere, with biases or without. */
+static void case_linear_stack(selftest *suite, dtype storage, uint32_t seed, bool bias)
 {
     static const char *const weights[] = { "0.w", "1.w", "2.w", "3.w" };
     static const char *const biases[] = { "0.b", "1.b", "2.b", "3.b" };
@@ -355,8 +355,8 @@ static void case_linear_stack(selftest *suite, dtype storage, uint32_t seed)
     const uint32_t n = 1 + dice_below(&d, 8), ci = dice_size(&d, 130); /* rows: both shaders */
     const uint32_t count = 1 + dice_below(&d, 4);
     test t;
-    if (!test_begin(&t, suite, storage, "linear %s stack [%u, 1, 1, %u] -> %u products seed %u",
-                    test_storage_name(storage), n, ci, count, seed))
+    if (!test_begin(&t, suite, storage, "linear %s stack [%u, 1, 1, %u] -> %u products%s seed %u",
+                    test_storage_name(storage), n, ci, count, bias ? " bias" : "", seed))
         return;
     const tensor_id x = test_activation(&t, "x", n, 1, 1, ci);
     test_fill_normal(&t, x, 0, 1);
@@ -368,11 +368,12 @@ static void case_linear_stack(selftest *suite, dtype storage, uint32_t seed)
         const uint32_t co = dice_size(&d, 70);
         const convolution product = {
             .weight = test_weight(&t, weights[i], (size_t)co * ci, 0, 1 / sqrt(ci)),
-            .bias = test_weight(&t, biases[i], co, 0, 1),
+            .bias = bias ? test_weight(&t, biases[i], co, 0, 1) : NULL,
             .kernel = 1,
             .stride = 1,
         };
-        y[i] = op_linear_stack_add(&t.graph, stack, names[i], weights[i], biases[i], co);
+        y[i] =
+            op_linear_stack_add(&t.graph, stack, names[i], weights[i], bias ? biases[i] : NULL, co);
         expected[i] = reference_like(&t, y[i]);
         reference_convolution(&expected[i], test_reference(&t, x), &product);
     }
@@ -436,7 +437,8 @@ void cases_convolution(selftest *suite)
             case_conv(suite, storage, seed);
             case_conv_upsample(suite, storage, seed);
             case_linear(suite, storage, seed);
-            case_linear_stack(suite, storage, seed);
+            case_linear_stack(suite, storage, seed, true);
+            case_linear_stack(suite, storage, seed, false);
         }
         case_linear_stack_taken(suite, storage, 3);
         case_linear_stack_taken(suite, storage, 40);

@@ -109,6 +109,37 @@ static void case_tokens(selftest *suite, dtype storage, uint32_t seed, bool outs
     test_end(&t);
 }
 
+/* outside: the first position is past the last token, and what is found there NaN. */
+static void case_token_at(selftest *suite, dtype storage, uint32_t seed, bool outside)
+{
+    dice d = { seed };
+    const uint32_t texts = 1 + dice_below(&d, 4), tokens = dice_size(&d, 77);
+    const uint32_t width = outside ? 8 : dice_size(&d, 600);
+    test t;
+    if (!test_begin(&t, suite, storage, "token_at %s [%u, %u, %u]%s seed %u",
+                    test_storage_name(storage), texts, tokens, width, outside ? " outside" : "",
+                    seed))
+        return;
+    uint32_t *values = test_alloc(&t, texts, sizeof *values);
+    for (uint32_t i = 0; i < texts; ++i)
+        values[i] = outside && i == 0 ? tokens : dice_below(&d, tokens);
+    const tensor_id positions = test_state(&t, "positions", DTYPE_U32, texts, 1, 1, 1);
+    test_fill_u32(&t, positions, values);
+    const tensor_id in = test_activation(&t, "x", texts, tokens, 1, width);
+    test_fill_normal(&t, in, 0, 2);
+    const tensor_id out = op_token_at(&t.graph, "y", in, positions);
+    test_slice_output(&t, out);
+    reference expected = reference_like(&t, out);
+    REFERENCE_EACH(&expected)
+    {
+        const double value =
+            values[n] < tokens ? reference_at(test_reference(&t, in), n, values[n], x, c) : NAN;
+        reference_set(&expected, n, y, x, c, value, fabs(value));
+    }
+    test_expect(&t, out, &expected, test_limit(&t, 0, 0, 0));
+    test_end(&t);
+}
+
 void cases_text(selftest *suite)
 {
     for (dtype storage = DTYPE_F32; storage <= DTYPE_F16; ++storage) {
@@ -116,7 +147,9 @@ void cases_text(selftest *suite)
             case_layer_norm(suite, storage, seed);
             case_geglu(suite, storage, seed);
             case_tokens(suite, storage, seed, false);
+            case_token_at(suite, storage, seed, false);
         }
+        case_token_at(suite, storage, 1, true);
         case_tokens(suite, storage, 1, true);
     }
 }

@@ -5,8 +5,16 @@
 
 #include <stdlib.h>
 
-static qs_status check_options(const qs_device *device, const qs_session_options *o)
+static qs_status check_options(const qs_device *device, const qs_model *model,
+                               const qs_session_options *o)
 {
+    if (o->guided && (!model->tokenizer || model->config.unet.time_cond_proj_dim != 0))
+        return qs_error(QS_ERROR_USAGE,
+                        model->tokenizer
+                            ? "this network takes the guidance scale itself: it need not "
+                              "be evaluated twice"
+                            : "this model reads no prompts: there is nothing to be guided "
+                              "by");
     if (o->batch > QS_BATCH_MAX)
         return qs_error(QS_ERROR_USAGE, "a batch of %u: at most %u pictures at a time", o->batch,
                         QS_BATCH_MAX);
@@ -30,7 +38,7 @@ qs_status session_open(qs_device *device, qs_model *model, const qs_session_opti
     s->options.batch = s->options.batch ? s->options.batch : 1;
     s->options.profile = s->options.profile || debug_get()->time;
     s->frames.shown = s->frames.ready = s->frames.writing = -1;
-    TRY(check_options(device, &s->options));
+    TRY(check_options(device, model, &s->options));
     TRY(program_storage(device, s->options.precision, &s->storage));
     s->vae_upcasts = model->config.has_component[COMPONENT_VAE] &&
                      autoencoder_upcasts(&model->config.autoencoder, s->storage);
@@ -86,6 +94,7 @@ qs_status qs_session_create(qs_device *device, qs_model *model, const qs_session
     TRY(tune_and_build_again(s));
     TRY(program_set_make(&s->programs));
     TRY(create_noise(s));
+    TRY(words_create(s));
     *out = s;
     return QS_OK;
 fail:
@@ -102,6 +111,7 @@ void qs_session_destroy(qs_session *s)
     program_set_finish(&s->forward);
     model_release(s->model, s->stores);
     tuner_destroy(s->tuner);
+    words_destroy(s);
     free(s->noise.generators);
     free(s->noise.drawn);
     free(s);

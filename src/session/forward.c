@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { FORWARD = 0 }; /* the only program of its set */
+enum { FORWARD = 2 }; /* the last program of its set, after words and condition */
 
 static const graph *forward_graph(const qs_session *s)
 {
@@ -42,39 +42,44 @@ static qs_status check_time(const qs_session *s, float time)
                     (double)time, c->num_train_timesteps - 1);
 }
 
-static qs_status write_inputs(qs_session *s, const float *sample, const float *timestep,
-                              const float *segment, const int32_t *labels)
+static qs_status write_inputs(qs_session *s, const qs_network_input *in)
 {
     qs_status status = QS_OK;
     float *times = input(s, "time"), *segments = input(s, "segment");
     uint32_t *ids = input(s, "labels");
-    state_write(states_find(&s->forward.states, "sample"), 0, sample);
+    state_write(states_find(&s->forward.states, "sample"), 0, in->sample);
     for (uint32_t i = 0; i < s->options.batch; ++i) {
         uint32_t id;
-        TRY(check_time(s, timestep[i]));
-        TRY(model_label(s->model, labels ? labels[i] : -1, &id));
-        times[i] = timestep[i];
+        TRY(check_time(s, in->timestep[i]));
+        TRY(model_label(s->model, in->labels ? in->labels[i] : -1, &id));
+        times[i] = in->timestep[i];
         if (segments)
-            segments[i] = segment ? segment[i] : 0.0f;
+            segments[i] = in->segment ? in->segment[i] : 0.0f;
         if (ids)
             ids[i] = id;
     }
+    words_write(s, &s->forward.states, 0);
 fail:
     return status;
 }
 
-qs_status qs_session_forward(qs_session *s, const float *sample, const float *timestep,
-                             const float *segment, const int32_t *labels, float *output)
+qs_status qs_session_forward(qs_session *s, const qs_network_input *in, float *output)
 {
-    if (!s || !sample || !timestep || !output)
+    if (!s || !in || !in->sample || !in->timestep || !output)
         return qs_error(
             QS_ERROR_USAGE,
             "qs_session_forward: session, sample, timestep and output must not be NULL");
+    if (s->options.guided)
+        return qs_error(QS_ERROR_USAGE,
+                        "qs_session_forward: a session with options.guided evaluates "
+                        "the network in pairs only");
     qs_status status = QS_OK;
     TRY(flights_drain(s));
+    TRY(words_read(s, &(qs_recipe){ .prompts = in->prompts, .guidance = in->guidance }));
     TRY(make_forward(s));
-    TRY(write_inputs(s, sample, timestep, segment, labels));
-    TRY(program_run(&s->forward, FORWARD, 0));
+    TRY(write_inputs(s, in));
+    for (uint32_t program = 0; program < s->forward.count; ++program)
+        TRY(program_run(&s->forward, program, 0));
     TRY(program_set_read_arena(&s->forward));
     const graph *g = forward_graph(s);
     program_read_activation(&s->forward, FORWARD, g->nodes[g->node_count - 1].out, output);

@@ -25,6 +25,25 @@ static sampler_states latent_states(graph *g, const qs_session *s)
     return op_sampler_states(g, size.n, size.h, size.w, size.c);
 }
 
+uint32_t session_evaluations(const qs_session *s)
+{
+    return s->options.guided ? 2 : 1;
+}
+
+static void build_words(graph *g, const void *session)
+{
+    const qs_session *s = session;
+    const uint32_t batch = session_evaluations(s) * s->options.batch;
+    model_build_words(g, s->model, batch, EMBEDDED_ROWS * batch);
+}
+
+static void build_condition(graph *g, const void *session)
+{
+    const qs_session *s = session;
+    const uint32_t batch = session_evaluations(s) * s->options.batch;
+    model_build_condition(g, s->model, batch, EMBEDDED_ROWS * batch);
+}
+
 static void build_begin(graph *g, const void *session)
 {
     const sampler_states states = latent_states(g, session);
@@ -35,14 +54,14 @@ static void build_embed(graph *g, const void *session)
 {
     const qs_session *s = session;
     const sampler_states states = latent_states(g, s);
-    model_build_projections(g, &s->model->config, s->options.batch, &states);
+    model_build_projections(g, s->model, session_evaluations(s) * s->options.batch, &states);
 }
 
 static void build_step(graph *g, const void *session)
 {
     const qs_session *s = session;
     const model_config *config = &s->model->config;
-    const uint32_t batch = s->options.batch;
+    const uint32_t batch = session_evaluations(s) * s->options.batch;
     const sampler_states states = latent_states(g, s);
     const tensor_id time = graph_state(g, "time", DTYPE_F32, batch, 1, 1, 1);
     const tensor_id embedded = model_projections(g, config, batch);
@@ -52,7 +71,7 @@ static void build_step(graph *g, const void *session)
         return;
     const tensor_id sample =
         op_step_input(g, "step_input", &states, time, embedded, row, config->unet.in_channels);
-    op_sampler_row(g, "sampler_row", &states, model_build_network(g, config, batch, sample, row));
+    op_sampler_row(g, "sampler_row", &states, model_build_network(g, s->model, batch, sample, row));
 }
 
 static void build_decode(graph *g, const void *session)
@@ -71,18 +90,40 @@ static void build_decode(graph *g, const void *session)
     op_frame(g, "frame", picture, frame, report, config->premultiplied_alpha);
 }
 
+static void build_words_once(graph *g, const void *session)
+{
+    const qs_session *s = session;
+    model_build_words(g, s->model, s->options.batch, s->options.batch);
+}
+
+static void build_condition_once(graph *g, const void *session)
+{
+    const qs_session *s = session;
+    model_build_condition(g, s->model, s->options.batch, s->options.batch);
+}
+
 static void build_forward(graph *g, const void *session)
 {
     const qs_session *s = session;
     const session_shape size = session_latents(s);
     const tensor_id sample = graph_state(g, "sample", g->storage, size.n, size.h, size.w,
                                          s->model->config.unet.in_channels);
-    model_build_network(g, &s->model->config, size.n, sample, NO_TENSOR);
+    model_build_network(g, s->model, size.n, sample, NO_TENSOR);
 }
 
 /* ---- tables ---------------------------------------------------------------------------------- */
 
 static const program_row rows[PROGRAM_COUNT] = {
+    [PROGRAM_WORDS] = { .name = "words",
+                        .build = build_words,
+                        .component = COMPONENT_TEXT_ENCODER,
+                        .recordings = RECIPE_SLOTS,
+                        .uploads = { "ids", "ends" } },
+    [PROGRAM_CONDITION] = { .name = "condition",
+                            .build = build_condition,
+                            .component = COMPONENT_UNET,
+                            .recordings = RECIPE_SLOTS,
+                            .uploads = { "guidance" } },
     [PROGRAM_BEGIN] = { .name = "begin",
                         .build = build_begin,
                         .recordings = RECIPE_SLOTS,
@@ -101,6 +142,14 @@ static const program_row rows[PROGRAM_COUNT] = {
 };
 
 static const program_row forward_rows[] = {
+    { .name = "words",
+      .build = build_words_once,
+      .component = COMPONENT_TEXT_ENCODER,
+      .uploads = { "ids", "ends" } },
+    { .name = "condition",
+      .build = build_condition_once,
+      .component = COMPONENT_UNET,
+      .uploads = { "guidance" } },
     { .name = "forward",
       .build = build_forward,
       .component = COMPONENT_UNET,
@@ -142,5 +191,6 @@ qs_status session_build_forward(qs_session *s)
     program_options options = options_of(s);
     options.keep_activations = s->options.keep_activations;
     options.read_arena = true;
-    return program_set_build(&s->forward, s->device, forward_rows, 1, &options);
+    return program_set_build(&s->forward, s->device, forward_rows,
+                             sizeof forward_rows / sizeof *forward_rows, &options);
 }

@@ -8,7 +8,7 @@
 /* ---- begin: recipe -> state, seed -> noise ---------------------------------------------- */
 
 /* Before anything of the picture in progress is touched. */
-static qs_status check_recipe(const qs_session *s, const qs_recipe *r)
+static qs_status check_recipe(qs_session *s, const qs_recipe *r)
 {
     qs_status status = QS_OK;
     uint32_t id;
@@ -17,11 +17,12 @@ static qs_status check_recipe(const qs_session *s, const qs_recipe *r)
                         (int)r->rng);
     for (uint32_t i = 0; r->labels && i < s->options.batch; ++i)
         TRY(model_label(s->model, r->labels[i], &id));
+    TRY(words_read(s, r));
 fail:
     return status;
 }
 
-/* labels: [batch] */
+/* labels: [evaluations * batch] */
 static qs_status fill_recipe(const qs_session *s, const qs_recipe *r, sampler_recipe *recipe,
                              uint32_t *labels)
 {
@@ -32,10 +33,14 @@ static qs_status fill_recipe(const qs_session *s, const qs_recipe *r, sampler_re
         recipe->seed_low[i] = (uint32_t)seed;
         recipe->seed_high[i] = (uint32_t)(seed >> 32);
         TRY(model_label(s->model, r->labels ? r->labels[i] : -1, &labels[i]));
+        if (s->options.guided)
+            labels[s->options.batch + i] = labels[i];
     }
     qs_recipe wanted = *r;
     wanted.steps = r->steps ? r->steps : 1;
     TRY(sampler_rows(&c->scheduler, c->unet.segment_embedding, &wanted, recipe));
+    for (uint32_t i = 0; i < recipe->steps; ++i)
+        recipe->rows[i].guidance = s->words.next_guidance;
 fail:
     return status;
 }
@@ -54,7 +59,7 @@ qs_status qs_session_begin(qs_session *s, const qs_recipe *r)
     qs_status status = QS_OK;
     picture *p = &s->picture;
     const double begin_ms = clock_ms();
-    uint32_t labels[QS_BATCH_MAX];
+    uint32_t labels[2 * QS_BATCH_MAX];
     TRY(check_recipe(s, r));
     const uint32_t slot = (uint32_t)(p->serial % RECIPE_SLOTS);
     TRY(gpu_wait(s->device, s->recipe_tickets[slot], UINT32_MAX));
@@ -64,7 +69,9 @@ qs_status qs_session_begin(qs_session *s, const qs_recipe *r)
     ++p->serial;
     p->begun = false; /* a failure below leaves no picture: the old one's state is overwritten */
     if (recipe_part(s, "labels", slot))
-        memcpy(recipe_part(s, "labels", slot), labels, s->options.batch * sizeof *labels);
+        memcpy(recipe_part(s, "labels", slot), labels,
+               session_evaluations(s) * s->options.batch * sizeof *labels);
+    TRY(words_submit(s, slot));
     TRY(noise_start(s, r, recipe));
     TRY(flights_submit(s, PROGRAM_BEGIN, slot, 0, &s->recipe_tickets[slot]));
     s->noise.start_ticket = s->recipe_tickets[slot];

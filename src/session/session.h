@@ -1,11 +1,11 @@
 /*
  * One model on one device at one batch size and precision. The files, in the order of a picture:
  * programs.c (what the verbs compute: a table), create.c (once), run.c (begin, advance, render:
- * every picture), with noise.c (noise that does not come from the device), flights.c (what the
- * device still does) and frames.c (what it has drawn). forward.c is the network alone, times.c how
- * long its ops took, inspect.c QUICKSTEP_DEBUG, tune.c qs_tune, memory.c what all of it takes.
- * coder.c is qs_coder, which has no session. Who includes this calls downwards in this list of
- * sections only.
+ * every picture), with words.c (prompts -> token ids), noise.c (noise that does not come from the
+ * device), flights.c (what the device still does) and frames.c (what it has drawn). forward.c is
+ * the network alone, times.c how long its ops took, inspect.c QUICKSTEP_DEBUG, tune.c qs_tune,
+ * memory.c what all of it takes. coder.c is qs_coder, which has no session. Who includes this calls
+ * downwards in this list of sections only.
  */
 #ifndef QS_SESSION_SESSION_H
 #define QS_SESSION_SESSION_H
@@ -20,11 +20,14 @@ enum {
     RECIPE_SLOTS = 3, /* recipes that may be on their way to the device */
     FRAME_SLOTS = 3,  /* shown, ready, being written */
     GROUPS_AHEAD = 2, /* groups of a step's or decode's parts that advance lets the device have */
-    FLIGHTS_MAX = RECIPE_SLOTS + GROUPS_AHEAD + 1, /* the begins before them, and a read-back */
+    FLIGHTS_MAX = 3 * RECIPE_SLOTS + GROUPS_AHEAD + 1, /* before them words, condition and begin of
+                                                          every recipe; and a read-back */
 };
 
 /* The rows of the session's table. */
 typedef enum session_program {
+    PROGRAM_WORDS,     /* token ids -> `text_states`, `pooled`; a recording a recipe */
+    PROGRAM_CONDITION, /* these and `guidance` -> what the network reads in every step; likewise */
     PROGRAM_BEGIN,  /* recipe and labels -> noise in `latent`, cursor = 0; a recording a recipe */
     PROGRAM_EMBED,  /* row[cursor] .., labels -> what the network's resnets add or scale by */
     PROGRAM_STEP,   /* row[cursor], network, update of `latent`, cursor + 1 */
@@ -58,6 +61,15 @@ typedef struct frames {
     frame_slot slots[FRAME_SLOTS];
     int shown, ready, writing; /* -1: none */
 } frames;
+
+/* The prompts whose condition the device has, or will have before anything that is submitted now.
+ */
+typedef struct session_words {
+    uint32_t *ids;  /* [evaluations * batch, tokens]; NULL: the network reads no prompts */
+    uint32_t *next; /* the same of the recipe that is being begun */
+    float guidance, next_guidance; /* scale */
+    bool valid;                    /* there are such */
+} session_words;
 
 /* Noise that the host makes. */
 typedef struct host_noise {
@@ -102,6 +114,7 @@ struct qs_session {
     program_set programs; /* [PROGRAM_COUNT] */
     flights flights;
     bool undivided; /* nobody else waits for the queue: programs are submitted whole */
+    session_words words;
     host_noise noise;
     frames frames;
     picture picture;
@@ -117,6 +130,7 @@ typedef struct session_shape {
 } session_shape;
 session_shape session_latents(const qs_session *s);
 session_shape session_pictures(const qs_session *s);
+uint32_t session_evaluations(const qs_session *s); /* of the network in a step: 1 or 2 */
 /* Builds the graphs, as the tuner would have them. */
 qs_status session_build_programs(qs_session *s);
 /* The same for the network alone, into `forward`. */
@@ -144,6 +158,17 @@ qs_status frames_decode(qs_session *s, bool *finished);
 /* The message is that of the first bad picture. */
 qs_status frames_check(const qs_session *s, uint32_t slot);
 int frames_newest(const qs_session *s); /* the slot decoded into last, or -1 */
+
+/* words.c */
+qs_status words_create(qs_session *s);
+void words_destroy(qs_session *s);
+/* Takes note of the recipe's prompts and guidance scale, before anything of the picture in progress
+ * is touched. QS_ERROR_USAGE, and what the model does not know. */
+qs_status words_read(qs_session *s, const qs_recipe *wanted);
+/* Submits words and condition from this recipe slot, if they are others than before. */
+qs_status words_submit(qs_session *s, uint32_t slot);
+/* Writes what was read last into the host's copies of `ids`, `ends` and `guidance`. */
+void words_write(const qs_session *s, const state_set *states, uint32_t slot);
 
 /* noise.c */
 /* Before the begin of a picture: writes its noise where that comes from the host, and says so in

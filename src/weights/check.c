@@ -94,6 +94,16 @@ static const char **graph_keys(const graph *g, size_t *count)
     return keys;
 }
 
+/* The numbers 0, 1, 2 ... that transformers kept beside the weights before 4.31, and does not read.
+ */
+static bool is_position_ids(const qs_tensor *t)
+{
+    static const char ending[] = "embeddings.position_ids";
+    const size_t length = strlen(t->name);
+    return length >= sizeof ending - 1 &&
+           strcmp(t->name + length - (sizeof ending - 1), ending) == 0;
+}
+
 static qs_status check_extra(const weight_files *files, const graph *g, uint64_t *parameter_count)
 {
     size_t key_count = 0;
@@ -105,6 +115,8 @@ static qs_status check_extra(const weight_files *files, const graph *g, uint64_t
     for (size_t i = 0; i < weight_files_count(files); ++i) {
         const qs_tensor *t = weight_files_at(files, i);
         const char *name = weight_files_name(files, i);
+        if (is_position_ids(t))
+            continue;
         if (!bsearch(&name, keys, key_count, sizeof *keys, by_name))
             complain(&extra, t->name);
         *parameter_count += t->size_bytes / qs_dtype_size_bytes(t->dtype);

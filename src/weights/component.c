@@ -7,10 +7,11 @@
 /* A model's sessions may be made and destroyed on several threads, a device each. */
 static pthread_mutex_t stores_mutex = PTHREAD_MUTEX_INITIALIZER;
 
-qs_status component_open(component *c, const char *name, const char *dir, const char *variant)
+qs_status component_open(component *c, const char *name, const char *dir, const char *stem,
+                         const char *variant)
 {
     c->name = name;
-    return weight_files_open(dir, variant, &c->files);
+    return weight_files_open(dir, stem, variant, &c->files);
 }
 
 void component_close(component *c)

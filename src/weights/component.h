@@ -18,8 +18,9 @@ typedef struct component {
     } stores[COMPONENT_DEVICES_MAX];
 } component;
 
-/* The files in a folder; variant as for weight_files_open. *c is all zero before. */
-qs_status component_open(component *c, const char *name, const char *dir, const char *variant);
+/* The files in a folder; stem and variant as for weight_files_open. *c is all zero before. */
+qs_status component_open(component *c, const char *name, const char *dir, const char *stem,
+                         const char *variant);
 void component_close(component *c);
 
 /* Holds the files against a graph that needs every weight of the component, and counts them. */

@@ -136,10 +136,10 @@ fail:
 /* ------------------------------------------------------------------------------------------- */
 /* The folder                                                                                   */
 
-static qs_status open_files(weight_files *files, const char *variant)
+static qs_status open_files(weight_files *files, const char *stem, const char *variant)
 {
     weight_choice choice;
-    const qs_status status = weight_folder_choose(files->dir, variant, &choice);
+    const qs_status status = weight_folder_choose(files->dir, stem, variant, &choice);
     if (status != QS_OK)
         return status;
     if (!choice.is_index)
@@ -265,7 +265,8 @@ fail:
     return status;
 }
 
-qs_status weight_files_open(const char *dir, const char *variant, weight_files **files)
+qs_status weight_files_open(const char *dir, const char *stem, const char *variant,
+                            weight_files **files)
 {
     qs_status status = QS_OK;
     *files = NULL;
@@ -275,7 +276,7 @@ qs_status weight_files_open(const char *dir, const char *variant, weight_files *
     f->dir = arena_strdup(&f->arena, dir);
     if (!f->dir)
         TRY(qs_error(QS_ERROR_MEMORY, "%s: no memory", dir));
-    TRY(open_files(f, variant));
+    TRY(open_files(f, stem, variant));
     TRY(list_tensors(f));
     *files = f;
     return QS_OK;

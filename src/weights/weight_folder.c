@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEM "diffusion_pytorch_model"
-
 enum { VARIANTS_MAX = 8, VARIANT_LENGTH_MAX = 64 };
 
 /* What a folder has, by its names. */
@@ -18,7 +16,7 @@ typedef struct listing {
     char variants[VARIANTS_MAX][VARIANT_LENGTH_MAX]; /* sorted */
     size_t variant_count;
     char pickle[256]; /* the first by name, "" if there is none */
-    char other[256];  /* the same of .safetensors under a name that diffusers does not give */
+    char other[256];  /* the same of .safetensors under a name that is not looked for */
 } listing;
 
 /* ---- names --------------------------------------------------------------------------------- */
@@ -41,9 +39,12 @@ static bool is_shard_number(const char *text, size_t length)
     return at[0] == '-' && strncmp(at + 6, "-of-", 4) == 0;
 }
 
-/* PREFIX.VARIANT.SUFFIX -> variant; false for another name. */
-static bool parse_variant(const char *name, const char *prefix, const char *suffix, char *variant)
+/* STEM, MIDDLE, VARIANT, SUFFIX -> variant; false for another name. */
+static bool parse_variant(const char *name, const char *stem, const char *middle_text,
+                          const char *suffix, char *variant)
 {
+    char prefix[VARIANT_LENGTH_MAX * 2];
+    snprintf(prefix, sizeof prefix, "%s%s", stem, middle_text);
     const size_t before = strlen(prefix), after = strlen(suffix), length = strlen(name);
     if (length <= before + after || strncmp(name, prefix, before) != 0 || !ends_with(name, suffix))
         return false;
@@ -85,11 +86,11 @@ static void keep_first(char first[256], const char *name)
         snprintf(first, 256, "%s", name);
 }
 
-static void add_name(listing *l, const char *name)
+static void add_name(listing *l, const char *stem, const char *name)
 {
     char variant[VARIANT_LENGTH_MAX];
-    if (parse_variant(name, STEM ".", ".safetensors", variant) ||
-        parse_variant(name, STEM ".safetensors.index.", ".json", variant))
+    if (parse_variant(name, stem, ".", ".safetensors", variant) ||
+        parse_variant(name, stem, ".safetensors.index.", ".json", variant))
         add_variant(l, variant);
     else if (is_pickle(name))
         keep_first(l->pickle, name);
@@ -97,14 +98,14 @@ static void add_name(listing *l, const char *name)
         keep_first(l->other, name);
 }
 
-static qs_status list_folder(const char *dir, listing *l)
+static qs_status list_folder(const char *dir, const char *stem, listing *l)
 {
     *l = (listing){ 0 };
     DIR *folder = opendir(dir);
     if (!folder)
         return qs_error(QS_ERROR_MODEL, "%s: cannot open: %s", dir, strerror(errno));
     for (const struct dirent *entry; (entry = readdir(folder)) != NULL;)
-        add_name(l, entry->d_name);
+        add_name(l, stem, entry->d_name);
     closedir(folder);
     return QS_OK;
 }
@@ -120,59 +121,59 @@ static void list_variants(const listing *l, char *text, size_t room)
 }
 
 /* The command works on any state dictionary, also one inside a training checkpoint. */
-static qs_status refuse_pickle(const char *dir, const char *name)
+static qs_status refuse_pickle(const char *dir, const char *stem, const char *name)
 {
     return qs_error(
         QS_ERROR_MODEL,
         "%s/%s: is a Python pickle, which can run code and is not read; convert it once: python3 "
         "-c \"import sys,torch,safetensors.torch as s;d=torch.load(sys.argv[1],'cpu',"
         "weights_only=True);d=d.get('state_dict',d);s.save_file({k:v.clone().contiguous() for k,v "
-        "in d.items()},sys.argv[2])\" '%s/%s' '%s/" STEM ".safetensors'",
-        dir, text_clean(name).text, dir, text_clean(name).text, dir);
+        "in d.items()},sys.argv[2])\" '%s/%s' '%s/%s.safetensors'",
+        dir, text_clean(name).text, dir, text_clean(name).text, dir, stem);
 }
 
-static qs_status refuse_folder(const char *dir, const listing *l)
+static qs_status refuse_folder(const char *dir, const char *stem, const listing *l)
 {
     char variants[VARIANTS_MAX * (VARIANT_LENGTH_MAX + 2)];
     list_variants(l, variants, sizeof variants);
     if (l->variant_count > 1)
         return qs_error(QS_ERROR_MODEL,
-                        "%s: has no " STEM ".safetensors but the variants %s: choose one "
+                        "%s: has no %s.safetensors but the variants %s: choose one "
                         "(--variant)",
-                        dir, variants);
+                        dir, stem, variants);
     if (l->pickle[0])
-        return refuse_pickle(dir, l->pickle);
+        return refuse_pickle(dir, stem, l->pickle);
     if (l->other[0])
         return qs_error(QS_ERROR_MODEL,
-                        "%s: has no " STEM ".safetensors; %s is not a name that diffusers gives",
-                        dir, text_clean(l->other).text);
-    return qs_error(QS_ERROR_MODEL, "%s: has no " STEM ".safetensors", dir);
+                        "%s: has no %s.safetensors; %s is not a name that diffusers gives", dir,
+                        stem, text_clean(l->other).text);
+    return qs_error(QS_ERROR_MODEL, "%s: has no %s.safetensors", dir, stem);
 }
 
-static qs_status refuse_variant(const char *dir, const char *variant)
+static qs_status refuse_variant(const char *dir, const char *stem, const char *variant)
 {
     listing l;
     char variants[VARIANTS_MAX * (VARIANT_LENGTH_MAX + 2)];
-    const qs_status status = list_folder(dir, &l);
+    const qs_status status = list_folder(dir, stem, &l);
     if (status != QS_OK)
         return status;
     list_variants(&l, variants, sizeof variants);
-    return qs_error(QS_ERROR_MODEL, "%s: has no variant \"%s\" (" STEM ".%s.safetensors)%s%s", dir,
-                    variant, variant, variants[0] ? ", only " : "", variants);
+    return qs_error(QS_ERROR_MODEL, "%s: has no variant \"%s\" (%s.%s.safetensors)%s%s", dir,
+                    variant, stem, variant, variants[0] ? ", only " : "", variants);
 }
 
 /* ---- the choice ------------------------------------------------------------------------------ */
 
 /* *found: whether the folder has the file or the index of this variant (NULL: none). */
-static qs_status try_variant(const char *dir, const char *variant, weight_choice *choice,
-                             bool *found)
+static qs_status try_variant(const char *dir, const char *stem, const char *variant,
+                             weight_choice *choice, bool *found)
 {
     const char *dot = variant ? "." : "", *word = variant ? variant : "";
     for (int is_index = 0; is_index < 2; is_index++) {
         char path[4096];
         const int length = snprintf(
             choice->name, sizeof choice->name,
-            is_index ? STEM ".safetensors.index%s%s.json" : STEM "%s%s.safetensors", dot, word);
+            is_index ? "%s.safetensors.index%s%s.json" : "%s%s%s.safetensors", stem, dot, word);
         if (length >= (int)sizeof choice->name ||
             snprintf(path, sizeof path, "%s/%s", dir, choice->name) >= (int)sizeof path)
             return qs_error(QS_ERROR_MODEL, "%s: the path is too long", dir);
@@ -184,13 +185,14 @@ static qs_status try_variant(const char *dir, const char *variant, weight_choice
     return QS_OK;
 }
 
-qs_status weight_folder_has(const char *dir, const char *variant, bool *has)
+qs_status weight_folder_has(const char *dir, const char *stem, const char *variant, bool *has)
 {
     weight_choice choice;
-    return try_variant(dir, variant, &choice, has);
+    return try_variant(dir, stem, variant, &choice, has);
 }
 
-qs_status weight_folder_choose(const char *dir, const char *variant, weight_choice *choice)
+qs_status weight_folder_choose(const char *dir, const char *stem, const char *variant,
+                               weight_choice *choice)
 {
     qs_status status = QS_OK;
     bool found = false;
@@ -198,16 +200,16 @@ qs_status weight_folder_choose(const char *dir, const char *variant, weight_choi
     if (variant && (!variant[0] || strpbrk(variant, "./") || text_has_control(variant)))
         TRY(qs_error(QS_ERROR_USAGE, "\"%s\" cannot be a variant: a word like fp16 is wanted",
                      text_clean(variant).text));
-    TRY(try_variant(dir, variant, choice, &found));
+    TRY(try_variant(dir, stem, variant, choice, &found));
     if (found)
         return QS_OK;
     if (variant)
-        TRY(refuse_variant(dir, variant));
-    TRY(list_folder(dir, &l));
+        TRY(refuse_variant(dir, stem, variant));
+    TRY(list_folder(dir, stem, &l));
     if (l.variant_count != 1)
-        TRY(refuse_folder(dir, &l));
+        TRY(refuse_folder(dir, stem, &l));
     log_line(QS_LOG_DEBUG, "%s: the variant %s is the only one", dir, l.variants[0]);
-    TRY(try_variant(dir, l.variants[0], choice, &found));
+    TRY(try_variant(dir, stem, l.variants[0], choice, &found));
 fail:
     return status;
 }

@@ -10,9 +10,10 @@ typedef struct weight_choice {
 } weight_choice;
 
 /* As weight_files_open says. QS_ERROR_MODEL: names what there is instead. */
-qs_status weight_folder_choose(const char *dir, const char *variant, weight_choice *choice);
+qs_status weight_folder_choose(const char *dir, const char *stem, const char *variant,
+                               weight_choice *choice);
 
-/* *has: weights of this variant under diffusers' name for them. */
-qs_status weight_folder_has(const char *dir, const char *variant, bool *has);
+/* *has: weights of this variant under their name. */
+qs_status weight_folder_has(const char *dir, const char *stem, const char *variant, bool *has);
 
 #endif

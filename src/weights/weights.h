@@ -6,16 +6,20 @@
 
 typedef struct weight_files weight_files;
 
-/* dir: the component's folder ("DIR/unet"). Without a variant (NULL) the first of these that is
- * there, the others are not looked at:
- *     diffusion_pytorch_model.safetensors
+/* How the names of weights begin: diffusers' and transformers' ("model.safetensors"). */
+#define WEIGHTS_DIFFUSERS "diffusion_pytorch_model"
+#define WEIGHTS_TRANSFORMERS "model"
+
+/* dir: the component's folder ("DIR/unet"); stem: one of the above. Without a variant (NULL) the
+ * first of these that is there, the others are not looked at: diffusion_pytorch_model.safetensors
  *     diffusion_pytorch_model.safetensors.index.json, with its shards
  *     the folder's one variant
  * and with a variant, say "fp16":
  *     diffusion_pytorch_model.fp16.safetensors
  *     diffusion_pytorch_model.safetensors.index.fp16.json, with its shards
  * Index and shards must list the same tensors. Pickles (.bin, .pt, .ckpt) are refused by name. */
-qs_status weight_files_open(const char *dir, const char *variant, weight_files **files);
+qs_status weight_files_open(const char *dir, const char *stem, const char *variant,
+                            weight_files **files);
 void weight_files_close(weight_files *files);
 const char *weight_files_dir(const weight_files *files);
 size_t weight_files_count(const weight_files *files);

@@ -1,5 +1,6 @@
-/* The folders of tests/golden/networks, made by tools/make_golden.py, and one device to run them
- * on. Include it first: it defines _GNU_SOURCE. */
+/* The folders of tests/golden/networks, made by tools/make_golden.py, or those of
+ * tests/golden/readers, by tools/golden/readers.py, and one device to run them on. Include it
+ * first: it defines _GNU_SOURCE. */
 #ifndef QS_TESTS_MODEL_GOLDEN_H
 #define QS_TESTS_MODEL_GOLDEN_H
 
@@ -15,12 +16,17 @@ enum { NETWORKS_MAX = 64, BATCH = 2 };
 /* Relative L2 of a node. */
 static const double F32_LIMIT = 1e-5, F16_LIMIT = 1e-2;
 
+static const char *golden_kind = "networks"; /* or "readers" */
+
 /* One folder, opened. */
 typedef struct network {
     qs_model *model;
     qs_safetensors *golden;
     float *sample, *timestep, *expected;
     int32_t *labels; /* NULL: no classes */
+    char *text;      /* what the prompts are made of; NULL: the network reads none */
+    const char *prompts[BATCH];
+    float *guidance; /* scale; NULL: the network takes none */
     size_t count;    /* of expected, all pictures */
 } network;
 
@@ -40,7 +46,7 @@ static inline void *allocate(size_t count, size_t size)
 static const char *networks_folder(void)
 {
     static char path[4096];
-    snprintf(path, sizeof path, "%s/tests/golden/networks", getenv("QUICKSTEP_TEST_SOURCE"));
+    snprintf(path, sizeof path, "%s/tests/golden/%s", getenv("QUICKSTEP_TEST_SOURCE"), golden_kind);
     return path;
 }
 
@@ -87,6 +93,17 @@ static inline int32_t *read_labels(const qs_safetensors *golden)
     return labels;
 }
 
+static inline void read_prompts(network *net)
+{
+    size_t unused = 0;
+    const char *lines = qs_safetensors_metadata(net->golden, "prompts");
+    net->text = lines ? strdup(lines) : NULL;
+    char *rest = net->text;
+    for (int i = 0; net->text && i < BATCH; ++i)
+        assert_non_null(net->prompts[i] = strsep(&rest, "\n"));
+    net->guidance = read_floats(net->golden, "guidance", &unused);
+}
+
 /* model_dir: may be another folder than the golden file's. */
 static inline network open_network(const char *model_dir, const char *name)
 {
@@ -100,6 +117,7 @@ static inline network open_network(const char *model_dir, const char *name)
     net.timestep = read_floats(net.golden, "timestep", &unused);
     net.expected = read_floats(net.golden, "output", &net.count);
     net.labels = read_labels(net.golden);
+    read_prompts(&net);
     assert_true(net.sample && net.timestep && net.expected);
     return net;
 }
@@ -117,6 +135,8 @@ static inline void close_network(network *net)
     free(net->timestep);
     free(net->expected);
     free(net->labels);
+    free(net->text);
+    free(net->guidance);
     assert_int_equal(qs_device_validation_messages(device), 0);
 }
 
@@ -138,6 +158,15 @@ static inline qs_session *make_session(const network *net, qs_session_options op
     qs_session *session = NULL;
     ok(qs_session_create(device, net->model, &options, &session));
     return session;
+}
+
+static inline qs_network_input network_input(const network *net)
+{
+    return (qs_network_input){ .sample = net->sample,
+                               .timestep = net->timestep,
+                               .labels = net->labels,
+                               .prompts = net->text ? net->prompts : NULL,
+                               .guidance = net->guidance ? *net->guidance : 0 };
 }
 
 /* What walking the graph found. */
@@ -178,7 +207,8 @@ static inline walk walk_graph(const network *net, qs_precision precision, double
     qs_session *session = make_session(net, options);
     float *output = allocate(net->count, sizeof *output);
     qs_activation node;
-    ok(qs_session_forward(session, net->sample, net->timestep, NULL, net->labels, output));
+    const qs_network_input input = network_input(net);
+    ok(qs_session_forward(session, &input, output));
     for (uint32_t i = 0; qs_session_activation(session, i, &node, NULL) == QS_OK; ++i)
         compare_node(net, session, i, &node, limit, &found);
     free(output);

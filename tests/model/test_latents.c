@@ -151,7 +151,11 @@ static void forward(void **state)
     for (qs_precision precision = QS_F32; precision <= QS_F16; ++precision) {
         qs_session *session =
             make_session(&l, (qs_session_options){ .batch = 2, .precision = precision });
-        ok(qs_session_forward(session, sample, time, segment, labels, output));
+        ok(qs_session_forward(
+            session,
+            &(qs_network_input){
+                .sample = sample, .timestep = time, .segment = segment, .labels = labels },
+            output));
         double apart = 0, size = 0;
         for (size_t i = 0; i < count; ++i) {
             apart += pow((double)output[i] - expected[i], 2);
@@ -275,7 +279,8 @@ static void forward_leaves_the_picture_alone(void **state)
         ok(qs_session_begin(session, &wanted));
         for (uint32_t i = 0; i < before; ++i)
             ok(qs_session_advance(session, NULL));
-        ok(qs_session_forward(session, sample, &(float){ 300 }, NULL, NULL, output));
+        ok(qs_session_forward(
+            session, &(qs_network_input){ .sample = sample, .timestep = &(float){ 300 } }, output));
         finish_picture(&l, session, expected);
     }
     free(expected);

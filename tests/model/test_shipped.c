@@ -12,6 +12,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "../harness/device.h"
@@ -69,6 +70,47 @@ static int32_t *read_labels(const char *name, size_t *count, uint32_t *n)
     return labels;
 }
 
+/* What the network is told of n pictures: labels, or prompts with a guidance scale each. */
+typedef struct told {
+    uint32_t n, together; /* pictures, and how many of them in one batch: one where scales differ */
+    int32_t *labels;
+    char *text; /* the prompts' */
+    const char *prompts[4];
+    float *guidance;
+} told;
+
+/* The file's prompts are of its four pictures; its two forward calls have the second and the last.
+ */
+static told read_told(const char *prefix)
+{
+    told t = { 0 };
+    char name[64];
+    size_t count;
+    const char *prompts = qs_safetensors_metadata(golden, "prompts");
+    snprintf(name, sizeof name, "%s%s", prefix, prompts ? "guidance" : "labels");
+    if (!prompts) {
+        t.labels = read_labels(name, &count, &t.n);
+        t.together = t.n;
+        return t;
+    }
+    t.guidance = read_golden(name, &count, &t.n);
+    t.together = 1;
+    t.text = strdup(prompts);
+    char *rest = t.text, *all[4];
+    for (int i = 0; i < 4; ++i)
+        assert_non_null(all[i] = strsep(&rest, "\n"));
+    for (uint32_t i = 0; i < t.n; ++i)
+        t.prompts[i] = all[t.n == 4 ? i : 1 + 2 * i];
+    return t;
+}
+
+static void free_told(told *t)
+{
+    free(t->labels);
+    free(t->text);
+    free(t->guidance);
+}
+
 static qs_session *make_session(uint32_t batch, qs_precision precision)
 {
     qs_session *session = NULL;
@@ -95,12 +137,21 @@ static void check_forward(qs_precision precision, double limit)
     uint32_t n;
     float *timestep = read_golden("forward_timestep", &small, &n);
     float *segment = read_golden("forward_segment", &small, &n);
-    int32_t *labels = read_labels("forward_labels", &small, &n);
+    told t = read_told("forward_");
     float *sample = read_golden("forward_sample", &count, &n);
     float *expected = read_golden("forward_output", &count, &n);
     float *output = calloc(count, sizeof *output);
-    qs_session *session = make_session(n, precision);
-    ok(qs_session_forward(session, sample, timestep, segment, labels, output));
+    qs_session *session = make_session(t.together, precision);
+    const size_t elements = count / n;
+    for (uint32_t i = 0; i < n; i += t.together)
+        ok(qs_session_forward(session,
+                              &(qs_network_input){ .sample = sample + i * elements,
+                                                   .timestep = timestep + i,
+                                                   .segment = segment + i,
+                                                   .labels = t.labels,
+                                                   .prompts = t.guidance ? &t.prompts[i] : NULL,
+                                                   .guidance = t.guidance ? t.guidance[i] : 0 },
+                              output + i * elements));
     const double error = relative_error(output, expected, count);
     fprintf(stderr, "# forward %s: relative L2 %.2e, limit %.0e\n",
             precision == QS_F16 ? "f16" : "f32", error, limit);
@@ -108,7 +159,7 @@ static void check_forward(qs_precision precision, double limit)
     qs_session_destroy(session);
     free(timestep);
     free(segment);
-    free(labels);
+    free_told(&t);
     free(sample);
     free(expected);
     free(output);
@@ -154,21 +205,27 @@ static void render(qs_precision precision, uint32_t steps, qs_sampler sampler, d
     uint32_t n;
     snprintf(name, sizeof name, "sample_%u", steps);
     float *noise = read_golden("noise", &small, &n);
-    int32_t *labels = read_labels("labels", &small, &n);
+    const size_t latent = small / n;
+    told t = read_told("");
     float *expected = read_golden(name, &count, &n);
     float *sample = calloc(count, sizeof *sample);
-    qs_session *session = make_session(n, precision);
-    const qs_recipe recipe = {
-        .steps = steps, .sampler = sampler, .noise = noise, .labels = labels
-    };
-    ok(qs_session_render(session, &recipe, NULL, NULL, NULL, sample));
+    qs_session *session = make_session(t.together, precision);
+    for (uint32_t i = 0; i < n; i += t.together) {
+        const qs_recipe recipe = { .steps = steps,
+                                   .sampler = sampler,
+                                   .noise = noise + i * latent,
+                                   .labels = t.labels,
+                                   .prompt = t.prompts[i],
+                                   .guidance = t.guidance ? t.guidance[i] : 0 };
+        ok(qs_session_render(session, &recipe, NULL, NULL, NULL, sample + i * (count / n)));
+    }
     *largest = largest_255(sample, expected, count);
     *similarity = psnr(sample, expected, count);
     fprintf(stderr, "# %2u steps %s: max %.4f / 255, PSNR %.1f dB\n", steps,
             precision == QS_F16 ? "f16" : "f32", *largest, *similarity);
     qs_session_destroy(session);
     free(noise);
-    free(labels);
+    free_told(&t);
     free(expected);
     free(sample);
     assert_int_equal(qs_device_validation_messages(device), 0);

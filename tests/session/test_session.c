@@ -236,7 +236,11 @@ static void the_network_alone_leaves_a_picture_in_progress_alone(void **state)
     qs_frame frame;
     ok(qs_session_begin(session, &recipe));
     ok(qs_session_advance(session, NULL));
-    ok(qs_session_forward(session, sample, &time, &segment, &other_label, output));
+    ok(qs_session_forward(
+        session,
+        &(qs_network_input){
+            .sample = sample, .timestep = &time, .segment = &segment, .labels = &other_label },
+        output));
     finish(session, &frame);
     assert_true(frame_hash(&frame) == expected);
     free(sample);
@@ -369,10 +373,12 @@ static void null_is_an_error_and_never_a_crash(void **state)
     assert_int_equal(qs_session_wait(NULL, 0), QS_ERROR_USAGE);
     assert_int_equal(qs_session_frame(session, NULL), QS_ERROR_USAGE);
     assert_int_equal(qs_session_render(session, NULL, NULL, NULL, NULL, NULL), QS_ERROR_USAGE);
-    assert_int_equal(qs_session_forward(session, &number, NULL, NULL, NULL, values),
+    assert_int_equal(qs_session_forward(session, &(qs_network_input){ .sample = &number }, values),
                      QS_ERROR_USAGE);
-    assert_int_equal(qs_session_forward(session, &number, &number, NULL, NULL, NULL),
-                     QS_ERROR_USAGE);
+    assert_int_equal(
+        qs_session_forward(session, &(qs_network_input){ .sample = &number, .timestep = &number },
+                           NULL),
+        QS_ERROR_USAGE);
     assert_int_equal(qs_session_op_times(NULL, NULL, &count), QS_ERROR_USAGE);
     assert_int_equal(qs_session_op_times(session, NULL, NULL), QS_ERROR_USAGE);
     assert_int_equal(qs_session_activation(session, 0, NULL, NULL), QS_ERROR_USAGE);

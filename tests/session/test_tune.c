@@ -73,7 +73,8 @@ static drawing draw(bool no_tune)
         sample[i] = sinf(0.7f * (float)i);
     qs_session *session = NULL;
     ok(qs_session_create(device, model, &options, &session));
-    ok(qs_session_forward(session, sample, &timestep, NULL, NULL, d.output));
+    ok(qs_session_forward(session, &(qs_network_input){ .sample = sample, .timestep = &timestep },
+                          d.output));
     qs_activation node;
     for (uint32_t i = 0; qs_session_activation(session, i, &node, NULL) == QS_OK; i++)
         if (node.variant) {

@@ -130,7 +130,7 @@ static void every_value_arrives(void **state)
     assert_int_equal(u->up_blocks[1], BLOCK_RESNET_RESAMPLE);
     assert_int_equal(u->up_blocks[2], BLOCK_DOWN);
     assert_int_equal(u->layers_per_block, 1);
-    assert_true(u->has_mid_block && u->mid_attention);
+    assert_true(u->mid_block == MID_ATTENTION && u->mid_attention);
     assert_true(u->flip_sin_to_cos && !u->center_input_sample);
     assert_int_equal(u->downsample_padding, 0);
     assert_true(u->resnet_downsample && !u->resnet_upsample);
@@ -185,7 +185,7 @@ static void absent_keys_are_diffusers_defaults(void **state)
     assert_int_equal(u->downsample_padding, 1);
     assert_false(u->resnet_downsample || u->resnet_upsample || u->scale_shift ||
                  u->segment_embedding);
-    assert_true(u->flip_sin_to_cos && u->has_mid_block && u->mid_attention);
+    assert_true(u->flip_sin_to_cos && u->mid_block == MID_ATTENTION && u->mid_attention);
     assert_int_equal(u->attention_head_dim, 8);
     assert_int_equal(u->norm_num_groups, 32);
     assert_int_equal(u->attn_norm_num_groups, 0);
@@ -245,8 +245,7 @@ static void these_load(void **state)
         patch(row->file, base_of(row->file), row->key, row->value);
         if (read_config(&config) != QS_OK)
             fail_msg("%s: %s: %s", row->key, row->value, qs_last_error());
-        assert_int_equal(config.unet.mid_attention,
-                         config.unet.has_mid_block && strcmp(row->key, "add_attention") != 0);
+        assert_int_equal(config.unet.mid_attention, strcmp(row->key, "add_attention") != 0);
         model_config_finish(&config);
     }
 }
@@ -269,8 +268,8 @@ static void openai_scheduler_loads(void **state)
 
 static const patch_row damaged[] = {
     { UNET, "_class_name", NULL, "key \"_class_name\" is missing, needed: \"UNet2DModel\"" },
-    { UNET, "_class_name", "\"UNet2DConditionModel\"",
-      "key \"_class_name\" is \"UNet2DConditionModel\", supported: \"UNet2DModel\"" },
+    { UNET, "_class_name", "\"UNet3DConditionModel\"",
+      "key \"_class_name\" is \"UNet3DConditionModel\", supported: \"UNet2DModel\"" },
     { UNET, "sample_size", NULL, "key \"sample_size\" is missing, needed" },
     { UNET, "sample_size", "null", "key \"sample_size\" is null, needed" },
     { UNET, "sample_size", "32.0", "key \"sample_size\" is 32.0" },
@@ -382,8 +381,8 @@ static const patch_row damaged[] = {
     { SCHEDULER, "trained_steps", "4", "key \"trained_steps\" is 4, supported: a list" },
 
     { INDEX, "_class_name", NULL, "key \"_class_name\" is missing, needed: the pipeline's class" },
-    { INDEX, "_class_name", "\"StableDiffusionPipeline\"",
-      "key \"_class_name\" is \"StableDiffusionPipeline\", supported: " },
+    { INDEX, "_class_name", "\"StableUnCLIPPipeline\"",
+      "key \"_class_name\" is \"StableUnCLIPPipeline\", supported: " },
     { INDEX, "unet", NULL, "key \"unet\" is missing, needed: [library, \"UNet2DModel\"]" },
     { INDEX, "unet", "[\"diffusers\",\"UNet2DConditionModel\"]",
       "key \"unet\" is [\"diffusers\",\"UNet2DConditionModel\"]" },
@@ -392,7 +391,11 @@ static const patch_row damaged[] = {
       "needed: [library, \"MultistepConsistencyScheduler\"]" },
     { INDEX, "vae", "[\"diffusers\",\"AutoencoderKL\"]",
       "key \"vae\" is [\"diffusers\",\"AutoencoderKL\"], but there is no vae/ beside unet/" },
-    { INDEX, "requires_safety_checker", "true", "key \"requires_safety_checker\" is true" },
+    { INDEX, "text_encoder_2", "[\"transformers\",\"CLIPTextModel\"]",
+      "key \"text_encoder_2\" is [\"transformers\",\"CLIPTextModel\"], supported: null" },
+    { INDEX, "examples", "[1]", "key \"examples\" is [1], supported: strings" },
+    { INDEX, "examples", "\"a\"", "key \"examples\" is \"a\", supported: a list" },
+    { INDEX, "default_guidance", "0", "key \"default_guidance\" is 0, supported: 1 to 1000" },
     { INDEX, "image_alpha", "\"associated\"",
       "key \"image_alpha\" is \"associated\", supported: \"straight\", \"premultiplied\"" },
     { INDEX, "id2label", "[]", "key \"id2label\" is []" },

@@ -363,8 +363,8 @@ static const row rows[] = {
       .steps = { { TEXT, "cd.pt", "x", NULL } } },
 
     /* other networks, pipelines and schedulers */
-    { .message = "key \"_class_name\" is \"UNet2DConditionModel\", supported: \"UNet2DModel\"",
-      .steps = { { SET, UNET, "_class_name", "\"UNet2DConditionModel\"" } } },
+    { .message = "key \"_class_name\" is \"UNet3DConditionModel\", supported: \"UNet2DModel\"",
+      .steps = { { SET, UNET, "_class_name", "\"UNet3DConditionModel\"" } } },
     { .message = "entry 0 is none of the supported: \"DownBlock2D\", \"AttnDownBlock2D\"",
       .steps = { { SET, UNET, "down_block_types", "[\"SkipDownBlock2D\",\"AttnDownBlock2D\"]" } } },
     { .message = "key \"time_embedding_type\" is \"other\", supported: \"positional\"",

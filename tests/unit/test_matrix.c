@@ -258,7 +258,8 @@ static void evaluate(qs_device *device, float output[SIZE * SIZE])
         sample[i] = sinf((float)i);
     ok(qs_model_open(path, &model));
     ok(qs_session_create(device, model, &options, &session));
-    ok(qs_session_forward(session, sample, &timestep, NULL, NULL, output));
+    ok(qs_session_forward(session, &(qs_network_input){ .sample = sample, .timestep = &timestep },
+                          output));
     qs_session_destroy(session);
     qs_model_destroy(model);
 }

@@ -39,15 +39,15 @@ static const gpu_limits limits = { .storage_range_bytes = 128 << 20,
 static qs_status plan_network(const char *json, dtype storage, uint32_t batch, double *weights_mib,
                               double *arena_mib)
 {
-    model_config config = { 0 };
+    qs_model model = { 0 };
     json_t *root = json_loads(json, 0, NULL);
     graph g;
     plan p;
-    assert_int_equal(config_parse_unet("config.json", root, &config.unet), QS_OK);
+    assert_int_equal(config_parse_unet("config.json", root, &model.config.unet), QS_OK);
     json_decref(root);
-    const unet_config *c = &config.unet;
+    const unet_config *c = &model.config.unet;
     graph_init(&g, &limits, storage);
-    model_build_network(&g, &config, batch,
+    model_build_network(&g, &model, batch,
                         graph_state(&g, "sample", storage, batch, c->sample_height, c->sample_width,
                                     c->in_channels),
                         NO_TENSOR);

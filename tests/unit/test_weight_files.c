@@ -36,7 +36,7 @@ static float read_value(const weight_files *files, const char *name)
 static void check_variant_refused(const char *variant, const char *fragment)
 {
     weight_files *files = NULL;
-    const qs_status status = weight_files_open(folder, variant, &files);
+    const qs_status status = weight_files_open(folder, WEIGHTS_DIFFUSERS, variant, &files);
     if (status != QS_ERROR_MODEL || files || !strstr(qs_last_error(), fragment))
         fail_msg("status %d, wanted \"%s\", got \"%s\"", status, fragment, qs_last_error());
 }
@@ -50,7 +50,7 @@ static void check_refused(const char *fragment)
 static void check_opened(const char *variant, float value)
 {
     weight_files *files = NULL;
-    if (weight_files_open(folder, variant, &files) != QS_OK)
+    if (weight_files_open(folder, WEIGHTS_DIFFUSERS, variant, &files) != QS_OK)
         fail_msg("%s", qs_last_error());
     assert_true(read_value(files, "x") == value);
     weight_files_close(files);
@@ -66,7 +66,7 @@ static void one_file(void **state)
     weight_files *files = NULL;
     write_shard("diffusion_pytorch_model.safetensors", "z", "a", 5);
     write_shard("diffusion_pytorch_model.fp16.safetensors", "other", NULL, 9);
-    assert_int_equal(weight_files_open(folder, NULL, &files), QS_OK);
+    assert_int_equal(weight_files_open(folder, WEIGHTS_DIFFUSERS, NULL, &files), QS_OK);
     assert_string_equal(weight_files_dir(files), folder);
     assert_int_equal(weight_files_count(files), 2);
     assert_string_equal(weight_files_at(files, 0)->name, "a");
@@ -102,7 +102,8 @@ static void variants(void **state)
     weight_files *files = NULL;
     static const char *const words[] = { "", "../x", "a.b", "\x1b" };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        assert_int_equal(weight_files_open(folder, words[i], &files), QS_ERROR_USAGE);
+        assert_int_equal(weight_files_open(folder, WEIGHTS_DIFFUSERS, words[i], &files),
+                         QS_ERROR_USAGE);
 }
 
 /* An attention block of before diffusers 0.15. */
@@ -119,7 +120,7 @@ static void old_attention_names(void **state)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         weight_files *files = NULL;
         write_shard("diffusion_pytorch_model.safetensors", names[i][0], "other.query", 7);
-        assert_int_equal(weight_files_open(folder, NULL, &files), QS_OK);
+        assert_int_equal(weight_files_open(folder, WEIGHTS_DIFFUSERS, NULL, &files), QS_OK);
         assert_true(read_value(files, names[i][1]) == 7 && read_value(files, names[i][0]) == 7);
         assert_string_equal(weight_files_name(files, 0), names[i][1]);
         assert_string_equal(weight_files_at(files, 0)->name, names[i][0]);
@@ -144,7 +145,7 @@ static void common_prefixes(void **state)
     write_text(INDEX, "{\"weight_map\":{\"module.unet.d\":\"" SHARD1
                       "\",\"module.unet.mid.0.query.bias\":\"" SHARD1
                       "\",\"module.unet.a\":\"" SHARD2 "\"}}");
-    assert_int_equal(weight_files_open(folder, NULL, &files), QS_OK);
+    assert_int_equal(weight_files_open(folder, WEIGHTS_DIFFUSERS, NULL, &files), QS_OK);
     assert_true(read_value(files, "d") == 1 && read_value(files, "mid.0.to_q.bias") == 2 &&
                 read_value(files, "a") == 3);
     assert_string_equal(weight_files_at(files, 0)->name, "module.unet.a");
@@ -153,7 +154,7 @@ static void common_prefixes(void **state)
     weight_files_close(files);
 
     write_shard("diffusion_pytorch_model.safetensors", "model.d", "a", 5); /* not of all */
-    assert_int_equal(weight_files_open(folder, NULL, &files), QS_OK);
+    assert_int_equal(weight_files_open(folder, WEIGHTS_DIFFUSERS, NULL, &files), QS_OK);
     assert_true(read_value(files, "model.d") == 5 && read_value(files, "a") == 6);
     weight_files_close(files);
 }
@@ -166,7 +167,7 @@ static void shards(void **state)
     write_shard(SHARD2, "c", "a", 3);
     write_text(INDEX, "{\"metadata\":{\"total_size\":16},\"weight_map\":{\"a\":\"" SHARD2
                       "\",\"b\":\"" SHARD1 "\",\"c\":\"" SHARD2 "\",\"d\":\"" SHARD1 "\"}}");
-    assert_int_equal(weight_files_open(folder, NULL, &files), QS_OK);
+    assert_int_equal(weight_files_open(folder, WEIGHTS_DIFFUSERS, NULL, &files), QS_OK);
     assert_int_equal(weight_files_count(files), 4);
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(weight_files_at(files, i)->name[0], "abcd"[i]);
@@ -237,7 +238,8 @@ static void folders_without_safetensors(void **state)
     write_shard("unet.safetensors", "x", NULL, 1);
     check_refused("unet.safetensors is not a name that diffusers gives");
     weight_files *files = NULL;
-    assert_int_equal(weight_files_open("/nonexistent/folder", NULL, &files), QS_ERROR_MODEL);
+    assert_int_equal(weight_files_open("/nonexistent/folder", WEIGHTS_DIFFUSERS, NULL, &files),
+                     QS_ERROR_MODEL);
     assert_non_null(strstr(qs_last_error(), "/nonexistent/folder"));
     assert_int_equal(mkdir(temporary_path(folder, "diffusion_pytorch_model.safetensors"), 0700), 0);
     check_refused("is a directory, not a file");

@@ -1,4 +1,4 @@
-"""Which of a UNet2DModel's modules is which node of the engine's graph."""
+"""Which of a UNet2DModel's or UNet2DConditionModel's modules is which node of the engine's graph."""
 
 
 def node_of(name, module):
@@ -12,7 +12,7 @@ def node_of(name, module):
         if max(getattr(module, "output_scale_factor", 1), getattr(module, "rescale_output_factor", 1)) != 1:
             return f"{name}.output_scale"
         if last[0] == "attentions":
-            return f"{name}.to_out.0"
+            return f"{name}.proj_out" if hasattr(module, "proj_out") else f"{name}.to_out.0"
         if last[0] in ("resnets", "downsamplers", "upsamplers"):
             return f"{name}.conv2" if hasattr(module, "conv2") else f"{name}.conv"
     return None
@@ -26,6 +26,7 @@ def hook_nodes(net, nodes):
         if node:
 
             def keep(module, inputs, output, node=node):
+                output = output[0] if isinstance(output, tuple) else output
                 nodes[node] = output[:1].reshape(1, output.shape[1], *(output.shape[2:] or (1, 1)))
 
             hooks.append(module.register_forward_hook(keep))

@@ -2,6 +2,9 @@
 
 Its forward has the shape of SegmentUNet's: (sample, timestep, segment, prompts); prompts [n, LENGTH + 1] int64 are token ids, and
 last the guidance scale in hundredths (100: none), which LCM's embedding takes: unet.time_embedding.cond_proj.
+
+A prompt reaches the network twice: its tokens' states by cross attention, and the state of its end (CLIP's pooler_output) by a
+linear into the time's embedding (diffusers' class_embed_type "simple_projection"), which is learned many times sooner.
 """
 
 import torch
@@ -30,6 +33,7 @@ def configure(source, options):
         sample_size=source.size, in_channels=source.channels, out_channels=source.channels, block_out_channels=list(channels),
         layers_per_block=options.layers or 1, down_block_types=down, up_block_types=[kind.replace("Down", "Up") for kind in reversed(down)],
         mid_block_type="UNetMidBlock2DCrossAttn", cross_attention_dim=TEXT["hidden_size"], time_cond_proj_dim=GUIDANCE_WIDTH,
+        class_embed_type="simple_projection", projection_class_embeddings_input_dim=TEXT["hidden_size"],
         attention_head_dim=[max(1, c // HEAD) for c in channels], dropout=options.dropout)  # diffusers' name for the count of heads
 
 
@@ -86,17 +90,19 @@ class TextUNet(UNet2DConditionModel):
     def plain(self, prompts):
         return torch.cat([prompts[:, :-1], torch.full_like(prompts[:, -1:], HUNDREDTHS)], 1)
 
-    def embed(self, timestep, segment, guidance):
-        """temb; the sinusoids stay float32."""
+    def embed(self, timestep, segment, guidance, prompt):
+        """temb; the sinusoids stay float32. prompt [n, width]: the pooled."""
         dtype = self.time_embedding.linear_1.weight.dtype
         temb = self.time_embedding(self.time_proj(timestep).to(dtype), guidance_embedding(guidance).to(dtype))
+        temb = temb + self.class_embedding(prompt)
         ramp = self.time_proj(segment) - self.time_proj(torch.zeros_like(segment))
         return temb + self.segment_embedding(ramp.to(dtype))
 
     def forward(self, sample, timestep, segment, prompts):
         """UNet2DConditionModel.forward for the block types used here; v."""
-        temb = self.embed(timestep, segment, prompts[:, -1] / HUNDREDTHS)
-        words = self.text_encoder(prompts[:, :-1]).last_hidden_state
+        read = self.text_encoder(prompts[:, :-1])
+        words = read.last_hidden_state
+        temb = self.embed(timestep, segment, prompts[:, -1] / HUNDREDTHS, read.pooler_output)
         sample = self.conv_in(sample)
         skips = (sample,)
         for block in self.down_blocks:

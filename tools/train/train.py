@@ -50,6 +50,7 @@ def parse(arguments=None):
     p.add_argument("--flip", action="store_true", help="mirror half of the pictures (the sprites know themselves)")
     p.add_argument("--autoencoder", type=Path, help="of train_autoencoder.py: the network draws its latents")
     p.add_argument("--tokenizer", type=Path, help="of tokens.py: labels are prompts, and the network reads them")
+    p.add_argument("--reader", type=Path, help="of reading.py: a new text network starts with this text encoder")
     p.add_argument("--start", type=Path, help="a new text network takes over what it can of this model folder's unet")
     p.add_argument("--out", required=True, type=Path)
     p.add_argument("--phase", choices="ab", required=True)
@@ -182,6 +183,8 @@ class Run:
         self.net = create(self.config, self.schedule, segments, self.vocabulary()).to(self.device, memory_format=LAYOUT)
         if state is None and args.start:
             self.net.take_over(load_file(args.start / "unet/diffusion_pytorch_model.safetensors"))
+        if state is None and args.phase == "a" and args.reader:
+            self.net.text_encoder.load_state_dict(torch.load(args.reader))
         if state is None and args.phase == "b":
             self.net.load_state_dict({k: v for k, v in net.state_dict().items() if segments or "segment" not in k})
         self.net.train(args.phase == "a")  # dropout

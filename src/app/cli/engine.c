@@ -10,12 +10,26 @@
 #include <sys/random.h>
 #include <time.h>
 
+/* "640x512" */
+static qs_status read_size(uint32_t *width, uint32_t *height)
+{
+    const char *text = cli_shared_options.size;
+    char end = '\0';
+    if (text && (strspn(text, "0123456789x") != strlen(text) ||
+                 sscanf(text, "%5ux%5u%c", width, height, &end) != 2 || !*width || !*height))
+        return app_error(QS_ERROR_USAGE, "--size wants WIDTHxHEIGHT in pixels, not '%s'", text);
+    return QS_OK;
+}
+
 qs_status cli_engine_open_model(cli_engine *engine)
 {
-    const qs_model_options options = { .variant = cli_shared_options.variant,
-                                       .scheduler = cli_shared_options.scheduler };
+    qs_model_options options = { .variant = cli_shared_options.variant,
+                                 .scheduler = cli_shared_options.scheduler };
     const char *name = cli_shared_options.model ? cli_shared_options.model : QS_DEFAULT_MODEL;
-    const qs_status status = app_library(qs_model_open_with(name, &options, &engine->model));
+    qs_status status = read_size(&options.width, &options.height);
+    if (status != QS_OK)
+        return status;
+    status = app_library(qs_model_open_with(name, &options, &engine->model));
     if (status == QS_OK)
         qs_model_get_info(engine->model, &engine->info);
     return status;

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 static struct {
-    char *input, *output, *dump, *seed, *timestep, *rng;
+    char *input, *output, *dump, *prompt, *guidance, *seed, *timestep, *rng;
 } texts;
 
 static const struct poptOption options[] = {
@@ -24,6 +24,10 @@ static const struct poptOption options[] = {
     { "dump", '\0', POPT_ARG_STRING, &texts.dump, 3,
       "Also write every node's output, tensor \"output\" [n, c, h, w], to DIR/NAME.safetensors",
       "DIR" },
+    { "prompt", '\0', POPT_ARG_STRING, &texts.prompt, 7,
+      "What a network that reads is told, for all pictures (default: nothing)", "TEXT" },
+    { "guidance", 'g', POPT_ARG_STRING, &texts.guidance, 8,
+      "The scale that a network takes (default: the model's)", "SCALE" },
     { "seed", 's', POPT_ARG_STRING, &texts.seed, 4,
       "First write the input file: \"sample\" is the noise that a picture of this seed starts "
       "from, "
@@ -120,15 +124,26 @@ static qs_status evaluate(cli_engine *engine, const inputs *in)
 {
     const qs_model_info *info = &engine->info;
     int32_t labels[QS_BATCH_MAX];
+    const char *prompts[QS_BATCH_MAX];
+    float guidance = 0;
     const uint32_t c = info->latent_channels, h = info->latent_height, w = info->latent_width;
     float *output = calloc((size_t)in->count * c * h * w, sizeof *output);
     qs_status status = QS_OK;
     if (!output)
         return app_error(QS_ERROR_MEMORY, "no memory for the output");
+    TRY(cli_guidance(texts.guidance, &guidance));
+    for (uint32_t i = 0; i < in->count; i++)
+        prompts[i] = texts.prompt;
     if (in->labels)
         TRY(convert_labels(engine, in, labels));
-    QS(qs_session_forward(engine->session, in->sample, in->timestep, in->segment,
-                          in->labels ? labels : NULL, output));
+    QS(qs_session_forward(engine->session,
+                          &(qs_network_input){ .sample = in->sample,
+                                               .timestep = in->timestep,
+                                               .segment = in->segment,
+                                               .labels = in->labels ? labels : NULL,
+                                               .prompts = texts.prompt ? prompts : NULL,
+                                               .guidance = guidance },
+                          output));
     TRY(cli_write_pictures(texts.output, "sample", output, in->count, c, h, w, NULL));
     if (texts.dump)
         TRY(dump_nodes(engine));

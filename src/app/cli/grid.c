@@ -193,7 +193,10 @@ static qs_status draw_and_write(cli_engine *engine, grid_run *run)
     app_recipe recipe;
     const qs_recipe drawn = { .sampler = run->job.sampler,
                               .seed = run->job.seed,
-                              .rng = run->job.rng };
+                              .rng = run->job.rng,
+                              .prompt = run->job.prompt,
+                              .negative = run->job.negative,
+                              .guidance = run->job.guidance };
     app_recipe_init(&recipe, engine->model, engine->device, engine->options.precision, &drawn,
                     run->job.label);
     if (cli_shared_options.scheduler)
@@ -226,7 +229,7 @@ static qs_status run_grid(const char *argument)
     TRY(cli_drawing_names(&engine, &run.job));
     TRY(read_columns(&engine, &run));
     TRY(cli_engine_open_device(&engine));
-    TRY(cli_engine_start_many(&engine, run.job.count, run.batch));
+    TRY(cli_engine_start_many(&engine, &run.job, run.batch));
     TRY(draw_and_write(&engine, &run));
 fail:
     cli_engine_close(&engine);

@@ -65,6 +65,17 @@ static void print_labels(const cli_engine *engine)
     printf("\n");
 }
 
+static void print_prompts(const cli_engine *engine)
+{
+    const qs_model_info *info = &engine->info;
+    printf("prompts     up to %u tokens; guidance %g, %s\n", info->prompt_tokens - 2,
+           (double)info->default_guidance,
+           info->embeds_guidance ? "at one evaluation a step" : "by two evaluations a step");
+    const char *example;
+    for (uint32_t i = 0; (example = qs_model_example(engine->model, i)) != NULL; i++)
+        printf("%s%s\n", i ? "            " : "examples    ", example);
+}
+
 static void print_model(const cli_engine *engine)
 {
     const qs_model_info *info = &engine->info;
@@ -80,13 +91,20 @@ static void print_model(const cli_engine *engine)
         printf(", decoder ");
         print_grouped(info->decoder_parameter_count);
     }
+    if (info->prompt_tokens > 0) {
+        printf(", text encoder ");
+        print_grouped(info->text_encoder_parameter_count);
+    }
     printf("\nsampler     %s (default)", qs_sampler_name(info->default_sampler));
     for (qs_sampler s = QS_SAMPLER_MULTISTEP; s <= QS_SAMPLER_DPMSOLVER; s++)
         if (s != info->default_sampler && qs_model_check_sampler(engine->model, s) == QS_OK)
             printf(", %s", qs_sampler_name(s));
     printf("\nsegments    %s\n", info->has_segments ? "yes: any number of steps" : "no");
     print_steps(engine);
-    print_labels(engine);
+    if (info->prompt_tokens > 0)
+        print_prompts(engine);
+    else
+        print_labels(engine);
 }
 
 static void print_memory(const cli_engine *engine)
@@ -114,7 +132,9 @@ static qs_status print_nodes(cli_engine *engine)
     if (!sample)
         return app_error(QS_ERROR_MEMORY, "no memory");
     TRY(cli_engine_start(engine, kept));
-    QS(qs_session_forward(engine->session, sample, timestep, NULL, NULL, sample + count));
+    QS(qs_session_forward(engine->session,
+                          &(qs_network_input){ .sample = sample, .timestep = timestep },
+                          sample + count));
     qs_activation node;
     printf("nodes       [batch, channels, height, width]  name: the op's variant\n");
     for (uint32_t i = 0; qs_session_activation(engine->session, i, &node, NULL) == QS_OK; i++)

@@ -24,6 +24,9 @@ struct poptOption cli_model_options[] = {
       "What samples in place of the model's scheduler: a scheduler_config.json, or a class, which "
       "reads the model's (diffusers' defaults, where it has none)",
       "FILE|CLASS" },
+    { "size", '\0', POPT_ARG_STRING, &cli_shared_options.size, CLI_SHARED_FIRST + 11,
+      "How large the pictures of a model that reads prompts are (default: as it was trained)",
+      "WxH" },
     { "no-tune", '\0', POPT_ARG_NONE, &cli_shared_options.no_tune, CLI_SHARED_FIRST + 10,
       "Every op's default algorithm and tile, not those that were measured: see 'quickstep tune'",
       NULL },
@@ -223,4 +226,18 @@ qs_status cli_count(const char *option, const char *text, uint32_t min, uint32_t
     if (status == QS_OK)
         *number = (uint32_t)value;
     return status;
+}
+
+qs_status cli_guidance(const char *text, float *scale)
+{
+    enum { GUIDANCE_MAX = 1000 };
+    char *end = NULL;
+    if (!text)
+        return QS_OK;
+    const double value = strtod(text, &end);
+    if (end == text || *end || !(value >= 1 && value <= GUIDANCE_MAX))
+        return app_error(QS_ERROR_USAGE, "--guidance wants a number from 1 to %d, not '%s'",
+                         GUIDANCE_MAX, text);
+    *scale = (float)value;
+    return QS_OK;
 }

@@ -21,7 +21,7 @@ typedef struct cli_command {
 
 /* The options that several commands share; their values. */
 typedef struct cli_shared {
-    char *model, *precision, *device, *variant, *scheduler;
+    char *model, *precision, *device, *variant, *scheduler, *size;
     int quiet, no_matrix, no_tune;
 } cli_shared;
 extern cli_shared cli_shared_options;
@@ -50,6 +50,9 @@ qs_status cli_number(const char *option, const char *text, uint64_t min, uint64_
 /* The same where the option may be absent: text NULL leaves *number as it is. */
 qs_status cli_count(const char *option, const char *text, uint32_t min, uint32_t max,
                     uint32_t *number);
+
+/* --guidance, 1 to 1000; text NULL leaves *scale as it is. */
+qs_status cli_guidance(const char *text, float *scale);
 
 /* The candidate nearest to `word` if it is near enough for a slip of the finger, or NULL. */
 typedef struct cli_nearest {

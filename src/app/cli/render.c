@@ -11,7 +11,7 @@
 enum { DEFAULT_BATCH_LIMIT = 16, DRAWING_FIRST = 52 };
 
 static struct {
-    char *seed, *label, *sampler, *rng, *batch;
+    char *seed, *label, *prompt, *negative, *guidance, *sampler, *rng, *batch;
 } texts;
 
 struct poptOption cli_drawing_options[] = {
@@ -19,6 +19,15 @@ struct poptOption cli_drawing_options[] = {
       "The first picture's seed; picture i has seed S + i (default: random)", "S" },
     { "label", 'l', POPT_ARG_STRING, &texts.label, DRAWING_FIRST + 1,
       "What to draw: a label's name or number (default: the model's)", "LABEL" },
+    { "prompt", '\0', POPT_ARG_STRING, &texts.prompt, DRAWING_FIRST + 5,
+      "What to draw, in words, of a model that reads (default: its first example)", "TEXT" },
+    { "negative", '\0', POPT_ARG_STRING, &texts.negative, DRAWING_FIRST + 6,
+      "What to keep away from, in words, where guidance takes two evaluations a step", "TEXT" },
+    { "guidance", 'g', POPT_ARG_STRING, &texts.guidance, DRAWING_FIRST + 7,
+      "How much the prompt is followed, 1 (not beyond the model's own answer) to 1000 (default: "
+      "the "
+      "model's)",
+      "SCALE" },
     { "sampler", '\0', POPT_ARG_STRING, &texts.sampler, DRAWING_FIRST + 2,
       "default (the model's), multistep, ddim, addim, consistency, ddpm, "
       "lcm, tcd, euler, euler_ancestral or dpmsolver",
@@ -41,14 +50,60 @@ qs_status cli_drawing_numbers(cli_job *job, uint32_t *batch)
     TRY(cli_seed(texts.seed, &job->seed));
     TRY(cli_rng(texts.rng, &job->rng));
     TRY(cli_precision(&precision));
+    TRY(cli_guidance(texts.guidance, &job->guidance));
 fail:
     return status;
 }
 
+/* What a recipe could not hold on one line; white space is all the same to a tokenizer. */
+static bool has_control(const char *text)
+{
+    for (; *text; ++text)
+        if (((unsigned char)*text < 0x20 && !strchr("\t\n\r", *text)) || *text == 0x7f)
+            return true;
+    return false;
+}
+
+static qs_status check_words(const cli_engine *engine, const cli_job *job)
+{
+    const bool reads = engine->info.prompt_tokens > 0;
+    const char *option = texts.prompt ? "--prompt" : texts.negative ? "--negative" : "--guidance";
+    if (!reads && (texts.prompt || texts.negative || texts.guidance))
+        return app_error(QS_ERROR_USAGE, "%s: the model %s reads no prompts", option,
+                         engine->info.name);
+    if (texts.negative && !job->guided)
+        return app_error(QS_ERROR_USAGE,
+                         engine->info.embeds_guidance
+                             ? "--negative: the model %s takes the guidance scale itself, "
+                               "and no negative prompt"
+                             : "--negative: the model %s is not guided without --guidance",
+                         engine->info.name);
+    if ((texts.prompt && has_control(texts.prompt)) ||
+        (texts.negative && has_control(texts.negative)))
+        return app_error(QS_ERROR_USAGE, "%s has control characters", option);
+    return QS_OK;
+}
+
+static qs_status choose_words(const cli_engine *engine, cli_job *job)
+{
+    const qs_model_info *info = &engine->info;
+    const float scale = job->guidance > 0 ? job->guidance : info->default_guidance;
+    job->guided = info->prompt_tokens > 0 && !info->embeds_guidance && scale > 1;
+    const char *example = qs_model_example(engine->model, 0);
+    if (info->prompt_tokens > 0)
+        job->prompt = texts.prompt ? texts.prompt : example ? example : "";
+    job->negative = texts.negative;
+    return check_words(engine, job);
+}
+
 qs_status cli_drawing_names(const cli_engine *engine, cli_job *job)
 {
-    const qs_status status = cli_label(engine, texts.label, &job->label);
-    return status == QS_OK ? cli_sampler(engine, texts.sampler, &job->sampler) : status;
+    qs_status status = QS_OK;
+    TRY(cli_label(engine, texts.label, &job->label));
+    TRY(choose_words(engine, job));
+    TRY(cli_sampler(engine, texts.sampler, &job->sampler));
+fail:
+    return status;
 }
 
 /* One render's worth of inputs and outputs, `batch` pictures each. */
@@ -95,14 +150,16 @@ static qs_status check_memory(const cli_engine *engine, uint32_t count)
 }
 
 /* Both refusals of a large batch come before anything is allocated. */
-qs_status cli_engine_start_many(cli_engine *engine, uint32_t count, uint32_t limit)
+qs_status cli_engine_start_many(cli_engine *engine, const cli_job *job, uint32_t limit)
 {
+    const uint32_t count = job->count;
     const qs_status fits = check_memory(engine, count);
     if (fits != QS_OK)
         return fits;
     for (uint32_t most = DEFAULT_BATCH_LIMIT;; most /= 2) {
         const uint32_t batch = !limit ? even_batch(count, most) : count < limit ? count : limit;
-        const qs_status status = cli_engine_start(engine, (qs_session_options){ .batch = batch });
+        const qs_status status =
+            cli_engine_start(engine, (qs_session_options){ .batch = batch, .guided = job->guided });
         if (limit || batch == 1 || (status != QS_ERROR_DEVICE && status != QS_ERROR_MEMORY))
             return status;
     }
@@ -168,6 +225,9 @@ static qs_status render_batch(cli_engine *engine, const cli_job *job, uint32_t f
         .eta = job->eta,
         .timesteps = job->timesteps,
         .step_noise = s->step_noise,
+        .prompt = job->prompt,
+        .negative = job->negative,
+        .guidance = job->guidance,
     };
     char title[64] = "";
     if (job->count > wanted)

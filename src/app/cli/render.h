@@ -13,6 +13,10 @@ typedef struct cli_job {
     float eta;
     const uint32_t *timesteps; /* [steps] or NULL */
     int32_t label;             /* -1: the model's default */
+    const char *prompt;        /* NULL: the model reads none */
+    const char *negative;      /* or NULL */
+    float guidance;            /* scale; 0: the model's own */
+    bool guided;               /* the network is evaluated twice a step */
     const float *noise;        /* [count, c, h, w] or NULL */
     const float *step_noise;   /* [steps, count, c, h, w] or NULL */
     bool want_floats;
@@ -24,7 +28,7 @@ typedef struct cli_pictures {
     double ms;       /* wall clock of all renders together */
 } cli_pictures;
 
-/* The options of the commands that draw: seed, label, sampler, rng, batch. */
+/* The options of the commands that draw: seed, label, prompt, sampler, rng, batch. */
 extern struct poptOption cli_drawing_options[];
 
 /* What they say, into the job and *batch (0: not said): first what can be told without the model,
@@ -32,8 +36,9 @@ extern struct poptOption cli_drawing_options[];
 qs_status cli_drawing_numbers(cli_job *job, uint32_t *batch);
 qs_status cli_drawing_names(const cli_engine *engine, cli_job *job);
 
-/* A session for `count` pictures in batches of `limit`; 0: of 16, or as many as fit the device. */
-qs_status cli_engine_start_many(cli_engine *engine, uint32_t count, uint32_t limit);
+/* A session for the job's pictures in batches of `limit`; 0: of 16, or as many as fit the device.
+ */
+qs_status cli_engine_start_many(cli_engine *engine, const cli_job *job, uint32_t limit);
 
 /* With the engine's session. QS_CANCELLED when a signal came. Free with cli_pictures_free. */
 qs_status cli_render(cli_engine *engine, const cli_job *job, cli_pictures *pictures);

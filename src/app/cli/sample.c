@@ -49,7 +49,8 @@ static const char notes[] =
     "A picture with NaN, Inf or nothing on it is not written: exit status 7.\n"
     "\n"
     "  quickstep sample --steps 4 --seed 7 --label 3 -o hero.png\n"
-    "  quickstep sample --steps 8 --count 16 -o heroes.png\n";
+    "  quickstep sample --steps 8 --count 16 -o heroes.png\n"
+    "  quickstep sample -m heroes --prompt \"red robe, wizard hat, green shield\" -o wizard.png\n";
 
 typedef struct sample_run {
     cli_target target;
@@ -154,6 +155,8 @@ static void print_summary(const app_recipe *recipe, const sample_run *run, doubl
         fprintf(out, " to %" PRIu64, recipe->seed + run->job.count - 1);
     if (recipe->label[0])
         fprintf(out, ", label %s", recipe->label);
+    if (run->job.prompt)
+        fprintf(out, ", \"%s\"", recipe->prompt);
     fprintf(out, ", %s, %.1f ms\n", recipe->precision, ms);
 }
 
@@ -168,7 +171,10 @@ static qs_status draw_and_write(cli_engine *engine, const sample_run *run)
                               .sampler = run->job.sampler,
                               .seed = run->job.seed,
                               .rng = run->job.rng,
-                              .eta = run->job.eta };
+                              .eta = run->job.eta,
+                              .prompt = run->job.prompt,
+                              .negative = run->job.negative,
+                              .guidance = run->job.guidance };
     app_recipe_init(&recipe, engine->model, engine->device, engine->options.precision, &drawn,
                     run->job.label);
     if (cli_shared_options.scheduler)
@@ -200,7 +206,7 @@ static qs_status run_sample(const char *argument)
     if (texts.noise)
         TRY(read_noise(&engine, &run));
     TRY(cli_engine_open_device(&engine));
-    TRY(cli_engine_start_many(&engine, run.job.count, run.batch));
+    TRY(cli_engine_start_many(&engine, &run.job, run.batch));
     TRY(draw_and_write(&engine, &run));
 fail:
     free(run.noise);

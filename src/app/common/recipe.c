@@ -21,10 +21,19 @@ static const struct {
     FIELD(command, true), FIELD(version, true),    FIELD(model, true),      FIELD(label, false),
     FIELD(sampler, true), FIELD(precision, true),  FIELD(noise, false),     FIELD(device, false),
     FIELD(driver, false), FIELD(rng, false),       FIELD(timesteps, false), FIELD(to, false),
-    FIELD(at, false),     FIELD(scheduler, false),
+    FIELD(at, false),     FIELD(scheduler, false), FIELD(prompt, false),    FIELD(negative, false),
 #undef FIELD
 };
 enum { TEXT_FIELD_COUNT = sizeof text_fields / sizeof text_fields[0] };
+
+/* White space on one line; a tokenizer sees no difference. */
+static void copy_words(char *to, const char *words)
+{
+    snprintf(to, APP_PROMPT_SIZE, "%s", words ? words : "");
+    for (; *to; to++)
+        if ((unsigned char)*to < 0x20)
+            *to = ' ';
+}
 
 void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device *device,
                      qs_precision precision, const qs_recipe *drawn, int32_t label)
@@ -40,6 +49,11 @@ void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device 
     if (info.label_count > 0)
         snprintf(recipe->label, sizeof recipe->label, "%s",
                  qs_model_label_name(model, label < 0 ? info.default_label : (uint32_t)label));
+    if (info.prompt_tokens > 0) {
+        copy_words(recipe->prompt, drawn->prompt);
+        copy_words(recipe->negative, drawn->negative);
+        recipe->guidance = (double)(drawn->guidance > 0 ? drawn->guidance : info.default_guidance);
+    }
     const qs_sampler sampler =
         drawn->sampler == QS_SAMPLER_DEFAULT ? info.default_sampler : drawn->sampler;
     snprintf(recipe->sampler, sizeof recipe->sampler, "%s", qs_sampler_name(sampler));
@@ -100,6 +114,8 @@ char *app_recipe_to_json(const app_recipe *recipe)
         failed |= json_object_set_new(root, "fps", json_integer(recipe->fps));
     if (recipe->headings)
         failed |= json_object_set_new(root, "headings", json_true());
+    if (recipe->guidance > 0)
+        failed |= json_object_set_new(root, "guidance", json_real(recipe->guidance));
     if (recipe->scale > 1)
         failed |= json_object_set_new(root, "scale", json_integer(recipe->scale));
     char *text = failed ? NULL : json_dumps(root, JSON_ENSURE_ASCII);
@@ -175,12 +191,15 @@ static qs_status read_seed(const json_t *root, uint64_t *seed)
     return status;
 }
 
-static qs_status read_eta(const json_t *root, app_recipe *recipe)
+/* *number: 0 where there is none. */
+static qs_status read_real(const json_t *root, const char *key, double min, double max,
+                           double *number)
 {
-    const json_t *value = json_object_get(root, "eta");
-    recipe->eta = json_number_value(value);
-    if (value && (!json_is_number(value) || !(recipe->eta >= 0 && recipe->eta <= 1)))
-        return app_error(QS_ERROR_OTHER, "the recipe's \"eta\" is not a number from 0 to 1");
+    const json_t *value = json_object_get(root, key);
+    *number = json_number_value(value);
+    if (value && (!json_is_number(value) || !(*number >= min && *number <= max)))
+        return app_error(QS_ERROR_OTHER, "the recipe's \"%s\" is not a number from %g to %g", key,
+                         min, max);
     return QS_OK;
 }
 
@@ -221,7 +240,8 @@ qs_status app_recipe_from_json(const char *json, app_recipe *recipe)
     TRY(read_texts(root, recipe));
     TRY(check_words(recipe));
     TRY(read_steps(root, recipe));
-    TRY(read_eta(root, recipe));
+    TRY(read_real(root, "eta", 0, 1, &recipe->eta));
+    TRY(read_real(root, "guidance", 1, 1000, &recipe->guidance));
     TRY(read_seed(root, &recipe->seed));
     TRY(read_number(root, "count", 1, 1 << 20, 1, &count));
     TRY(read_number(root, "scale", 1, 64, 1, &scale));
@@ -302,6 +322,14 @@ char *app_recipe_command(const app_recipe *recipe)
     put_quoted(&out, "--steps", recipe->steps);
     put_seeds(&out, recipe);
     put_quoted(&out, "--label", recipe->label);
+    if (recipe->guidance > 0) { /* the empty prompt is one, too */
+        if (recipe->prompt[0])
+            put_quoted(&out, "--prompt", recipe->prompt);
+        else
+            put(&out, " --prompt=''");
+        put_quoted(&out, "--negative", recipe->negative);
+        put(&out, " --guidance %.9g", recipe->guidance);
+    }
     if (recipe->count > 1)
         put(&out, " --count %" PRIu32, recipe->count);
     put_quoted(&out, "--sampler", recipe->sampler);

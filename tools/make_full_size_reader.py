@@ -1,0 +1,77 @@
+"""A published text-to-image folder's parts in full size with random weights, for tools/compare_diffusers.py.
+
+    .venv-train/bin/python tools/make_full_size_reader.py sd15 FOLDER [--dtype float16]
+
+Configs are those of the published files (LAYOUTS); the autoencoder is TAESD's, the tokenizer a tiny one of tests/golden. Weights
+are scaled so that activations and outputs have a deviation near 1; the same seed gives the same bytes.
+"""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderTiny, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+sys.path.insert(0, str(Path(__file__).parent / "golden"))
+from readers import TOKENIZER, blocks
+from weights import randomise
+
+# name: parameters of the network, its config, the text encoder's config
+VIT_L = dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12, hidden_act="quick_gelu", eos_token_id=2)
+VIT_H = dict(hidden_size=1024, intermediate_size=4096, num_hidden_layers=23, num_attention_heads=16, hidden_act="gelu", eos_token_id=2)
+FOUR = dict(block_out_channels=[320, 640, 1280, 1280], layers_per_block=2, **blocks("C C C D"))
+THREE = dict(block_out_channels=[320, 640, 1280], layers_per_block=1, mid_block_type=None)
+LAYOUTS = {
+    # stable-diffusion-v1-5; LCM's network (LCM_Dreamshaper_v7) is the same and takes the guidance scale
+    "sd15": (859_520_964, dict(attention_head_dim=8, cross_attention_dim=768, **FOUR), VIT_L),
+    "lcm": (859_602_884, dict(attention_head_dim=8, cross_attention_dim=768, time_cond_proj_dim=256, **FOUR), VIT_L),
+    # stabilityai/sd-turbo and stable-diffusion-2-1-base
+    "sd_turbo": (865_910_724, dict(attention_head_dim=[5, 10, 20, 20], cross_attention_dim=1024, use_linear_projection=True, **FOUR), VIT_H),
+    # segmind/tiny-sd
+    "tiny_sd": (323_384_964, dict(attention_head_dim=8, cross_attention_dim=768, **THREE, **blocks("C C C")), VIT_L),
+    # IDKiro/sdxs-512-0.9
+    "sdxs": (None, dict(attention_head_dim=[5, 10, 20], cross_attention_dim=1024, use_linear_projection=True, **THREE, **blocks("D C C")), VIT_H),
+}
+
+
+def make(name, folder, dtype, seed):
+    count, unet, text = LAYOUTS[name]
+    generator = torch.Generator().manual_seed(seed)
+    vae = AutoencoderTiny(latent_channels=4).eval()
+    with torch.device("meta"):
+        parts = [UNet2DConditionModel(sample_size=64, **unet), CLIPTextModel(CLIPTextConfig(max_position_embeddings=77, **text))]
+    found = sum(p.numel() for p in parts[0].parameters())
+    if count and found != count:
+        raise SystemExit(f"{found} parameters, published are {count}")
+    for part in parts:
+        part.to_empty(device="cpu")
+    net, reader = parts
+    reader.register_buffer("position_ids", torch.arange(77)[None], persistent=False) if hasattr(reader, "position_ids") else None
+    for part in (net, reader, vae):
+        randomise(part, generator)
+        part.to(dtype)
+    scheduler = DDIMScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, clip_sample=False,
+                              set_alpha_to_one=False, steps_offset=1, timestep_spacing="trailing", prediction_type="v_prediction")
+    pipe = StableDiffusionPipeline(vae, reader, CLIPTokenizer.from_pretrained(TOKENIZER), net, scheduler, None, None, requires_safety_checker=False)
+    pipe.save_pretrained(folder, max_shard_size="100GB")
+    for file in ("vocab.json", "merges.txt", "tokenizer_config.json"):
+        shutil.copyfile(TOKENIZER / file, folder / "tokenizer" / file)
+    print(f"{folder}: {found} parameters, text encoder {sum(p.numel() for p in reader.parameters())}")
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("layout", choices=LAYOUTS)
+    p.add_argument("folder", type=Path)
+    p.add_argument("--dtype", choices=["float32", "float16"], default="float32")
+    p.add_argument("--seed", type=int, default=0)
+    args = p.parse_args()
+    torch.set_num_threads(1)
+    make(args.layout, args.folder, getattr(torch, args.dtype), args.seed)
+
+
+if __name__ == "__main__":
+    main()
