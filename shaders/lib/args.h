@@ -123,8 +123,8 @@ SHARED_STRUCT(class_embedding_args) {
 };
 
 SHARED_STRUCT(token_embedding_args) {
-    tensor_view y;
-    uint32_t quads, count; /* of a row; rows of the table */
+    tensor_view x, y;
+    uint32_t quads, first, rows, count; /* of a row; of this part of the table; ids are below count */
     uint32_t tokens, pixels; /* of one text; of all */
 };
 

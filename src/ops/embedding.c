@@ -78,26 +78,40 @@ tensor_id op_time_embedding(graph *g, const char *name, const time_embedding_par
 
 /* ---- class --------------------------------------------------------------------------------- */
 
-/* [count, c] -> rows of ceil4(c) in the storage type. */
+/* Of [count, c] the rows [layout[0], layout[0] + layout[1]) -> rows of ceil4(c) in the storage
+ * type. */
 static void pack_table(const weight *w, uint32_t key, const float *values, void *packed)
 {
     (void)key; /* the only one */
     const size_t c = w->shape[1], stride = ceil4(w->shape[1]);
-    for (size_t row = 0; row < w->shape[0]; ++row)
+    for (size_t row = 0; row < w->layout[1]; ++row)
         for (size_t i = 0; i < c; ++i)
-            store_float(packed, row * stride + i, w->type == DTYPE_F16, values[row * c + i]);
+            store_float(packed, row * stride + i, w->type == DTYPE_F16,
+                        values[(w->layout[0] + row) * c + i]);
+}
+
+/* A row on the device. */
+static size_t row_bytes(const graph *g, uint32_t c)
+{
+    return (size_t)ceil4(c) * dtype_bytes(g->storage);
+}
+
+static tensor_id table_part(graph *g, const char *key, uint32_t count, uint32_t c, uint32_t first,
+                            uint32_t rows)
+{
+    return graph_weight(g, &(weight){ .keys = &key,
+                                      .key_count = 1,
+                                      .rank = 2,
+                                      .shape = { count, c },
+                                      .type = g->storage,
+                                      .packed_bytes = rows * row_bytes(g, c),
+                                      .pack = pack_table,
+                                      .layout = { first, rows } });
 }
 
 static tensor_id table_weight(graph *g, const char *key, uint32_t count, uint32_t c)
 {
-    return graph_weight(
-        g, &(weight){ .keys = &key,
-                      .key_count = 1,
-                      .rank = 2,
-                      .shape = { count, c },
-                      .type = g->storage,
-                      .packed_bytes = (size_t)count * ceil4(c) * dtype_bytes(g->storage),
-                      .pack = pack_table });
+    return table_part(g, key, count, c, 0, count);
 }
 
 static void dispatch_class(const graph *g, const node *self, op_dispatch *d)
@@ -150,19 +164,27 @@ tensor_id op_class_embedding(graph *g, const char *name, const class_embedding_p
 
 /* ---- tokens -------------------------------------------------------------------------------- */
 
+typedef struct token_part { /* params of a node */
+    uint32_t first, rows, count;
+} token_part;
+
 static void dispatch_tokens(const graph *g, const node *self, op_dispatch *d)
 {
     const tensor *y = graph_tensor(g, self->out);
-    const token_embedding_params *p = self->params;
+    const token_part *p = self->params;
     const token_embedding_args args = {
+        .x = op_view(g, self->in[2]),
         .y = op_view(g, self->out),
         .quads = ceil4(y->c) / 4,
+        .first = p->first,
+        .rows = p->rows,
         .count = p->count,
         .tokens = y->h,
         .pixels = all_pixels(y),
     };
     d->shader = storage_shader(g, SHADER_token_embedding_f32, SHADER_token_embedding_f16);
     pixel_grid(g, d, args.quads, args.pixels);
+    op_constant(d, p->first == 0);
     for (uint32_t i = 0; i < self->in_count; ++i)
         op_bind(d, self->in[i], ACCESS_READ, NO_TENSOR);
     op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
@@ -181,12 +203,20 @@ tensor_id op_token_embedding(graph *g, const char *name, const token_embedding_p
                                graph_name(g, name), ids.c, p->position_count));
         return NO_TENSOR;
     }
-    const tensor_id in[] = { p->ids, table_weight(g, p->table, p->count, p->channels),
-                             table_weight(g, p->positions, p->position_count, p->channels) };
-    const tensor_id y = graph_activation(g, name, g->storage, ids.n, ids.c, 1, p->channels);
-    if (graph_status(g) == QS_OK)
-        graph_node(g, &op_tokens, name, in, 3, y, p, sizeof *p, element_count(graph_tensor(g, y)));
-    return y;
+    const uint64_t fitting = g->limits->storage_range_bytes / row_bytes(g, p->channels);
+    const uint32_t most = fitting < p->count ? (uint32_t)fitting : p->count;
+    tensor_id x = table_weight(g, p->positions, p->position_count, p->channels);
+    for (uint32_t first = 0; first < p->count; first += most) {
+        const token_part part = { first, min_u32(most, p->count - first), p->count };
+        const tensor_id table = table_part(g, p->table, p->count, p->channels, first, part.rows);
+        const tensor_id y = graph_activation(g, name, g->storage, ids.n, ids.c, 1, p->channels);
+        if (graph_status(g) != QS_OK)
+            return NO_TENSOR;
+        graph_node(g, &op_tokens, name, (tensor_id[]){ p->ids, table, x }, 3, y, &part, sizeof part,
+                   element_count(graph_tensor(g, y)));
+        x = y;
+    }
+    return x;
 }
 
 static void dispatch_token_at(const graph *g, const node *self, op_dispatch *d)

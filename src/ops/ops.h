@@ -154,7 +154,7 @@ typedef struct class_embedding_params {
 } class_embedding_params;
 tensor_id op_class_embedding(graph *g, const char *name, const class_embedding_params *params);
 
-/* table[ids[n, t]] + positions[t] -> [n, tokens, 1, c]; ids: u32 state [n, 1, 1, tokens]; keys of
+/* By as many nodes as the table has parts that the device binds: table[ids[n, t]] + positions[t] -> [n, tokens, 1, c]; ids: u32 state [n, 1, 1, tokens]; keys of
  * the [count, c] table and the [position_count, c] positions. An id past the table gives NaN. */
 typedef struct token_embedding_params {
     tensor_id ids;
