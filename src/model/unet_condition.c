@@ -43,7 +43,8 @@ static void count_channels(void *user, const char *attention, uint32_t channels)
     *(uint32_t *)user += 2 * channels;
 }
 
-unet_condition unet_condition_states(graph *g, const unet_config *c, uint32_t n, uint32_t tokens)
+unet_condition unet_condition_states(graph *g, const unet_config *c, uint32_t n, uint32_t tokens,
+                                     uint32_t rows)
 {
     unet_condition to = { NO_TENSOR, NO_TENSOR, NO_TENSOR };
     uint32_t channels = 0;

@@ -157,10 +157,12 @@ static void sessions_without(void **state)
     refused(qs_session_frame(session, NULL));
     refused(qs_session_render(NULL, NULL, NULL, NULL, NULL, NULL));
     refused(qs_session_render(session, NULL, NULL, NULL, NULL, NULL));
-    refused(qs_session_forward(NULL, &number, &number, NULL, NULL, &value));
-    refused(qs_session_forward(session, NULL, &number, NULL, NULL, &value));
-    refused(qs_session_forward(session, &number, NULL, NULL, NULL, &value));
-    refused(qs_session_forward(session, &number, &number, NULL, NULL, NULL));
+    const qs_network_input input = { .sample = &number, .timestep = &number };
+    refused(qs_session_forward(NULL, &input, &value));
+    refused(qs_session_forward(session, NULL, &value));
+    refused(qs_session_forward(session, &(qs_network_input){ .timestep = &number }, &value));
+    refused(qs_session_forward(session, &(qs_network_input){ .sample = &number }, &value));
+    refused(qs_session_forward(session, &input, NULL));
     refused(qs_session_op_times(NULL, NULL, &count));
     refused(qs_session_op_times(session, NULL, NULL));
     refused(qs_session_decode_times(NULL, NULL, &count));

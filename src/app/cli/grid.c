@@ -191,12 +191,7 @@ static qs_status draw_and_write(cli_engine *engine, grid_run *run)
     if (engine->info.has_alpha)
         app_montage_over_checkerboard(pixels, count, engine->info.width, engine->info.height);
     app_recipe recipe;
-    const qs_recipe drawn = { .sampler = run->job.sampler,
-                              .seed = run->job.seed,
-                              .rng = run->job.rng,
-                              .prompt = run->job.prompt,
-                              .negative = run->job.negative,
-                              .guidance = run->job.guidance };
+    const qs_recipe drawn = cli_job_recipe(&run->job);
     app_recipe_init(&recipe, engine->model, engine->device, engine->options.precision, &drawn,
                     run->job.label);
     if (cli_shared_options.scheduler)
@@ -229,7 +224,7 @@ static qs_status run_grid(const char *argument)
     TRY(cli_drawing_names(&engine, &run.job));
     TRY(read_columns(&engine, &run));
     TRY(cli_engine_open_device(&engine));
-    TRY(cli_engine_start_many(&engine, &run.job, run.batch));
+    TRY(cli_engine_start_many(&engine, &run.job, run.job.count, run.batch));
     TRY(draw_and_write(&engine, &run));
 fail:
     cli_engine_close(&engine);

@@ -135,6 +135,18 @@ static uint32_t even_batch(uint32_t count, uint32_t most)
     return (count + renders - 1) / renders;
 }
 
+qs_recipe cli_job_recipe(const cli_job *job)
+{
+    return (qs_recipe){ .steps = job->steps,
+                        .sampler = job->sampler,
+                        .seed = job->seed,
+                        .rng = job->rng,
+                        .eta = job->eta,
+                        .prompt = job->prompt,
+                        .negative = job->negative,
+                        .guidance = job->guidance };
+}
+
 /* All pictures are kept until the last is drawn: said before the first is, and before the machine
  * swaps. */
 static qs_status check_memory(const cli_engine *engine, uint32_t count)
@@ -150,9 +162,9 @@ static qs_status check_memory(const cli_engine *engine, uint32_t count)
 }
 
 /* Both refusals of a large batch come before anything is allocated. */
-qs_status cli_engine_start_many(cli_engine *engine, const cli_job *job, uint32_t limit)
+qs_status cli_engine_start_many(cli_engine *engine, const cli_job *job, uint32_t count,
+                                uint32_t limit)
 {
-    const uint32_t count = job->count;
     const qs_status fits = check_memory(engine, count);
     if (fits != QS_OK)
         return fits;

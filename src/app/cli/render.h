@@ -36,9 +36,13 @@ extern struct poptOption cli_drawing_options[];
 qs_status cli_drawing_numbers(cli_job *job, uint32_t *batch);
 qs_status cli_drawing_names(const cli_engine *engine, cli_job *job);
 
-/* A session for the job's pictures in batches of `limit`; 0: of 16, or as many as fit the device.
- */
-qs_status cli_engine_start_many(cli_engine *engine, const cli_job *job, uint32_t limit);
+/* A session for `count` pictures of the job in batches of `limit`; 0: of 16, or as many as fit the
+ * device. */
+qs_status cli_engine_start_many(cli_engine *engine, const cli_job *job, uint32_t count,
+                                uint32_t limit);
+
+/* What app_recipe_init keeps of a job. */
+qs_recipe cli_job_recipe(const cli_job *job);
 
 /* With the engine's session. QS_CANCELLED when a signal came. Free with cli_pictures_free. */
 qs_status cli_render(cli_engine *engine, const cli_job *job, cli_pictures *pictures);

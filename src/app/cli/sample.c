@@ -167,14 +167,7 @@ static qs_status draw_and_write(cli_engine *engine, const sample_run *run)
     if (status != QS_OK)
         return status;
     app_recipe recipe;
-    const qs_recipe drawn = { .steps = run->job.steps,
-                              .sampler = run->job.sampler,
-                              .seed = run->job.seed,
-                              .rng = run->job.rng,
-                              .eta = run->job.eta,
-                              .prompt = run->job.prompt,
-                              .negative = run->job.negative,
-                              .guidance = run->job.guidance };
+    const qs_recipe drawn = cli_job_recipe(&run->job);
     app_recipe_init(&recipe, engine->model, engine->device, engine->options.precision, &drawn,
                     run->job.label);
     if (cli_shared_options.scheduler)
@@ -206,7 +199,7 @@ static qs_status run_sample(const char *argument)
     if (texts.noise)
         TRY(read_noise(&engine, &run));
     TRY(cli_engine_open_device(&engine));
-    TRY(cli_engine_start_many(&engine, &run.job, run.batch));
+    TRY(cli_engine_start_many(&engine, &run.job, run.job.count, run.batch));
     TRY(draw_and_write(&engine, &run));
 fail:
     free(run.noise);

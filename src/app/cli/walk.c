@@ -252,10 +252,8 @@ static qs_status begin_animation(const cli_engine *engine, walk_run *run)
 static void fill_recipe(const cli_engine *engine, walk_run *run)
 {
     app_recipe *r = &run->recipe;
-    const qs_recipe drawn = { .steps = run->job.steps,
-                              .sampler = run->job.sampler,
-                              .seed = run->seeds[0],
-                              .rng = run->job.rng };
+    qs_recipe drawn = cli_job_recipe(&run->job);
+    drawn.seed = run->seeds[0];
     app_recipe_init(r, engine->model, engine->device, engine->options.precision, &drawn,
                     run->job.label);
     if (cli_shared_options.scheduler)
@@ -324,7 +322,8 @@ static qs_status run_walk(const char *argument)
     TRY(cli_engine_open_device(&engine));
     if (adds_noise(&engine, &run.job))
         run.batch = 1;
-    TRY(cli_engine_start_many(&engine, run.frames < CHUNK ? run.frames : CHUNK, run.batch));
+    TRY(cli_engine_start_many(&engine, &run.job, run.frames < CHUNK ? run.frames : CHUNK,
+                              run.batch));
     TRY(draw_and_write(&engine, &run));
 fail:
     cli_engine_close(&engine);
