@@ -122,6 +122,8 @@ static void models_without(void **state)
     qs_model_get_info(NULL, NULL);
     qs_model_get_info(model, NULL);
     assert_null(qs_model_label_name(NULL, 0));
+    assert_null(qs_model_example(NULL, 0));
+    assert_null(qs_model_example(model, UINT32_MAX));
     assert_null(qs_model_label_name(model, UINT32_MAX));
     assert_null(qs_model_tuned_steps(NULL, &count));
     assert_int_equal(count, 0);
