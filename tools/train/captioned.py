@@ -20,7 +20,7 @@ from tokens import Prompts, learn
 HERO_SHARE = 0.62
 EXAMPLES = ["red robe, wizard hat, green shield", "human woman in blue robe with white hair and staff", "orc with black leather and battleaxe",
             "elf man, green cloak, bow", "dwarf in plate armour and horned helmet, large shield", "kobold with red robe and spear",
-            "gold dragon armour, gold crown, glowing sword", "white dress, yellow long hair, red book", "green dragon", "blue potion"]
+            "gold dragon armour, gold crown, glowing sword", "white dress, yellow long hair, red book", "green dragon"]
 EXTRA = {"hand2": "hand2/misc"}  # folders that the class model does without: books, torches, lights
 
 

@@ -72,7 +72,7 @@ def save(net, folder, state, clip, autoencoder=None, tokenizer=None):
         "unet": ["diffusers", kind],
         "scheduler": ["quickstep", "MultistepConsistencyScheduler"],
     }
-    index |= text_export.INDEX | {"examples": state["examples"]} if reads else {
+    index |= text_export.INDEX | {"examples": state["examples"], "default_guidance": text_export.guidance()} if reads else {
         "id2label": {str(i): name for i, name in enumerate(state["names"])}, "default_label": state["default_label"]}
     index["vae"] = ["diffusers", "AutoencoderTiny"] if autoencoder else None
     shutil.rmtree(folder / "vae", ignore_errors=True)  # of another model that was here

@@ -34,6 +34,13 @@ def save(net, tensors, tokenizer, folder):
         shutil.copyfile(Path(tokenizer) / name, folder / "tokenizer" / name)
 
 
+def guidance():
+    """The scale that the folder's pictures are drawn with unless somebody says another."""
+    from tokens import GRID_GUIDANCE
+
+    return GRID_GUIDANCE
+
+
 def labels(folder, count):
     """Prompts for a grid: the model's examples in turn."""
     from tokens import Prompts  # it needs transformers, which class models do without
