@@ -40,7 +40,7 @@ ok() {
     else
         failed=$((failed + 1))
         echo "not ok $number - $2"
-        { grep -v -e '^widget' -e '^layout' out | tail -n 5; tail -n 5 err; } 2>/dev/null | sed 's/^/# /'
+        { grep -v -e '^widget' -e '^layout' -e '^drawn' out | tail -n 5; tail -n 5 err; } 2>/dev/null | sed 's/^/# /'
     fi
 }
 
@@ -50,7 +50,7 @@ if [ ! -e "$model/model_index.json" ]; then
 fi
 
 cd "$work" || exit 1
-export QUICKSTEP_DEBUG=validate,sync LC_ALL=C XDG_CACHE_HOME=$work/cache
+export QUICKSTEP_DEBUG=validate,sync LC_ALL=C XDG_CACHE_HOME=$work/cache XDG_DATA_HOME=$work/data
 mkfifo display
 Xvfb -displayfd 3 -screen 0 2240x1560x24 -nolisten tcp 3>display 2>xvfb.log &
 server=$!
@@ -96,7 +96,12 @@ move() { xdotool mousemove $(middle "$1"); sleep 0.1; }
 click() { move "$1"; xdotool mousedown 1 sleep 0.1 mouseup 1; }
 look() { # look WIDGET FILE: what the screen shows there
     read -r x y w h <<<"$(rect "$1")"
-    sleep 0.4 # presented
+    local before=
+    for _ in 1 2 3 4 5 6 7 8 9 10; do # until it is presented, and nothing else is
+        [ "$(lines)" = "$before" ] && break
+        before=$(lines)
+        sleep 0.4
+    done
     import -silent -window root -crop "${w}x$h+$x+$y" +repage "$2"
 }
 # how many pixels differ
@@ -111,7 +116,7 @@ cpu_percent() { # over SECONDS
 
 # --- a picture, and the slider with the mouse
 start --steps 4
-await 20 '^picture 1 steps=4 seed=5 '
+await 20 '^picture 1 steps=4 seed=5 ' && at=$(lines) && await 10 '^drawn' "$at"
 ok $? "draws the picture it was asked for"
 await 5 '^layout end'
 xdotool mousemove 3 3
@@ -443,9 +448,141 @@ stop
 ok $? "exit status 0"
 
 # --- it moves at once
-play
-await 30 '^picture 3 '
-ok $? "without --paused it plays"
+play --batch 1 --steps 1
+await 30 '^picture 3 .* at=0\.[0-9]*[1-9]'
+ok $? "without --paused it walks: what is drawn lies between seeds"
+xdotool key space
+sleep 1
+at=$(lines)
+xdotool key s
+await 5 '^note saved .*-to[0-9]*\.png$' "$at"
+file=$(sed -n 's/^note saved //p' out | tail -n 1)
+shown=$(grep '^picture' out | tail -n 1)
+"$(dirname "$viewer")/../cli/quickstep" metadata --command "$file" >command &&
+    grep -q -- '--from 5 --to [0-9]* --at 0\.' command
+ok $? "such a picture is saved with its place on the way"
+xdotool key w space
+await 10 '^picture .*seed=6 .* at=0.0000' "$at"
+ok $? "W: new seeds instead"
+xdotool key space
+sleep 0.5
+xdotool key Escape
+stop
+ok $? "exit status 0"
+
+# --- from that file: the same picture
+play "$file"
+await 20 "^picture .*steps=1 seed=5 count=1 .*${shown##* }\$"
+ok $? "a PNG on the command line (or dropped) is drawn again (${shown##* })"
+sleep 0.5
+xdotool mousemove 3 3
+xdotool key s
+await 5 '^note saved '
+again=$(sed -n 's/^note saved //p' out | tail -n 1)
+changed=$(differing "$file" "$again")
+[ "$again" != "$file" ] && [ "$changed" = 0 ]
+ok $? "pixel for pixel ($changed differ)"
+xdotool key Escape
+stop
+ok $? "exit status 0"
+
+# --- the film strip, favourites, undo
+start --steps 1
+await 20 '^picture 1 '
+for _ in 1 2; do
+    at=$(lines)
+    xdotool key r
+    await 10 '^picture .*check=ok' "$at"
+done
+await 5 '^widget film.2 ' "$at"
+ok $? "the last pictures are in the film strip"
+at=$(lines)
+click film.2
+await 10 'steps=1 seed=5 ' "$at"
+ok $? "a click there brings the first one back"
+at=$(lines)
+xdotool key ctrl+z
+await 10 '^picture .*check=ok' "$at"
+tail -n "+$((at + 1))" out | grep '^picture' | grep -qv 'seed=5 '
+ok $? "Ctrl Z undoes that"
+at=$(lines)
+xdotool key ctrl+y
+await 10 'steps=1 seed=5 ' "$at"
+ok $? "and Ctrl Y does it again"
+at=$(lines)
+xdotool key d
+await 5 "^note kept as $work/data/quickstep/favourites/.*seed5.png" "$at"
+ok $? "D keeps a favourite on disk"
+xdotool mousemove 3 3 key Escape
+stop
+ok $? "exit status 0"
+
+# --- several numbers of steps
+start --seed 9 --steps 1
+await 20 '^picture 1 ' && await 5 '^widget film.1 '
+ok $? "the favourite is there in the next session"
+at=$(lines)
+click film.1
+await 10 'steps=1 seed=5 ' "$at"
+ok $? "and can be drawn again"
+at=$(lines)
+click view.columns
+for steps in 1 2 4 8 16 64; do
+    await 60 "^picture .*steps=$steps seed=5 " "$at" || break
+done
+[ $steps = 64 ] && await 5 '^widget column.64 '
+ok $? "columns: 1, 2, 4, 8, 16 steps and the limit of the same seed"
+sleep 1
+xdotool mousemove 3 3
+at=$(lines)
+sleep 1.5
+tail -n "+$((at + 1))" out | grep -q '^picture'
+[ $? = 1 ]
+ok $? "and then it rests"
+look column.1 first.png
+look column.64 limit.png
+changed=$(differing first.png limit.png)
+[ "$changed" -gt 20 ]
+ok $? "each says what it took and how near it is ($changed pixels)"
+at=$(lines)
+click view.wipe
+await 20 '^widget wipe ' "$at"
+read -r x y w h <<<"$(rect wipe)"
+sleep 0.5
+look wipe middle.png
+xdotool mousemove $((x + w / 2)) $((y + h / 3)) mousedown 1 mousemove $((x + w / 20)) $((y + h / 3)) sleep 0.2 mouseup 1
+sleep 0.5
+look wipe moved.png
+changed=$(differing middle.png moved.png)
+[ "$changed" -gt 200 ]
+ok $? "wipe: the border moves with the mouse ($changed pixels)"
+click view.one
+
+# --- a folder, full screen, presentation
+at=$(lines)
+window=$(xdotool search --name '^Quickstep' | head -n 1)
+xdotool mousemove 3 3 key F11
+await 10 '^layout 2240 1560' "$at"
+ok $? "F11: the full screen"
+xdotool key F11
+await 10 '^layout 1100 760' "$at"
+ok $? "F11 again: the window"
+at=$(lines)
+xdotool key F5
+await 10 '^layout 2240 1560' "$at" && await 20 '^picture .*at=0\.[0-9]*[1-9]' "$at"
+ok $? "F5: pictures only, walking"
+tail -n "+$((at + 1))" out | awk '/^layout 2240/ { n = 0 } /^widget/ { n++ } END { exit n > 1 }'
+ok $? "and no controls"
+at=$(lines)
+xdotool key Escape
+await 10 '^widget label ' "$at" && kill -0 "$pid"
+ok $? "Escape leads back to the controls"
+xdotool key Escape
+stop
+ok $? "exit status 0"
+play --paused "$networks/one_block"
+await 60 '^picture .*size=7x5 '
+ok $? "a model's folder on the command line (or dropped) is opened"
 xdotool key Escape
 stop
 ok $? "exit status 0"
@@ -480,7 +617,23 @@ weather 0 "acquire refuses ten times in four ways" "acquire call 45" "acquire $o
 weather 0 "present refuses ten times in three ways" "present call 34" "present $out_of_date 3 12;
     present $suboptimal 14 23; present $surface_lost 25 34"
 weather 1 "the display refuses for ever" never "acquire $out_of_date 3 1000000"
-weather 6 "the device is lost" never "present $device_lost 3 1000000"
+export FAULTS="present $device_lost 3 3"
+start --steps 1
+unset FAULTS
+for turn in $(seq 100); do # until it happens
+    grep -q '^widget again' out && break
+    xdotool mousemove $((100 + turn % 50)) 100 sleep 0.05
+done
+await 10 '^widget again '
+ok $? "the device is lost: the window offers to start it again"
+at=$(lines)
+click again
+await 30 '^picture 1 steps=1 seed=5 .*check=ok' "$at"
+ok $? "and it does"
+xdotool mousemove 3 3 key Escape
+stop
+ok $? "exit status 0"
+weather 6 "the device is lost again and again" never "present $device_lost 3 1000000"
 
 # --- refusals
 DISPLAY='' "$viewer" --model "$model" >out 2>err

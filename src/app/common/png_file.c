@@ -162,3 +162,29 @@ qs_status app_png_read_recipe(const char *path, char **recipe)
     fclose(file);
     return status;
 }
+
+qs_status app_png_read_pixels(const char *path, uint8_t **pixels, uint32_t *width, uint32_t *height)
+{
+    enum { SIDE_MAX = 4096 };
+    png_image image = { .version = PNG_IMAGE_VERSION };
+    *pixels = NULL;
+    qs_status status = QS_OK;
+    if (!png_image_begin_read_from_file(&image, path))
+        return app_error(QS_ERROR_OTHER, "%s: %s", path, image.message);
+    image.format = PNG_FORMAT_RGBA;
+    if (image.width > SIDE_MAX || image.height > SIDE_MAX)
+        status = app_error(QS_ERROR_OTHER, "%s: %u x %u pixels are too many", path, image.width,
+                           image.height);
+    else if (!(*pixels = malloc(PNG_IMAGE_SIZE(image))))
+        status = app_error(QS_ERROR_MEMORY, "no memory");
+    else if (!png_image_finish_read(&image, NULL, *pixels, 0, NULL))
+        status = app_error(QS_ERROR_OTHER, "%s: %s", path, image.message);
+    *width = image.width;
+    *height = image.height;
+    png_image_free(&image);
+    if (status != QS_OK) {
+        free(*pixels);
+        *pixels = NULL;
+    }
+    return status;
+}

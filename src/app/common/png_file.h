@@ -21,4 +21,9 @@ qs_status app_png_encode(const app_image *image, const char *recipe, uint8_t **b
  * readable, not a PNG, damaged, or a PNG without a recipe. */
 qs_status app_png_read_recipe(const char *path, char **recipe);
 
+/* Its pixels [height, width, 4] RGBA8, to be freed by the caller. The file is not trusted; at most
+ * 4096 x 4096. QS_ERROR_OTHER. */
+qs_status app_png_read_pixels(const char *path, uint8_t **pixels, uint32_t *width,
+                              uint32_t *height);
+
 #endif

@@ -20,6 +20,11 @@ fail:
     return status;
 }
 
+qs_status catalog_open(viewer_model *m)
+{
+    return m->model ? QS_OK : open_model(m, NULL);
+}
+
 /* Leaves one place in front. */
 static qs_status list_models(catalog *c)
 {
@@ -96,6 +101,43 @@ fail:
     return status;
 }
 
+bool catalog_find(const catalog *c, const char *name, uint32_t *model)
+{
+    for (*model = 0; *model < c->count; ++*model)
+        if (strcmp(c->models[*model].name, name) == 0)
+            return true;
+    return false;
+}
+
+qs_status catalog_add(catalog *c, const char *path, uint32_t *model)
+{
+    qs_status status = QS_OK;
+    viewer_model added = { 0 };
+    for (*model = 0; *model < c->count; ++*model)
+        if (same_folder(c->models[*model].path, path))
+            return QS_OK;
+    viewer_model *models = realloc(c->models, (c->count + 1) * sizeof *models);
+    if (!models)
+        return app_error(QS_ERROR_MEMORY, "no memory");
+    c->models = models;
+    added.path = strdup(path);
+    if (!added.path)
+        TRY(app_error(QS_ERROR_MEMORY, "no memory"));
+    TRY(open_model(&added, NULL));
+    qs_model_info info;
+    uint32_t other;
+    qs_model_get_info(added.model, &info);
+    added.name = strdup(catalog_find(c, info.name, &other) ? path : info.name);
+    if (!added.name)
+        TRY(app_error(QS_ERROR_MEMORY, "no memory"));
+    models[c->count++] = added;
+    return QS_OK;
+fail:
+    qs_model_destroy(added.model);
+    free(added.path);
+    return status;
+}
+
 void catalog_finish(catalog *c)
 {
     for (uint32_t i = 0; i < c->count; i++) {
@@ -112,7 +154,7 @@ qs_status catalog_choose(catalog *c, const viewer_controls *before, viewer_contr
 {
     viewer_model *to = &c->models[controls->model], *from = &c->models[before->model];
     const uint32_t steps = readings->slider.steps[before->notch];
-    const qs_status status = to->model ? QS_OK : open_model(to, NULL);
+    const qs_status status = catalog_open(to);
     if (status != QS_OK) {
         controls->model = before->model;
         return status;
@@ -123,6 +165,8 @@ qs_status catalog_choose(catalog *c, const viewer_controls *before, viewer_contr
     controls->label = to->label;
     controls->sampler = to->sampler;
     controls->smooth = readout_is_smooth(&readings->model);
+    controls->wipe_left = 0;
+    controls->wipe_right = readings->column_count - 1;
     if (!readout_find_notch(&readings->slider, steps, &controls->notch))
         controls->notch = readout_default_notch(readings);
     return QS_OK;

@@ -18,6 +18,10 @@ typedef struct catalog {
  * QS_DEFAULT_MODEL) in front if it is none of these. Opens that one, `first`, with its options. */
 qs_status catalog_init(catalog *c, const char *name, const qs_model_options *options,
                        uint32_t *first);
+qs_status catalog_open(viewer_model *model); /* of the list, if it is not open yet */
+/* The model of that name, or in that folder, which joins the list; false: there is none. */
+bool catalog_find(const catalog *c, const char *name, uint32_t *model);
+qs_status catalog_add(catalog *c, const char *path, uint32_t *model);
 void catalog_finish(catalog *c); /* after the last session */
 
 /* Another model was chosen in `controls`, which were `before`: opens it and asks for it what it was

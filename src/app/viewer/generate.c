@@ -5,9 +5,11 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 enum { UNSEEN_MAX = 2 }; /* a third recipe in flight would make qs_session_begin wait */
@@ -40,6 +42,9 @@ void generate_finish(generator *g)
 {
     end_session(g, NULL);
     free(g->ops);
+    walk_finish(&g->walk);
+    for (uint32_t i = 0; i < COLUMNS_MAX; i++)
+        free(g->columns[i]);
     *g = (generator){ 0 };
 }
 
@@ -90,32 +95,111 @@ qs_status generate_make_session(generator *g, viewer_controls *controls, viewer_
     return status;
 }
 
-static bool same_picture(const viewer_controls *a, const viewer_controls *b)
+/* Of the same seeds and on the same place of the way, whatever the number of steps. */
+static bool same_subject(const generator *g, const viewer_controls *c)
 {
-    return a->notch == b->notch && a->seed == b->seed && a->label == b->label &&
-           a->sampler == b->sampler;
+    const viewer_controls *a = &g->asked;
+    const viewer_place *x = &g->place, *y = &g->walk.place;
+    return a->seed == c->seed && a->label == c->label && a->sampler == c->sampler &&
+           x->at == y->at && (x->at <= 0 || x->to == y->to);
 }
 
-static qs_status begin(generator *g, const viewer_controls *controls,
+static bool same_picture(const generator *g, const viewer_controls *controls)
+{
+    const bool steps = controls->view != VIEW_PICTURES || g->asked.notch == controls->notch;
+    return same_subject(g, controls) && steps &&
+           (g->asked.view == VIEW_PICTURES) == (controls->view == VIEW_PICTURES);
+}
+
+static bool needed(const viewer_controls *controls, uint32_t column)
+{
+    return controls->view == VIEW_COLUMNS || column == controls->wipe_left ||
+           column == controls->wipe_right;
+}
+
+/* The next column that does not show what is asked for; column_count: all do. */
+static uint32_t next_column(const viewer_controls *controls, const viewer_readings *readings)
+{
+    uint32_t column = 0;
+    while (column < readings->column_count &&
+           (readings->columns[column].ready || !needed(controls, column)))
+        column++;
+    return column;
+}
+
+static qs_status begin(generator *g, const viewer_controls *controls, uint32_t column,
                        const viewer_readings *readings)
 {
     qs_status status = QS_OK;
     int32_t labels[QS_BATCH_MAX];
+    const float *noise = NULL;
+    viewer_drawn drawn = { *controls, g->walk.place, column };
+    if (controls->view != VIEW_PICTURES)
+        drawn.controls.notch = readings->columns[column].notch;
     for (uint32_t i = 0; i < controls->batch; i++)
         labels[i] = controls->label;
+    TRY(walk_noise(&g->walk, g->model, controls->batch, controls->seed, &noise));
+    if (!noise)
+        drawn.place.at = 0;
     const qs_recipe recipe = {
-        .steps = readings->slider.steps[controls->notch],
-        .sampler = notch_sampler(readings, controls->notch, controls->sampler),
+        .steps = readings->slider.steps[drawn.controls.notch],
+        .sampler = notch_sampler(readings, drawn.controls.notch, controls->sampler),
         .seed = controls->seed,
         .labels = labels,
+        .noise = noise,
     };
     QS(qs_session_begin(g->session, &recipe));
     g->asked = *controls;
+    g->place = g->walk.place;
     g->begun = true;
     g->unseen++;
-    g->recipes[++g->serial % GENERATE_RECIPES] = *controls;
+    g->recipes[++g->serial % GENERATE_RECIPES] = drawn;
 fail:
     return status;
+}
+
+/* Of colours times alpha, 0 .. 255, over all channels; infinity: equal. */
+static double psnr_of(const uint8_t *a, const uint8_t *b, size_t pixels)
+{
+    double sum = 0;
+    for (size_t i = 0; i < pixels; i++, a += 4, b += 4) {
+        for (int c = 0; c < 3; c++) {
+            const double difference = (double)(a[c] * a[3] - b[c] * b[3]) / 255;
+            sum += difference * difference;
+        }
+        const double difference = a[3] - b[3];
+        sum += difference * difference;
+    }
+    return sum > 0 ? 10 * log10(255.0 * 255.0 * 4 * (double)pixels / sum) : INFINITY;
+}
+
+static void compare_columns(generator *g, viewer_readings *readings)
+{
+    const uint32_t last = readings->column_count - 1;
+    for (uint32_t i = 0; i < last; i++) {
+        viewer_column *column = &readings->columns[i];
+        const bool both = column->ready && readings->columns[last].ready;
+        column->psnr = both ? psnr_of(g->columns[i], g->columns[last], g->column_bytes / 4) : 0;
+    }
+}
+
+static qs_status take_column(generator *g, uint32_t column, viewer_readings *readings)
+{
+    const qs_frame *frame = &readings->frame;
+    const size_t bytes = (size_t)4 * frame->width * frame->height * frame->count;
+    for (uint32_t i = 0; i < COLUMNS_MAX && bytes != g->column_bytes; i++) {
+        free(g->columns[i]);
+        g->columns[i] = malloc(bytes);
+        readings->columns[i].ready = readings->columns[i].shown = false;
+        if (!g->columns[i])
+            return app_error(QS_ERROR_MEMORY, "no memory for %u columns", COLUMNS_MAX);
+    }
+    g->column_bytes = bytes;
+    memcpy(g->columns[column], frame->pixels, bytes);
+    readings->columns[column].ready = readings->columns[column].shown = true;
+    readings->columns[column].ms = frame->latency_ms;
+    compare_columns(g, readings);
+    return QS_OK;
 }
 
 static void note_arrival(generator *g, const viewer_controls *controls, viewer_readings *readings)
@@ -164,6 +248,71 @@ fail:
     return status;
 }
 
+/* The seeds of the next picture, where it is played and the last one is there. */
+static void move_on(generator *g, viewer_controls *controls)
+{
+    if (controls->motion == MOTION_WALK)
+        walk_move(&g->walk, controls, glfwGetTime(), generate_seed);
+    else
+        controls->seed += controls->batch;
+}
+
+static void forget_columns(viewer_readings *readings, bool pictures_too)
+{
+    for (uint32_t i = 0; i < readings->column_count; i++) {
+        readings->columns[i].ready = false;
+        readings->columns[i].psnr = 0;
+        if (pictures_too)
+            readings->columns[i].shown = false;
+    }
+}
+
+static qs_status take_frame(generator *g, const viewer_controls *controls,
+                            viewer_readings *readings)
+{
+    qs_status status = QS_OK;
+    const viewer_drawn *drawn = generate_drawn(g, readings);
+    readings->frame_number++;
+    readings->frame_sampler =
+        notch_sampler(readings, drawn->controls.notch, drawn->controls.sampler);
+    readings->frame_place = drawn->place;
+    note_arrival(g, controls, readings);
+    if (drawn->controls.view != VIEW_PICTURES && same_subject(g, &drawn->controls))
+        TRY(take_column(g, drawn->column, readings));
+    TRY(read_op_times(g, readings));
+fail:
+    return status;
+}
+
+/* Begins what is asked for and not being drawn yet. */
+static qs_status begin_next(generator *g, viewer_controls *controls, viewer_readings *readings,
+                            bool *news)
+{
+    qs_status status = QS_OK;
+    const bool done = g->begun && readings->progress.phase == QS_DONE;
+    const bool several = controls->view != VIEW_PICTURES;
+    bool same = g->begun && same_picture(g, controls);
+    const bool all = !several || next_column(controls, readings) == readings->column_count;
+    if (controls->animate && done && same && all && !controls->seed_locked) {
+        move_on(g, controls);
+        same = same_picture(g, controls);
+    }
+    if (!controls->animate)
+        walk_stop(&g->walk);
+    if (several && !same)
+        forget_columns(readings, g->begun && g->asked.view == VIEW_PICTURES);
+    const uint32_t column = several ? next_column(controls, readings) : 0;
+    const bool next = several && done && !g->hold && column < readings->column_count;
+    const bool wanted = !same || next;
+    if (!wanted || column == COLUMNS_MAX || g->unseen >= UNSEEN_MAX)
+        return QS_OK;
+    TRY(begin(g, controls, column, readings));
+    QS(qs_session_advance(g->session, &readings->progress));
+    *news = true;
+fail:
+    return status;
+}
+
 qs_status generate_advance(generator *g, viewer_controls *controls, viewer_readings *readings,
                            bool *news, bool *new_frame)
 {
@@ -184,26 +333,25 @@ qs_status generate_advance(generator *g, viewer_controls *controls, viewer_readi
     if (frame.serial)
         readings->frame = frame;
     if (newer) {
-        const viewer_controls *drawn = &g->recipes[frame.serial % GENERATE_RECIPES];
-        readings->frame_number++;
-        readings->frame_sampler = notch_sampler(readings, drawn->notch, drawn->sampler);
-        note_arrival(g, controls, readings);
-        TRY(read_op_times(g, readings));
+        TRY(take_frame(g, controls, readings));
         *news = *new_frame = true;
     }
-
-    const bool done = g->begun && progress.phase == QS_DONE;
-    if (controls->animate && done && !controls->seed_locked && same_picture(controls, &g->asked))
-        controls->seed += controls->batch;
-    const bool wanted =
-        !g->begun || !same_picture(controls, &g->asked) || (controls->animate && done);
-    if (wanted && g->unseen < UNSEEN_MAX) {
-        TRY(begin(g, controls, readings));
-        QS(qs_session_advance(g->session, &readings->progress));
-        *news = true;
-    }
+    TRY(begin_next(g, controls, readings, news));
 fail:
     return status;
+}
+
+const viewer_drawn *generate_drawn(const generator *g, const viewer_readings *readings)
+{
+    return &g->recipes[readings->frame.serial % GENERATE_RECIPES];
+}
+
+uint64_t generate_seed(void)
+{
+    uint32_t bits = 0;
+    if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits)
+        bits = (uint32_t)(glfwGetTime() * 1e6);
+    return bits & 0x7fffffff;
 }
 
 bool generate_is_running(const generator *g, const viewer_readings *readings)
@@ -217,30 +365,45 @@ qs_status generate_wait(generator *g, uint32_t timeout_ms)
 }
 
 /* "sprites-knight-4steps-seed42.png"; with copy 2 "...-seed42-2.png" */
-static void file_name(const app_recipe *recipe, uint32_t copy, char *name, size_t size)
+static void file_name(const app_recipe *recipe, const char *folder, uint32_t copy, char *path,
+                      size_t path_size)
 {
+    char name[600];
+    const size_t size = sizeof name;
     char number[16] = "";
     if (copy > 1)
         snprintf(number, sizeof number, "-%u", copy);
-    snprintf(name, size, "%s%s%s-%ssteps-seed%" PRIu64 "%s%s.png", recipe->model,
-             recipe->label[0] ? "-" : "", recipe->label, recipe->steps, recipe->seed,
+    char to[32] = "";
+    if (recipe->to[0])
+        snprintf(to, sizeof to, "-to%.24s", recipe->to);
+    snprintf(name, size, "%s%s%s-%ssteps-seed%" PRIu64 "%s%s%s.png", recipe->model,
+             recipe->label[0] ? "-" : "", recipe->label, recipe->steps, recipe->seed, to,
              recipe->count > 1 ? "-grid" : "", number);
     for (char *c = name; *c; c++)
         if (!isalnum((unsigned char)*c) && !strchr("-_.", *c) && (unsigned char)*c < 0x80)
             *c = '-';
+    snprintf(path, path_size, "%s%s%s", folder ? folder : "", folder ? "/" : "", name);
 }
 
 /* The first such name that no file has. */
-static void free_name(const app_recipe *recipe, char *name, size_t size)
+static void free_name(const app_recipe *recipe, const char *folder, char *name, size_t size)
 {
     uint32_t copy = 0;
     do
-        file_name(recipe, ++copy, name, size);
+        file_name(recipe, folder, ++copy, name, size);
     while (copy < UINT32_MAX && access(name, F_OK) == 0);
 }
 
-qs_status generate_save(generator *g, const viewer_readings *readings, int solo, char *name,
-                        size_t name_size)
+/* As `quickstep walk --at` has it. */
+static void recipe_place(app_recipe *recipe, const viewer_place *place, uint32_t first)
+{
+    snprintf(recipe->command, sizeof recipe->command, "walk");
+    snprintf(recipe->to, sizeof recipe->to, "%" PRIu64, place->to + first);
+    snprintf(recipe->at, sizeof recipe->at, "%.17g", place->at);
+}
+
+qs_status generate_save(generator *g, const viewer_readings *readings, int solo, const char *folder,
+                        char *name, size_t name_size)
 {
     qs_status status = QS_OK;
     const qs_frame *frame = &readings->frame;
@@ -251,7 +414,7 @@ qs_status generate_save(generator *g, const viewer_readings *readings, int solo,
         return app_error(QS_ERROR_USAGE, "there is no good picture to save");
     const uint32_t first = solo >= 0 ? (uint32_t)solo : 0;
     const uint32_t count = solo >= 0 ? 1 : frame->count;
-    const viewer_controls *drawn = &g->recipes[frame->serial % GENERATE_RECIPES];
+    const viewer_drawn *drawn = generate_drawn(g, readings);
     const qs_recipe made = {
         .steps = frame->steps,
         .sampler = readings->frame_sampler,
@@ -259,8 +422,10 @@ qs_status generate_save(generator *g, const viewer_readings *readings, int solo,
     };
     app_recipe recipe;
     qs_model_get_info(g->model, &info);
-    app_recipe_init(&recipe, g->model, g->device, g->asked.precision, &made, drawn->label);
+    app_recipe_init(&recipe, g->model, g->device, g->asked.precision, &made, drawn->controls.label);
     recipe.count = count;
+    if (drawn->place.at > 0)
+        recipe_place(&recipe, &drawn->place, first);
     json = app_recipe_to_json(&recipe);
     if (!json)
         return app_error(QS_ERROR_MEMORY, "out of memory");
@@ -268,7 +433,7 @@ qs_status generate_save(generator *g, const viewer_readings *readings, int solo,
     TRY(app_montage(frame->pixels + first * picture_bytes, count, frame->width, frame->height,
                     app_montage_columns(count), 1, &image));
     image.has_alpha = info.has_alpha;
-    free_name(&recipe, name, name_size);
+    free_name(&recipe, folder, name, name_size);
     TRY(app_png_write(name, &image, json));
 fail:
     app_montage_free(&image);

@@ -8,6 +8,7 @@
 
 #include "common/error.h"
 #include "viewer/viewer.h"
+#include "viewer/walk.h"
 #include "viewer/window.h"
 
 enum { GENERATE_RECIPES = 16, GENERATE_ARRIVALS = 32, GENERATE_OPS_MAX = 4096 };
@@ -19,9 +20,14 @@ typedef struct generator {
     qs_model *model; /* the session's, or the last that there was; NULL: none was ever made */
 
     viewer_controls asked; /* what the session was made for, then what it began last */
+    viewer_place place;    /* of the walk, that it began last */
     bool begun;            /* it did */
     uint64_t serial;       /* of the last begin in this session */
-    viewer_controls recipes[GENERATE_RECIPES]; /* by serial */
+    viewer_drawn recipes[GENERATE_RECIPES]; /* by serial */
+    bool hold;                              /* the last column is not on the screen yet */
+    uint8_t *columns[COLUMNS_MAX];          /* their pixels, for the difference */
+    size_t column_bytes;
+    walk walk;
     uint32_t unseen; /* begins since the device was last seen to have finished a step */
 
     double arrivals[GENERATE_ARRIVALS]; /* seconds, when the last pictures came */
@@ -51,9 +57,16 @@ bool generate_is_running(const generator *g, const viewer_readings *readings);
 /* At most timeout_ms, until something in flight finishes. */
 qs_status generate_wait(generator *g, uint32_t timeout_ms);
 
-/* Writes the frame on the screen (solo >= 0: this one picture of it) into the working folder.
- * name: what the file is called. QS_ERROR_WRITE; QS_ERROR_USAGE if there is nothing to save. */
-qs_status generate_save(generator *g, const viewer_readings *readings, int solo, char *name,
-                        size_t name_size);
+/* What the frame on the screen was asked for. */
+const viewer_drawn *generate_drawn(const generator *g, const viewer_readings *readings);
+
+/* A seed short enough to read out. */
+uint64_t generate_seed(void);
+
+/* Writes the frame on the screen (solo >= 0: this one picture of it) into a folder, NULL: the
+ * working one. name: where the file is. QS_ERROR_WRITE; QS_ERROR_USAGE if there is nothing to save.
+ */
+qs_status generate_save(generator *g, const viewer_readings *readings, int solo, const char *folder,
+                        char *name, size_t name_size);
 
 #endif

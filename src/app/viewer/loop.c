@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
+#include <sys/stat.h>
 
 enum {
     SETTLE = 3, /* Dear ImGui needs a few layouts after an event until everything has reacted */
@@ -61,34 +61,73 @@ static void report_picture(const loop *l)
         return;
     const qs_frame *frame = &l->readings.frame;
     printf("picture %" PRIu32 " steps=%" PRIu32 " seed=%" PRIu64 " count=%" PRIu32 " size=%" PRIu32
-           "x%" PRIu32 " sampler=%s precision=%s check=%s\n",
+           "x%" PRIu32 " sampler=%s precision=%s check=%s at=%.4f\n",
            l->readings.frame_number, frame->steps, frame->seed, frame->count, frame->width,
            frame->height, qs_sampler_name(l->readings.frame_sampler),
-           l->generator.asked.precision == QS_F16 ? "f16" : "f32", qs_status_name(frame->check));
+           l->generator.asked.precision == QS_F16 ? "f16" : "f32", qs_status_name(frame->check),
+           l->readings.frame_place.at);
     fflush(stdout);
 }
 
 /* ------------------------------------------------------------------------------------------- */
 /* What was asked for                                                                           */
 
-static uint64_t new_seed(void)
+static const char *save_to(loop *l, const char *folder)
 {
-    uint32_t bits = 0;
-    if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits)
-        bits = (uint32_t)(glfwGetTime() * 1e6);
-    return bits & 0x7fffffff; /* short enough to read out */
+    static char name[5000];
+    const bool alone = l->readings.frame.count > 1 && l->layout->solo >= 0;
+    const qs_status status = generate_save(&l->generator, &l->readings,
+                                           alone ? l->layout->solo : -1, folder, name, sizeof name);
+    if (status == QS_OK)
+        return name;
+    set_note(l, true, "not saved: %s", app_error_message());
+    return NULL;
 }
 
 static void save(loop *l)
 {
-    char name[300];
-    const bool alone = l->readings.frame.count > 1 && l->layout->solo >= 0;
-    const qs_status status =
-        generate_save(&l->generator, &l->readings, alone ? l->layout->solo : -1, name, sizeof name);
-    if (status == QS_OK)
+    const char *name = save_to(l, NULL);
+    if (name)
         set_note(l, false, "saved %s", name);
-    else
-        set_note(l, true, "not saved: %s", app_error_message());
+}
+
+static viewer_recipe recipe_on_screen(const loop *l)
+{
+    const viewer_drawn *drawn = generate_drawn(&l->generator, &l->readings);
+    const viewer_controls *c = &drawn->controls;
+    return (viewer_recipe){ .model = c->model,
+                            .steps = l->readings.frame.steps,
+                            .batch = c->batch,
+                            .seed = c->seed,
+                            .place = drawn->place,
+                            .label = c->label,
+                            .sampler = c->sampler,
+                            .precision = c->precision };
+}
+
+static void push_film(loop *l, bool favourite)
+{
+    const qs_frame *frame = &l->readings.frame;
+    const uint32_t index = favourite && l->layout->solo > 0 ? (uint32_t)l->layout->solo : 0;
+    const viewer_recipe recipe = recipe_on_screen(l);
+    if (frame->pixels && frame->check == QS_OK)
+        film_push(&l->film, &recipe,
+                  frame->pixels + (size_t)4 * index * frame->width * frame->height, frame->width,
+                  frame->height, favourite);
+}
+
+static void keep_favourite(loop *l)
+{
+    char folder[4096];
+    if (film_favourites_folder(folder, sizeof folder) != QS_OK) {
+        set_note(l, true, "not kept: %s", app_error_message());
+        return;
+    }
+    const char *name = save_to(l, folder);
+    if (!name)
+        return;
+    push_film(l, true);
+    set_note(l, false, "kept as %s", name);
 }
 
 static uint32_t next_batch(uint32_t batch)
@@ -96,34 +135,85 @@ static uint32_t next_batch(uint32_t batch)
     return batch == 1 ? 4 : batch == 4 ? 9 : batch == 9 ? 16 : 1;
 }
 
+static void turn_pin(loop *l)
+{
+    viewer_controls *c = &l->controls;
+    for (uint32_t i = 0; i < c->pin_count; i++)
+        if (c->pins[i] == c->seed) {
+            memmove(c->pins + i, c->pins + i + 1, (c->pin_count - i - 1) * sizeof *c->pins);
+            c->pin_count--;
+            return;
+        }
+    if (c->pin_count < PINS_MAX)
+        c->pins[c->pin_count++] = c->seed;
+    else
+        set_note(l, true, "%d seeds are pinned, there is no room for more", PINS_MAX);
+}
+
+static void turn_presentation(loop *l)
+{
+    l->readings.present = !l->readings.present;
+    if (l->readings.present != window_is_full_screen(&l->window))
+        window_turn_full_screen(&l->window);
+    window_show_pointer(&l->window, !l->readings.present);
+    l->controls.animate = l->controls.animate || l->readings.present;
+}
+
+static void travel(loop *l, bool back);
+
 static void take_requests(loop *l, uint32_t bits)
 {
     viewer_controls *c = &l->controls;
     if (bits & REQUEST_PLAY)
         c->animate = !c->animate;
     if ((bits & REQUEST_NEW_SEED) && !c->seed_locked)
-        c->seed = new_seed();
+        c->seed = generate_seed();
     if (bits & REQUEST_BATCH)
         c->batch = next_batch(c->batch);
     if ((bits & REQUEST_PRECISION) && l->readings.device.f16_storage)
         c->precision = c->precision == QS_F16 ? QS_F32 : QS_F16;
     if (bits & REQUEST_SMOOTH)
         c->smooth = !c->smooth;
+    if (bits & REQUEST_MOTION)
+        c->motion = c->motion == MOTION_WALK ? MOTION_SEEDS : MOTION_WALK;
+    if (bits & REQUEST_VIEW)
+        c->view = (viewer_view)((c->view + 1) % 3);
+    if (bits & REQUEST_PIN)
+        turn_pin(l);
     if (bits & REQUEST_SAVE)
         save(l);
+    if (bits & REQUEST_FAVOURITE)
+        keep_favourite(l);
+    if (bits & REQUEST_FULL_SCREEN)
+        window_turn_full_screen(&l->window);
+    if (bits & REQUEST_PRESENT)
+        turn_presentation(l);
+    if (bits & (REQUEST_UNDO | REQUEST_REDO))
+        travel(l, bits & REQUEST_UNDO);
 }
+
+static void show_title(const loop *l);
+static void remember(loop *l, const viewer_controls *before);
 
 /* Returns what they ask of the user interface. */
 static uint32_t take_keys(loop *l)
 {
     window *w = &l->window;
+    const viewer_controls before = l->controls;
     const int notch = (int)l->controls.notch + w->key_step;
     const uint32_t bits = w->requests;
     if (notch >= 0 && notch < (int)l->readings.slider.count)
         l->controls.notch = (uint32_t)notch;
+    if (w->escape && l->readings.present)
+        turn_presentation(l);
+    else if (w->escape)
+        glfwSetWindowShouldClose(w->handle, GLFW_TRUE);
+    w->escape = false;
     w->key_step = 0;
     w->requests = 0;
     take_requests(l, bits);
+    if (!(bits & (REQUEST_UNDO | REQUEST_REDO)))
+        remember(l, &before);
     return bits;
 }
 
@@ -139,6 +229,125 @@ static void choose_model(loop *l, const viewer_controls *before)
         show_title(l);
     else
         set_note(l, true, "%s", app_error_message());
+}
+
+/* ------------------------------------------------------------------------------------------- */
+/* Back to what was                                                                             */
+
+/* Another model than before comes with its own slider; what was asked for is of it. */
+static void become(loop *l, const viewer_controls *wanted)
+{
+    const viewer_controls before = l->controls;
+    l->controls = *wanted;
+    l->controls.animate = before.animate;
+    if (before.model == wanted->model)
+        return;
+    choose_model(l, &before);
+    if (l->controls.model != wanted->model)
+        l->controls = before;
+    else
+        l->controls = *wanted;
+}
+
+/* Playing goes on by itself: what it changes, and starting and stopping it, is no change. */
+static bool is_change(const viewer_controls *a, const viewer_controls *b)
+{
+    viewer_controls x = *a;
+    x.animate = b->animate;
+    return memcmp(&x, b, sizeof x) != 0;
+}
+
+/* What follows within a moment, a slider on its way, is the same change. */
+static void remember(loop *l, const viewer_controls *before)
+{
+    static const double MOMENT_S = 0.6;
+    const uint32_t room = sizeof l->history.states / sizeof *l->history.states;
+    history *h = &l->history;
+    if (!is_change(before, &l->controls))
+        return;
+    const double now = glfwGetTime();
+    const bool same = h->count > 0 && h->at == h->count - 1 && now - h->changed_at < MOMENT_S;
+    h->changed_at = now;
+    if (!same) {
+        if (h->at + 2 > room) {
+            memmove(h->states, h->states + 1, (room - 1) * sizeof *h->states);
+            h->at--;
+        }
+        h->states[h->at] = *before;
+        h->at++;
+    }
+    h->states[h->at] = l->controls;
+    h->count = h->at + 1;
+}
+
+static void travel(loop *l, bool back)
+{
+    history *h = &l->history;
+    if (h->count == 0 || (back ? h->at == 0 : h->at + 1 >= h->count)) {
+        set_note(l, false, back ? "there is nothing to undo" : "there is nothing to redo");
+        return;
+    }
+    h->at += back ? -1 : 1;
+    h->changed_at = 0;
+    become(l, &h->states[h->at]);
+}
+
+/* A picture from the film strip or a file. */
+static void recall(loop *l, const viewer_recipe *r)
+{
+    const viewer_controls before = l->controls;
+    viewer_controls *c = &l->controls;
+    c->model = r->model;
+    if (before.model != r->model) {
+        choose_model(l, &before);
+        if (c->model != r->model)
+            return;
+    }
+    c->animate = false;
+    c->view = VIEW_PICTURES;
+    c->seed = r->seed;
+    c->label = r->label;
+    c->batch = r->batch;
+    c->precision = r->precision;
+    if (!readout_find_notch(&l->readings.slider, r->steps, &c->notch))
+        c->notch = readout_default_notch(&l->readings);
+    if (c->notch < l->readings.slider.few || r->sampler != l->readings.diffusion_sampler)
+        c->sampler = r->sampler;
+    walk_set(&l->generator.walk, r->seed, r->place);
+    remember(l, &before);
+    l->redraw = SETTLE;
+}
+
+static void open_folder(loop *l, const char *path)
+{
+    const viewer_controls before = l->controls;
+    uint32_t model;
+    const qs_status status = catalog_add(&l->catalog, path, &model);
+    l->readings.models = l->catalog.models;
+    l->readings.model_count = l->catalog.count;
+    if (status != QS_OK) {
+        set_note(l, true, "%s", app_error_message());
+        return;
+    }
+    l->controls.model = model;
+    if (model != before.model)
+        choose_model(l, &before);
+    remember(l, &before);
+    l->redraw = SETTLE;
+}
+
+static void take_dropped(loop *l)
+{
+    struct stat info;
+    viewer_recipe recipe;
+    const char *path = l->window.dropped;
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        open_folder(l, path);
+    else if (film_read_recipe(&l->catalog, path, &recipe) == QS_OK)
+        recall(l, &recipe);
+    else
+        set_note(l, true, "%s: %s", path, app_error_message());
+    l->window.dropped[0] = 0;
 }
 
 /* ------------------------------------------------------------------------------------------- */
@@ -169,17 +378,23 @@ fail:
 static qs_status generate(loop *l)
 {
     qs_status status = QS_OK;
+    if (l->readings.lost)
+        return QS_OK;
     if (generate_needs_session(&l->generator, &l->controls)) {
         TRY(make_session(l));
         return QS_OK;
     }
     bool news = false, new_frame = false;
+    l->generator.hold = l->untaken && l->controls.view != VIEW_PICTURES;
     TRY(generate_advance(&l->generator, &l->controls, &l->readings, &news, &new_frame));
     if (new_frame) {
         l->untaken = true;
         if (l->readings.frame_number == 1)
             window_set_icon(&l->window, &l->readings.frame);
         report_picture(l);
+        const viewer_drawn *drawn = generate_drawn(&l->generator, &l->readings);
+        if (drawn->controls.view == VIEW_PICTURES && drawn->place.at <= 0)
+            push_film(l, false);
     }
     const int needed = new_frame ? 2 : news ? 1 : 0; /* a tooltip needs two layouts to appear */
     if (l->redraw < needed)
@@ -197,6 +412,14 @@ static void build_ui(loop *l, uint32_t asked)
     if (l->controls.model != before.model)
         choose_model(l, &before);
     take_requests(l, requests.bits);
+    if (!(requests.bits & (REQUEST_UNDO | REQUEST_REDO)))
+        remember(l, &before);
+    if (requests.recall >= 0) {
+        const viewer_recipe wanted = l->readings.film[requests.recall].recipe;
+        recall(l, &wanted);
+    }
+    if (requests.start_again)
+        l->readings.lost = NULL;
     if (requests.complaint)
         set_note(l, true, "%s", requests.complaint);
     report_layout(l);
@@ -212,6 +435,17 @@ static bool ui_fits(const loop *l)
            l->layout->extent.height == l->present.extent.height;
 }
 
+/* In a view with several columns the pictures of each have their own place. */
+static qs_status take_frame(loop *l, VkCommandBuffer commands)
+{
+    const qs_frame *frame = &l->readings.frame;
+    const viewer_drawn *drawn = generate_drawn(&l->generator, &l->readings);
+    const bool several = drawn->controls.view != VIEW_PICTURES;
+    return picture_take(&l->picture, commands, l->generator.session, frame,
+                        several ? drawn->column * frame->count : 0,
+                        several ? COLUMNS_MAX * frame->count : frame->count);
+}
+
 static qs_status draw(loop *l)
 {
     qs_status status = QS_OK;
@@ -225,8 +459,7 @@ static qs_status draw(loop *l)
     if (!target.commands)
         return QS_OK;
     if (l->untaken)
-        TRY(picture_take(&l->picture, target.commands, l->generator.session, &l->readings.frame, 0,
-                         l->readings.frame.count));
+        TRY(take_frame(l, target.commands));
     l->untaken = false;
     present_begin_pass(&l->present, &target, l->layout->background);
     for (uint32_t i = 0; i < l->layout->part_count; i++)
@@ -292,6 +525,8 @@ static qs_status round_once(loop *l)
 {
     qs_status status = QS_OK;
     const uint32_t asked = take_keys(l);
+    if (l->window.dropped[0] && l->generator.session)
+        take_dropped(l);
     if (l->window.scale_changed)
         TRY(change_scale(l));
     TRY(generate(l));

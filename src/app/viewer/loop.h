@@ -6,6 +6,7 @@
 #define VIEWER_LOOP_H
 
 #include "viewer/catalog.h"
+#include "viewer/film.h"
 #include "viewer/generate.h"
 #include "viewer/ui.h"
 
@@ -13,6 +14,13 @@ typedef struct loop_options {
     double exit_after; /* seconds, 0: never */
     bool report;       /* say on standard output where the widgets are and what was drawn */
 } loop_options;
+
+/* Undo and redo: the controls before each change, and after the last. */
+typedef struct history {
+    viewer_controls states[64];
+    uint32_t count, at;
+    double changed_at;
+} history;
 
 typedef struct loop {
     loop_options options;
@@ -22,22 +30,26 @@ typedef struct loop {
     picture picture;
     catalog catalog;
     generator generator;
+    film film;
+    history history;
     viewer_controls controls;
     viewer_readings readings;
     const ui_layout *layout;
-    int redraw;       /* times the user interface is still to be laid out */
-    bool unpresented; /* something is not on the screen yet */
-    bool untaken;     /* readings.frame is not in `picture` yet */
-    uint32_t taken;   /* frame_number of the picture that is */
-    double preparing_since; /* seconds */
+    int redraw;               /* times the user interface is still to be laid out */
+    bool unpresented;         /* something is not on the screen yet */
+    bool untaken;             /* readings.frame is not in `picture` yet */
+    uint32_t taken;           /* frame_number of the picture that is */
+    double preparing_since;   /* seconds */
     qs_status prepare_status; /* of drawing meanwhile */
+    char lost[320];           /* readings.lost */
     char note[320];
     double note_until;
     char reported[64 * UI_WIDGETS_MAX];
 } loop;
 
-/* Until the window is closed. window, vulkan, present, picture, catalog, generator, controls,
- * readings are filled in. */
+/* Until the window is closed, or (QS_ERROR_DEVICE_LOST) the device is lost; with readings.lost it
+ * draws nothing before somebody has asked to start again. window, vulkan, present, picture,
+ * catalog, generator, controls, readings are filled in. */
 qs_status loop_run(loop *l);
 
 #endif

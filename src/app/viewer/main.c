@@ -12,7 +12,8 @@
 
 typedef struct viewer_options {
     char *model, *variant, *scheduler, *device, *seed, *batch, *precision, *label, *sampler, *size;
-    int steps, paused, help, version, report;
+    const char *file; /* a PNG or a model's folder */
+    int steps, paused, present, help, version, report;
     double exit_after, scale;
 } viewer_options;
 
@@ -56,6 +57,8 @@ static qs_status parse_options(int argc, const char **argv, viewer_options *opti
           "How numbers are stored on the device: f32 (default) or f16", "f32|f16" },
         { "paused", '\0', POPT_ARG_NONE, &options->paused, 0,
           "Start with one picture that stands still, not playing", NULL },
+        { "present", '\0', POPT_ARG_NONE, &options->present, 0,
+          "Pictures only, on the full screen, walking by themselves; Esc leads back", NULL },
         { "scale", '\0', POPT_ARG_DOUBLE, &options->scale, 0,
           "Size of text and controls, 1 on an ordinary screen (default: what the screen says)",
           "S" },
@@ -71,18 +74,24 @@ static qs_status parse_options(int argc, const char **argv, viewer_options *opti
     };
     qs_status status = QS_OK;
     poptContext context = poptGetContext("quickstep-view", argc, argv, table, 0);
+    poptSetOtherOptionHelp(context, "[OPTION...] [FILE.png | MODEL FOLDER]");
     const int end = poptGetNextOpt(context);
     if (end < -1)
         status = app_error(QS_ERROR_USAGE, "%s: %s; see quickstep-view --help",
                            poptBadOption(context, POPT_BADOPTION_NOALIAS), poptStrerror(end));
-    else if (poptPeekArg(context))
-        status = app_error(QS_ERROR_USAGE, "'%s' is not an option; see quickstep-view --help",
+    options->file = poptGetArg(context);
+    if (status == QS_OK && poptPeekArg(context))
+        status = app_error(QS_ERROR_USAGE,
+                           "one file or folder, not '%s' too; see quickstep-view "
+                           "--help",
                            poptPeekArg(context));
     if (status == QS_OK && options->help)
         poptPrintHelp(context, stdout, 0);
     else if (status == QS_OK && options->version)
         printf("quickstep-view %s\n", qs_version());
     *leave = options->help || options->version;
+    if (options->file)
+        options->file = strdup(options->file);
     poptFreeContext(context);
     return status;
 }
@@ -127,6 +136,10 @@ static qs_status fill_controls(const viewer_options *options, const viewer_model
     uint64_t batch = options->paused ? 1 : software ? 4 : 16;
     controls->seed = 1;
     controls->smooth = readout_is_smooth(&readings->model);
+    controls->motion = MOTION_WALK;
+    controls->seconds = 3;
+    controls->wipe = 0.5f;
+    controls->wipe_right = readings->column_count - 1;
     controls->animate = !options->paused;
     controls->sampler = model->sampler;
     controls->label = model->label;
@@ -171,7 +184,6 @@ static qs_status open_device(const char *select, qs_device **device)
 
 static qs_status open_window(const viewer_options *options, loop *l)
 {
-    qs_status status = QS_OK;
     char title[READOUT_TITLE_SIZE];
     int width = 0, height = 0;
     if (options->size && (sscanf(options->size, "%dx%d", &width, &height) != 2 || width < 1 ||
@@ -180,23 +192,31 @@ static qs_status open_window(const viewer_options *options, loop *l)
     if (options->scale != 0 && !(options->scale >= 0.25 && options->scale <= 8))
         return app_error(QS_ERROR_USAGE, "--scale is a number from 0.25 to 8, not %g",
                          options->scale);
-    TRY(window_open(&l->window, readout_title(&l->readings, title), width, height,
-                    (float)options->scale));
+    return window_open(&l->window, readout_title(&l->readings, title), width, height,
+                       (float)options->scale);
+}
+
+/* What the device makes for the window. */
+static qs_status open_drawing(loop *l)
+{
+    qs_status status = QS_OK;
     TRY(present_init(&l->present, &l->vulkan, l->window.handle));
     TRY(picture_init(&l->picture, &l->vulkan, l->present.pass));
     TRY(ui_init(&l->window, &l->present, window_scale(&l->window)));
+    film_init(&l->film, &l->picture, &l->readings);
+    film_load_favourites(&l->film, &l->catalog);
 fail:
     return status;
 }
 
-static void close_window(loop *l)
+static void close_drawing(loop *l)
 {
     if (l->vulkan.queue)
         vkQueueWaitIdle(l->vulkan.queue);
     ui_finish();
     picture_finish(&l->picture);
     present_finish(&l->present);
-    window_close(&l->window);
+    l->layout = NULL;
 }
 
 /* Validation was asked for to see whether all is well: then a message is a failure. */
@@ -206,6 +226,64 @@ static qs_status check_messages(const qs_device *device, qs_status status)
     if (count == 0 || status != QS_OK)
         return status;
     return app_error(QS_ERROR_OTHER, "%" PRIu64 " messages of the validation layer", count);
+}
+
+static qs_status use_device(const viewer_options *options, loop *l, qs_device **device)
+{
+    qs_status status = QS_OK;
+    TRY(open_device(options->device, device));
+    qs_device_get_vulkan(*device, &l->vulkan);
+    qs_device_get_info(*device, &l->readings.device);
+fail:
+    return status;
+}
+
+/* Another device in the place of the lost one, and a window that says so. */
+static qs_status start_again(const viewer_options *options, loop *l, qs_device **device)
+{
+    qs_status status = QS_OK;
+    snprintf(l->lost, sizeof l->lost, "%s", app_error_message());
+    fprintf(stderr, "quickstep-view: %s\n", l->lost);
+    generate_finish(&l->generator);
+    close_drawing(l);
+    qs_device_destroy(*device);
+    *device = NULL;
+    l->vulkan = (qs_vulkan_device){ 0 };
+    TRY(use_device(options, l, device));
+    TRY(open_drawing(l));
+    generate_init(&l->generator, *device, l->vulkan.queue);
+    l->readings.frame = (qs_frame){ 0 };
+    l->readings.frame_number = 0;
+    l->readings.progress = (qs_progress){ 0 };
+    l->prepare_status = QS_OK;
+    l->untaken = false;
+    l->readings.lost = l->readings.present ? NULL : l->lost; /* nobody is there to ask */
+fail:
+    return status;
+}
+
+static qs_status run(const viewer_options *options, loop *l, qs_device **device)
+{
+    static const double SOON_S = 10; /* a device that is lost at once is not worth another start */
+    qs_status status = QS_OK;
+    double started = glfwGetTime() - SOON_S;
+    for (;;) {
+        status = loop_run(l);
+        if (status != QS_ERROR_DEVICE_LOST || glfwGetTime() - started < SOON_S)
+            return status;
+        started = glfwGetTime();
+        TRY(start_again(options, l, device));
+    }
+fail:
+    return status;
+}
+
+static void fill_readings(loop *l)
+{
+    l->readings.models = l->catalog.models;
+    l->readings.model_count = l->catalog.count;
+    l->readings.note = "";
+    readout_model(l->catalog.models[l->controls.model].model, &l->readings);
 }
 
 static qs_status view(const viewer_options *options)
@@ -218,21 +296,19 @@ static qs_status view(const viewer_options *options)
     l.options = (loop_options){ .exit_after = options->exit_after, .report = options->report };
     TRY(window_system_init());
     TRY(catalog_init(&l.catalog, options->model, &chosen, &l.controls.model));
-    TRY(open_device(options->device, &device));
-    qs_device_get_vulkan(device, &l.vulkan);
-    const viewer_model *first = &l.catalog.models[l.controls.model];
-    l.readings.models = l.catalog.models;
-    l.readings.model_count = l.catalog.count;
-    l.readings.note = "";
-    qs_device_get_info(device, &l.readings.device);
-    readout_model(first->model, &l.readings);
-    TRY(fill_controls(options, first, &l.readings, &l.controls));
+    TRY(use_device(options, &l, &device));
+    fill_readings(&l);
+    TRY(fill_controls(options, &l.catalog.models[l.controls.model], &l.readings, &l.controls));
     TRY(open_window(options, &l));
+    TRY(open_drawing(&l));
+    snprintf(l.window.dropped, sizeof l.window.dropped, "%s", options->file ? options->file : "");
+    l.window.requests = options->present ? REQUEST_PRESENT : 0;
     generate_init(&l.generator, device, l.vulkan.queue);
-    TRY(loop_run(&l));
+    TRY(run(options, &l, &device));
 fail:
     generate_finish(&l.generator);
-    close_window(&l);
+    close_drawing(&l);
+    window_close(&l.window);
     status = check_messages(device, status);
     qs_device_destroy(device);
     catalog_finish(&l.catalog);

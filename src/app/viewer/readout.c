@@ -67,11 +67,29 @@ static void fill_slider(const qs_model *model, viewer_slider *slider)
     }
 }
 
+/* 1, 2, 4, 8, 16 steps, and the last that is no more than 64: the limit, where there is one. */
+static void fill_columns(viewer_readings *readings)
+{
+    const viewer_slider *slider = &readings->slider;
+    uint32_t limit = 0;
+    readings->column_count = 0;
+    memset(readings->columns, 0, sizeof readings->columns);
+    for (uint32_t i = 0; i < slider->count; i++)
+        limit = slider->steps[i] <= 64 ? i : limit;
+    for (uint32_t i = 0; i < slider->count; i++) {
+        const uint32_t steps = slider->steps[i];
+        const bool power = steps <= 16 && (steps & (steps - 1)) == 0;
+        if ((power || i == limit) && readings->column_count < COLUMNS_MAX)
+            readings->columns[readings->column_count++].notch = i;
+    }
+}
+
 void readout_model(const qs_model *model, viewer_readings *readings)
 {
     qs_model_get_info(model, &readings->model);
     readings->labels = model;
     fill_slider(model, &readings->slider);
+    fill_columns(readings);
     for (int i = QS_SAMPLER_DEFAULT + 1; i <= QS_SAMPLER_DPMSOLVER; i++)
         readings->sampler_allowed[i] = qs_model_check_sampler(model, (qs_sampler)i) == QS_OK;
     readings->diffusion_sampler =

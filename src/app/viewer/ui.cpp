@@ -151,13 +151,19 @@ struct box {
 };
 
 struct arrangement {
-    box picture, steps, panel;
+    box picture, film, steps, panel;
 };
 
 // Beside the picture where the window is wide, below it where it is high, over it otherwise: then
 // only when asked for.
-arrangement arrange(ImVec2 all, bool *panel_shown)
+arrangement arrange(ImVec2 all, const viewer_readings &readings, bool *panel_shown)
 {
+    arrangement a = {};
+    if (readings.present) {
+        *panel_shown = ui.notes_below = false;
+        a.picture = { ImVec2(0, 0), all };
+        return a;
+    }
     const bool beside = all.x >= 640 * ui.u && all.y >= 240 * ui.u;
     const bool below = !beside && all.y >= all.x + 260 * ui.u;
     if (beside != ui.beside || below != ui.below)
@@ -173,8 +179,9 @@ arrangement arrange(ImVec2 all, bool *panel_shown)
     const float panel = std::min(PANEL_WIDTH * ui.u, room);
     const float width = beside && *panel_shown ? all.x - panel : all.x;
     const float height = below && *panel_shown ? all.x : all.y - steps;
-    arrangement a;
-    a.picture = { ImVec2(0, 0), ImVec2(std::max(1.0f, width), std::max(1.0f, height)) };
+    const float film = readings.film_count > 0 && height >= 330 * ui.u ? FILM_HEIGHT * ui.u : 0;
+    a.picture = { ImVec2(0, 0), ImVec2(std::max(1.0f, width), std::max(1.0f, height - film)) };
+    a.film = { ImVec2(0, height - film), ImVec2(width, film) };
     a.steps = { ImVec2(0, height), ImVec2(width, steps) };
     a.panel = { ImVec2(all.x - panel, 0), ImVec2(panel, all.y) };
     if (below)
@@ -223,15 +230,17 @@ void build_all(const viewer_readings &readings, viewer_controls &controls,
         ui.help = !ui.help;
     bool panel_shown;
     const bool tiny = all.x < 60 * ui.u || all.y < 60 * ui.u;
-    const arrangement a = arrange(all, &panel_shown);
+    const arrangement a = arrange(all, readings, &panel_shown);
     if (!tiny && a.steps.size.y > 0)
         build_steps(readings, controls, a.steps.at, a.steps.size);
     if (!tiny && panel_shown)
         build_panel(readings, controls, requests, a.panel.at, a.panel.size);
     const bool over = panel_shown && !ui.beside && !ui.below;
-    if (!tiny && (!panel_shown || over))
+    if (!tiny && !readings.present && (!panel_shown || over))
         panel_button(ImVec2(over ? a.panel.at.x : a.picture.size.x, 0), panel_shown);
-    build_picture(readings, controls, a.picture.at, a.picture.size);
+    build_picture(readings, controls, requests, a.picture.at, a.picture.size);
+    if (a.film.size.y > 0)
+        build_film(readings, controls, requests, a.film.at, a.film.size);
     if (ui.help)
         build_help();
 }
@@ -250,7 +259,7 @@ const ui_layout *ui_build(const viewer_readings *readings, viewer_controls *cont
     const ImVec4 background = color(BACKGROUND);
     memcpy(layout.background, &background, sizeof layout.background);
     ui.requests = requests->bits;
-    requests->bits = 0;
+    *requests = { 0, nullptr, -1, false };
     push_font(ui.text);
     build_all(*readings, *controls, *requests);
     ImGui::PopFont();

@@ -12,6 +12,9 @@ constexpr const char *ROWS[][2] = {
     { "\xe2\x86\x90  \xe2\x86\x92", "fewer, more steps" },
     { "R", "new seed" },
     { "N", "type a seed" },
+    { "P", "pin the seed, for walks" },
+    { "W", "walk, or new seeds" },
+    { "V", "one, columns, wipe" },
     { "L", "labels" },
     { "M", "models" },
     { "A", "samplers" },
@@ -19,6 +22,10 @@ constexpr const char *ROWS[][2] = {
     { "F", "float32, float16" },
     { "X", "pixels or smooth" },
     { "S", "save as PNG" },
+    { "D", "keep as a favourite" },
+    { "Ctrl  Z  Y", "undo, redo" },
+    { "F5", "pictures only" },
+    { "F11", "full screen" },
     { "Tab", "panel" },
     { "Ctrl  +  \xe2\x80\x93  0", "size of text and controls" },
     { "F1  ?", "this sheet" },
@@ -30,7 +37,7 @@ constexpr const char *ROWS[][2] = {
 void viewer_ui::build_help()
 {
     const ImVec2 all = ImGui::GetIO().DisplaySize;
-    const ImVec2 size(std::min(430 * ui.u, all.x), std::min(560 * ui.u, all.y));
+    const ImVec2 size(std::min(430 * ui.u, all.x), std::min(690 * ui.u, all.y));
     ImGui::SetNextWindowPos(ImVec2((all.x - size.x) / 2, (all.y - size.y) / 2));
     ImGui::SetNextWindowSize(size);
     ImGui::SetNextWindowFocus();
@@ -42,11 +49,13 @@ void viewer_ui::build_help()
                      ImGuiWindowFlags_NoSavedSettings);
     text_line(ui.large, TEXT, "Keys");
     gap(4);
+    ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, ImVec2(8 * ui.u, 7 * ui.u));
     for (const auto &row : ROWS) {
         text_line(ui.text, ACCENT, "%s", row[0]);
         ImGui::SameLine(150 * ui.u);
         text_line(ui.text, TEXT, "%s", row[1]);
     }
+    ImGui::PopStyleVar();
     const ImVec2 at = ImGui::GetWindowPos();
     report("help", at, ImVec2(at.x + size.x, at.y + size.y));
     const bool elsewhere = ImGui::IsMouseClicked(0) && !asked(REQUEST_HELP);

@@ -33,42 +33,6 @@ void model_title(const viewer_readings &readings, viewer_controls &controls)
               readout_count(model.parameter_count, number));
 }
 
-void play_icon(bool playing)
-{
-    ImDrawList *list = ImGui::GetWindowDrawList();
-    const ImVec2 low = ImGui::GetItemRectMin(), high = ImGui::GetItemRectMax();
-    const float y = (low.y + high.y) / 2, x = low.x + 20 * ui.u, r = 5.5f * ui.u;
-    if (playing) {
-        list->AddRectFilled(ImVec2(x - r, y - r), ImVec2(x - r * 0.3f, y + r), rgb(ON_ACCENT));
-        list->AddRectFilled(ImVec2(x + r * 0.3f, y - r), ImVec2(x + r, y + r), rgb(ON_ACCENT));
-    } else {
-        list->AddTriangleFilled(ImVec2(x - r, y - r), ImVec2(x - r, y + r), ImVec2(x + r, y),
-                                rgb(ON_ACCENT));
-    }
-}
-
-void buttons_row(const viewer_controls &controls, viewer_requests &requests)
-{
-    const float spacing = ImGui::GetStyle().ItemSpacing.x;
-    const float width = (ImGui::GetContentRegionAvail().x - spacing) / 2;
-    const ImVec2 size(width, 34 * ui.u);
-    ImGui::PushStyleColor(ImGuiCol_Button, rgb(ACCENT));
-    ImGui::PushStyleColor(ImGuiCol_ButtonHovered, rgb(0x86c2f1));
-    ImGui::PushStyleColor(ImGuiCol_ButtonActive, rgb(0x5aa0d8));
-    ImGui::PushStyleColor(ImGuiCol_Text, rgb(ON_ACCENT));
-    if (ImGui::Button(controls.animate ? "  pause###play" : "  play###play", size))
-        requests.bits |= REQUEST_PLAY;
-    ImGui::PopStyleColor(4);
-    play_icon(controls.animate);
-    report_item("play");
-    tooltip("Picture after picture, each from a new seed (space)");
-    ImGui::SameLine();
-    if (ImGui::Button("save PNG", size))
-        requests.bits |= REQUEST_SAVE;
-    report_item("save");
-    tooltip("With the recipe inside, for `quickstep metadata` (S)");
-}
-
 } // namespace
 
 void viewer_ui::build_panel(const viewer_readings &readings, viewer_controls &controls,
@@ -83,8 +47,9 @@ void viewer_ui::build_panel(const viewer_readings &readings, viewer_controls &co
     model_title(readings, controls);
     line();
     build_recipe(readings, controls, requests);
-    gap(6);
-    buttons_row(controls, requests);
+    build_view(readings, controls);
+    line();
+    build_motion(controls, requests);
     line();
     build_speed(readings);
     gap(2);

@@ -122,6 +122,44 @@ void line()
     gap(7);
 }
 
+picture_part *add_part(const viewer_readings &readings, const viewer_controls &controls, ImVec2 at,
+                       ImVec2 size)
+{
+    const ImVec2 s = ImGui::GetIO().DisplayFramebufferScale;
+    if (ui.layout.part_count == UI_PARTS_MAX)
+        return nullptr;
+    picture_part *part = &ui.layout.parts[ui.layout.part_count++];
+    *part = {};
+    part->clip = { at.x * s.x, at.y * s.y, size.x * s.x, size.y * s.y };
+    part->smooth = controls.smooth;
+    part->checker_px = std::max(1.0f, floorf(8 * ui.u * s.x));
+    part->brightness = readings.preparing ? 0.45f : 1.0f;
+    return part;
+}
+
+bool build_slider(const char *id, float low, float high, float *value, const char *text)
+{
+    const ImVec2 at = ImGui::GetCursorScreenPos();
+    const ImVec2 size(ImGui::GetContentRegionAvail().x, ImGui::GetFrameHeight());
+    ImGui::InvisibleButton(id, size);
+    report_item(id);
+    const float words = 62 * ui.u, reach = 8 * ui.u, width = size.x - words - 2 * reach;
+    const float y = at.y + size.y / 2, x = at.x + reach;
+    const bool active = ImGui::IsItemActive();
+    if (active)
+        *value =
+            low + (high - low) * std::clamp((ImGui::GetIO().MousePos.x - x) / width, 0.0f, 1.0f);
+    const float knob = x + width * std::clamp((*value - low) / (high - low), 0.0f, 1.0f);
+    ImDrawList *list = ImGui::GetWindowDrawList();
+    list->AddRectFilled(ImVec2(x, y - 2 * ui.u), ImVec2(x + width, y + 2 * ui.u), rgb(FIELD),
+                        2 * ui.u);
+    list->AddRectFilled(ImVec2(x, y - 2 * ui.u), ImVec2(knob, y + 2 * ui.u), rgb(ACCENT), 2 * ui.u);
+    list->AddCircleFilled(ImVec2(knob, y), (active || ImGui::IsItemHovered() ? 8 : 7) * ui.u,
+                          rgb(ACCENT), 24);
+    draw_text(list, ui.small, ImVec2(at.x + size.x, y - font_size(ui.small) / 2), DIM, text, 1);
+    return active;
+}
+
 void tooltip(const char *text)
 {
     if (ImGui::IsItemHovered(ImGuiHoveredFlags_AllowWhenDisabled))

@@ -21,7 +21,7 @@ namespace viewer_ui
 {
 
 // Sizes are in 1/96 inch; `ui.u` turns them into Dear ImGui's units.
-constexpr float MARGIN = 22, STEPS_HEIGHT = 118;
+constexpr float MARGIN = 22, STEPS_HEIGHT = 118, FILM_HEIGHT = 62;
 
 // Colours are 0xRRGGBB.
 constexpr ImU32 rgb(uint32_t hex, uint32_t alpha = 255)
@@ -32,7 +32,7 @@ constexpr uint32_t BACKGROUND = 0x131519, BAR = 0x181b20, PANEL = 0x1b1e24;
 constexpr uint32_t FIELD = 0x272b33, FIELD_HOVER = 0x31363f, LINE = 0x2c313a;
 // DIM is text: 4.5 to 1 against each of the surfaces above (WCAG 2.1); FAINT is marks only.
 constexpr uint32_t TEXT = 0xe4e7ec, DIM = 0x9aa2b0, FAINT = 0x5b6371, BAD = 0xf0767b;
-constexpr uint32_t ACCENT = 0x6cb2eb, ACCENT_DARK = 0x2d4f6c, ON_ACCENT = 0x10151b;
+constexpr uint32_t GOLD = 0xf0c35e, ACCENT = 0x6cb2eb, ACCENT_DARK = 0x2d4f6c, ON_ACCENT = 0x10151b;
 
 struct state {
     ImFont *text, *small, *large, *huge;
@@ -93,14 +93,28 @@ void line(); // between two sections
 // Sections of the panel: a file each.
 void build_recipe(const viewer_readings &readings, viewer_controls &controls,
                   viewer_requests &requests);
+void build_motion(viewer_controls &controls, viewer_requests &requests);
+void build_view(const viewer_readings &readings, viewer_controls &controls);
 void build_speed(const viewer_readings &readings);
 void build_panel(const viewer_readings &readings, viewer_controls &controls,
                  viewer_requests &requests, ImVec2 at, ImVec2 size);
 void build_profile(const viewer_readings &readings, viewer_controls &controls);
 void build_steps(const viewer_readings &readings, viewer_controls &controls, ImVec2 at,
                  ImVec2 size);
-void build_picture(const viewer_readings &readings, const viewer_controls &controls, ImVec2 at,
+void build_picture(const viewer_readings &readings, viewer_controls &controls,
+                   viewer_requests &requests, ImVec2 at, ImVec2 size);
+// In its place: several numbers of steps.
+void build_columns(const viewer_readings &readings, const viewer_controls &controls, ImVec2 at,
                    ImVec2 size);
+void build_wipe(const viewer_readings &readings, viewer_controls &controls, ImVec2 at, ImVec2 size);
+// Below it: the last pictures.
+void build_film(const viewer_readings &readings, const viewer_controls &controls,
+                viewer_requests &requests, ImVec2 at, ImVec2 size);
+// Another part of what is drawn below the controls, to be filled in; NULL: there are too many.
+picture_part *add_part(const viewer_readings &readings, const viewer_controls &controls, ImVec2 at,
+                       ImVec2 size);
+// A slider as wide as there is room. True: it is being dragged.
+bool build_slider(const char *id, float low, float high, float *value, const char *text);
 void build_help();
 
 } // namespace viewer_ui

@@ -76,32 +76,76 @@ void picture_hover(const viewer_readings &readings, const picture_grid &grid)
 
 } // namespace
 
-void viewer_ui::build_picture(const viewer_readings &readings, const viewer_controls &controls,
-                              ImVec2 at, ImVec2 size)
+namespace
+{
+
+// What happened, and a button that begins anew.
+void lost_device(const viewer_readings &readings, viewer_requests &requests, ImVec2 at, ImVec2 size)
+{
+    const float width = std::min(440 * ui.u, size.x - 24 * ui.u), height = 150 * ui.u;
+    ImGui::SetNextWindowPos(
+        ImVec2(at.x + (size.x - width) / 2, std::max(at.y, at.y + (size.y - height) / 2)));
+    ImGui::SetNextWindowSize(ImVec2(width, height));
+    ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, 8 * ui.u);
+    ImGui::Begin("lost", nullptr,
+                 ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove |
+                     ImGuiWindowFlags_NoSavedSettings);
+    ImGui::PushTextWrapPos(0);
+    text_line(ui.text, BAD, "The device was lost.");
+    text_line(ui.small, DIM, "%s", readings.lost);
+    ImGui::PopTextWrapPos();
+    gap(4);
+    if (ImGui::Button("start it again", ImVec2(ImGui::GetContentRegionAvail().x, 34 * ui.u)) ||
+        asked(REQUEST_PLAY))
+        requests.start_again = true;
+    report_item("again");
+    ImGui::End();
+    ImGui::PopStyleVar();
+}
+
+void build_batch(const viewer_readings &readings, const viewer_controls &controls, ImVec2 at,
+                 ImVec2 size, ImVec2 inner_at, ImVec2 inner_size)
 {
     const qs_frame &frame = readings.frame;
     const ImVec2 s = ImGui::GetIO().DisplayFramebufferScale;
-    const float margin = std::min(MARGIN * ui.u, std::min(size.x, size.y) / 16);
-    const viewer_rect room = { (at.x + margin) * s.x, (at.y + margin) * s.y,
-                               std::max(1.0f, (size.x - 2 * margin) * s.x),
-                               std::max(1.0f, (size.y - 2 * margin) * s.y) };
+    const viewer_rect room = { inner_at.x * s.x, inner_at.y * s.y,
+                               std::max(1.0f, inner_size.x * s.x),
+                               std::max(1.0f, inner_size.y * s.y) };
     if (ui.solo_count != frame.count)
         ui.solo = -1;
     ui.solo_count = frame.count;
-    picture_part &part = ui.layout.parts[0];
-    part = {};
-    part.grid = picture_place(&room, frame.width, frame.height, frame.count, ui.solo,
-                              floorf(8 * ui.u * s.x), controls.smooth);
-    part.clip = { at.x * s.x, at.y * s.y, size.x * s.x, size.y * s.y };
-    part.smooth = controls.smooth;
-    part.checker_px = std::max(1.0f, floorf(8 * ui.u * s.x));
-    part.brightness = readings.preparing ? 0.45f : 1.0f;
-    ui.layout.part_count = 1;
-    ui.layout.solo = ui.solo;
+    picture_part *part = add_part(readings, controls, at, size);
+    if (!part)
+        return;
+    part->grid = picture_place(&room, frame.width, frame.height, frame.count, ui.solo,
+                               floorf(8 * ui.u * s.x), controls.smooth);
+    if (frame.serial && !readings.preparing && !readings.present)
+        picture_hover(readings, part->grid);
+}
+
+} // namespace
+
+void viewer_ui::build_picture(const viewer_readings &readings, viewer_controls &controls,
+                              viewer_requests &requests, ImVec2 at, ImVec2 size)
+{
+    const qs_frame &frame = readings.frame;
+    const float margin =
+        readings.present ? 0 : std::min(MARGIN * ui.u, std::min(size.x, size.y) / 16);
+    const ImVec2 inner_at(at.x + margin, at.y + margin);
+    const ImVec2 inner(std::max(1.0f, size.x - 2 * margin), std::max(1.0f, size.y - 2 * margin));
     report("picture", at, ImVec2(at.x + size.x, at.y + size.y));
+    if (controls.view == VIEW_COLUMNS)
+        build_columns(readings, controls, inner_at, inner);
+    else if (controls.view == VIEW_WIPE)
+        build_wipe(readings, controls, inner_at, inner);
+    else
+        build_batch(readings, controls, at, size, inner_at, inner);
+    ui.layout.solo = controls.view == VIEW_PICTURES ? ui.solo : -1;
     char text[96];
     const ImVec2 strip(size.x, 64 * ui.u);
-    if (readings.preparing) {
+    if (readings.lost) {
+        lost_device(readings, requests, at, size);
+    } else if (readings.preparing) {
         preparation(at, size, readings);
     } else if (frame.serial && frame.check != QS_OK) {
         snprintf(text, sizeof text,
@@ -112,6 +156,4 @@ void viewer_ui::build_picture(const viewer_readings &readings, const viewer_cont
     } else if (readings.note[0] && !ui.notes_below) {
         banner(at, strip, readings.note_is_error ? BAD : ACCENT, readings.note);
     }
-    if (frame.serial && !readings.preparing)
-        picture_hover(readings, part.grid);
 }

@@ -144,19 +144,6 @@ void precision_row(const viewer_readings &readings, viewer_controls &controls)
                                         : "This device has no 16-bit storage");
 }
 
-void filter_row(viewer_controls &controls)
-{
-    caption("enlarged");
-    if (segment("pixels", 0, 2, !controls.smooth, true))
-        controls.smooth = false;
-    report_item("filter.pixels");
-    tooltip("Every pixel is a square (X)");
-    if (segment("smooth", 1, 2, controls.smooth, true))
-        controls.smooth = true;
-    report_item("filter.smooth");
-    tooltip("As a photograph is enlarged: a cubic filter (X)");
-}
-
 } // namespace
 
 void viewer_ui::build_recipe(const viewer_readings &readings, viewer_controls &controls,
@@ -167,5 +154,4 @@ void viewer_ui::build_recipe(const viewer_readings &readings, viewer_controls &c
     batch_row(controls);
     sampler_row(readings, controls);
     precision_row(readings, controls);
-    filter_row(controls);
 }

@@ -25,6 +25,20 @@ typedef struct viewer_model {
     qs_sampler sampler;
 } viewer_model;
 
+/* How pictures follow one another when they are played. */
+typedef enum viewer_motion {
+    MOTION_SEEDS, /* each from new seeds */
+    MOTION_WALK,  /* through what lies between seeds */
+} viewer_motion;
+
+typedef enum viewer_view {
+    VIEW_PICTURES, /* at the slider's number of steps */
+    VIEW_COLUMNS,  /* the same at several numbers of steps, side by side */
+    VIEW_WIPE,     /* two of them, one over the other */
+} viewer_view;
+
+enum { COLUMNS_MAX = 6, PINS_MAX = 16 };
+
 /* One value per widget; a change acts on the next picture. */
 typedef struct viewer_controls {
     uint32_t model; /* of viewer_readings.models */
@@ -38,7 +52,35 @@ typedef struct viewer_controls {
     bool animate; /* draw picture after picture, each from a new seed */
     bool profile; /* the section with the times of the ops is open */
     bool smooth;  /* how a picture is enlarged: by a cubic filter, or every pixel a square */
+    viewer_motion motion;
+    float seconds;           /* of a walk from seed to seed */
+    uint64_t pins[PINS_MAX]; /* two or more: what a walk goes through, round and round */
+    uint32_t pin_count;
+    viewer_view view;
+    uint32_t wipe_left, wipe_right; /* columns */
+    float wipe;                     /* where they meet, 0 .. 1 */
 } viewer_controls;
+
+/* Where a walk is: picture i lies between the seeds seed + i and to + i. */
+typedef struct viewer_place {
+    uint64_t to;
+    double at; /* 0: at the seed; below 1 */
+} viewer_place;
+
+/* A picture as it was asked for. */
+typedef struct viewer_drawn {
+    viewer_controls controls;
+    viewer_place place;
+    uint32_t column; /* of the views with several; notch and sampler are its */
+} viewer_drawn;
+
+/* One number of steps beside the others. */
+typedef struct viewer_column {
+    uint32_t notch;
+    bool ready;      /* the picture on the screen is what the controls say */
+    bool shown;      /* there is one */
+    double ms, psnr; /* to the last column's picture; 0: not known, infinity: equal */
+} viewer_column;
 
 /* What keys and buttons ask for beside the values above: bits. */
 typedef enum viewer_request {
@@ -48,6 +90,14 @@ typedef enum viewer_request {
     REQUEST_BATCH = 1 << 3, /* the next of the row */
     REQUEST_PRECISION = 1 << 4,
     REQUEST_SMOOTH = 1 << 5,
+    REQUEST_MOTION = 1 << 6,
+    REQUEST_VIEW = 1 << 7,      /* the next one */
+    REQUEST_PIN = 1 << 8,       /* the seed, or no longer */
+    REQUEST_FAVOURITE = 1 << 9, /* the picture on the screen, kept on disk */
+    REQUEST_FULL_SCREEN = 1 << 10,
+    REQUEST_PRESENT = 1 << 11, /* without controls, or with them again */
+    REQUEST_UNDO = 1 << 12,
+    REQUEST_REDO = 1 << 13,
     /* for the user interface itself */
     REQUEST_PANEL = 1 << 16, /* shows or hides the panel */
     REQUEST_MODEL_LIST = 1 << 17,
@@ -60,7 +110,28 @@ typedef enum viewer_request {
 typedef struct viewer_requests {
     uint32_t bits;         /* of viewer_request */
     const char *complaint; /* what was typed and cannot be, or NULL */
+    int recall;            /* a picture of the film strip, -1: none */
+    bool start_again;      /* the device, after it was lost */
 } viewer_requests;
+
+/* All that makes a picture again. */
+typedef struct viewer_recipe {
+    uint32_t model, steps, batch;
+    uint64_t seed;
+    viewer_place place;
+    int32_t label;
+    qs_sampler sampler; /* as viewer_controls has it */
+    qs_precision precision;
+} viewer_recipe;
+
+/* A picture of the film strip. */
+typedef struct viewer_kept {
+    viewer_recipe recipe;
+    uint32_t slot, width, height; /* of the small one in picture.h's strip */
+    bool favourite;
+} viewer_kept;
+
+enum { FILM_MAX = 64 };
 
 typedef struct viewer_readings {
     const viewer_model *models;
@@ -77,8 +148,15 @@ typedef struct viewer_readings {
                               its session is gone */
     uint32_t frame_number; /* counts the pictures that were shown, over all sessions */
     qs_sampler frame_sampler;
+    viewer_place frame_place;
+    viewer_column columns[COLUMNS_MAX]; /* 1, 2, 4, 8, 16 steps and the limit */
+    uint32_t column_count;
+    viewer_kept film[FILM_MAX]; /* the newest first */
+    uint32_t film_count;
+    bool present;     /* pictures only */
+    const char *lost; /* the device was lost, and why; it can be started again. NULL: it was not */
     qs_progress progress;
-    bool preparing; /* a session is being made, for longer than a moment: */
+    bool preparing;                /* a session is being made, for longer than a moment: */
     uint32_t prepared, to_prepare; /* so many of its pipelines are there */
     double picture_ms, step_ms, pictures_per_second; /* 0: not known yet */
 

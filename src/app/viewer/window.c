@@ -2,6 +2,7 @@
 
 #include "viewer/ui.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static void on_glfw_error(int code, const char *description)
@@ -56,6 +57,9 @@ static const struct {
     { GLFW_KEY_TAB, REQUEST_PANEL },    { GLFW_KEY_M, REQUEST_MODEL_LIST },
     { GLFW_KEY_L, REQUEST_LABEL_LIST }, { GLFW_KEY_A, REQUEST_SAMPLER_LIST },
     { GLFW_KEY_N, REQUEST_SEED_FIELD }, { GLFW_KEY_F1, REQUEST_HELP },
+    { GLFW_KEY_W, REQUEST_MOTION },     { GLFW_KEY_V, REQUEST_VIEW },
+    { GLFW_KEY_P, REQUEST_PIN },        { GLFW_KEY_D, REQUEST_FAVOURITE },
+    { GLFW_KEY_F5, REQUEST_PRESENT },   { GLFW_KEY_F11, REQUEST_FULL_SCREEN },
 };
 
 static const float ZOOM_STEP = 1.189207f, ZOOM_MAX = 4.0f; /* four steps double it */
@@ -83,7 +87,16 @@ static void press(window *w, int key)
         if (keys[i].key == key)
             w->requests |= keys[i].request;
     if (key == GLFW_KEY_ESCAPE)
-        glfwSetWindowShouldClose(w->handle, GLFW_TRUE);
+        w->escape = true;
+}
+
+static void with_control(window *w, int key, bool shift)
+{
+    if (key == GLFW_KEY_Z)
+        w->requests |= shift ? REQUEST_REDO : REQUEST_UNDO;
+    if (key == GLFW_KEY_Y)
+        w->requests |= REQUEST_REDO;
+    zoom(w, key);
 }
 
 static void on_key(GLFWwindow *handle, int key, int scancode, int action, int mods)
@@ -92,8 +105,8 @@ static void on_key(GLFWwindow *handle, int key, int scancode, int action, int mo
     window *w = window_of(handle);
     if (action == GLFW_RELEASE)
         return;
-    if ((mods & GLFW_MOD_CONTROL) && !(mods & (GLFW_MOD_ALT | GLFW_MOD_SUPER)))
-        zoom(w, key);
+    if ((mods & GLFW_MOD_CONTROL) && !(mods & (GLFW_MOD_ALT | GLFW_MOD_SUPER)) && !ui_wants_keys())
+        with_control(w, key, mods & GLFW_MOD_SHIFT);
     if ((mods & (GLFW_MOD_CONTROL | GLFW_MOD_ALT | GLFW_MOD_SUPER)) || ui_wants_keys() ||
         ui_take_key(key))
         return;
@@ -142,6 +155,13 @@ static void on_scale(GLFWwindow *handle, float x, float y)
     window_of(handle)->scale_changed = true;
 }
 
+static void on_drop(GLFWwindow *handle, int count, const char **paths)
+{
+    window *w = window_of(handle);
+    if (count > 0)
+        snprintf(w->dropped, sizeof w->dropped, "%s", paths[0]);
+}
+
 static void on_refresh(GLFWwindow *handle)
 {
     window_of(handle);
@@ -188,6 +208,7 @@ qs_status window_open(window *w, const char *title, int width, int height, float
     glfwSetFramebufferSizeCallback(w->handle, on_size);
     glfwSetWindowContentScaleCallback(w->handle, on_scale);
     glfwSetWindowRefreshCallback(w->handle, on_refresh);
+    glfwSetDropCallback(w->handle, on_drop);
     return QS_OK;
 }
 
@@ -226,6 +247,31 @@ float window_scale(const window *w)
     glfwGetWindowContentScale(w->handle, &x, &y);
     const float screen = x > 0.5f && x < 8.0f ? x : 1.0f;
     return (w->scale > 0 ? w->scale : screen) * w->zoom;
+}
+
+bool window_is_full_screen(const window *w)
+{
+    return glfwGetWindowMonitor(w->handle) != NULL;
+}
+
+void window_turn_full_screen(window *w)
+{
+    int *r = w->restore;
+    GLFWmonitor *monitor = glfwGetPrimaryMonitor();
+    const GLFWvidmode *mode = monitor ? glfwGetVideoMode(monitor) : NULL;
+    if (window_is_full_screen(w)) {
+        glfwSetWindowMonitor(w->handle, NULL, r[0], r[1], r[2], r[3], GLFW_DONT_CARE);
+    } else if (mode) {
+        glfwGetWindowPos(w->handle, &r[0], &r[1]);
+        glfwGetWindowSize(w->handle, &r[2], &r[3]);
+        glfwSetWindowMonitor(w->handle, monitor, 0, 0, mode->width, mode->height,
+                             mode->refreshRate);
+    }
+}
+
+void window_show_pointer(const window *w, bool shown)
+{
+    glfwSetInputMode(w->handle, GLFW_CURSOR, shown ? GLFW_CURSOR_NORMAL : GLFW_CURSOR_HIDDEN);
 }
 
 void window_set_title(const window *w, const char *title)

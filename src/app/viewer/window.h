@@ -19,6 +19,9 @@ typedef struct window {
     uint32_t requests;  /* bits of viewer_request */
     float scale;        /* of text and controls in place of the screen's, 0: the screen's */
     float zoom;         /* by which it is multiplied: Ctrl and +, -, 0 */
+    bool escape;        /* was pressed, and closed nothing of the user interface */
+    char dropped[4096]; /* the path of what was dropped on it last, "": nothing */
+    int restore[4];     /* place and size before it became the whole screen */
 } window;
 
 /* Connects to the display. QS_ERROR_DEVICE without one, with advice. */
@@ -38,6 +41,10 @@ void window_poll(window *w, double seconds);
 bool window_wants_close(const window *w);
 bool window_is_hidden(const window *w); /* minimised, not mapped, or without area */
 float window_scale(const window *w);    /* pixels per 1/96 inch, 1 on an ordinary screen, zoomed */
+
+void window_turn_full_screen(window *w);
+bool window_is_full_screen(const window *w);
+void window_show_pointer(const window *w, bool shown);
 
 void window_set_title(const window *w, const char *title);
 

@@ -1,0 +1,204 @@
+#include "viewer/film.h"
+
+#include "common/png_file.h"
+#include "common/recipe.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { FAVOURITES_MAX = 24 }; /* of the strip, at first */
+
+void film_init(film *f, picture *p, viewer_readings *readings)
+{
+    *f = (film){ .picture = p, .readings = readings };
+    readings->film_count = 0;
+}
+
+/* The oldest that is no favourite, or the oldest. */
+static uint32_t least(const viewer_readings *r)
+{
+    for (uint32_t i = r->film_count; i > 0; i--)
+        if (!r->film[i - 1].favourite)
+            return i - 1;
+    return r->film_count - 1;
+}
+
+static uint32_t free_slot(film *f)
+{
+    const viewer_readings *r = f->readings;
+    for (;; f->next_slot++) { /* round and round: a slot that was left may still be drawn */
+        const uint32_t slot = f->next_slot % STRIP_SLOTS;
+        bool used = false;
+        for (uint32_t i = 0; i < r->film_count; i++)
+            used = used || r->film[i].slot == slot;
+        if (used)
+            continue;
+        f->next_slot++;
+        return slot;
+    }
+}
+
+void film_push(film *f, const viewer_recipe *recipe, const uint8_t *rgba, uint32_t width,
+               uint32_t height, bool favourite)
+{
+    viewer_readings *r = f->readings;
+    viewer_kept kept = { .recipe = *recipe, .favourite = favourite };
+    if (r->film_count == FILM_MAX) {
+        const uint32_t gone = least(r);
+        memmove(r->film + gone, r->film + gone + 1, (r->film_count - gone - 1) * sizeof *r->film);
+        r->film_count--;
+    }
+    kept.slot = free_slot(f);
+    picture_strip_put(f->picture, kept.slot, rgba, width, height, &kept.width, &kept.height);
+    memmove(r->film + 1, r->film, r->film_count * sizeof *r->film);
+    r->film[0] = kept;
+    r->film_count++;
+}
+
+/* mkdir -p */
+static int make_folders(char *path)
+{
+    for (char *c = path + 1;; c++) {
+        if (*c && *c != '/')
+            continue;
+        const char end = *c;
+        *c = 0;
+        const int failed = mkdir(path, 0777) != 0 && errno != EEXIST;
+        *c = end;
+        if (failed || !end)
+            return failed;
+    }
+}
+
+static bool favourites_path(char *folder, size_t size)
+{
+    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    const bool given = data && data[0] == '/';
+    if (!given && !home)
+        return false;
+    return snprintf(folder, size, "%s%s/quickstep/favourites", given ? data : home,
+                    given ? "" : "/.local/share") < (int)size;
+}
+
+qs_status film_favourites_folder(char *folder, size_t size)
+{
+    if (!favourites_path(folder, size))
+        return app_error(QS_ERROR_WRITE, "neither XDG_DATA_HOME nor HOME says where");
+    if (make_folders(folder))
+        return app_error(QS_ERROR_WRITE, "%s: %s", folder, strerror(errno));
+    return QS_OK;
+}
+
+static bool find_label(const qs_model *model, const char *name, int32_t *label)
+{
+    qs_model_info info;
+    qs_model_get_info(model, &info);
+    *label = -1;
+    for (uint32_t i = 0; i < info.label_count; i++)
+        if (strcmp(qs_model_label_name(model, i), name) == 0)
+            *label = (int32_t)i;
+    return *label >= 0 || info.label_count == 0;
+}
+
+static qs_status read_names(const catalog *c, const app_recipe *from, viewer_recipe *recipe)
+{
+    qs_status status = QS_OK;
+    if (strcmp(from->command, "grid") == 0)
+        return app_error(QS_ERROR_OTHER, "a grid is many pictures; `quickstep grid` draws it");
+    if (!catalog_find(c, from->model, &recipe->model))
+        return app_error(QS_ERROR_OTHER, "its model, %s, is not here", from->model);
+    viewer_model *model = &c->models[recipe->model];
+    TRY(catalog_open(model));
+    if (!find_label(model->model, from->label, &recipe->label))
+        return app_error(QS_ERROR_OTHER, "the model %s has no label \"%s\"", from->model,
+                         from->label);
+    QS(qs_sampler_parse(from->sampler, &recipe->sampler));
+fail:
+    return status;
+}
+
+qs_status film_read_recipe(const catalog *c, const char *path, viewer_recipe *recipe)
+{
+    qs_status status = QS_OK;
+    char *json = NULL;
+    app_recipe from;
+    TRY(app_png_read_recipe(path, &json));
+    TRY(app_recipe_from_json(json, &from));
+    *recipe = (viewer_recipe){
+        .steps = (uint32_t)strtoul(from.steps, NULL, 10),
+        .batch = from.count > 9   ? 16
+                 : from.count > 4 ? 9
+                 : from.count > 1 ? 4
+                                  : 1,
+        .seed = from.seed,
+        .precision = strcmp(from.precision, "f16") == 0 ? QS_F16 : QS_F32,
+    };
+    if (from.to[0] && strchr(from.to, ','))
+        TRY(app_error(QS_ERROR_OTHER, "a walk through several seeds; `quickstep walk` draws it"));
+    recipe->place.to = strtoull(from.to, NULL, 10);
+    recipe->place.at = strtod(from.at, NULL);
+    TRY(read_names(c, &from, recipe));
+fail:
+    free(json);
+    return status;
+}
+
+/* ---- favourites --------------------------------------------------------------------------------
+ */
+
+static int is_png(const struct dirent *entry)
+{
+    const size_t length = strlen(entry->d_name);
+    return entry->d_name[0] != '.' && length > 4 && strcmp(entry->d_name + length - 4, ".png") == 0;
+}
+
+typedef struct found {
+    char path[4400];
+    time_t time;
+} found;
+
+static int oldest_first(const void *a, const void *b)
+{
+    const found *x = a, *y = b;
+    return x->time < y->time ? -1 : x->time > y->time;
+}
+
+static void load(film *f, const catalog *c, const char *path)
+{
+    viewer_recipe recipe;
+    uint8_t *pixels = NULL;
+    uint32_t width = 0, height = 0;
+    if (film_read_recipe(c, path, &recipe) == QS_OK &&
+        app_png_read_pixels(path, &pixels, &width, &height) == QS_OK)
+        film_push(f, &recipe, pixels, width, height, true);
+    free(pixels);
+}
+
+void film_load_favourites(film *f, const catalog *c)
+{
+    char folder[4096];
+    struct dirent **entries = NULL;
+    if (!favourites_path(folder, sizeof folder))
+        return;
+    const int count = scandir(folder, &entries, is_png, NULL);
+    found *all = count > 0 ? calloc((size_t)count, sizeof *all) : NULL;
+    for (int i = 0; i < count; i++) {
+        struct stat info = { 0 };
+        if (all) {
+            snprintf(all[i].path, sizeof all[i].path, "%s/%s", folder, entries[i]->d_name);
+            if (stat(all[i].path, &info) == 0)
+                all[i].time = info.st_mtime;
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    if (all)
+        qsort(all, (size_t)count, sizeof *all, oldest_first);
+    for (int i = count > FAVOURITES_MAX ? count - FAVOURITES_MAX : 0; all && i < count; i++)
+        load(f, c, all[i].path);
+    free(all);
+}

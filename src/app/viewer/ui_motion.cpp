@@ -1,0 +1,107 @@
+// A section of the panel: playing, and what is kept.
+
+#include "viewer/ui_parts.hpp"
+
+using namespace viewer_ui;
+
+namespace
+{
+
+void play_icon(bool playing)
+{
+    ImDrawList *list = ImGui::GetWindowDrawList();
+    const ImVec2 low = ImGui::GetItemRectMin(), high = ImGui::GetItemRectMax();
+    const float y = (low.y + high.y) / 2, x = low.x + 20 * ui.u, r = 5.5f * ui.u;
+    if (playing) {
+        list->AddRectFilled(ImVec2(x - r, y - r), ImVec2(x - r * 0.3f, y + r), rgb(ON_ACCENT));
+        list->AddRectFilled(ImVec2(x + r * 0.3f, y - r), ImVec2(x + r, y + r), rgb(ON_ACCENT));
+    } else {
+        list->AddTriangleFilled(ImVec2(x - r, y - r), ImVec2(x - r, y + r), ImVec2(x + r, y),
+                                rgb(ON_ACCENT));
+    }
+}
+
+void buttons_row(const viewer_controls &controls, viewer_requests &requests)
+{
+    const float spacing = ImGui::GetStyle().ItemSpacing.x;
+    const float width = (ImGui::GetContentRegionAvail().x - spacing) / 2;
+    const ImVec2 size(width, 34 * ui.u);
+    ImGui::PushStyleColor(ImGuiCol_Button, rgb(ACCENT));
+    ImGui::PushStyleColor(ImGuiCol_ButtonHovered, rgb(0x86c2f1));
+    ImGui::PushStyleColor(ImGuiCol_ButtonActive, rgb(0x5aa0d8));
+    ImGui::PushStyleColor(ImGuiCol_Text, rgb(ON_ACCENT));
+    if (ImGui::Button(controls.animate ? "  pause###play" : "  play###play", size))
+        requests.bits |= REQUEST_PLAY;
+    ImGui::PopStyleColor(4);
+    play_icon(controls.animate);
+    report_item("play");
+    tooltip(controls.motion == MOTION_WALK ? "From seed to seed, through what lies between (space)"
+                                           : "Picture after picture, each from a new seed (space)");
+    ImGui::SameLine();
+    if (ImGui::Button("save PNG", size))
+        requests.bits |= REQUEST_SAVE;
+    report_item("save");
+    tooltip("With the recipe inside, for `quickstep metadata` (S)");
+}
+
+void motion_row(viewer_controls &controls)
+{
+    caption("plays");
+    if (segment("walk", 0, 2, controls.motion == MOTION_WALK, true))
+        controls.motion = MOTION_WALK;
+    report_item("motion.walk");
+    tooltip("From seed to seed, through what lies between (W)");
+    if (segment("new seeds", 1, 2, controls.motion == MOTION_SEEDS, true))
+        controls.motion = MOTION_SEEDS;
+    report_item("motion.seeds");
+    tooltip("Each picture from seeds of its own (W)");
+}
+
+void speed_row(viewer_controls &controls)
+{
+    char text[24];
+    float speed = log2f(16 / controls.seconds); // to the right is faster
+    snprintf(text, sizeof text, "%.1f s a seed", (double)controls.seconds);
+    caption("speed");
+    if (build_slider("speed", 0, 6, &speed, text))
+        controls.seconds = 16 / exp2f(speed);
+    tooltip("How long the way from one seed to the next takes");
+}
+
+void pins_row(const viewer_controls &controls, viewer_requests &requests)
+{
+    bool pinned = false;
+    for (uint32_t i = 0; i < controls.pin_count; i++)
+        pinned = pinned || controls.pins[i] == controls.seed;
+    char text[48];
+    snprintf(text, sizeof text,
+             controls.pin_count == 0   ? "none: seeds by chance"
+             : controls.pin_count == 1 ? "1 seed; a loop needs two"
+                                       : "a loop of %u seeds",
+             controls.pin_count);
+    caption("pins");
+    const ImVec2 at = ImGui::GetCursorScreenPos();
+    const float width = 62 * ui.u;
+    ImGui::AlignTextToFramePadding();
+    text_line(ui.small, DIM, "%s", text);
+    ImGui::SetCursorScreenPos(ImVec2(at.x + ImGui::GetWindowContentRegionMax().x -
+                                         (at.x - ImGui::GetWindowPos().x) - width,
+                                     at.y));
+    if (ImGui::Button(pinned ? "unpin###pin" : "pin###pin", ImVec2(width, 0)))
+        requests.bits |= REQUEST_PIN;
+    report_item("pin");
+    tooltip("A walk goes through the pinned seeds, round and round (P)");
+}
+
+} // namespace
+
+void viewer_ui::build_motion(viewer_controls &controls, viewer_requests &requests)
+{
+    buttons_row(controls, requests);
+    gap(2);
+    motion_row(controls);
+    if (controls.motion == MOTION_WALK) {
+        speed_row(controls);
+        pins_row(controls, requests);
+    }
+}
