@@ -181,6 +181,7 @@ xdotool key r
 await 10 '^picture .*check=ok' "$at"
 tail -n "+$((at + 1))" out | grep '^picture' | grep -qv 'seed=5 '
 ok $? "R takes a new seed"
+xdotool key w
 at=$(lines)
 xdotool key space
 for _ in $(seq 100); do

@@ -406,6 +406,7 @@ fail:
 static void build_ui(loop *l, uint32_t asked)
 {
     viewer_requests requests = { .bits = asked };
+    l->building = true;
     const viewer_controls before = l->controls;
     l->readings.note = glfwGetTime() < l->note_until ? l->note : "";
     l->layout = ui_build(&l->readings, &l->controls, &requests);
@@ -427,6 +428,15 @@ static void build_ui(loop *l, uint32_t asked)
                 : l->redraw > 0                              ? l->redraw - 1
                                                              : 0;
     l->unpresented = true;
+    l->building = false;
+}
+
+/* window.on_input */
+static void follow_mouse(void *user)
+{
+    loop *l = user;
+    if (!l->building && l->layout)
+        build_ui(l, 0);
 }
 
 static bool ui_fits(const loop *l)
@@ -546,6 +556,8 @@ qs_status loop_run(loop *l)
     l->redraw = SETTLE;
     bool minimised = false;
     qs_device_on_prepare(l->generator.device, show_preparing, l);
+    l->window.on_input = follow_mouse;
+    l->window.user = l;
     while (!window_wants_close(&l->window)) {
         const double asleep = sleep_s(l, minimised);
         window_poll(&l->window, asleep);

@@ -35,6 +35,7 @@ typedef struct loop {
     viewer_controls controls;
     viewer_readings readings;
     const ui_layout *layout;
+    bool building;            /* the user interface is being laid out */
     int redraw;               /* times the user interface is still to be laid out */
     bool unpresented;         /* something is not on the screen yet */
     bool untaken;             /* readings.frame is not in `picture` yet */

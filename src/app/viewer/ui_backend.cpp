@@ -15,6 +15,7 @@ struct {
     VkDevice device;
     VkDescriptorPool pool;
     bool drawing; // Dear ImGui's Vulkan side is there
+    const window *shown;
 } backend;
 
 // Textures are combined with their sampler up to 1.92.7, and apart from it since.
@@ -79,6 +80,7 @@ qs_status backend_init(const window *w, present *p)
     if (!ImGui_ImplGlfw_InitForVulkan(w->handle, true))
         return app_error(QS_ERROR_OTHER, "Dear ImGui did not take the window");
     backend.device = vulkan->device;
+    backend.shown = w;
     const VkResult result = create_pool();
     if (result != VK_SUCCESS)
         return present_vulkan_error(result, "vkCreateDescriptorPool");
@@ -112,6 +114,12 @@ void backend_new_frame()
 {
     ImGui_ImplVulkan_NewFrame();
     ImGui_ImplGlfw_NewFrame();
+#if IMGUI_VERSION_NUM < 18700
+    // It asks where the mouse is now, and goes by what the last event said of the buttons: a drag
+    // that has ended would go on to wherever the mouse went next.
+    if (backend.shown && ImGui::IsMousePosValid())
+        ImGui::GetIO().MousePos = ImVec2((float)backend.shown->x, (float)backend.shown->y);
+#endif
 }
 
 void backend_record(VkCommandBuffer commands)

@@ -123,8 +123,10 @@ void viewer_ui::build_wipe(const viewer_readings &readings, viewer_controls &con
     const float height = size.y - CAPTION_HEIGHT * ui.u;
     const viewer_rect room = { at.x * s.x, at.y * s.y, std::max(1.0f, size.x * s.x),
                                std::max(1.0f, height * s.y) };
-    const picture_grid grid = picture_place(&room, model.width, model.height, batch, -1,
-                                            floorf(8 * ui.u * s.x), controls.smooth);
+    // of a batch one picture: the border would cross the others elsewhere
+    const picture_grid grid =
+        picture_place(&room, model.width, model.height, batch, std::max(ui.solo, 0),
+                      floorf(8 * ui.u * s.x), controls.smooth);
     const ImVec2 low(grid.x / s.x, grid.y / s.y);
     const ImVec2 span((grid.pitch_x * (float)grid.columns) / s.x,
                       (grid.pitch_y * (float)grid.rows) / s.y);

@@ -62,6 +62,12 @@ static const struct {
     { GLFW_KEY_F5, REQUEST_PRESENT },   { GLFW_KEY_F11, REQUEST_FULL_SCREEN },
 };
 
+static void input(window *w)
+{
+    if (w->on_input)
+        w->on_input(w->user);
+}
+
 static const float ZOOM_STEP = 1.189207f, ZOOM_MAX = 4.0f; /* four steps double it */
 
 static void zoom(window *w, int key)
@@ -103,8 +109,11 @@ static void on_key(GLFWwindow *handle, int key, int scancode, int action, int mo
 {
     (void)scancode;
     window *w = window_of(handle);
-    if (action == GLFW_RELEASE)
+    if (action == GLFW_RELEASE) {
+        if (ui_wants_keys()) /* before 1.87 Dear ImGui forgets what goes down and up unseen */
+            input(w);
         return;
+    }
     if ((mods & GLFW_MOD_CONTROL) && !(mods & (GLFW_MOD_ALT | GLFW_MOD_SUPER)) && !ui_wants_keys())
         with_control(w, key, mods & GLFW_MOD_SHIFT);
     if ((mods & (GLFW_MOD_CONTROL | GLFW_MOD_ALT | GLFW_MOD_SUPER)) || ui_wants_keys() ||
@@ -127,6 +136,18 @@ static void on_char(GLFWwindow *handle, unsigned codepoint)
 
 static void on_cursor(GLFWwindow *handle, double x, double y)
 {
+    window *w = window_of(handle);
+    bool held = false;
+    for (int button = 0; button <= GLFW_MOUSE_BUTTON_MIDDLE; button++)
+        held = held || glfwGetMouseButton(handle, button) == GLFW_PRESS;
+    w->x = x;
+    w->y = y;
+    if (held)
+        input(w);
+}
+
+static void on_scroll(GLFWwindow *handle, double x, double y)
+{
     (void)x, (void)y;
     window_of(handle);
 }
@@ -140,7 +161,7 @@ static void on_flag(GLFWwindow *handle, int flag)
 static void on_button(GLFWwindow *handle, int button, int action, int mods)
 {
     (void)button, (void)action, (void)mods;
-    window_of(handle);
+    input(window_of(handle));
 }
 
 static void on_size(GLFWwindow *handle, int width, int height)
@@ -200,7 +221,7 @@ qs_status window_open(window *w, const char *title, int width, int height, float
     glfwSetKeyCallback(w->handle, on_key);
     glfwSetCharCallback(w->handle, on_char);
     glfwSetCursorPosCallback(w->handle, on_cursor);
-    glfwSetScrollCallback(w->handle, on_cursor);
+    glfwSetScrollCallback(w->handle, on_scroll);
     glfwSetMouseButtonCallback(w->handle, on_button);
     glfwSetCursorEnterCallback(w->handle, on_flag);
     glfwSetWindowFocusCallback(w->handle, on_flag);

@@ -21,7 +21,12 @@ typedef struct window {
     float zoom;         /* by which it is multiplied: Ctrl and +, -, 0 */
     bool escape;        /* was pressed, and closed nothing of the user interface */
     char dropped[4096]; /* the path of what was dropped on it last, "": nothing */
-    int restore[4];     /* place and size before it became the whole screen */
+    double x, y;        /* of the mouse, as the events have it, in screen coordinates */
+    /* Called with every event of a button, with the mouse's while one is held, and when a key of a
+     * text field goes up: what they mean is what was so then, not what is when somebody looks. */
+    void (*on_input)(void *user);
+    void *user;
+    int restore[4]; /* place and size before it became the whole screen */
 } window;
 
 /* Connects to the display. QS_ERROR_DEVICE without one, with advice. */
