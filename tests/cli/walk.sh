@@ -15,6 +15,11 @@ walk --from 5 --to 6 --at 0.5 -o between.png
 report $? 'walk: halfway is neither'
 repeats between.png
 report $? "a walk's command makes the same file"
+walk --from 5 --to 50 --at 0.25 --count 3 -o three.png
+[ "$status" -eq 0 ] && "$helper" pixels three.png | grep -q "^$((width * 2))x$((height * 2)) "
+report $? 'walk: three pictures there'
+repeats three.png
+report $? 'and their command makes the same file'
 walk --from 5 --to 6,7 --frames 5 --scale 1 -o 'w %02d.png'
 [ "$status" -eq 0 ] && [ "$(ls w\ *.png | wc -l)" = 5 ] && [ "$("$helper" differ 'w 00.png' first.png)" -le 1 ]
 report $? 'walk: a file each'
@@ -35,6 +40,7 @@ ln -s "$(command -v sh)" no_ffmpeg/sh
 PATH=$PWD/no_ffmpeg walk --from 5 --to 6 --frames 4 -o none.mp4
 is_error 8 'ffmpeg .* not installed' && [ ! -e none.mp4 ]
 report $? 'without ffmpeg: exit 8, and what works without it'
+fails 'walk --count on the way' 2 'goes with --at' walk --from 1 --to 2 --count 3 -o a.png
 fails 'walk to nowhere' 2 'Name a seed' walk --from 1 -o a.png
 fails "walk --to '1,x'" 2 '--to wants' walk --from 1 --to 1,x -o a.png
 fails 'walk --at 1.5 of one leg' 2 '--at wants' walk --from 1 --to 2 --at 1.5 -o a.png

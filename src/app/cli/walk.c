@@ -17,7 +17,7 @@
 enum { SEEDS_MAX = 64, FRAMES_MAX = 100000, CHUNK = 16, SHOWN_HEIGHT = 256 };
 
 static struct {
-    char *output, *steps, *from, *to, *frames, *fps, *at, *scale;
+    char *output, *steps, *from, *to, *frames, *fps, *at, *count, *scale;
 } texts;
 static int loop;
 
@@ -37,6 +37,8 @@ static const struct poptOption options[] = {
       "F" },
     { "at", '\0', POPT_ARG_STRING, &texts.at, 7,
       "One picture: 0 is the first seed, 1 the next, 0.5 between them", "T" },
+    { "count", 'c', POPT_ARG_STRING, &texts.count, 10,
+      "With --at: how many pictures, picture i between the seeds + i (default: 1)", "COUNT" },
     { "steps", 'n', POPT_ARG_STRING, &texts.steps, 8,
       "Network evaluations of each picture, 1 to 1024 (default: 4)", "N" },
     CLI_INCLUDE(cli_drawing_options),
@@ -104,9 +106,11 @@ static qs_status read_at(walk_run *run)
     if (texts.at && (end == texts.at || *end || !(run->at >= 0 && run->at <= run->seed_count - 1)))
         return app_error(QS_ERROR_USAGE, "--at wants a number from 0 to %u, not '%s'",
                          run->seed_count - 1, texts.at);
-    if (texts.at)
-        run->frames = 1;
-    return QS_OK;
+    if (texts.count && !texts.at)
+        return app_error(QS_ERROR_USAGE, "--count goes with --at; --frames says how many are drawn "
+                                         "on the way");
+    run->frames = texts.at ? 1 : run->frames;
+    return cli_count("--count", texts.count, 1, QS_BATCH_MAX, &run->frames);
 }
 
 static bool is_png(const char *path)
@@ -124,6 +128,8 @@ static qs_status check_output(walk_run *run)
     if (is_png(texts.output)) {
         const qs_status status = cli_target_init(&target, texts.output);
         run->numbered = target.numbered;
+        if (run->numbered && run->at >= 0)
+            return app_error(QS_ERROR_USAGE, "-o %s: with --at there is one file", texts.output);
         run->moves = run->moves && !run->numbered;
         return status;
     }
@@ -164,19 +170,19 @@ static size_t noise_size(const cli_engine *engine)
 /* A loop's last picture comes before its first, which is shown again. */
 static double place_of(const walk_run *run, uint32_t frame)
 {
-    if (run->at >= 0)
-        return run->at;
     return (double)frame / (loop ? run->frames : run->frames - 1) * (run->seed_count - 1);
 }
 
-static qs_status mix(const cli_engine *engine, walk_run *run, double place, float *noise)
+/* offset: of the seeds */
+static qs_status mix(const cli_engine *engine, walk_run *run, double place, uint32_t offset,
+                     float *noise)
 {
     qs_status status = QS_OK;
     uint32_t end = (uint32_t)place;
     if (end > run->seed_count - 2)
         end = run->seed_count - 2;
-    for (uint32_t i = 0; i < 2 && end != run->end; i++)
-        QS(qs_model_noise(engine->model, run->job.rng, run->seeds[end + i], run->ends[i]));
+    for (uint32_t i = 0; i < 2 && (end != run->end || offset > 0); i++)
+        QS(qs_model_noise(engine->model, run->job.rng, run->seeds[end + i] + offset, run->ends[i]));
     run->end = end;
     app_slerp(run->ends[0], run->ends[1], noise_size(engine), place - end, noise);
 fail:
@@ -197,7 +203,7 @@ static qs_status write_frames(const cli_engine *engine, walk_run *run, uint32_t 
         if (run->moves) {
             TRY(app_animation_add(run->animation, image.pixels));
         } else {
-            snprintf(run->recipe.at, sizeof run->recipe.at, "%.9g", place_of(run, first + i));
+            snprintf(run->recipe.at, sizeof run->recipe.at, "%.17g", place_of(run, first + i));
             json = app_recipe_to_json(&run->recipe);
             path = cli_numbered_path(texts.output, first + i);
             if (!json || !path)
@@ -222,7 +228,7 @@ static qs_status draw_chunk(cli_engine *engine, walk_run *run, uint32_t first, u
     qs_status status = QS_OK;
     cli_pictures pictures = { 0 };
     for (uint32_t i = 0; i < count; i++)
-        TRY(mix(engine, run, place_of(run, first + i), run->noise + i * noise_size(engine)));
+        TRY(mix(engine, run, place_of(run, first + i), 0, run->noise + i * noise_size(engine)));
     run->job.count = count;
     run->job.noise = run->noise;
     TRY(cli_render(engine, &run->job, &pictures));
@@ -231,6 +237,26 @@ static qs_status draw_chunk(cli_engine *engine, walk_run *run, uint32_t first, u
         app_montage_over_checkerboard(pictures.pixels, count, engine->info.width,
                                       engine->info.height);
     TRY(write_frames(engine, run, first, pictures.pixels, count));
+fail:
+    cli_pictures_free(&pictures);
+    return status;
+}
+
+/* --at */
+static qs_status draw_place(cli_engine *engine, walk_run *run, double *ms)
+{
+    qs_status status = QS_OK;
+    cli_pictures pictures = { 0 };
+    cli_target target;
+    for (uint32_t i = 0; i < run->frames; i++)
+        TRY(mix(engine, run, run->at, i, run->noise + i * noise_size(engine)));
+    run->job.count = run->frames;
+    run->job.noise = run->noise;
+    TRY(cli_render(engine, &run->job, &pictures));
+    *ms = pictures.ms;
+    snprintf(run->recipe.at, sizeof run->recipe.at, "%.17g", run->at);
+    TRY(cli_target_init(&target, texts.output));
+    TRY(cli_write_png(&target, engine, &run->recipe, pictures.pixels, run->frames));
 fail:
     cli_pictures_free(&pictures);
     return status;
@@ -274,7 +300,7 @@ static qs_status draw_and_write(cli_engine *engine, walk_run *run)
     if (run->scale == 0)
         run->scale =
             run->at >= 0 ? 1 : (SHOWN_HEIGHT - 1 + engine->info.height) / engine->info.height;
-    run->noise = calloc(CHUNK, size * sizeof(float));
+    run->noise = calloc(CHUNK > QS_BATCH_MAX ? CHUNK : QS_BATCH_MAX, size * sizeof(float));
     for (int i = 0; i < 2; i++)
         run->ends[i] = calloc(size, sizeof(float));
     if (!run->noise || !run->ends[0] || !run->ends[1])
@@ -282,7 +308,9 @@ static qs_status draw_and_write(cli_engine *engine, walk_run *run)
     fill_recipe(engine, run);
     if (run->moves)
         TRY(begin_animation(engine, run));
-    for (uint32_t first = 0; first < run->frames; first += CHUNK) {
+    if (run->at >= 0)
+        TRY(draw_place(engine, run, &ms));
+    for (uint32_t first = 0; first < run->frames && run->at < 0; first += CHUNK) {
         const uint32_t left = run->frames - first;
         TRY(draw_chunk(engine, run, first, left < CHUNK ? left : CHUNK, &ms));
     }

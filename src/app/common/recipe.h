@@ -43,7 +43,7 @@ typedef struct app_recipe {
     char to[1536];        /* a walk: "2,3", the seeds after the first */
     bool loop;            /* and back to it */
     uint32_t frames, fps; /* 0: one picture of it, */
-    char at[24];          /* there: "0.5" */
+    char at[32];          /* there: "0.5" */
     char device[256], driver[256];
 } app_recipe;
 

@@ -1,23 +1,20 @@
 #include "viewer/loop.h"
 
 #include "viewer/readout.h"
+#include "viewer/recall.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum {
-    SETTLE = 3, /* Dear ImGui needs a few layouts after an event until everything has reacted */
     BUSY_WAIT_MS = 4, /* the longest that the mouse waits while pictures are made */
 };
 static const double ASLEEP_S = 30, MINIMISED_S = 0.5, BLINK_S = 0.4, SOON_S = 0.002;
 static const double NOTE_S = 6, PATIENCE_S = 0.4;
 
-static void set_note(loop *l, bool is_error, const char *format, ...)
-    __attribute__((format(QS_PRINTF_FORMAT, 3, 4)));
-static void set_note(loop *l, bool is_error, const char *format, ...)
+void loop_note(loop *l, bool is_error, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -25,7 +22,7 @@ static void set_note(loop *l, bool is_error, const char *format, ...)
     va_end(args);
     l->readings.note_is_error = is_error;
     l->note_until = glfwGetTime() + NOTE_S;
-    l->redraw = SETTLE;
+    l->redraw = LOOP_SETTLE;
     if (l->options.report) {
         printf("note %s\n", l->note);
         fflush(stdout);
@@ -80,7 +77,7 @@ static const char *save_to(loop *l, const char *folder)
                                            alone ? l->layout->solo : -1, folder, name, sizeof name);
     if (status == QS_OK)
         return name;
-    set_note(l, true, "not saved: %s", app_error_message());
+    loop_note(l, true, "not saved: %s", app_error_message());
     return NULL;
 }
 
@@ -88,7 +85,7 @@ static void save(loop *l)
 {
     const char *name = save_to(l, NULL);
     if (name)
-        set_note(l, false, "saved %s", name);
+        loop_note(l, false, "saved %s", name);
 }
 
 static viewer_recipe recipe_on_screen(const loop *l)
@@ -120,14 +117,14 @@ static void keep_favourite(loop *l)
 {
     char folder[4096];
     if (film_favourites_folder(folder, sizeof folder) != QS_OK) {
-        set_note(l, true, "not kept: %s", app_error_message());
+        loop_note(l, true, "not kept: %s", app_error_message());
         return;
     }
     const char *name = save_to(l, folder);
     if (!name)
         return;
     push_film(l, true);
-    set_note(l, false, "kept as %s", name);
+    loop_note(l, false, "kept as %s", name);
 }
 
 static uint32_t next_batch(uint32_t batch)
@@ -147,7 +144,7 @@ static void turn_pin(loop *l)
     if (c->pin_count < PINS_MAX)
         c->pins[c->pin_count++] = c->seed;
     else
-        set_note(l, true, "%d seeds are pinned, there is no room for more", PINS_MAX);
+        loop_note(l, true, "%d seeds are pinned, there is no room for more", PINS_MAX);
 }
 
 static void turn_presentation(loop *l)
@@ -158,8 +155,6 @@ static void turn_presentation(loop *l)
     window_show_pointer(&l->window, !l->readings.present);
     l->controls.animate = l->controls.animate || l->readings.present;
 }
-
-static void travel(loop *l, bool back);
 
 static void take_requests(loop *l, uint32_t bits)
 {
@@ -189,11 +184,8 @@ static void take_requests(loop *l, uint32_t bits)
     if (bits & REQUEST_PRESENT)
         turn_presentation(l);
     if (bits & (REQUEST_UNDO | REQUEST_REDO))
-        travel(l, bits & REQUEST_UNDO);
+        recall_travel(l, bits & REQUEST_UNDO);
 }
-
-static void show_title(const loop *l);
-static void remember(loop *l, const viewer_controls *before);
 
 /* Returns what they ask of the user interface. */
 static uint32_t take_keys(loop *l)
@@ -213,7 +205,7 @@ static uint32_t take_keys(loop *l)
     w->requests = 0;
     take_requests(l, bits);
     if (!(bits & (REQUEST_UNDO | REQUEST_REDO)))
-        remember(l, &before);
+        recall_remember(l, &before);
     return bits;
 }
 
@@ -223,131 +215,12 @@ static void show_title(const loop *l)
     window_set_title(&l->window, readout_title(&l->readings, title));
 }
 
-static void choose_model(loop *l, const viewer_controls *before)
+void loop_choose_model(loop *l, const viewer_controls *before)
 {
     if (catalog_choose(&l->catalog, before, &l->controls, &l->readings) == QS_OK)
         show_title(l);
     else
-        set_note(l, true, "%s", app_error_message());
-}
-
-/* ------------------------------------------------------------------------------------------- */
-/* Back to what was                                                                             */
-
-/* Another model than before comes with its own slider; what was asked for is of it. */
-static void become(loop *l, const viewer_controls *wanted)
-{
-    const viewer_controls before = l->controls;
-    l->controls = *wanted;
-    l->controls.animate = before.animate;
-    if (before.model == wanted->model)
-        return;
-    choose_model(l, &before);
-    if (l->controls.model != wanted->model)
-        l->controls = before;
-    else
-        l->controls = *wanted;
-}
-
-/* Playing goes on by itself: what it changes, and starting and stopping it, is no change. */
-static bool is_change(const viewer_controls *a, const viewer_controls *b)
-{
-    viewer_controls x = *a;
-    x.animate = b->animate;
-    return memcmp(&x, b, sizeof x) != 0;
-}
-
-/* What follows within a moment, a slider on its way, is the same change. */
-static void remember(loop *l, const viewer_controls *before)
-{
-    static const double MOMENT_S = 0.6;
-    const uint32_t room = sizeof l->history.states / sizeof *l->history.states;
-    history *h = &l->history;
-    if (!is_change(before, &l->controls))
-        return;
-    const double now = glfwGetTime();
-    const bool same = h->count > 0 && h->at == h->count - 1 && now - h->changed_at < MOMENT_S;
-    h->changed_at = now;
-    if (!same) {
-        if (h->at + 2 > room) {
-            memmove(h->states, h->states + 1, (room - 1) * sizeof *h->states);
-            h->at--;
-        }
-        h->states[h->at] = *before;
-        h->at++;
-    }
-    h->states[h->at] = l->controls;
-    h->count = h->at + 1;
-}
-
-static void travel(loop *l, bool back)
-{
-    history *h = &l->history;
-    if (h->count == 0 || (back ? h->at == 0 : h->at + 1 >= h->count)) {
-        set_note(l, false, back ? "there is nothing to undo" : "there is nothing to redo");
-        return;
-    }
-    h->at += back ? -1 : 1;
-    h->changed_at = 0;
-    become(l, &h->states[h->at]);
-}
-
-/* A picture from the film strip or a file. */
-static void recall(loop *l, const viewer_recipe *r)
-{
-    const viewer_controls before = l->controls;
-    viewer_controls *c = &l->controls;
-    c->model = r->model;
-    if (before.model != r->model) {
-        choose_model(l, &before);
-        if (c->model != r->model)
-            return;
-    }
-    c->animate = false;
-    c->view = VIEW_PICTURES;
-    c->seed = r->seed;
-    c->label = r->label;
-    c->batch = r->batch;
-    c->precision = r->precision;
-    if (!readout_find_notch(&l->readings.slider, r->steps, &c->notch))
-        c->notch = readout_default_notch(&l->readings);
-    if (c->notch < l->readings.slider.few || r->sampler != l->readings.diffusion_sampler)
-        c->sampler = r->sampler;
-    walk_set(&l->generator.walk, r->seed, r->place);
-    remember(l, &before);
-    l->redraw = SETTLE;
-}
-
-static void open_folder(loop *l, const char *path)
-{
-    const viewer_controls before = l->controls;
-    uint32_t model;
-    const qs_status status = catalog_add(&l->catalog, path, &model);
-    l->readings.models = l->catalog.models;
-    l->readings.model_count = l->catalog.count;
-    if (status != QS_OK) {
-        set_note(l, true, "%s", app_error_message());
-        return;
-    }
-    l->controls.model = model;
-    if (model != before.model)
-        choose_model(l, &before);
-    remember(l, &before);
-    l->redraw = SETTLE;
-}
-
-static void take_dropped(loop *l)
-{
-    struct stat info;
-    viewer_recipe recipe;
-    const char *path = l->window.dropped;
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
-        open_folder(l, path);
-    else if (film_read_recipe(&l->catalog, path, &recipe) == QS_OK)
-        recall(l, &recipe);
-    else
-        set_note(l, true, "%s: %s", path, app_error_message());
-    l->window.dropped[0] = 0;
+        loop_note(l, true, "%s", app_error_message());
 }
 
 /* ------------------------------------------------------------------------------------------- */
@@ -362,9 +235,9 @@ static qs_status make_session(loop *l)
     l->untaken = false;
     status = generate_make_session(&l->generator, &l->controls, &l->readings, &again);
     l->readings.preparing = false;
-    l->redraw = SETTLE;
+    l->redraw = LOOP_SETTLE;
     if (again && status != QS_ERROR_DEVICE_LOST) {
-        set_note(l, true, "%s", app_error_message());
+        loop_note(l, true, "%s", app_error_message());
         readout_model(l->catalog.models[l->controls.model].model, &l->readings);
         show_title(l);
         return QS_OK; /* the one before is made again in the next round */
@@ -411,20 +284,20 @@ static void build_ui(loop *l, uint32_t asked)
     l->readings.note = glfwGetTime() < l->note_until ? l->note : "";
     l->layout = ui_build(&l->readings, &l->controls, &requests);
     if (l->controls.model != before.model)
-        choose_model(l, &before);
+        loop_choose_model(l, &before);
     take_requests(l, requests.bits);
     if (!(requests.bits & (REQUEST_UNDO | REQUEST_REDO)))
-        remember(l, &before);
+        recall_remember(l, &before);
     if (requests.recall >= 0) {
         const viewer_recipe wanted = l->readings.film[requests.recall].recipe;
-        recall(l, &wanted);
+        recall_picture(l, &wanted);
     }
     if (requests.start_again)
         l->readings.lost = NULL;
     if (requests.complaint)
-        set_note(l, true, "%s", requests.complaint);
+        loop_note(l, true, "%s", requests.complaint);
     report_layout(l);
-    l->redraw = memcmp(&before, &l->controls, sizeof before) ? SETTLE
+    l->redraw = memcmp(&before, &l->controls, sizeof before) ? LOOP_SETTLE
                 : l->redraw > 0                              ? l->redraw - 1
                                                              : 0;
     l->unpresented = true;
@@ -507,7 +380,7 @@ static qs_status change_scale(loop *l)
     ui_finish();
     l->window.scale_changed = false;
     l->layout = NULL;
-    l->redraw = SETTLE;
+    l->redraw = LOOP_SETTLE;
     return ui_init(&l->window, &l->present, window_scale(&l->window));
 }
 
@@ -536,7 +409,7 @@ static qs_status round_once(loop *l)
     qs_status status = QS_OK;
     const uint32_t asked = take_keys(l);
     if (l->window.dropped[0] && l->generator.session)
-        take_dropped(l);
+        recall_dropped(l);
     if (l->window.scale_changed)
         TRY(change_scale(l));
     TRY(generate(l));
@@ -553,7 +426,7 @@ fail:
 qs_status loop_run(loop *l)
 {
     qs_status status = QS_OK;
-    l->redraw = SETTLE;
+    l->redraw = LOOP_SETTLE;
     bool minimised = false;
     qs_device_on_prepare(l->generator.device, show_preparing, l);
     l->window.on_input = follow_mouse;
@@ -566,7 +439,7 @@ qs_status loop_run(loop *l)
         const bool blink = l->layout && l->layout->animating && asleep >= BLINK_S;
         const bool faded = l->readings.note[0] && glfwGetTime() >= l->note_until;
         if (l->window.event || blink || faded)
-            l->redraw = SETTLE;
+            l->redraw = LOOP_SETTLE;
         l->window.event = false;
         minimised = window_is_hidden(&l->window);
         if (!minimised) /* out of sight nothing is made and nothing is drawn */

@@ -48,6 +48,16 @@ typedef struct loop {
     char reported[64 * UI_WIDGETS_MAX];
 } loop;
 
+/* Dear ImGui needs a few layouts after an event until everything has reacted. */
+enum { LOOP_SETTLE = 3 };
+
+/* A message, for a few seconds. */
+void loop_note(loop *l, bool is_error, const char *format, ...)
+    __attribute__((format(QS_PRINTF_FORMAT, 3, 4)));
+/* After controls.model has changed; the controls were `before`. What cannot be opened stays out of
+ * the controls, and a note says why. */
+void loop_choose_model(loop *l, const viewer_controls *before);
+
 /* Until the window is closed, or (QS_ERROR_DEVICE_LOST) the device is lost; with readings.lost it
  * draws nothing before somebody has asked to start again. window, vulkan, present, picture,
  * catalog, generator, controls, readings are filled in. */

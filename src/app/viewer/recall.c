@@ -1,0 +1,122 @@
+#include "viewer/recall.h"
+
+#include "viewer/readout.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+/* Another model than before comes with its own slider; what was asked for is of it. */
+static void become(loop *l, const viewer_controls *wanted)
+{
+    const viewer_controls before = l->controls;
+    l->controls = *wanted;
+    l->controls.animate = before.animate;
+    if (before.model == wanted->model)
+        return;
+    loop_choose_model(l, &before);
+    if (l->controls.model != wanted->model)
+        l->controls = before;
+    else
+        l->controls = *wanted;
+}
+
+/* Playing goes on by itself: what it changes, and starting and stopping it, is no change. */
+static bool is_change(const viewer_controls *a, const viewer_controls *b)
+{
+    viewer_controls x = *a;
+    x.animate = b->animate;
+    return memcmp(&x, b, sizeof x) != 0;
+}
+
+/* What follows within a moment, a slider on its way, is the same change. */
+void recall_remember(loop *l, const viewer_controls *before)
+{
+    static const double MOMENT_S = 0.6;
+    const uint32_t room = sizeof l->history.states / sizeof *l->history.states;
+    history *h = &l->history;
+    if (!is_change(before, &l->controls))
+        return;
+    const double now = glfwGetTime();
+    const bool same = h->count > 0 && h->at == h->count - 1 && now - h->changed_at < MOMENT_S;
+    h->changed_at = now;
+    if (!same) {
+        if (h->at + 2 > room) {
+            memmove(h->states, h->states + 1, (room - 1) * sizeof *h->states);
+            h->at--;
+        }
+        h->states[h->at] = *before;
+        h->at++;
+    }
+    h->states[h->at] = l->controls;
+    h->count = h->at + 1;
+}
+
+void recall_travel(loop *l, bool back)
+{
+    history *h = &l->history;
+    if (h->count == 0 || (back ? h->at == 0 : h->at + 1 >= h->count)) {
+        loop_note(l, false, back ? "there is nothing to undo" : "there is nothing to redo");
+        return;
+    }
+    h->at += back ? -1 : 1;
+    h->changed_at = 0;
+    become(l, &h->states[h->at]);
+}
+
+/* A picture from the film strip or a file. */
+void recall_picture(loop *l, const viewer_recipe *r)
+{
+    const viewer_controls before = l->controls;
+    viewer_controls *c = &l->controls;
+    c->model = r->model;
+    if (before.model != r->model) {
+        loop_choose_model(l, &before);
+        if (c->model != r->model)
+            return;
+    }
+    c->animate = false;
+    c->view = VIEW_PICTURES;
+    c->seed = r->seed;
+    c->label = r->label;
+    c->batch = r->batch;
+    c->precision = r->precision;
+    if (!readout_find_notch(&l->readings.slider, r->steps, &c->notch))
+        c->notch = readout_default_notch(&l->readings);
+    if (c->notch < l->readings.slider.few || r->sampler != l->readings.diffusion_sampler)
+        c->sampler = r->sampler;
+    walk_set(&l->generator.walk, r->seed, r->place);
+    recall_remember(l, &before);
+    l->redraw = LOOP_SETTLE;
+}
+
+static void open_folder(loop *l, const char *path)
+{
+    const viewer_controls before = l->controls;
+    uint32_t model;
+    const qs_status status = catalog_add(&l->catalog, path, &model);
+    l->readings.models = l->catalog.models;
+    l->readings.model_count = l->catalog.count;
+    if (status != QS_OK) {
+        loop_note(l, true, "%s", app_error_message());
+        return;
+    }
+    l->controls.model = model;
+    if (model != before.model)
+        loop_choose_model(l, &before);
+    recall_remember(l, &before);
+    l->redraw = LOOP_SETTLE;
+}
+
+void recall_dropped(loop *l)
+{
+    struct stat info;
+    viewer_recipe recipe;
+    const char *path = l->window.dropped;
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        open_folder(l, path);
+    else if (film_read_recipe(&l->catalog, path, &recipe) == QS_OK)
+        recall_picture(l, &recipe);
+    else
+        loop_note(l, true, "%s: %s", path, app_error_message());
+    l->window.dropped[0] = 0;
+}
