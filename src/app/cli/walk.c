@@ -334,8 +334,14 @@ static bool adds_noise(const cli_engine *engine, const cli_job *job)
 {
     const qs_sampler s =
         job->sampler == QS_SAMPLER_DEFAULT ? engine->info.default_sampler : job->sampler;
-    return s == QS_SAMPLER_CONSISTENCY || s == QS_SAMPLER_DDPM || s == QS_SAMPLER_LCM ||
-           s == QS_SAMPLER_EULER_ANCESTRAL;
+    switch (s) {
+    case QS_SAMPLER_MULTISTEP:
+    case QS_SAMPLER_DDIM:
+    case QS_SAMPLER_ADDIM:
+    case QS_SAMPLER_EULER:
+    case QS_SAMPLER_DPMSOLVER: return false;
+    default: return true;
+    }
 }
 
 static qs_status run_walk(const char *argument)
