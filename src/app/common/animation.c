@@ -7,16 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 struct app_animation {
     char *path;
     app_image image;
     uint32_t frame_count, added, frames_per_second;
-    FILE *memory; /* of an APNG */
-    char *bytes;
-    size_t size;
+    uint8_t *bytes; /* of an APNG */
+    size_t size, room;
     uint32_t sequence; /* of its chunks */
     char *recipe;
     FILE *pipe; /* into ffmpeg */
@@ -79,25 +77,39 @@ static uint32_t number_at(const uint8_t *from)
     return (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 | (uint32_t)from[2] << 8 | from[3];
 }
 
-/* head: what comes before data, or NULL */
-static qs_status put_chunk(FILE *file, const char *type, const uint8_t *head, size_t head_size,
-                           const uint8_t *data, size_t size)
+static qs_status put_bytes(app_animation *a, const void *bytes, size_t size)
 {
-    const size_t all = 4 + head_size + size;
-    uint8_t *whole = malloc(all), number[4];
-    if (!whole)
-        return app_error(QS_ERROR_MEMORY, "no memory");
-    memcpy(whole, type, 4);
-    if (head_size > 0)
-        memcpy(whole + 4, head, head_size);
-    if (size > 0)
-        memcpy(whole + 4 + head_size, data, size);
+    if (a->room - a->size < size) {
+        const size_t room = (a->room + size) * 2;
+        uint8_t *larger = realloc(a->bytes, room);
+        if (!larger)
+            return app_error(QS_ERROR_MEMORY, "no memory for %zu bytes of a picture", room);
+        a->bytes = larger;
+        a->room = room;
+    }
+    memcpy(a->bytes + a->size, bytes, size);
+    a->size += size;
+    return QS_OK;
+}
+
+/* head: what comes before data, or NULL */
+static qs_status put_chunk(app_animation *a, const char *type, const uint8_t *head,
+                           size_t head_size, const uint8_t *data, size_t size)
+{
+    uint8_t number[4];
+    qs_status status = QS_OK;
     put_number(number, (uint32_t)(head_size + size));
-    bool good = fwrite(number, 1, 4, file) == 4 && fwrite(whole, 1, all, file) == all;
-    put_number(number, crc_of(whole, all));
-    good = good && fwrite(number, 1, 4, file) == 4;
-    free(whole);
-    return good ? QS_OK : app_error(QS_ERROR_MEMORY, "no memory");
+    TRY(put_bytes(a, number, 4));
+    const size_t begin = a->size;
+    TRY(put_bytes(a, type, 4));
+    if (head_size > 0)
+        TRY(put_bytes(a, head, head_size));
+    if (size > 0)
+        TRY(put_bytes(a, data, size));
+    put_number(number, crc_of(a->bytes + begin, a->size - begin));
+    TRY(put_bytes(a, number, 4));
+fail:
+    return status;
 }
 
 static qs_status put_frame_control(app_animation *a)
@@ -109,14 +121,14 @@ static qs_status put_frame_control(app_animation *a)
     control[21] = 1; /* it lasts 1 / */
     control[22] = (uint8_t)(a->frames_per_second >> 8);
     control[23] = (uint8_t)a->frames_per_second;
-    return put_chunk(a->memory, "fcTL", NULL, 0, control, sizeof control);
+    return put_chunk(a, "fcTL", NULL, 0, control, sizeof control);
 }
 
 static qs_status put_animation_control(app_animation *a)
 {
     uint8_t control[8] = { 0 }; /* played for ever */
     put_number(control, a->frame_count);
-    return put_chunk(a->memory, "acTL", NULL, 0, control, sizeof control);
+    return put_chunk(a, "acTL", NULL, 0, control, sizeof control);
 }
 
 /* One chunk of a frame's PNG into the file; *open: the frame's pixels have begun. */
@@ -135,9 +147,9 @@ static qs_status take_chunk(app_animation *a, const uint8_t *chunk, bool *open)
     if (data && !first) {
         uint8_t number[4];
         put_number(number, a->sequence++);
-        TRY(put_chunk(a->memory, "fdAT", number, 4, chunk + 8, size));
+        TRY(put_chunk(a, "fdAT", number, 4, chunk + 8, size));
     } else if (data || (first && memcmp(type, "IEND", 4) != 0)) {
-        TRY(put_chunk(a->memory, (const char *)chunk + 4, NULL, 0, chunk + 8, size));
+        TRY(put_chunk(a, (const char *)chunk + 4, NULL, 0, chunk + 8, size));
     }
 fail:
     return status;
@@ -152,8 +164,8 @@ static qs_status add_to_png(app_animation *a, const uint8_t *pixels)
     app_image image = a->image;
     image.pixels = pixels;
     TRY(app_png_encode(&image, a->added == 0 ? a->recipe : NULL, &png, &size));
-    if (a->added == 0 && fwrite(png, 1, 8, a->memory) != 8)
-        TRY(app_error(QS_ERROR_MEMORY, "no memory"));
+    if (a->added == 0)
+        TRY(put_bytes(a, png, 8));
     for (size_t at = 8; at + 12 <= size; at += 12 + (size_t)number_at(png + at))
         TRY(take_chunk(a, png + at, &open));
 fail:
@@ -163,9 +175,7 @@ fail:
 
 static qs_status end_png(app_animation *a)
 {
-    qs_status status = put_chunk(a->memory, "IEND", NULL, 0, NULL, 0);
-    if (status == QS_OK && fflush(a->memory) != 0)
-        status = app_error(QS_ERROR_MEMORY, "no memory");
+    const qs_status status = put_chunk(a, "IEND", NULL, 0, NULL, 0);
     return status == QS_OK ? app_output_write(a->path, a->bytes, a->size) : status;
 }
 
@@ -257,10 +267,6 @@ qs_status app_animation_begin(const char *path, const app_image *image, uint32_t
     TRY(app_output_check(path));
     if (format->container)
         TRY(begin_ffmpeg(a, format));
-    else
-        a->memory = open_memstream(&a->bytes, &a->size);
-    if (!a->memory && !a->pipe)
-        TRY(app_error(QS_ERROR_MEMORY, "no memory"));
     *animation = a;
     return QS_OK;
 fail:
@@ -272,7 +278,7 @@ qs_status app_animation_add(app_animation *a, const uint8_t *pixels)
 {
     qs_status status = QS_OK;
     const size_t bytes = (size_t)4 * a->image.width * a->image.height;
-    if (a->memory)
+    if (!a->pipe)
         TRY(add_to_png(a, pixels));
     else if (fwrite(pixels, 1, bytes, a->pipe) != bytes)
         TRY(app_error(QS_ERROR_WRITE, "%s: ffmpeg stopped taking pictures", a->path));
@@ -289,10 +295,8 @@ qs_status app_animation_end(app_animation *a, bool good)
     good = good && a->added == a->frame_count;
     if (a->pipe)
         status = end_ffmpeg(a, good);
-    else if (a->memory && good)
+    else if (good)
         status = end_png(a);
-    if (a->memory)
-        fclose(a->memory);
     free(a->bytes);
     free(a->temporary);
     free(a->recipe);

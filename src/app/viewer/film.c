@@ -150,10 +150,10 @@ fail:
 /* ---- favourites --------------------------------------------------------------------------------
  */
 
-static int is_png(const struct dirent *entry)
+static bool is_png(const char *name)
 {
-    const size_t length = strlen(entry->d_name);
-    return entry->d_name[0] != '.' && length > 4 && strcmp(entry->d_name + length - 4, ".png") == 0;
+    const size_t length = strlen(name);
+    return name[0] != '.' && length > 4 && strcmp(name + length - 4, ".png") == 0;
 }
 
 typedef struct found {
@@ -178,27 +178,37 @@ static void load(film *f, const catalog *c, const char *path)
     free(pixels);
 }
 
+/* Returns how many; *all is to be freed. */
+static size_t list_favourites(const char *folder, found **all)
+{
+    size_t count = 0;
+    DIR *entries = opendir(folder);
+    *all = NULL;
+    for (struct dirent *entry; entries && (entry = readdir(entries));) {
+        struct stat info;
+        found *more = is_png(entry->d_name) ? realloc(*all, (count + 1) * sizeof *more) : NULL;
+        if (!more)
+            continue;
+        *all = more;
+        snprintf(more[count].path, sizeof more->path, "%s/%s", folder, entry->d_name);
+        more[count].time = stat(more[count].path, &info) == 0 ? info.st_mtime : 0;
+        count++;
+    }
+    if (entries)
+        closedir(entries);
+    if (count > 0)
+        qsort(*all, count, sizeof **all, oldest_first);
+    return count;
+}
+
 void film_load_favourites(film *f, const catalog *c)
 {
     char folder[4096];
-    struct dirent **entries = NULL;
+    found *all = NULL;
     if (!favourites_path(folder, sizeof folder))
         return;
-    const int count = scandir(folder, &entries, is_png, NULL);
-    found *all = count > 0 ? calloc((size_t)count, sizeof *all) : NULL;
-    for (int i = 0; i < count; i++) {
-        struct stat info = { 0 };
-        if (all) {
-            snprintf(all[i].path, sizeof all[i].path, "%s/%s", folder, entries[i]->d_name);
-            if (stat(all[i].path, &info) == 0)
-                all[i].time = info.st_mtime;
-        }
-        free(entries[i]);
-    }
-    free(entries);
-    if (all)
-        qsort(all, (size_t)count, sizeof *all, oldest_first);
-    for (int i = count > FAVOURITES_MAX ? count - FAVOURITES_MAX : 0; all && i < count; i++)
+    const size_t count = list_favourites(folder, &all);
+    for (size_t i = count > FAVOURITES_MAX ? count - FAVOURITES_MAX : 0; i < count; i++)
         load(f, c, all[i].path);
     free(all);
 }
