@@ -4,7 +4,6 @@
 #include "viewer/recall.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,22 +11,7 @@ enum {
     BUSY_WAIT_MS = 4, /* the longest that the mouse waits while pictures are made */
 };
 static const double ASLEEP_S = 30, MINIMISED_S = 0.5, BLINK_S = 0.4, SOON_S = 0.002;
-static const double NOTE_S = 6, PATIENCE_S = 0.4;
-
-void loop_note(loop *l, bool is_error, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(l->note, sizeof l->note, format, args);
-    va_end(args);
-    l->readings.note_is_error = is_error;
-    l->note_until = glfwGetTime() + NOTE_S;
-    l->redraw = LOOP_SETTLE;
-    if (l->options.report) {
-        printf("note %s\n", l->note);
-        fflush(stdout);
-    }
-}
+static const double PATIENCE_S = 0.4;
 
 /* ------------------------------------------------------------------------------------------- */
 /* For tests                                                                                    */
@@ -209,20 +193,6 @@ static uint32_t take_keys(loop *l)
     return bits;
 }
 
-static void show_title(const loop *l)
-{
-    char title[READOUT_TITLE_SIZE];
-    window_set_title(&l->window, readout_title(&l->readings, title));
-}
-
-void loop_choose_model(loop *l, const viewer_controls *before)
-{
-    if (catalog_choose(&l->catalog, before, &l->controls, &l->readings) == QS_OK)
-        show_title(l);
-    else
-        loop_note(l, true, "%s", app_error_message());
-}
-
 /* ------------------------------------------------------------------------------------------- */
 /* One round                                                                                    */
 
@@ -239,7 +209,7 @@ static qs_status make_session(loop *l)
     if (again && status != QS_ERROR_DEVICE_LOST) {
         loop_note(l, true, "%s", app_error_message());
         readout_model(l->catalog.models[l->controls.model].model, &l->readings);
-        show_title(l);
+        loop_show_title(l);
         return QS_OK; /* the one before is made again in the next round */
     }
     TRY(status);

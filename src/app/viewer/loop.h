@@ -54,6 +54,7 @@ enum { LOOP_SETTLE = 3 };
 /* A message, for a few seconds. */
 void loop_note(loop *l, bool is_error, const char *format, ...)
     __attribute__((format(QS_PRINTF_FORMAT, 3, 4)));
+void loop_show_title(const loop *l); /* of the window: the model's and the device's names */
 /* After controls.model has changed; the controls were `before`. What cannot be opened stays out of
  * the controls, and a note says why. */
 void loop_choose_model(loop *l, const viewer_controls *before);
