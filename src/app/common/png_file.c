@@ -13,6 +13,7 @@
 typedef struct byte_buffer {
     uint8_t *bytes;
     size_t size, capacity;
+    bool no_memory;
 } byte_buffer;
 
 static void on_error(png_structp png, png_const_charp text)
@@ -32,13 +33,30 @@ static void append(png_structp png, png_bytep data, size_t size)
     if (buffer->capacity - buffer->size < size) {
         const size_t capacity = (buffer->capacity + size) * 2;
         uint8_t *bytes = realloc(buffer->bytes, capacity);
-        if (!bytes)
+        if (!bytes) {
+            buffer->no_memory = true;
             png_error(png, "no memory");
+        }
         buffer->bytes = bytes;
         buffer->capacity = capacity;
     }
     memcpy(buffer->bytes + buffer->size, data, size);
     buffer->size += size;
+}
+
+/* libpng's own: its errors do not say that they are of memory. */
+static png_voidp allocate(png_structp png, png_alloc_size_t size)
+{
+    byte_buffer *buffer = png_get_mem_ptr(png);
+    void *memory = malloc(size);
+    buffer->no_memory |= !memory;
+    return memory;
+}
+
+static void release(png_structp png, png_voidp memory)
+{
+    (void)png;
+    free(memory);
 }
 
 static void flush_nothing(png_structp png)
@@ -73,7 +91,8 @@ static void write_chunks(png_structp png, png_infop info, const app_image *image
 
 static qs_status encode(const app_image *image, const char *recipe, byte_buffer *buffer)
 {
-    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, on_error, on_warning);
+    png_structp png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, NULL, on_error, on_warning,
+                                                buffer, allocate, release);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (!info) {
         png_destroy_write_struct(&png, NULL);
@@ -81,7 +100,7 @@ static qs_status encode(const app_image *image, const char *recipe, byte_buffer 
     }
     if (setjmp(png_jmpbuf(png))) {
         png_destroy_write_struct(&png, &info);
-        return QS_ERROR_OTHER;
+        return buffer->no_memory ? QS_ERROR_MEMORY : QS_ERROR_OTHER;
     }
     png_set_write_fn(png, buffer, append, flush_nothing);
     write_chunks(png, info, image, recipe);
