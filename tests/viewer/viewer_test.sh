@@ -417,6 +417,42 @@ xdotool key Escape
 stop
 ok $? "exit status 0"
 
+# --- a model that reads: pictures follow what is typed
+start --model "$(dirname "$model")/heroes" --steps 1 --prompt "red robe"
+await 20 '^picture 1 steps=1 seed=5 .*check=ok' && await 5 '^layout end'
+xdotool mousemove 3 3
+look picture robe.png
+at=$(lines)
+click prompt
+await 5 '^widget prompt.typing ' "$at" && xdotool key End && xdotool type --delay 60 " and green shield"
+await 10 '^picture [0-9]* steps=1 seed=5 .*check=ok' "$at"
+ok $? "typing draws other pictures"
+sleep 1
+xdotool mousemove 3 3
+look picture shield.png
+changed=$(differing robe.png shield.png)
+[ "$changed" -gt 500 ]
+ok $? "and they show what was typed ($changed pixels)"
+xdotool key Return # Escape would take back what was typed
+sleep 0.3
+at=$(lines)
+xdotool key s
+await 5 '^note saved ' "$at"
+file=$(sed -n 's/^note saved //p' out | tail -n 1)
+grep -q '"prompt": "red robe and green shield"' "$file" && grep -q '"guidance": 3' "$file"
+ok $? "the saved picture has the prompt and the scale ($file)"
+at=$(lines)
+click prompt.example
+await 10 '^picture ' "$at"
+ok $? "another example is drawn"
+xdotool key Escape
+stop
+ok $? "exit status 0"
+start --prompt "red robe"
+stop
+[ $? = 2 ] && grep -q 'reads no prompts' err
+ok $? "a prompt for a model that reads none: exit status 2"
+
 QUICKSTEP_DEBUG=$QUICKSTEP_DEBUG,memory=20
 start --model ./outside --steps 6 --label 2
 await 20 '^picture 1 steps=6 seed=5 count=1 size=7x5 '

@@ -4,6 +4,7 @@
 
 #include <quickstep/autoencoder.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +16,9 @@ static qs_status open_model(viewer_model *m, const qs_model_options *options)
     QS(qs_model_open_with(m->path, options, &m->model));
     qs_model_get_info(m->model, &info);
     m->label = info.label_count ? (int32_t)info.default_label : -1;
+    const char *example = qs_model_example(m->model, 0);
+    snprintf(m->words.prompt, sizeof m->words.prompt, "%s", example ? example : "");
+    m->words.guidance = info.default_guidance;
     m->sampler = info.default_sampler;
 fail:
     return status;
@@ -160,9 +164,11 @@ qs_status catalog_choose(catalog *c, const viewer_controls *before, viewer_contr
         return status;
     }
     from->label = before->label;
+    from->words = before->words;
     from->sampler = before->sampler;
     readout_model(to->model, readings);
     controls->label = to->label;
+    controls->words = to->words;
     controls->sampler = to->sampler;
     controls->smooth = readout_is_smooth(&readings->model);
     controls->wipe_left = 0;

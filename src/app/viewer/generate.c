@@ -48,15 +48,17 @@ void generate_finish(generator *g)
     *g = (generator){ 0 };
 }
 
-static bool same_session(const viewer_controls *a, const viewer_controls *b)
+static bool same_session(const generator *g, const viewer_controls *a)
 {
+    const viewer_controls *b = &g->asked;
+    const bool same_way = !g->guides || (a->words.guidance > 1) == (b->words.guidance > 1);
     return a->model == b->model && a->batch == b->batch && a->precision == b->precision &&
-           a->profile == b->profile;
+           a->profile == b->profile && same_way;
 }
 
 bool generate_needs_session(const generator *g, const viewer_controls *controls)
 {
-    return !g->session || !same_session(controls, &g->asked);
+    return !g->session || !same_session(g, controls);
 }
 
 static void ask_again(const generator *g, viewer_controls *controls)
@@ -64,12 +66,15 @@ static void ask_again(const generator *g, viewer_controls *controls)
     if (controls->model != g->asked.model) {
         controls->model = g->asked.model;
         controls->label = g->asked.label;
+        controls->words = g->asked.words;
         controls->sampler = g->asked.sampler;
         controls->notch = g->asked.notch;
     }
     controls->batch = g->asked.batch;
     controls->precision = g->asked.precision;
     controls->profile = g->asked.profile;
+    if (g->guides)
+        controls->words.guidance = g->asked.words.guidance;
 }
 
 qs_status generate_make_session(generator *g, viewer_controls *controls, viewer_readings *readings,
@@ -82,14 +87,16 @@ qs_status generate_make_session(generator *g, viewer_controls *controls, viewer_
         .batch = wanted.batch,
         .precision = wanted.precision,
         .profile = wanted.profile,
+        .guided = guided(&readings->model, &wanted.words),
     };
     const qs_status status =
         app_library(qs_session_create(g->device, model, &options, &g->session));
     if (status == QS_OK) {
         g->model = model;
         g->asked = wanted;
+        g->guides = readings->model.prompt_tokens > 0 && !readings->model.embeds_guidance;
     }
-    *again = status != QS_OK && g->model && !same_session(&wanted, &g->asked);
+    *again = status != QS_OK && g->model && !same_session(g, &wanted);
     if (*again)
         ask_again(g, controls);
     return status;
@@ -100,8 +107,8 @@ static bool same_subject(const generator *g, const viewer_controls *c)
 {
     const viewer_controls *a = &g->asked;
     const viewer_place *x = &g->place, *y = &g->walk.place;
-    return a->seed == c->seed && a->label == c->label && a->sampler == c->sampler &&
-           x->at == y->at && (x->at <= 0 || x->to == y->to);
+    return a->seed == c->seed && a->label == c->label && same_words(&a->words, &c->words) &&
+           a->sampler == c->sampler && x->at == y->at && (x->at <= 0 || x->to == y->to);
 }
 
 static bool same_picture(const generator *g, const viewer_controls *controls)
@@ -136,6 +143,8 @@ static qs_status begin(generator *g, const viewer_controls *controls, uint32_t c
     viewer_drawn drawn = { *controls, g->walk.place, column };
     if (controls->view != VIEW_PICTURES)
         drawn.controls.notch = readings->columns[column].notch;
+    const bool reads = readings->model.prompt_tokens > 0;
+    const bool twice = guided(&readings->model, &controls->words);
     for (uint32_t i = 0; i < controls->batch; i++)
         labels[i] = controls->label;
     TRY(walk_noise(&g->walk, g->model, controls->batch, controls->seed, &noise));
@@ -147,6 +156,9 @@ static qs_status begin(generator *g, const viewer_controls *controls, uint32_t c
         .seed = controls->seed,
         .labels = labels,
         .noise = noise,
+        .prompt = reads ? controls->words.prompt : NULL,
+        .negative = twice && controls->words.negative[0] ? controls->words.negative : NULL,
+        .guidance = reads ? controls->words.guidance : 0,
     };
     QS(qs_session_begin(g->session, &recipe));
     g->asked = *controls;
@@ -368,8 +380,10 @@ qs_status generate_wait(generator *g, uint32_t timeout_ms)
 static void file_name(const app_recipe *recipe, const char *folder, uint32_t copy, char *path,
                       size_t path_size)
 {
-    char name[600];
+    char name[600], subject[128]; /* a label or a prompt */
     const size_t size = sizeof name;
+    snprintf(subject, sizeof subject, "%.60s",
+             recipe->guidance > 0 ? recipe->prompt : recipe->label);
     char number[16] = "";
     if (copy > 1)
         snprintf(number, sizeof number, "-%u", copy);
@@ -377,7 +391,7 @@ static void file_name(const app_recipe *recipe, const char *folder, uint32_t cop
     if (recipe->to[0])
         snprintf(to, sizeof to, "-to%.24s", recipe->to);
     snprintf(name, size, "%s%s%s-%ssteps-seed%" PRIu64 "%s%s%s.png", recipe->model,
-             recipe->label[0] ? "-" : "", recipe->label, recipe->steps, recipe->seed, to,
+             subject[0] ? "-" : "", subject, recipe->steps, recipe->seed, to,
              recipe->count > 1 ? "-grid" : "", number);
     for (char *c = name; *c; c++)
         if (!isalnum((unsigned char)*c) && !strchr("-_.", *c) && (unsigned char)*c < 0x80)
@@ -419,6 +433,9 @@ qs_status generate_save(generator *g, const viewer_readings *readings, int solo,
         .steps = frame->steps,
         .sampler = readings->frame_sampler,
         .seed = frame->seed + first,
+        .prompt = drawn->controls.words.prompt,
+        .negative = drawn->controls.words.negative,
+        .guidance = drawn->controls.words.guidance,
     };
     app_recipe recipe;
     qs_model_get_info(g->model, &info);

@@ -82,6 +82,7 @@ static viewer_recipe recipe_on_screen(const loop *l)
                             .seed = c->seed,
                             .place = drawn->place,
                             .label = c->label,
+                            .words = c->words,
                             .sampler = c->sampler,
                             .precision = c->precision };
 }

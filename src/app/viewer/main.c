@@ -11,7 +11,8 @@
 #include <string.h>
 
 typedef struct viewer_options {
-    char *model, *variant, *scheduler, *device, *seed, *batch, *precision, *label, *sampler, *size;
+    char *model, *variant, *scheduler, *device, *seed, *batch, *precision, *label, *prompt,
+        *sampler, *size;
     const char *file; /* a PNG or a model's folder */
     int steps, paused, present, help, version, report;
     double exit_after, scale;
@@ -48,6 +49,8 @@ static qs_status parse_options(int argc, const char **argv, viewer_options *opti
         { "batch", 'b', POPT_ARG_STRING, &options->batch, 0,
           "Pictures at a time: 1, 4, 9 or 16 (default: 16, on software Vulkan 4, with --paused 1)",
           "B" },
+        { "prompt", '\0', POPT_ARG_STRING, &options->prompt, 0,
+          "What a model that reads draws, in words", "TEXT" },
         { "label", 'l', POPT_ARG_STRING, &options->label, 0, "The label, by name or number", "L" },
         { "sampler", '\0', POPT_ARG_STRING, &options->sampler, 0,
           "multistep, ddim, addim, consistency, ddpm, lcm, tcd, euler, euler_ancestral or "
@@ -143,6 +146,7 @@ static qs_status fill_controls(const viewer_options *options, const viewer_model
     controls->animate = !options->paused;
     controls->sampler = model->sampler;
     controls->label = model->label;
+    controls->words = model->words;
     controls->notch = readout_default_notch(readings);
     if (software && !options->paused && readings->slider.steps[controls->notch] == 4)
         controls->notch = 1; /* two steps */
@@ -150,6 +154,11 @@ static qs_status fill_controls(const viewer_options *options, const viewer_model
         TRY(find_notch(&readings->slider, options->steps, &controls->notch));
     if (options->label)
         TRY(find_label(model->model, &readings->model, options->label, &controls->label));
+    if (options->prompt && readings->model.prompt_tokens == 0)
+        return app_error(QS_ERROR_USAGE, "--prompt: the model %s reads no prompts",
+                         readings->model.name);
+    if (options->prompt)
+        snprintf(controls->words.prompt, WORDS_SIZE, "%s", options->prompt);
     if (options->seed && !parse_number(options->seed, UINT64_MAX, &controls->seed))
         return app_error(QS_ERROR_USAGE, "--seed is a whole number from 0, not '%s'",
                          options->seed);

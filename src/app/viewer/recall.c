@@ -78,6 +78,7 @@ void recall_picture(loop *l, const viewer_recipe *r)
     c->view = VIEW_PICTURES;
     c->seed = r->seed;
     c->label = r->label;
+    c->words = r->words;
     c->batch = r->batch;
     c->precision = r->precision;
     if (!readout_find_notch(&l->readings.slider, r->steps, &c->notch))

@@ -1,5 +1,5 @@
-// Dear ImGui's GLFW and Vulkan sides, and what its versions call differently: 1.86 (Debian 12), 1.90
-// (13), 1.92 (testing). The other files of the user interface know no version.
+// Dear ImGui's GLFW and Vulkan sides, and what its versions call differently: 1.86 (Debian
+// 12), 1.90 (13), 1.92 (testing). The other files of the user interface know no version.
 #ifndef VIEWER_UI_BACKEND_HPP
 #define VIEWER_UI_BACKEND_HPP
 

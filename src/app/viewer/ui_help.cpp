@@ -15,7 +15,7 @@ constexpr const char *ROWS[][2] = {
     { "P", "pin the seed, for walks" },
     { "W", "walk, or new seeds" },
     { "V", "one, columns, wipe" },
-    { "L", "labels" },
+    { "L", "labels, or the prompt" },
     { "M", "models" },
     { "A", "samplers" },
     { "B", "1, 4, 9, 16 pictures" },

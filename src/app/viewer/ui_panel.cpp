@@ -46,6 +46,7 @@ void viewer_ui::build_panel(const viewer_readings &readings, viewer_controls &co
                      ImGuiWindowFlags_NoSavedSettings);
     model_title(readings, controls);
     line();
+    build_prompt(readings, controls);
     build_recipe(readings, controls, requests);
     build_view(readings, controls);
     line();

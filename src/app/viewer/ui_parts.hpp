@@ -91,6 +91,7 @@ bool segment(const char *label, int index, int count, bool chosen, bool enabled)
 void line(); // between two sections
 
 // Sections of the panel: a file each.
+void build_prompt(const viewer_readings &readings, viewer_controls &controls);
 void build_recipe(const viewer_readings &readings, viewer_controls &controls,
                   viewer_requests &requests);
 void build_motion(viewer_controls &controls, viewer_requests &requests);

@@ -6,6 +6,7 @@
 #define VIEWER_H
 
 #include <quickstep/quickstep.h>
+#include <string.h>
 
 /* The step slider: every number up to 16, then larger ones: the diffusion limit of a model that has
  * one, or what a plain diffusion model needs. No more than the model can run. */
@@ -17,11 +18,19 @@ typedef struct viewer_slider {
     bool tuned[NOTCHES_MAX];     /* its model's authors trained or tuned it for so many */
 } viewer_slider;
 
+/* What a model that reads is told. */
+enum { WORDS_SIZE = 512 };
+typedef struct viewer_words {
+    char prompt[WORDS_SIZE], negative[WORDS_SIZE];
+    float guidance; /* scale; 1: none */
+} viewer_words;
+
 /* A model that can be chosen. */
 typedef struct viewer_model {
     char *name, *path;
-    qs_model *model; /* NULL: it was never chosen */
-    int32_t label;   /* as it was left, at first its default */
+    qs_model *model;    /* NULL: it was never chosen */
+    int32_t label;      /* as it was left, at first its default */
+    viewer_words words; /* likewise */
     qs_sampler sampler;
 } viewer_model;
 
@@ -46,6 +55,7 @@ typedef struct viewer_controls {
     uint64_t seed;  /* picture i of the batch has seed + i */
     bool seed_locked;
     int32_t label; /* -1: the model has none */
+    viewer_words words;
     uint32_t batch;
     qs_sampler sampler; /* of the notches below the diffusion limit */
     qs_precision precision;
@@ -101,7 +111,7 @@ typedef enum viewer_request {
     /* for the user interface itself */
     REQUEST_PANEL = 1 << 16, /* shows or hides the panel */
     REQUEST_MODEL_LIST = 1 << 17,
-    REQUEST_LABEL_LIST = 1 << 18,
+    REQUEST_LABEL_LIST = 1 << 18, /* or what stands in its place, the prompt */
     REQUEST_SAMPLER_LIST = 1 << 19,
     REQUEST_SEED_FIELD = 1 << 20,
     REQUEST_HELP = 1 << 21,
@@ -120,6 +130,7 @@ typedef struct viewer_recipe {
     uint64_t seed;
     viewer_place place;
     int32_t label;
+    viewer_words words;
     qs_sampler sampler; /* as viewer_controls has it */
     qs_precision precision;
 } viewer_recipe;
@@ -166,6 +177,18 @@ typedef struct viewer_readings {
     const char *note; /* the last message, "" for none */
     bool note_is_error;
 } viewer_readings;
+
+static inline bool same_words(const viewer_words *a, const viewer_words *b)
+{
+    return strcmp(a->prompt, b->prompt) == 0 && strcmp(a->negative, b->negative) == 0 &&
+           a->guidance == b->guidance;
+}
+
+/* The network is evaluated twice a step: another session than one that does not. */
+static inline bool guided(const qs_model_info *model, const viewer_words *words)
+{
+    return model->prompt_tokens > 0 && !model->embeds_guidance && words->guidance > 1;
+}
 
 /* In pixels of the framebuffer, from its upper left corner. */
 typedef struct viewer_rect {

@@ -1,0 +1,97 @@
+// A section of the panel: what a model that reads is told. Pictures follow every key.
+
+#include "viewer/ui_parts.hpp"
+
+using namespace viewer_ui;
+
+namespace
+{
+
+constexpr float EMBEDDED_MOST = 5, GUIDED_MOST = 15; // of the slider; what networks are trained for
+
+// The words of a field that is too narrow for them, below it.
+void echo(const char *words)
+{
+    const float room = ImGui::GetContentRegionAvail().x - 18 * ui.u;
+    if (ImGui::CalcTextSize(words).x <= room)
+        return;
+    push_font(ui.small);
+    ImGui::PushStyleColor(ImGuiCol_Text, rgb(DIM));
+    ImGui::PushTextWrapPos(0);
+    ImGui::TextUnformatted(words);
+    ImGui::PopTextWrapPos();
+    ImGui::PopStyleColor();
+    ImGui::PopFont();
+}
+
+void prompt_field(viewer_words &words)
+{
+    if (asked(REQUEST_LABEL_LIST))
+        ImGui::SetKeyboardFocusHere();
+    ImGui::SetNextItemWidth(-FLT_MIN);
+    ImGui::InputTextWithHint("##prompt", "say what to draw", words.prompt, sizeof words.prompt);
+    report_item("prompt");
+    if (ImGui::IsItemActive())
+        report_item("prompt.typing");
+    echo(words.prompt);
+}
+
+// The example behind the one that is shown, or the first.
+const char *next_example(const qs_model *model, const char *shown)
+{
+    const char *example;
+    for (uint32_t i = 0; (example = qs_model_example(model, i)) != nullptr; i++)
+        if (strcmp(example, shown) == 0) {
+            const char *next = qs_model_example(model, i + 1);
+            return next ? next : qs_model_example(model, 0);
+        }
+    return qs_model_example(model, 0);
+}
+
+void example_row(const viewer_readings &readings, viewer_words &words)
+{
+    const char *next = next_example(readings.labels, words.prompt);
+    if (next == nullptr)
+        return;
+    caption("");
+    if (segment("another example", 0, 1, false, true))
+        snprintf(words.prompt, sizeof words.prompt, "%s", next);
+    report_item("prompt.example");
+    tooltip(next);
+}
+
+void guidance_row(const qs_model_info &model, viewer_words &words)
+{
+    caption("guidance");
+    ImGui::SetNextItemWidth(-FLT_MIN);
+    ImGui::SliderFloat("##guidance", &words.guidance, 1,
+                       model.embeds_guidance ? EMBEDDED_MOST : GUIDED_MOST, "%.1f",
+                       ImGuiSliderFlags_AlwaysClamp);
+    report_item("guidance");
+    tooltip(model.embeds_guidance ? "How much the words count"
+                                  : "How much the words count; above 1 a step takes twice as long");
+}
+
+void negative_row(const qs_model_info &model, viewer_words &words)
+{
+    if (!guided(&model, &words))
+        return;
+    caption("without");
+    ImGui::SetNextItemWidth(-FLT_MIN);
+    ImGui::InputTextWithHint("##negative", "nothing in particular", words.negative,
+                             sizeof words.negative);
+    report_item("negative");
+    tooltip("What pictures are led away from");
+}
+
+} // namespace
+
+void viewer_ui::build_prompt(const viewer_readings &readings, viewer_controls &controls)
+{
+    if (readings.model.prompt_tokens == 0)
+        return;
+    prompt_field(controls.words);
+    example_row(readings, controls.words);
+    guidance_row(readings.model, controls.words);
+    negative_row(readings.model, controls.words);
+}
