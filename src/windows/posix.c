@@ -1,5 +1,7 @@
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <stdint.h>
@@ -127,6 +129,80 @@ int munmap(void *address, size_t size)
     return UnmapViewOfFile(address) ? 0 : fail();
 }
 
+/* ---- a file in memory: a temporary one, read back when it is closed ---------------------------
+ */
+
+static struct stream {
+    struct stream *next;
+    FILE *file;
+    char **bytes;
+    size_t *size;
+} * streams;
+static pthread_mutex_t streams_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+FILE *open_memstream(char **bytes, size_t *size)
+{
+    struct stream *s = malloc(sizeof *s);
+    FILE *file = s ? tmpfile() : NULL;
+    if (!file) {
+        free(s);
+        return NULL;
+    }
+    pthread_mutex_lock(&streams_mutex);
+    *bytes = NULL;
+    *s = (struct stream){ streams, file, bytes, size };
+    streams = s;
+    pthread_mutex_unlock(&streams_mutex);
+    return file;
+}
+
+/* Where the stream of a file is, or would be appended. */
+static struct stream **find_stream(FILE *file)
+{
+    struct stream **at = &streams;
+    while (*at && (*at)->file != file)
+        at = &(*at)->next;
+    return at;
+}
+
+#undef fflush
+#undef fclose
+static bool read_back(const struct stream *s)
+{
+    const long end = fseek(s->file, 0, SEEK_END) == 0 ? ftell(s->file) : -1;
+    char *bytes = end >= 0 ? realloc(*s->bytes, (size_t)end + 1) : NULL;
+    if (!bytes)
+        return false;
+    *s->bytes = bytes;
+    rewind(s->file);
+    *s->size = fread(bytes, 1, (size_t)end, s->file);
+    bytes[*s->size] = '\0';
+    return *s->size == (size_t)end && fseek(s->file, 0, SEEK_END) == 0;
+}
+
+int posix_fflush(FILE *file)
+{
+    bool good = fflush(file) == 0;
+    pthread_mutex_lock(&streams_mutex);
+    struct stream *s = *find_stream(file);
+    if (s)
+        good = good && read_back(s);
+    pthread_mutex_unlock(&streams_mutex);
+    return good ? 0 : EOF;
+}
+
+int posix_fclose(FILE *file)
+{
+    const bool good = posix_fflush(file) == 0;
+    pthread_mutex_lock(&streams_mutex);
+    struct stream **at = find_stream(file), *s = *at;
+    if (s)
+        *at = s->next;
+    pthread_mutex_unlock(&streams_mutex);
+    free(s);
+    return fclose(file) == 0 && good ? 0 : EOF;
+}
+
 /* ---- the rest ------------------------------------------------------------------------------- */
 
 ssize_t getrandom(void *bytes, size_t count, unsigned flags)
@@ -139,6 +215,22 @@ ssize_t getrandom(void *bytes, size_t count, unsigned flags)
         ((unsigned char *)bytes)[i] = (unsigned char)value;
     }
     return (ssize_t)count;
+}
+
+long sysconf(int name)
+{
+    SYSTEM_INFO system;
+    MEMORYSTATUSEX memory = { .dwLength = sizeof memory };
+    GetSystemInfo(&system);
+    if (name == _SC_PAGESIZE)
+        return (long)system.dwPageSize;
+    return GlobalMemoryStatusEx(&memory) ? (long)(memory.ullTotalPhys / system.dwPageSize) : -1;
+}
+
+char *stpcpy(char *to, const char *text)
+{
+    const size_t length = strlen(text);
+    return (char *)memcpy(to, text, length + 1) + length;
 }
 
 char *strndup(const char *text, size_t length)

@@ -36,11 +36,28 @@ int posix_rename(const char *from, const char *to);
 int posix_mkdir(const char *path, int mode);
 #define mkdir posix_mkdir
 
+/* A pipe, like a file, is bytes; the command is cmd.exe's, not a shell's. */
+#undef popen
+#undef pclose
+#define popen(command, mode) _popen(command, mode "b")
+#define pclose _pclose
+
+/* Bytes in memory, there from fflush or fclose on. */
+FILE *open_memstream(char **bytes, size_t *size);
+int posix_fflush(FILE *file);
+int posix_fclose(FILE *file);
+#define fflush posix_fflush
+#define fclose posix_fclose
+
+enum { _SC_PHYS_PAGES, _SC_PAGESIZE };
+long sysconf(int name);
+
 ssize_t pread(int file, void *bytes, size_t count, off_t offset);
 int fsync(int file);
 int mkostemp(char *name, int flags);
 char *realpath(const char *path, char *resolved); /* with forward slashes */
 char *strndup(const char *text, size_t length);
+char *stpcpy(char *to, const char *text);
 char *strsep(char **text, const char *separators);
 void *memmem(const void *bytes, size_t size, const void *part, size_t part_size);
 
