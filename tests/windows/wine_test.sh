@@ -33,9 +33,12 @@ run() { wine "$tree/bin/$1.exe" "${@:2}" >out 2>err </dev/null; }
 
 run quickstep --version && grep -q '^quickstep [0-9.]*$' out
 ok $? 'quickstep --version'
-run quickstep inspect --model sprites && grep -q '^picture  *32 x 32, 4 channels' out
+# (without a device the memory plan is missing and the status is 4)
+run quickstep inspect --model sprites
+grep -q '^picture  *32 x 32, 4 channels' out
 ok $? 'a shipped model is found by its name, beside the program'
-run quickstep inspect --model "Z:${tree//\//\\}\\share\\quickstep\\models\\clothing" && grep -q '^model  *clothing' out
+run quickstep inspect --model "Z:${tree//\//\\}\\share\\quickstep\\models\\clothing"
+grep -q '^model  *clothing' out
 ok $? 'and by a path with backslashes'
 run quickstep inspect --model absent
 [ $? -eq 3 ] && grep -q 'no model "absent"' err
