@@ -8,7 +8,7 @@ from model import count_flops, count_parameters
 HEADER = """---
 license: {licence}
 library_name: diffusers
-tags: [multistep-consistency-model, consistency-model, unconditional-image-generation]
+tags: [multistep-consistency-model, consistency-model, {task}]
 ---
 
 # {title}
@@ -93,7 +93,8 @@ def write(folder, net, state, title, licence, about, evaluation, autoencoder=Non
         addition = ", with one addition: the network is told where its segment starts"
     channels, size, _ = picture_shape(net, autoencoder)
     kind = "RGBA (premultiplied)" if channels == 4 else "RGB"
-    text = HEADER.format(title=title, licence=licence, size=size, kind=kind, steps=steps, addition=addition, columns=columns,
+    task = "text-to-image" if state.get("vocabulary") else "unconditional-image-generation"
+    text = HEADER.format(task=task, title=title, licence=licence, size=size, kind=kind, steps=steps, addition=addition, columns=columns,
                          rows=seeds)
     rows = "".join(f"| {k} | {v} |\n" for k, v in [*network(net, state, autoencoder), *training(state)])
     text += f"\n| | |\n|---|---|\n{rows}\n## Data and licence\n\n{(about or NOT_SAID).strip()}\n"

@@ -16,6 +16,7 @@ import export
 import golden
 import judge_prompts
 import model
+import reading
 import sample
 import sprites
 import tokens
@@ -93,7 +94,8 @@ def test_without_a_segment_it_is_diffusers_network(folder, tmp_path):
     embed = LatentConsistencyModelPipeline.get_guidance_scale_embedding
     w = embed(None, torch.tensor([1.5, 1.5]), embedding_dim=net.config.time_cond_proj_dim)
     with torch.no_grad():
-        expected = theirs(z, t, encoder_hidden_states=reader(labels[:, :-1]).last_hidden_state, timestep_cond=w).sample
+        read = reader(labels[:, :-1])
+        expected = theirs(z, t, read.last_hidden_state, class_labels=read.pooler_output, timestep_cond=w).sample
         ours = net(z, t, 0 * t, labels)
         assert torch.allclose(ours, expected, atol=1e-5)
         assert not torch.allclose(net(z, t, 0 * t + 250, labels), expected, atol=1e-3)
@@ -162,6 +164,17 @@ def test_a_class_models_weights_are_taken_over(folder, tmp_path):
     assert torch.equal(run.net.conv_in.weight, other.conv_in.weight)
     moved = other.time_embedding.linear_2.bias + other.class_embedding.weight.mean(0)
     assert torch.allclose(run.net.time_embedding.linear_2.bias, moved) and not torch.equal(bias, moved)
+
+
+def test_reading_lessons_tell_what_words_look_like(folder, tmp_path):
+    for i in range(60):  # a colour a caption
+        Image.fromarray(np.full((16, 16, 3), 60 * (i % 4), np.uint8)).save(folder / f"{i}.png")
+    run = start(folder, tmp_path / "run", "a")
+    *_, (reader, share) = reading.learn(run.source, 40 * reading.BATCH)
+    assert share > 0.5  # of nothing but the mean: 0
+    torch.save(reader.state_dict(), tmp_path / "reader.pt")
+    told = start(folder, tmp_path / "again", "a", "--reader", str(tmp_path / "reader.pt"))
+    assert torch.equal(told.net.text_encoder.final_layer_norm.weight, reader.final_layer_norm.weight)
 
 
 def test_captions_are_reworded():
