@@ -94,14 +94,17 @@ rect() { awk -v name="$1" '$1 == "widget" && $2 == name { r = $3 " " $4 " " $5 "
 middle() { rect "$1" | awk '{ printf "%d %d", $1 + $3 / 2, $2 + $4 / 2 }'; }
 move() { xdotool mousemove $(middle "$1"); sleep 0.1; }
 click() { move "$1"; xdotool mousedown 1 sleep 0.1 mouseup 1; }
-look() { # look WIDGET FILE: what the screen shows there
-    read -r x y w h <<<"$(rect "$1")"
+settle() { # until what was asked for is presented, and nothing else is
     local before=
-    for _ in 1 2 3 4 5 6 7 8 9 10; do # until it is presented, and nothing else is
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
         [ "$(lines)" = "$before" ] && break
         before=$(lines)
         sleep 0.4
     done
+}
+look() { # look WIDGET FILE: what the screen shows there
+    read -r x y w h <<<"$(rect "$1")"
+    settle
     import -silent -window root -crop "${w}x$h+$x+$y" +repage "$2"
 }
 # how many pixels differ
@@ -334,10 +337,12 @@ for _ in 1 2 3 4; do
     xdotool key ctrl+equal
     await 5 '^layout end' "$at"
 done
+settle
 tall=$(rect label | awk '{ print $4 }')
 at=$(lines)
 xdotool key ctrl+0
 await 5 '^layout end' "$at"
+settle
 short=$(rect label | awk '{ print $4 }')
 [ "$tall" -ge $((2 * short - 2)) ]
 ok $? "four times Ctrl and +: everything is twice as large ($short and $tall)"
@@ -537,11 +542,13 @@ at=$(lines)
 click film.2
 await 10 'steps=1 seed=5 ' "$at"
 ok $? "a click there brings the first one back"
+settle
 at=$(lines)
 xdotool key ctrl+z
 await 10 '^picture .*check=ok' "$at"
 tail -n "+$((at + 1))" out | grep '^picture' | grep -qv 'seed=5 '
 ok $? "Ctrl Z undoes that"
+settle
 at=$(lines)
 xdotool key ctrl+y
 await 10 'steps=1 seed=5 ' "$at"
