@@ -86,6 +86,7 @@ void recall_picture(loop *l, const viewer_recipe *r)
     if (c->notch < l->readings.slider.few || r->sampler != l->readings.diffusion_sampler)
         c->sampler = r->sampler;
     walk_set(&l->generator.walk, r->seed, r->place);
+    l->history.changed_at = 0; /* never a part of the change before */
     recall_remember(l, &before);
     l->redraw = LOOP_SETTLE;
 }
