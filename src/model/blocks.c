@@ -55,12 +55,5 @@ tensor_id block_attention(graph *g, const block_options *o, tensor_id x, uint32_
                      &(attention_params){ .qkv = h,
                                           .heads = channels / head_width,
                                           .scale = 1.0f / sqrtf((float)head_width) });
-    h = op_linear(g, "to_out.0",
-                  &(linear_params){ .x = h,
-                                    .weights = { graph_name(g, "to_out.0.weight") },
-                                    .biases = { graph_name(g, "to_out.0.bias") },
-                                    .count = 1,
-                                    .residual = x,
-                                    .out_channels = channels });
-    return scale_output(g, o, h);
+    return scale_output(g, o, layer_linear_add(g, "to_out.0", h, x));
 }

@@ -72,6 +72,17 @@ tensor_id layer_linear(graph *g, const char *name, tensor_id x, uint32_t out_cha
                                        .activation = activation });
 }
 
+tensor_id layer_linear_add(graph *g, const char *name, tensor_id x, tensor_id residual)
+{
+    return op_linear(g, name,
+                     &(linear_params){ .x = x,
+                                       .weights = { key(g, name, "weight") },
+                                       .biases = { key(g, name, "bias") },
+                                       .count = 1,
+                                       .residual = residual,
+                                       .out_channels = graph_channels(g, residual) });
+}
+
 tensor_id layer_group_norm(graph *g, const char *name, tensor_id x, uint32_t groups, float eps,
                            tensor_id scale_shift, activation activation)
 {

@@ -22,6 +22,9 @@ tensor_id layer_downsample(graph *g, tensor_id x, uint32_t padding);
 tensor_id layer_linear(graph *g, const char *name, tensor_id x, uint32_t out_channels, bool bias,
                        activation activation);
 
+/* linear(x) + residual, as wide as the residual, with a bias. */
+tensor_id layer_linear_add(graph *g, const char *name, tensor_id x, tensor_id residual);
+
 tensor_id layer_layer_norm(graph *g, const char *name, tensor_id x, float eps);
 
 tensor_id layer_group_norm(graph *g, const char *name, tensor_id x, uint32_t groups, float eps,

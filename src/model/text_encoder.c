@@ -4,18 +4,6 @@
 
 #include <math.h>
 
-static tensor_id linear_with_residual(graph *g, const char *name, tensor_id x, tensor_id residual)
-{
-    return op_linear(
-        g, name,
-        &(linear_params){ .x = x,
-                          .weights = { graph_format(g, "%s.weight", graph_name(g, name)) },
-                          .biases = { graph_format(g, "%s.bias", graph_name(g, name)) },
-                          .count = 1,
-                          .residual = residual,
-                          .out_channels = graph_channels(g, residual) });
-}
-
 /* x + causal attention of norm_x */
 static tensor_id attention(graph *g, const text_encoder_config *c, tensor_id norm_x, tensor_id x)
 {
@@ -37,7 +25,7 @@ static tensor_id attention(graph *g, const text_encoder_config *c, tensor_id nor
                                        .heads = heads,
                                        .scale = 1.0f / sqrtf((float)(width / heads)),
                                        .causal = true };
-    x = linear_with_residual(g, "out_proj", op_cross_attention(g, "attention", &p), x);
+    x = layer_linear_add(g, "out_proj", op_cross_attention(g, "attention", &p), x);
     graph_pop_scope(g);
     return x;
 }
@@ -51,7 +39,7 @@ static tensor_id layer(graph *g, const text_encoder_config *c, tensor_id x)
     tensor_id h = layer_layer_norm(g, "layer_norm2", x, c->layer_norm_eps);
     graph_push_scope(g, "mlp");
     h = layer_linear(g, "fc1", h, c->intermediate_size, true, act);
-    x = linear_with_residual(g, "fc2", h, x);
+    x = layer_linear_add(g, "fc2", h, x);
     graph_pop_scope(g);
     return x;
 }

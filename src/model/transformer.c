@@ -6,17 +6,6 @@
 
 static const float GROUP_NORM_EPS = 1e-6f, LAYER_NORM_EPS = 1e-5f; /* no config says otherwise */
 
-static tensor_id to_out(graph *g, tensor_id h, tensor_id residual)
-{
-    return op_linear(g, "to_out.0",
-                     &(linear_params){ .x = h,
-                                       .weights = { graph_name(g, "to_out.0.weight") },
-                                       .biases = { graph_name(g, "to_out.0.bias") },
-                                       .count = 1,
-                                       .residual = residual,
-                                       .out_channels = graph_channels(g, residual) });
-}
-
 /* x + attention of norm_x to itself */
 static tensor_id self_attention(graph *g, uint32_t heads, tensor_id norm_x, tensor_id x)
 {
@@ -30,7 +19,7 @@ static tensor_id self_attention(graph *g, uint32_t heads, tensor_id norm_x, tens
                           .residual = NO_TENSOR,
                           .out_channels = channels });
     const attention_params p = { qkv, heads, 1.0f / sqrtf((float)(channels / heads)) };
-    return to_out(g, op_attention(g, "attention", &p), x);
+    return layer_linear_add(g, "to_out.0", op_attention(g, "attention", &p), x);
 }
 
 /* x + attention of norm_x to the words */
@@ -45,7 +34,7 @@ static tensor_id word_attention(graph *g, uint32_t heads, word_cursor *words, te
         .scale = 1.0f / sqrtf((float)(channels / heads)),
     };
     words->channel += 2 * channels;
-    return to_out(g, op_cross_attention(g, "attention", &p), x);
+    return layer_linear_add(g, "to_out.0", op_cross_attention(g, "attention", &p), x);
 }
 
 /* diffusers.models.attention.BasicTransformerBlock */
@@ -65,13 +54,7 @@ static tensor_id block(graph *g, const transformer_params *p, word_cursor *words
     graph_push_scope(g, "ff.net");
     h = layer_linear(g, "0.proj", h, 8 * channels, true, ACTIVATION_NONE);
     h = op_geglu(g, "0.geglu", h);
-    x = op_linear(g, "2",
-                  &(linear_params){ .x = h,
-                                    .weights = { graph_name(g, "2.weight") },
-                                    .biases = { graph_name(g, "2.bias") },
-                                    .count = 1,
-                                    .residual = x,
-                                    .out_channels = channels });
+    x = layer_linear_add(g, "2", h, x);
     graph_pop_scope(g);
     return x;
 }
@@ -83,14 +66,8 @@ static tensor_id projection(graph *g, const transformer_params *p, const char *n
     const uint32_t channels = graph_channels(g, x);
     if (!p->linear_projection)
         return layer_conv2d(g, name, x, channels, 1, NO_TENSOR, residual);
-    return op_linear(
-        g, name,
-        &(linear_params){ .x = x,
-                          .weights = { graph_format(g, "%s.weight", graph_name(g, name)) },
-                          .biases = { graph_format(g, "%s.bias", graph_name(g, name)) },
-                          .count = 1,
-                          .residual = residual,
-                          .out_channels = channels });
+    return residual == NO_TENSOR ? layer_linear(g, name, x, channels, true, ACTIVATION_NONE)
+                                 : layer_linear_add(g, name, x, residual);
 }
 
 tensor_id transformer_2d(graph *g, const transformer_params *p, word_cursor *words, tensor_id x)
