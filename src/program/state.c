@@ -129,6 +129,12 @@ void *state_mapped(const gpu_slice *first, uint32_t slot)
     return (char *)first->buffer->mapped + state_slot(first, slot).offset;
 }
 
+void *states_upload(const state_set *set, const char *name, uint32_t slot)
+{
+    const state *s = states_find(set, name);
+    return s ? state_mapped(&s->upload, slot) : NULL;
+}
+
 void states_bind(const state_set *set, const graph *g, uint32_t slot, gpu_slice *slices)
 {
     for (uint32_t i = 0; i < set->count; ++i) {

@@ -55,6 +55,9 @@ gpu_slice state_slot(const gpu_slice *first, uint32_t slot);
 /* Where the host finds what lies in its memory. */
 void *state_mapped(const gpu_slice *first, uint32_t slot);
 
+/* Where the host writes the named state for recording `slot`; NULL: no graph has it. */
+void *states_upload(const state_set *set, const char *name, uint32_t slot);
+
 /* values [n, c, h, w] <-> the host's copy; only float states. */
 void state_write(const state *s, uint32_t slot, const float *values);
 void state_read(const state *s, uint32_t slot, float *values);

@@ -24,13 +24,6 @@ fail:
     return status;
 }
 
-/* The host's copy of an input; NULL: this network has no such one. */
-static void *input(const qs_session *s, const char *name)
-{
-    const state *found = states_find(&s->forward.states, name);
-    return found ? state_mapped(&found->upload, 0) : NULL;
-}
-
 /* Of a learned embedding only what it has learned is a time: diffusers fails elsewhere. */
 static qs_status check_time(const qs_session *s, float time)
 {
@@ -45,9 +38,11 @@ static qs_status check_time(const qs_session *s, float time)
 static qs_status write_inputs(qs_session *s, const qs_network_input *in)
 {
     qs_status status = QS_OK;
-    float *times = input(s, "time"), *segments = input(s, "segment");
-    uint32_t *ids = input(s, "labels");
-    state_write(states_find(&s->forward.states, "sample"), 0, in->sample);
+    const state_set *states = &s->forward.states;
+    float *times = states_upload(states, "time", 0),
+          *segments = states_upload(states, "segment", 0);
+    uint32_t *ids = states_upload(states, "labels", 0);
+    state_write(states_find(states, "sample"), 0, in->sample);
     for (uint32_t i = 0; i < s->options.batch; ++i) {
         uint32_t id;
         TRY(check_time(s, in->timestep[i]));
@@ -58,7 +53,7 @@ static qs_status write_inputs(qs_session *s, const qs_network_input *in)
         if (ids)
             ids[i] = id;
     }
-    words_write(s, &s->forward.states, 0);
+    words_write(s, states, 0);
 fail:
     return status;
 }

@@ -45,13 +45,6 @@ fail:
     return status;
 }
 
-/* Where the host writes the named state for the recipe in this slot; NULL: the model has none. */
-static void *recipe_part(qs_session *s, const char *name, uint32_t slot)
-{
-    const state *part = states_find(&s->programs.states, name);
-    return part ? state_mapped(&part->upload, slot) : NULL;
-}
-
 qs_status qs_session_begin(qs_session *s, const qs_recipe *r)
 {
     if (!s || !r)
@@ -64,12 +57,12 @@ qs_status qs_session_begin(qs_session *s, const qs_recipe *r)
     const uint32_t slot = (uint32_t)(p->serial % RECIPE_SLOTS);
     TRY(gpu_wait(s->device, s->recipe_tickets[slot], UINT32_MAX));
     TRY(flights_retire(s));
-    sampler_recipe *recipe = recipe_part(s, "recipe", slot);
+    sampler_recipe *recipe = states_upload(&s->programs.states, "recipe", slot);
     TRY(fill_recipe(s, r, recipe, labels));
     ++p->serial;
     p->begun = false; /* a failure below leaves no picture: the old one's state is overwritten */
-    if (recipe_part(s, "labels", slot))
-        memcpy(recipe_part(s, "labels", slot), labels,
+    if (states_upload(&s->programs.states, "labels", slot))
+        memcpy(states_upload(&s->programs.states, "labels", slot), labels,
                session_evaluations(s) * s->options.batch * sizeof *labels);
     TRY(words_submit(s, slot));
     TRY(noise_start(s, r, recipe));

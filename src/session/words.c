@@ -93,22 +93,17 @@ fail:
 
 /* ---- ids -> device --------------------------------------------------------------------------- */
 
-static void *upload(const state_set *states, const char *name, uint32_t slot)
-{
-    const state *found = states_find(states, name);
-    return found ? state_mapped(&found->upload, slot) : NULL;
-}
-
 void words_write(const qs_session *s, const state_set *states, uint32_t slot)
 {
     const session_words *w = &s->words;
     const state *ids = states_find(states, "ids");
-    uint32_t *ends = upload(states, "ends", slot);
-    float *guidance = upload(states, "guidance", slot);
+    uint32_t *ends = states_upload(states, "ends", slot);
+    float *guidance = states_upload(states, "guidance", slot);
     if (!ids)
         return;
     const uint32_t tokens = ids->tensor.c;
-    memcpy(upload(states, "ids", slot), w->next, (size_t)ids->tensor.n * tokens * sizeof *w->next);
+    memcpy(states_upload(states, "ids", slot), w->next,
+           (size_t)ids->tensor.n * tokens * sizeof *w->next);
     for (uint32_t i = 0; i < states_find(states, "ends")->tensor.n; ++i) {
         const uint32_t *text = w->next + (size_t)(i % ids->tensor.n) * tokens;
         ends[i] = text_encoder_end(&s->model->config.text_encoder, text, tokens);
@@ -117,25 +112,22 @@ void words_write(const qs_session *s, const state_set *states, uint32_t slot)
     }
 }
 
-static bool changed(const qs_session *s)
-{
-    const session_words *w = &s->words;
-    const bool scale_matters = s->model->config.unet.time_cond_proj_dim != 0;
-    return !w->valid || (scale_matters && w->guidance != w->next_guidance) ||
-           memcmp(w->ids, w->next, ids_bytes(s)) != 0;
-}
-
 qs_status words_submit(qs_session *s, uint32_t slot)
 {
     session_words *w = &s->words;
     qs_status status = QS_OK;
     uint64_t ticket = 0;
-    if (!s->model->tokenizer || !changed(s))
+    if (!s->model->tokenizer)
+        return QS_OK;
+    const bool scale_matters = s->model->config.unet.time_cond_proj_dim != 0;
+    const bool other_words = !w->valid || memcmp(w->ids, w->next, ids_bytes(s)) != 0;
+    if (!other_words && !(scale_matters && w->guidance != w->next_guidance))
         return QS_OK;
     words_write(s, &s->programs.states, slot);
     w->valid = false; /* should the submissions fail */
     s->embedded.count = 0;
-    TRY(flights_submit(s, PROGRAM_WORDS, slot, 0, &ticket));
+    if (other_words)
+        TRY(flights_submit(s, PROGRAM_WORDS, slot, 0, &ticket));
     TRY(flights_submit(s, PROGRAM_CONDITION, slot, 0, &ticket));
     memcpy(w->ids, w->next, ids_bytes(s));
     w->guidance = w->next_guidance;
