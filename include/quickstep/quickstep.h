@@ -5,10 +5,10 @@
  *     qs_model    a diffusers folder on disk
  *     qs_session  one model on one device at one batch size and precision: makes pictures
  *
- * A picture is four verbs, recorded once: words (label -> condition) and begin (seed -> noise) in
- * one command buffer, step (one network evaluation, N times), decode (latent -> RGBA8 frame, by an
+ * A picture is four verbs, recorded once: words (prompt or label -> condition), begin (seed ->
+ * noise), step (one network evaluation, N times), decode (latent -> RGBA8 frame, by an
  * autoencoder's decoder where the model has one).
- * Nothing is re-recorded and the CPU does not wait when steps, seed or label change.
+ * Nothing is re-recorded and the CPU does not wait when steps, seed, label or prompt change.
  *
  * Threads: an object is used from one thread at a time; different devices are independent, and a
  * model may be shared by their threads.
@@ -275,6 +275,7 @@ typedef enum qs_precision { QS_F32, QS_F16 } qs_precision; /* storage; sums are 
 
 #define QS_STEPS_MAX 1024u
 #define QS_BATCH_MAX 64u
+#define QS_GUIDANCE_MAX 1000 /* scale */
 
 typedef struct qs_session_options {
     uint32_t batch; /* pictures at a time, 1 .. QS_BATCH_MAX; 0 means 1 */
