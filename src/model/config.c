@@ -168,7 +168,7 @@ static qs_status read_prompts(config_reader *r, model_config *config)
     if (!config->examples)
         return qs_error(QS_ERROR_MEMORY, "%s: no memory for example prompts", r->path);
     config->example_count = (uint32_t)count;
-    return config_take_number(r, "default_guidance", 1, GUIDANCE_MAX, &config->default_guidance);
+    return config_take_number(r, "default_guidance", 1, QS_GUIDANCE_MAX, &config->default_guidance);
 }
 
 static qs_status read_index(config_reader *r, model_config *config)

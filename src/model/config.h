@@ -11,8 +11,7 @@ enum {
     UNET_LAYERS_MAX = 64,
     TRAINED_STEPS_MAX = 64,
     AUTOENCODER_STAGES_MAX = 8,
-    SIDE_MAX = 4096,     /* of a sample, and of a picture */
-    GUIDANCE_MAX = 1000, /* scale */
+    SIDE_MAX = 4096, /* of a sample, and of a picture */
 };
 
 typedef enum unet_block_type {

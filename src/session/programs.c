@@ -25,23 +25,21 @@ static sampler_states latent_states(graph *g, const qs_session *s)
     return op_sampler_states(g, size.n, size.h, size.w, size.c);
 }
 
-uint32_t session_evaluations(const qs_session *s)
+uint32_t session_images(const qs_session *s)
 {
-    return s->options.guided ? 2 : 1;
+    return s->options.guided ? 2 * s->options.batch : s->options.batch;
 }
 
 static void build_words(graph *g, const void *session)
 {
     const qs_session *s = session;
-    const uint32_t batch = session_evaluations(s) * s->options.batch;
-    model_build_words(g, s->model, batch, EMBEDDED_ROWS * batch);
+    model_build_words(g, s->model, session_images(s), EMBEDDED_ROWS * session_images(s));
 }
 
 static void build_condition(graph *g, const void *session)
 {
     const qs_session *s = session;
-    const uint32_t batch = session_evaluations(s) * s->options.batch;
-    model_build_condition(g, s->model, batch, EMBEDDED_ROWS * batch);
+    model_build_condition(g, s->model, session_images(s), EMBEDDED_ROWS * session_images(s));
 }
 
 static void build_begin(graph *g, const void *session)
@@ -54,14 +52,14 @@ static void build_embed(graph *g, const void *session)
 {
     const qs_session *s = session;
     const sampler_states states = latent_states(g, s);
-    model_build_projections(g, s->model, session_evaluations(s) * s->options.batch, &states);
+    model_build_projections(g, s->model, session_images(s), &states);
 }
 
 static void build_step(graph *g, const void *session)
 {
     const qs_session *s = session;
     const model_config *config = &s->model->config;
-    const uint32_t batch = session_evaluations(s) * s->options.batch;
+    const uint32_t batch = session_images(s);
     const sampler_states states = latent_states(g, s);
     const tensor_id time = graph_state(g, "time", DTYPE_F32, batch, 1, 1, 1);
     const tensor_id embedded = model_projections(g, config, batch);

@@ -22,7 +22,7 @@ fail:
     return status;
 }
 
-/* labels: [evaluations * batch] */
+/* labels: [session_images] */
 static qs_status fill_recipe(const qs_session *s, const qs_recipe *r, sampler_recipe *recipe,
                              uint32_t *labels)
 {
@@ -63,7 +63,7 @@ qs_status qs_session_begin(qs_session *s, const qs_recipe *r)
     p->begun = false; /* a failure below leaves no picture: the old one's state is overwritten */
     if (states_upload(&s->programs.states, "labels", slot))
         memcpy(states_upload(&s->programs.states, "labels", slot), labels,
-               session_evaluations(s) * s->options.batch * sizeof *labels);
+               session_images(s) * sizeof *labels);
     TRY(words_submit(s, slot));
     TRY(noise_start(s, r, recipe));
     TRY(flights_submit(s, PROGRAM_BEGIN, slot, 0, &s->recipe_tickets[slot]));

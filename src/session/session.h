@@ -65,7 +65,7 @@ typedef struct frames {
 /* The prompts whose condition the device has, or will have before anything that is submitted now.
  */
 typedef struct session_words {
-    uint32_t *ids;  /* [evaluations * batch, tokens]; NULL: the network reads no prompts */
+    uint32_t *ids;  /* [session_images, tokens]; NULL: the network reads no prompts */
     uint32_t *next; /* the same of the recipe that is being begun */
     float guidance, next_guidance; /* scale */
     bool valid;                    /* there are such */
@@ -130,7 +130,8 @@ typedef struct session_shape {
 } session_shape;
 session_shape session_latents(const qs_session *s);
 session_shape session_pictures(const qs_session *s);
-uint32_t session_evaluations(const qs_session *s); /* of the network in a step: 1 or 2 */
+uint32_t session_images(const qs_session *s); /* that the network sees in a step: once or twice the
+                                                 batch */
 /* Builds the graphs, as the tuner would have them. */
 qs_status session_build_programs(qs_session *s);
 /* The same for the network alone, into `forward`. */

@@ -5,14 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t text_count(const qs_session *s)
-{
-    return session_evaluations(s) * s->options.batch;
-}
-
 static size_t ids_bytes(const qs_session *s)
 {
-    return (size_t)text_count(s) * tokenizer_length(s->model->tokenizer) * sizeof(uint32_t);
+    return (size_t)session_images(s) * tokenizer_length(s->model->tokenizer) * sizeof(uint32_t);
 }
 
 qs_status words_create(qs_session *s)
@@ -45,9 +40,9 @@ static qs_status read_guidance(qs_session *s, const qs_recipe *r)
     const model_config *c = &s->model->config;
     const bool guides = s->options.guided || c->unet.time_cond_proj_dim != 0;
     const float scale = r->guidance > 0 ? r->guidance : guides ? (float)c->default_guidance : 1;
-    if (!(r->guidance >= 0 && r->guidance <= GUIDANCE_MAX))
+    if (!(r->guidance >= 0 && r->guidance <= QS_GUIDANCE_MAX))
         return qs_error(QS_ERROR_USAGE, "a guidance scale of %g: 1 (none) to %d",
-                        (double)r->guidance, GUIDANCE_MAX);
+                        (double)r->guidance, QS_GUIDANCE_MAX);
     if (scale != 1 && !guides)
         return qs_error(
             QS_ERROR_USAGE,
@@ -76,7 +71,7 @@ static qs_status read_prompt(const qs_session *s, const char *prompt, uint32_t *
 qs_status words_read(qs_session *s, const qs_recipe *r)
 {
     const tokenizer *t = s->model->tokenizer;
-    const uint32_t batch = s->options.batch, conditioned = text_count(s) - batch;
+    const uint32_t batch = s->options.batch, conditioned = session_images(s) - batch;
     qs_status status = QS_OK;
     if (!t)
         return refuse_words(r);

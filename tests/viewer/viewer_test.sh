@@ -457,6 +457,10 @@ start --prompt "red robe"
 stop
 [ $? = 2 ] && grep -q 'reads no prompts' err
 ok $? "a prompt for a model that reads none: exit status 2"
+start --model "$(dirname "$model")/heroes" --prompt "$(printf 'a%.0s' $(seq 600))"
+stop
+[ $? = 2 ] && grep -q 'at most 511 bytes' err
+ok $? "a prompt longer than the field: exit status 2, not another prompt"
 
 QUICKSTEP_DEBUG=$QUICKSTEP_DEBUG,memory=20
 start --model ./outside --steps 6 --label 2

@@ -230,14 +230,13 @@ qs_status cli_count(const char *option, const char *text, uint32_t min, uint32_t
 
 qs_status cli_guidance(const char *text, float *scale)
 {
-    enum { GUIDANCE_MAX = 1000 };
     char *end = NULL;
     if (!text)
         return QS_OK;
     const double value = strtod(text, &end);
-    if (end == text || *end || !(value >= 1 && value <= GUIDANCE_MAX))
+    if (end == text || *end || !(value >= 1 && value <= QS_GUIDANCE_MAX))
         return app_error(QS_ERROR_USAGE, "--guidance wants a number from 1 to %d, not '%s'",
-                         GUIDANCE_MAX, text);
+                         QS_GUIDANCE_MAX, text);
     *scale = (float)value;
     return QS_OK;
 }

@@ -241,7 +241,7 @@ qs_status app_recipe_from_json(const char *json, app_recipe *recipe)
     TRY(check_words(recipe));
     TRY(read_steps(root, recipe));
     TRY(read_real(root, "eta", 0, 1, &recipe->eta));
-    TRY(read_real(root, "guidance", 1, 1000, &recipe->guidance));
+    TRY(read_real(root, "guidance", 1, QS_GUIDANCE_MAX, &recipe->guidance));
     TRY(read_seed(root, &recipe->seed));
     TRY(read_number(root, "count", 1, 1 << 20, 1, &count));
     TRY(read_number(root, "scale", 1, 64, 1, &scale));

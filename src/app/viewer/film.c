@@ -116,6 +116,8 @@ static qs_status read_names(const catalog *c, const app_recipe *from, viewer_rec
     if (!find_label(model->model, from->label, &recipe->label))
         return app_error(QS_ERROR_OTHER, "the model %s has no label \"%s\"", from->model,
                          from->label);
+    if (strlen(from->prompt) >= WORDS_SIZE || strlen(from->negative) >= WORDS_SIZE)
+        return app_error(QS_ERROR_OTHER, "its prompt is longer than the window's field");
     snprintf(recipe->words.prompt, WORDS_SIZE, "%s", from->prompt);
     snprintf(recipe->words.negative, WORDS_SIZE, "%s", from->negative);
     recipe->words.guidance = from->guidance > 0 ? (float)from->guidance : 1;

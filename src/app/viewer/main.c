@@ -157,6 +157,8 @@ static qs_status fill_controls(const viewer_options *options, const viewer_model
     if (options->prompt && readings->model.prompt_tokens == 0)
         return app_error(QS_ERROR_USAGE, "--prompt: the model %s reads no prompts",
                          readings->model.name);
+    if (options->prompt && strlen(options->prompt) >= WORDS_SIZE)
+        return app_error(QS_ERROR_USAGE, "--prompt: at most %d bytes", WORDS_SIZE - 1);
     if (options->prompt)
         snprintf(controls->words.prompt, WORDS_SIZE, "%s", options->prompt);
     if (options->seed && !parse_number(options->seed, UINT64_MAX, &controls->seed))

@@ -25,6 +25,8 @@ static bool is_change(const viewer_controls *a, const viewer_controls *b)
 {
     viewer_controls x = *a;
     x.animate = b->animate;
+    if (same_words(&x.words, &b->words))
+        x.words = b->words; /* what lies behind their ends does not count */
     return memcmp(&x, b, sizeof x) != 0;
 }
 
