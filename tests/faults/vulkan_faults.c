@@ -26,7 +26,7 @@ static VkInstance instance;
 
 #define HOST VK_ERROR_OUT_OF_HOST_MEMORY
 #define MEMORY HOST, VK_ERROR_OUT_OF_DEVICE_MEMORY
-#define LOST MEMORY, VK_ERROR_DEVICE_LOST
+#define LOST MEMORY, VK_ERROR_DEVICE_LOST /* the last one of those that may say so */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static bool lost;
@@ -141,19 +141,96 @@ FUNCTION(vkBeginCommandBuffer, (VkCommandBuffer c, const VkCommandBufferBeginInf
 FUNCTION(vkEndCommandBuffer, (VkCommandBuffer c), (c), MEMORY)
 FUNCTION(vkQueueSubmit, (VkQueue q, uint32_t count, const VkSubmitInfo *infos, VkFence fence),
          (q, count, infos, fence), LOST)
+FUNCTION(vkQueueWaitIdle, (VkQueue q), (q), LOST)
+FUNCTION(vkFlushMappedMemoryRanges, (VkDevice d, uint32_t count, const VkMappedMemoryRange *ranges),
+         (d, count, ranges), MEMORY)
+FUNCTION(vkInvalidateMappedMemoryRanges,
+         (VkDevice d, uint32_t count, const VkMappedMemoryRange *ranges), (d, count, ranges),
+         MEMORY)
+CREATE(DescriptorPool, VkDescriptorPool, MEMORY)
+FUNCTION(vkAllocateDescriptorSets,
+         (VkDevice d, const VkDescriptorSetAllocateInfo *info, VkDescriptorSet *sets),
+         (d, info, sets), MEMORY, VK_ERROR_FRAGMENTED_POOL, VK_ERROR_OUT_OF_POOL_MEMORY)
+
+/* a window's */
+CREATE(Image, VkImage, MEMORY)
+CREATE(ImageView, VkImageView, MEMORY)
+CREATE(Sampler, VkSampler, MEMORY)
+CREATE(RenderPass, VkRenderPass, MEMORY)
+CREATE(Framebuffer, VkFramebuffer, MEMORY)
+CREATE(Fence, VkFence, MEMORY)
+FUNCTION(vkBindImageMemory, (VkDevice d, VkImage image, VkDeviceMemory memory, VkDeviceSize offset),
+         (d, image, memory, offset), MEMORY)
+FUNCTION(vkCreateGraphicsPipelines,
+         (VkDevice d, VkPipelineCache cache, uint32_t count,
+          const VkGraphicsPipelineCreateInfo *infos, const VkAllocationCallbacks *a,
+          VkPipeline *made),
+         (d, cache, count, infos, a, made), MEMORY)
+FUNCTION(vkGetFenceStatus, (VkDevice d, VkFence fence), (d, fence), LOST)
+FUNCTION(vkResetFences, (VkDevice d, uint32_t count, const VkFence *fences), (d, count, fences),
+         VK_ERROR_OUT_OF_DEVICE_MEMORY)
+FUNCTION(vkResetCommandPool, (VkDevice d, VkCommandPool pool, VkCommandPoolResetFlags flags),
+         (d, pool, flags), MEMORY)
+FUNCTION(vkGetPhysicalDeviceSurfaceSupportKHR,
+         (VkPhysicalDevice p, uint32_t family, VkSurfaceKHR surface, VkBool32 *supported),
+         (p, family, surface, supported), MEMORY, VK_ERROR_SURFACE_LOST_KHR)
+FUNCTION(vkGetPhysicalDeviceSurfaceCapabilitiesKHR,
+         (VkPhysicalDevice p, VkSurfaceKHR surface, VkSurfaceCapabilitiesKHR *c), (p, surface, c),
+         MEMORY, VK_ERROR_SURFACE_LOST_KHR)
+FUNCTION(vkGetPhysicalDeviceSurfaceFormatsKHR,
+         (VkPhysicalDevice p, VkSurfaceKHR surface, uint32_t *count, VkSurfaceFormatKHR *f),
+         (p, surface, count, f), MEMORY, VK_ERROR_SURFACE_LOST_KHR)
+FUNCTION(vkCreateSwapchainKHR,
+         (VkDevice d, const VkSwapchainCreateInfoKHR *info, const VkAllocationCallbacks *a,
+          VkSwapchainKHR *made),
+         (d, info, a, made), MEMORY, VK_ERROR_INITIALIZATION_FAILED, VK_ERROR_SURFACE_LOST_KHR,
+         VK_ERROR_NATIVE_WINDOW_IN_USE_KHR, VK_ERROR_DEVICE_LOST)
+FUNCTION(vkGetSwapchainImagesKHR,
+         (VkDevice d, VkSwapchainKHR swapchain, uint32_t *count, VkImage *images),
+         (d, swapchain, count, images), MEMORY)
+FUNCTION(vkAcquireNextImageKHR,
+         (VkDevice d, VkSwapchainKHR swapchain, uint64_t timeout, VkSemaphore semaphore,
+          VkFence fence, uint32_t *index),
+         (d, swapchain, timeout, semaphore, fence, index), MEMORY, VK_ERROR_OUT_OF_DATE_KHR,
+         VK_ERROR_SURFACE_LOST_KHR, VK_ERROR_DEVICE_LOST)
+
+/* A present that fails has waited for its semaphores all the same, unless memory was short. */
+static PFN_vkQueuePresentKHR real_vkQueuePresentKHR;
+static VKAPI_ATTR VkResult VKAPI_CALL faulty_vkQueuePresentKHR(VkQueue q,
+                                                               const VkPresentInfoKHR *info)
+{
+    static const VkResult errors[] = { MEMORY, VK_ERROR_OUT_OF_DATE_KHR, VK_ERROR_SURFACE_LOST_KHR,
+                                       VK_ERROR_DEVICE_LOST };
+    static unsigned long calls;
+    const VkResult wanted =
+        fault("vkQueuePresentKHR", &calls, errors, sizeof errors / sizeof *errors);
+    const bool waits = wanted == VK_ERROR_OUT_OF_DATE_KHR || wanted == VK_ERROR_SURFACE_LOST_KHR;
+    const VkResult result =
+        wanted == VK_SUCCESS || waits ? real_vkQueuePresentKHR(q, info) : wanted;
+    return wanted != VK_SUCCESS ? wanted : result;
+}
 
 /* ---- the layer ---------------------------------------------------------------------------- */
 
-#define INSTANCE_NAMES(X) X(vkEnumeratePhysicalDevices) X(vkEnumerateDeviceExtensionProperties)
+/* clang-format off */
+#define INSTANCE_NAMES(X)                                                                          \
+    X(vkEnumeratePhysicalDevices) X(vkEnumerateDeviceExtensionProperties)                          \
+    X(vkGetPhysicalDeviceSurfaceSupportKHR) X(vkGetPhysicalDeviceSurfaceCapabilitiesKHR)           \
+    X(vkGetPhysicalDeviceSurfaceFormatsKHR)
 #define DEVICE_NAMES(X)                                                                            \
-    X(vkCreateBuffer)                                                                              \
-    X(vkCreateBufferView)                                                                          \
-    X(vkCreateShaderModule) X(vkCreateDescriptorSetLayout) X(vkCreatePipelineLayout)               \
-        X(vkCreatePipelineCache) X(vkCreateCommandPool) X(vkCreateSemaphore) X(vkCreateQueryPool)  \
-            X(vkCreateComputePipelines) X(vkAllocateMemory) X(vkBindBufferMemory) X(vkMapMemory)   \
-                X(vkAllocateCommandBuffers) X(vkGetPipelineCacheData)                              \
-                    X(vkGetSemaphoreCounterValue) X(vkWaitSemaphores) X(vkGetQueryPoolResults)     \
-                        X(vkBeginCommandBuffer) X(vkEndCommandBuffer) X(vkQueueSubmit)
+    X(vkCreateBuffer) X(vkCreateBufferView) X(vkCreateShaderModule)                                \
+    X(vkCreateDescriptorSetLayout) X(vkCreatePipelineLayout) X(vkCreatePipelineCache)              \
+    X(vkCreateCommandPool) X(vkCreateSemaphore) X(vkCreateQueryPool)                               \
+    X(vkCreateComputePipelines) X(vkAllocateMemory) X(vkBindBufferMemory) X(vkMapMemory)           \
+    X(vkAllocateCommandBuffers) X(vkGetPipelineCacheData) X(vkGetSemaphoreCounterValue)            \
+    X(vkWaitSemaphores) X(vkGetQueryPoolResults) X(vkBeginCommandBuffer) X(vkEndCommandBuffer)     \
+    X(vkQueueSubmit) X(vkQueueWaitIdle) X(vkFlushMappedMemoryRanges)                               \
+    X(vkInvalidateMappedMemoryRanges) X(vkCreateDescriptorPool) X(vkAllocateDescriptorSets)        \
+    X(vkCreateImage) X(vkCreateImageView) X(vkCreateSampler) X(vkCreateRenderPass)                 \
+    X(vkCreateFramebuffer) X(vkCreateFence) X(vkBindImageMemory) X(vkCreateGraphicsPipelines)      \
+    X(vkGetFenceStatus) X(vkResetFences) X(vkResetCommandPool) X(vkCreateSwapchainKHR)             \
+    X(vkGetSwapchainImagesKHR) X(vkAcquireNextImageKHR) X(vkQueuePresentKHR)
+/* clang-format on */
 
 static PFN_vkVoidFunction find(const char *name)
 {
@@ -223,6 +300,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_device(VkPhysicalDevice physical,
     LOAD(vkDeviceWaitIdle)
 #undef LOAD
     device = *made;
+    lost = false; /* another one */
     return result;
 }
 
@@ -244,8 +322,8 @@ static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_instance(VkInstance i, const
         return (PFN_vkVoidFunction)create_instance;
     if (strcmp(name, "vkCreateDevice") == 0)
         return (PFN_vkVoidFunction)create_device;
-    const PFN_vkVoidFunction own = find(name);
-    return own ? own : next_instance ? next_instance(i, name) : NULL;
+    const PFN_vkVoidFunction own = find(name), real = next_instance ? next_instance(i, name) : NULL;
+    return own && real ? own : real;
 }
 
 EXPORT VKAPI_ATTR VkResult VKAPI_CALL

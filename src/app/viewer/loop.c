@@ -318,7 +318,7 @@ static qs_status draw(loop *l)
     present_begin_pass(&l->present, &target, l->layout->background);
     for (uint32_t i = 0; i < l->layout->part_count; i++)
         picture_draw(&l->picture, target.commands, target.extent, &l->layout->parts[i]);
-    ui_record(target.commands);
+    TRY(ui_record(target.commands));
     TRY(present_end(&l->present, &target));
     l->unpresented = l->present.stale;
     if (l->options.report) {

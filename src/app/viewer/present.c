@@ -37,13 +37,12 @@ fail:
 /* 8 bits, not sRGB: the picture's and Dear ImGui's bytes are sRGB already. */
 static qs_status choose_format(present *p)
 {
-    qs_status status = QS_OK;
     VkSurfaceFormatKHR formats[64];
     uint32_t count = sizeof formats / sizeof *formats;
     const VkResult result = vkGetPhysicalDeviceSurfaceFormatsKHR(p->vulkan.physical_device,
                                                                  p->surface, &count, formats);
-    if (result != VK_INCOMPLETE)
-        VK(result);
+    if (result < 0)
+        return present_vulkan_error(result, "vkGetPhysicalDeviceSurfaceFormatsKHR");
     if (count == 0)
         return app_error(QS_ERROR_DEVICE, "the window's surface has no format");
     p->format = formats[0];
@@ -55,8 +54,7 @@ static qs_status choose_format(present *p)
             break;
         }
     }
-fail:
-    return status;
+    return QS_OK;
 }
 
 static qs_status create_pass(present *p)
@@ -360,7 +358,8 @@ qs_status present_begin(present *p, present_target *target)
     const VkResult fence = vkGetFenceStatus(p->vulkan.device, frame->finished);
     if (fence == VK_NOT_READY || !p->swapchain)
         return QS_OK;
-    VK(fence);
+    if (fence != VK_SUCCESS)
+        return present_vulkan_error(fence, "vkGetFenceStatus");
     bool usable = false;
     TRY(look_at(p,
                 vkAcquireNextImageKHR(p->vulkan.device, p->swapchain, 0, frame->acquired,

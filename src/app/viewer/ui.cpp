@@ -271,7 +271,7 @@ const ui_layout *ui_build(const viewer_readings *readings, viewer_controls *cont
     return &layout;
 }
 
-void ui_record(VkCommandBuffer commands)
+qs_status ui_record(VkCommandBuffer commands)
 {
-    backend_record(commands);
+    return backend_record(commands);
 }

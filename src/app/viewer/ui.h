@@ -42,6 +42,6 @@ const ui_layout *ui_build(const viewer_readings *readings, viewer_controls *cont
                           viewer_requests *requests);
 
 /* Draws what was built last; inside the pass, over the picture. */
-void ui_record(VkCommandBuffer commands);
+qs_status ui_record(VkCommandBuffer commands);
 
 #endif

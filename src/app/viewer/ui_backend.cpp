@@ -14,9 +14,35 @@ namespace
 struct {
     VkDevice device;
     VkDescriptorPool pool;
-    bool drawing; // Dear ImGui's Vulkan side is there
+    VkResult result; // of the last frame's start
     const window *shown;
 } backend;
+
+// After a call that fails Dear ImGui would go on with what it has not got, and crash.
+struct failure {
+    VkResult result;
+};
+
+void check(VkResult result)
+{
+    if (result < 0)
+        throw failure{ result };
+}
+
+template <typename Part> VkResult attempt(const Part &part)
+{
+    try {
+        part();
+        return VK_SUCCESS;
+    } catch (const failure &f) {
+        return f.result;
+    }
+}
+
+qs_status status_of(VkResult result)
+{
+    return result == VK_SUCCESS ? QS_OK : present_vulkan_error(result, "Dear ImGui");
+}
 
 // Textures are combined with their sampler up to 1.92.7, and apart from it since.
 VkResult create_pool()
@@ -64,10 +90,10 @@ qs_status upload_fonts(present *p)
     qs_status status = present_once_begin(p, &commands);
     if (status != QS_OK)
         return status;
-    ImGui_ImplVulkan_CreateFontsTexture(commands);
+    const VkResult result = attempt([&] { ImGui_ImplVulkan_CreateFontsTexture(commands); });
     status = present_once_end(p, commands);
     ImGui_ImplVulkan_DestroyFontUploadObjects();
-    return status;
+    return result == VK_SUCCESS ? status : status_of(result);
 #endif
 }
 
@@ -93,15 +119,17 @@ qs_status backend_init(const window *w, present *p)
     info.DescriptorPool = backend.pool;
     info.MinImageCount = PRESENT_FRAMES;
     info.ImageCount = PRESENT_FRAMES; // its vertex buffers are reused after so many frames
-    backend.drawing = init_drawing(&info, p->pass);
-    if (!backend.drawing)
+    info.CheckVkResultFn = check;
+    bool taken = false;
+    const qs_status status = status_of(attempt([&] { taken = init_drawing(&info, p->pass); }));
+    if (status == QS_OK && !taken)
         return app_error(QS_ERROR_OTHER, "Dear ImGui did not take the device");
-    return upload_fonts(p);
+    return status == QS_OK ? upload_fonts(p) : status;
 }
 
 void backend_finish()
 {
-    if (backend.drawing)
+    if (ImGui::GetIO().BackendRendererUserData)
         ImGui_ImplVulkan_Shutdown();
     if (ImGui::GetIO().BackendPlatformUserData)
         ImGui_ImplGlfw_Shutdown();
@@ -112,7 +140,7 @@ void backend_finish()
 
 void backend_new_frame()
 {
-    ImGui_ImplVulkan_NewFrame();
+    backend.result = attempt([] { ImGui_ImplVulkan_NewFrame(); });
     ImGui_ImplGlfw_NewFrame();
 #if IMGUI_VERSION_NUM < 18700
     // It asks where the mouse is now, and goes by what the last event said of the buttons: a drag
@@ -122,9 +150,12 @@ void backend_new_frame()
 #endif
 }
 
-void backend_record(VkCommandBuffer commands)
+qs_status backend_record(VkCommandBuffer commands)
 {
-    ImGui_ImplVulkan_RenderDrawData(ImGui::GetDrawData(), commands);
+    if (backend.result != VK_SUCCESS)
+        return status_of(backend.result);
+    return status_of(
+        attempt([&] { ImGui_ImplVulkan_RenderDrawData(ImGui::GetDrawData(), commands); }));
 }
 
 #if IMGUI_VERSION_NUM >= 19200 // a font has no size of its own any more

@@ -17,7 +17,7 @@ namespace viewer_ui
 qs_status backend_init(const window *w, present *p);
 void backend_finish(); // the queue is idle; with a context, whether or not init came to its end
 void backend_new_frame();
-void backend_record(VkCommandBuffer commands); // what ImGui::Render laid out
+qs_status backend_record(VkCommandBuffer commands); // what ImGui::Render laid out
 
 // All fonts are drawn at `scale` times the size that they were made at.
 void scale_fonts(float scale);

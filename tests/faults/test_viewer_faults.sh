@@ -1,0 +1,129 @@
+#!/bin/bash
+# The window's Vulkan calls fail once: test_viewer_faults.sh QUICKSTEP_VIEW MODEL LAYER.so, in TAP. The viewer starts,
+# draws, is resized, draws again and is closed; each time it has done so all the same, or it ends with the right exit
+# status and a message. A device that is lost once is started again. EVERY=1: calls 1, 2, 3, 5, 8 and the last of all
+# functions with every error, which takes an hour; otherwise of what only a window calls the first call with one error.
+set -u
+viewer=$(realpath "$1")
+model=$(realpath "$2")
+layer=$(realpath "$3")
+work=$(mktemp -d)
+server=
+finish() {
+    [ -n "$server" ] && kill "$server" 2>/dev/null
+    rm -rf "$work"
+}
+trap finish EXIT
+for tool in Xvfb xdotool; do
+    command -v $tool >/dev/null || { echo "1..0 # SKIP $tool is not installed" && exit 0; }
+done
+cd "$work" || exit 1
+unset QUICKSTEP_DEBUG
+export LC_ALL=C XDG_CACHE_HOME=$work/cache XDG_DATA_HOME=$work/data
+export NODEVICE_SELECT=1 # without Mesa's own layer, which takes it for granted that no call fails
+cat >layer.json <<END
+{ "file_format_version": "1.1.2", "layer": { "name": "VK_LAYER_QUICKSTEP_faults", "type": "GLOBAL",
+  "library_path": "$layer", "api_version": "1.3.0", "implementation_version": "1", "description": "one call fails" } }
+END
+export VK_LAYER_PATH=$work VK_INSTANCE_LAYERS=VK_LAYER_QUICKSTEP_faults
+mkfifo display
+Xvfb -displayfd 3 -screen 0 800x600x24 -nolisten tcp 3>display 2>xvfb.log &
+server=$!
+read -r display_number <display
+export DISPLAY=:$display_number
+
+wait_for() { # wait_for PATTERN LINE: until a line after number LINE has it, or the viewer has ended
+    for _ in $(seq 400); do
+        tail -n "+$(($2 + 1))" out | grep -q "$1" && return 0
+        kill -0 "$pid" 2>/dev/null || return 1
+        sleep 0.05
+    done
+    return 1
+}
+
+show() { # show FUNCTION CALL ERROR: start, draw, resize, draw, close
+    rm -f log
+    : >out
+    FAULT_FUNCTION=$1 FAULT_CALL=$2 FAULT_ERROR=$3 FAULT_LOG=$work/log timeout -k 5 60 \
+        "$viewer" --model "$model" --paused --batch 1 --steps 1 --seed 5 --size 420x320 --report >out 2>err </dev/null &
+    pid=$!
+    drawn=
+    if wait_for '^drawn\|^widget again' 0; then
+        wait_for '^picture' 0
+        xdotool search --name . windowsize 520 400 2>/dev/null
+        wait_for '^layout 520 400' 0 && wait_for '^drawn' "$(grep -n '^layout 520 400' out | head -n 1 | cut -d: -f1)" && drawn=1
+        xdotool search --name . windowfocus key Escape 2>/dev/null
+    fi
+    for turn in $(seq 200); do
+        kill -0 "$pid" 2>/dev/null || break
+        [ $((turn % 20)) -ne 0 ] || xdotool search --name . key Escape 2>/dev/null
+        sleep 0.05
+    done
+    kill "$pid" 2>/dev/null && echo 'did not end by itself' >>err
+    wait "$pid"
+    status=$?
+}
+
+# judge RESULT NAME: what is wrong with the last run, or nothing
+judge() {
+    if [ "$status" -eq 0 ]; then
+        [ -n "$drawn" ] || echo "exit 0, nothing drawn"
+        return
+    fi
+    grep -q "error: .*\($2\|Dear ImGui\|glfwCreateWindowSurface\|no usable Vulkan device\|no Vulkan device\)" err ||
+        { echo "exit $status without the right message" && return; }
+    case $1,$status in
+    -1,[45] | -2,[45] | -5,5 | -10,[45] | -4,[46] | *,[14]) ;;
+    *) echo "exit $status" ;;
+    esac
+}
+
+show none 0 0 # fills the cache
+show none 0 0
+cp log calls
+total=$(wc -l <calls)
+number=1
+if [ "$status" -eq 0 ] && [ -n "$drawn" ] && grep -q vkQueuePresentKHR calls; then
+    echo "ok 1 - a window, resized and closed, $total calls that may fail"
+else
+    echo "not ok 1 - a window through the layer (exit $status, $total calls)"
+    sed 's/^/# /' err
+fi
+
+windows='vkAcquireNextImageKHR vkQueuePresentKHR vkCreateSwapchainKHR vkGetSwapchainImagesKHR vkCreateImage vkCreateImageView
+vkCreateSampler vkCreateRenderPass vkCreateFramebuffer vkCreateFence vkBindImageMemory vkCreateGraphicsPipelines
+vkGetFenceStatus vkResetFences vkCreateDescriptorPool vkAllocateDescriptorSets vkQueueWaitIdle
+vkGetPhysicalDeviceSurfaceSupportKHR vkGetPhysicalDeviceSurfaceCapabilitiesKHR vkGetPhysicalDeviceSurfaceFormatsKHR'
+plan=$(awk -v every="${EVERY-}" -v windows="$windows" '
+    BEGIN { split(windows, w); for (i in w) of_window[w[i]] = 1; split("1 2 3 5 8", some) }
+    { last[$2] = $1; errors[$2] = $3 }
+    function one(f, c) { for (e = every ? 0 : errors[f] - 1; e < errors[f]; e++) print f, c, e }
+    END {
+        for (f in last)
+            if (every) {
+                for (i in some) if (some[i] < last[f]) one(f, some[i])
+                one(f, last[f])
+            } else if (f in of_window) {
+                one(f, 1)
+                if (f ~ /Swapchain/) one(f, 2) # after the resize
+            }
+    }' calls | sort -u)
+declare -A bad tried
+while read -r name call error; do
+    show "$name" "$call" "$error"
+    result=$(awk '$1 == "failed" { print $4 }' log)
+    tried[$name]=$((${tried[$name]-0} + 1))
+    verdict=$(judge "$result" "$name")
+    [ -n "$verdict" ] && bad[$name]="${bad[$name]-}# call $call, result $result: $verdict: $(tail -n 1 err)
+"
+done <<<"$plan"
+for name in $(printf '%s\n' "${!tried[@]}" | sort); do
+    number=$((number + 1))
+    if [ -z "${bad[$name]-}" ]; then
+        echo "ok $number - $name fails, ${tried[$name]} ways"
+    else
+        echo "not ok $number - $name fails"
+        printf '%s' "${bad[$name]}"
+    fi
+done
+echo "1..$number"
