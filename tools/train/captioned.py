@@ -15,6 +15,7 @@ import sprites
 import words
 from captions import Folder
 from pictures import held_out
+from scenes import Scenes
 from tokens import Prompts, learn
 
 HERO_SHARE = 0.62
@@ -119,6 +120,10 @@ class Sprites:
         x, captions = zip(*(self.sources[k].draw(rng, validation, complete) for k in kinds))
         return torch.stack(x).permute(0, 3, 1, 2).contiguous() * 2 - 1, list(captions)
 
+    def held_out(self, count, complete=False):
+        """Heroes of pairs that training never draws, and their captions."""
+        return self.draw(count, validation=True, complete=complete, heroes=True)
+
     def batch(self, count, validation=False):
         x, captions = self.draw(count, validation)
         return x, self.prompts.labels(captions)
@@ -137,6 +142,8 @@ def load(path, size, flip, tokenizer=None, seed=0, device="cpu"):
     """The source for a path; without a tokenizer it draws captions only."""
     if all((path / name).is_dir() for name in ("mon", "dngn", "player")):
         return Sprites(path, tokenizer, seed)
+    if (path / "emoji.jsonl").exists():
+        return Scenes(path, tokenizer, seed)
     return Folder(path, size, flip, tokenizer, seed)
 
 

@@ -1,4 +1,4 @@
-"""Draws Noto Color Emoji's bitmaps as training pictures with captions (captions.py reads them); emoji.sh has the files.
+"""Draws Noto Color Emoji's bitmaps as training pictures with names and keywords (scenes.py reads them); emoji.sh has the files.
 
 Flags and the variants of skin tones are left out, so that they do not outnumber the rest.
 """
@@ -17,7 +17,7 @@ LINE = re.compile(r"([0-9A-F ]+?)\s*; fully-qualified\s*# \S+ E[\d.]+ (.+)")
 
 
 def read_names(text):
-    """[(emoji, name)] of emoji-test.txt, without flags and skin tones."""
+    """[(emoji, name, group)] of emoji-test.txt, without flags and skin tones."""
     group, found = "", []
     for line in text.splitlines():
         if line.startswith("# group: "):
@@ -25,7 +25,7 @@ def read_names(text):
         elif (match := LINE.match(line)) and group != "Flags":
             points = [int(p, 16) for p in match[1].split()]
             if not any(p in TONES for p in points):
-                found.append(("".join(map(chr, points)), match[2].lower()))
+                found.append(("".join(map(chr, points)), match[2].lower(), group))
     return found
 
 
@@ -46,12 +46,6 @@ def draw(emoji, font):
     return image.convert("RGBa").resize((SIDE, SIDE), Image.LANCZOS).convert("RGBA") if image.getbbox() else None
 
 
-def captions(name, keywords):
-    """The name, and the name with keywords that it lacks."""
-    more = [k for k in keywords if k not in name][:4]
-    return [name] + ([", ".join([name, *more])] + more[:2] if more else [])
-
-
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("font", "names", "keywords", "out"):
@@ -59,13 +53,14 @@ def main():
     args = p.parse_args()
     font, keywords = ImageFont.truetype(str(args.font), BITMAP), read_keywords(args.keywords)
     rows = []
-    for emoji, name in read_names(args.names.read_text(encoding="utf-8")):
+    for emoji, name, group in read_names(args.names.read_text(encoding="utf-8")):
         if picture := draw(emoji, font):
             file = "-".join(f"{ord(c):x}" for c in emoji) + ".png"
             picture.save(args.out / file)
-            rows.append({"file_name": file, "text": captions(name, keywords.get(emoji.replace("\ufe0f", ""), []))})
+            more = [k for k in keywords.get(emoji.replace("\ufe0f", ""), []) if k not in name]
+            rows.append({"file_name": file, "name": name, "group": group, "keywords": more[:4]})
     lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    (args.out / "captions.jsonl").write_text("".join(lines), encoding="utf-8")
+    (args.out / "emoji.jsonl").write_text("".join(lines), encoding="utf-8")
     print(f"{len(rows)} pictures")
 
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes training data of emoji: emoji.sh OUT. Needs Debian or a system like it (apt-get, dpkg), and .venv-train; installs nothing.
-# OUT gets pictures (64x64 RGBA PNG) and captions.jsonl. The pictures are Noto Color Emoji's (SIL OFL 1.1), their names and
+# OUT gets pictures (64x64 RGBA PNG) and emoji.jsonl. The pictures are Noto Color Emoji's (SIL OFL 1.1), their names and
 # keywords Unicode's.
 set -eu
 [ $# -eq 1 ] || { sed -n '2,4s/^# //p' "$0"; exit 2; }

@@ -1,11 +1,13 @@
-"""Does a model that reads draw what it is told? R-precision and KID on held-out combinations of the paper doll.
+"""Does a model that reads draw what it is told? R-precision and KID on held-out combinations: of the paper doll, of emoji.
 
-    judge_prompts.py MODEL_DIR --data SPRITES --features mobilenet_v2_1.0_224_quant.tflite
+    towers.py --data SPRITES --tokenizer MODEL_DIR/tokenizer --out towers.pt
+    judge_prompts.py MODEL_DIR --data SPRITES --towers towers.pt --features mobilenet_v2_1.0_224_quant.tflite
 
-COUNT heroes of held-out pairs are composed, with captions that name all that they wear. The model draws every caption; the drawn
-picture must find its own caption's composed picture among CANDIDATES (its own, and the next ones of the list), by the angle
-of MobileNetV2's features, from which the candidates' mean is taken away, or by pixels over mid grey. Chance is 1 / CANDIDATES.
-KID is that of the drawn pictures against as many other composed ones of held-out pairs.
+COUNT pictures of held-out combinations are composed, with captions that name all that they show. The model draws every caption; the
+drawn picture must find its own caption's composed picture among CANDIDATES (its own, and the next ones of the list), by the angle
+of MobileNetV2's features, from which the candidates' mean is taken away, or by pixels over mid grey; or its own caption
+itself, by two towers. The row "composed" has the composed pictures in place of drawn ones: what the towers can tell. Chance is
+1 / CANDIDATES. KID is that of the drawn pictures against as many other composed ones of held-out combinations.
 """
 
 import argparse
@@ -21,6 +23,7 @@ import metric
 import sample
 from features import MobileNetV2, flatten, to_bytes
 from tokens import Prompts
+from towers import Towers
 
 SEED = 1_000_000
 
@@ -63,25 +66,28 @@ def draw(net, settings, autoencoder, labels, steps, batch=32):
 
 
 def judge(args):
-    """Yields a table's rows: the steps (0: the limit), R-precision by features and by pixels, KID and its interval."""
+    """Yields a table's rows: what was drawn; R-precision by features, by pixels, by two towers; KID and its interval."""
     net, settings = export.load(args.model)
     autoencoder, describe = export.load_autoencoder(args.model), MobileNetV2(args.features).describe
-    source = captioned.load(args.data, None, False, seed=SEED)
-    composed, captions = source.draw(args.count, validation=True, complete=True, heroes=True)
-    others, _ = source.draw(args.count, validation=True, heroes=True)
+    source, prompts = captioned.load(args.data, None, False, seed=SEED), Prompts(Path(args.model) / "tokenizer")
+    composed, captions = source.held_out(args.count, complete=True)
+    others, _ = source.held_out(args.count)
+    towers = Towers.load(args.towers)
     composed, others = (to_bytes(x, "premultiplied") for x in (composed, others))
-    theirs, real = describe(composed), describe(others)
-    labels = Prompts(Path(args.model) / "tokenizer").labels(captions, args.guidance)
-    for steps in args.steps:
-        x = to_bytes(draw(net, settings, autoencoder, labels, steps), "premultiplied")
+    theirs, real, said = describe(composed), describe(others), towers.read(prompts(captions))
+    labels = prompts.labels(captions, args.guidance)
+    for steps in [None, *args.steps]:
+        x = composed if steps is None else to_bytes(draw(net, settings, autoencoder, labels, steps), "premultiplied")
         ours = describe(x)
-        yield steps, found(ours, theirs, args.candidates), found(pixels(x), pixels(composed), args.candidates), *kid(ours, real)
+        yield {None: "composed", 0: "limit"}.get(steps, steps), *(
+            found(a, b, args.candidates) for a, b in ((ours, theirs), (pixels(x), pixels(composed)), (towers.see(flatten(x)), said))), *kid(ours, real)
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("model")
     p.add_argument("--data", required=True, type=Path)
+    p.add_argument("--towers", required=True, type=Path)
     p.add_argument("--features", default=os.environ.get("QUICKSTEP_FEATURES"), required="QUICKSTEP_FEATURES" not in os.environ)
     p.add_argument("--count", type=int, default=200)
     p.add_argument("--candidates", type=int, default=100)
@@ -91,9 +97,9 @@ def main():
     if args.candidates > args.count:
         p.error("--candidates are taken from --count captions")
     torch.set_num_threads(1)
-    print("| steps | R-precision, features | R-precision, pixels | KID-MobileNetV2 x 1000 |\n| --- | --- | --- | --- |")
-    for steps, features, by_pixels, value, interval in judge(args):
-        print(f"| {steps or 'limit'} | {features:.2f} | {by_pixels:.2f} | {value:.1f} ± {interval:.1f} |", flush=True)
+    print("| steps | R-precision, features | R-precision, pixels | R-precision, towers | KID-MobileNetV2 x 1000 |\n" + "| --- " * 5 + "|")
+    for steps, *shares, value, interval in judge(args):
+        print(f"| {steps} | {' | '.join(f'{share:.2f}' for share in shares)} | {value:.1f} ± {interval:.1f} |", flush=True)
 
 
 if __name__ == "__main__":
