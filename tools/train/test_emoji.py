@@ -95,6 +95,7 @@ def test_words():
 
 def test_towers_learn_which_caption_is_whose(folder, tmp_path):
     torch.manual_seed(0)
+    torch.set_num_threads(1)
     tokens.learn(captioned.load(folder, None, False).draw(500)[1], 200, tmp_path / "tokenizer")
     source = captioned.load(folder, None, False, tmp_path / "tokenizer")
     *_, (learned, share) = towers.learn(source, 40 * towers.BATCH)

@@ -166,6 +166,16 @@ def test_a_class_models_weights_are_taken_over(folder, tmp_path):
     assert torch.allclose(run.net.time_embedding.linear_2.bias, moved) and not torch.equal(bias, moved)
 
 
+def test_another_readers_unet_is_taken_over(folder, tmp_path):
+    run = start(folder, tmp_path / "run", "a")
+    other = stirred(start(folder, tmp_path / "other", "a").net)
+    state = {k: v.clone() for k, v in other.state_dict().items() if not k.startswith("text_encoder.")}
+    reader = {k: v.clone() for k, v in run.net.text_encoder.state_dict().items()}
+    assert run.net.take_over(state) == len(state)
+    assert all(torch.equal(v, state[k]) for k, v in run.net.state_dict().items() if k in state)
+    assert all(torch.equal(v, reader[k]) for k, v in run.net.text_encoder.state_dict().items())
+
+
 def test_reading_lessons_tell_what_words_look_like(folder, tmp_path):
     for i in range(60):  # a colour a caption
         Image.fromarray(np.full((16, 16, 3), 60 * (i % 4), np.uint8)).save(folder / f"{i}.png")

@@ -119,12 +119,12 @@ class TextUNet(UNet2DConditionModel):
 
     @torch.no_grad()
     def take_over(self, state):
-        """Starts from a class-conditional SegmentUNet's weights where shapes agree: all but attention. The classes' mean
-        embedding goes into the time's. Returns how many tensors were taken."""
+        """Starts from another network's weights where shapes agree: from a class-conditional SegmentUNet's all but attention, its
+        classes' mean embedding going into the time's; from a TextUNet's unet all. Returns how many tensors were taken."""
         state = {k: v.float() for k, v in state.items()}
         own = self.state_dict()
         same = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
         self.load_state_dict(same, strict=False)
-        if "class_embedding.weight" in state:
+        if "class_embedding.weight" in state and "class_embedding.weight" not in same:
             self.time_embedding.linear_2.bias += state["class_embedding.weight"].mean(0)
         return len(same)
