@@ -113,7 +113,7 @@ SHARED_STRUCT(attention_args) {
 
 SHARED_STRUCT(time_embedding_args) {
     tensor_view y;
-    uint32_t channels;
+    uint32_t channels, times, time_stride; /* of a time; times of an image; elements between them */
     uint32_t cosine_first, relative, fourier; /* booleans */
 };
 
@@ -131,6 +131,12 @@ SHARED_STRUCT(token_embedding_args) {
 SHARED_STRUCT(token_at_args) {
     tensor_view x, y;
     uint32_t quads, tokens, texts;
+};
+
+SHARED_STRUCT(blend_args) {
+    tensor_view x, y;
+    uint32_t pixels, image_pixels, quads; /* of y; of one of its images and of x's */
+    uint32_t texts, second;               /* weights; images from the first to the second */
 };
 
 SHARED_STRUCT(layer_norm_args) {

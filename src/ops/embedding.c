@@ -46,14 +46,16 @@ static void dispatch_time(const graph *g, const node *self, op_dispatch *d)
     const time_embedding_args args = {
         .y = op_view(g, self->out),
         .channels = p->channels,
+        .times = graph_tensor(g, self->in[0])->c,
+        .time_stride = graph_tensor(g, self->in[0])->stride,
         .cosine_first = p->flip_sin_to_cos,
         .relative = p->relative,
         .fourier = p->weight != NULL,
     };
     d->shader = storage_shader(g, SHADER_time_embedding_f32, SHADER_time_embedding_f16);
     op_constant(d, EMBEDDING_LANES);
-    op_groups(d, divide_up(ceil4(p->channels) / 4, EMBEDDING_LANES), graph_tensor(g, self->out)->n,
-              1);
+    op_groups(d, divide_up(ceil4(args.times * p->channels) / 4, EMBEDDING_LANES),
+              graph_tensor(g, self->out)->n, 1);
     op_bind(d, self->in[0], ACCESS_READ, NO_TENSOR);
     op_bind(d, self->in[1], ACCESS_READ, NO_TENSOR);
     op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
@@ -71,8 +73,9 @@ tensor_id op_time_embedding(graph *g, const char *name, const time_embedding_par
                                   : frequencies(g, params);
     const tensor_id in[] = { params->time, weights };
     const uint32_t n = graph_tensor(g, params->time)->n;
-    const tensor_id y = graph_activation(g, name, g->storage, n, 1, 1, params->channels);
-    graph_node(g, &op_time, name, in, 2, y, params, sizeof *params, 20.0 * n * params->channels);
+    const uint32_t channels = graph_tensor(g, params->time)->c * params->channels;
+    const tensor_id y = graph_activation(g, name, g->storage, n, 1, 1, channels);
+    graph_node(g, &op_time, name, in, 2, y, params, sizeof *params, 20.0 * n * channels);
     return y;
 }
 
@@ -248,5 +251,42 @@ tensor_id op_token_at(graph *g, const char *name, tensor_id x, tensor_id positio
     const tensor_id y = graph_activation(g, name, t.type, graph_tensor(g, positions)->n, 1, 1, t.c);
     if (graph_status(g) == QS_OK)
         graph_node(g, &op_at, name, (tensor_id[]){ x, positions }, 2, y, NULL, 0, 0);
+    return y;
+}
+
+/* ---- between two texts ----------------------------------------------------------------------- */
+
+static void dispatch_blend(const graph *g, const node *self, op_dispatch *d)
+{
+    const tensor *y = graph_tensor(g, self->out);
+    const blend_args args = {
+        .x = op_view(g, self->in[0]),
+        .y = op_view(g, self->out),
+        .pixels = all_pixels(y),
+        .image_pixels = image_pixels(y),
+        .quads = ceil4(y->c) / 4,
+        .texts = graph_tensor(g, self->in[1])->n,
+        .second = *(const uint32_t *)self->params,
+    };
+    d->shader = storage_shader(g, SHADER_blend_f32, SHADER_blend_f16);
+    pixel_grid(g, d, args.quads, args.pixels);
+    op_bind(d, self->in[0], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[1], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_set_push(d, &args, sizeof args);
+}
+
+static const op op_between = { "blend", dispatch_blend };
+
+tensor_id op_blend(graph *g, const char *name, tensor_id x, tensor_id weights, uint32_t n,
+                   uint32_t second)
+{
+    if (graph_status(g) != QS_OK)
+        return NO_TENSOR;
+    const tensor t = *graph_tensor(g, x);
+    const tensor_id y = graph_activation(g, name, g->storage, n, t.h, t.w, t.c);
+    if (graph_status(g) == QS_OK)
+        graph_node(g, &op_between, name, (tensor_id[]){ x, weights }, 2, y, &second, sizeof second,
+                   3 * element_count(graph_tensor(g, y)));
     return y;
 }

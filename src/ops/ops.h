@@ -130,9 +130,10 @@ void op_rescale_out(graph *g, const char *name, tensor_id x, tensor_id to, float
  * copies the one that cannot. */
 tensor_id op_concat(graph *g, const char *name, tensor_id a, tensor_id b);
 
-/* diffusers' get_timestep_embedding of time [n, 1, 1, 1] (f32 state) -> [n, 1, 1, channels];
- * odd channel counts end in a zero. relative: PE(time) - PE(0). With a weight diffusers'
- * GaussianFourierProjection: the frequencies are the file's, the time is its logarithm. */
+/* diffusers' get_timestep_embedding of time [n, 1, 1, times] (f32 state), each by itself ->
+ * [n, 1, 1, times * channels]; odd channel counts end in a zero. relative: PE(time) - PE(0). With a
+ * weight diffusers' GaussianFourierProjection: the frequencies are the file's, the time is its
+ * logarithm. */
 typedef struct time_embedding_params {
     tensor_id time;
     uint32_t channels;
@@ -154,8 +155,9 @@ typedef struct class_embedding_params {
 } class_embedding_params;
 tensor_id op_class_embedding(graph *g, const char *name, const class_embedding_params *params);
 
-/* By as many nodes as the table has parts that the device binds: table[ids[n, t]] + positions[t] -> [n, tokens, 1, c]; ids: u32 state [n, 1, 1, tokens]; keys of
- * the [count, c] table and the [position_count, c] positions. An id past the table gives NaN. */
+/* By as many nodes as the table has parts that the device binds: table[ids[n, t]] + positions[t] ->
+ * [n, tokens, 1, c]; ids: u32 state [n, 1, 1, tokens]; keys of the [count, c] table and the
+ * [position_count, c] positions. An id past the table gives NaN. */
 typedef struct token_embedding_params {
     tensor_id ids;
     const char *table, *positions;
@@ -166,6 +168,12 @@ tensor_id op_token_embedding(graph *g, const char *name, const token_embedding_p
 /* x [texts, tokens, 1, c] at tokens of the texts in turn -> [n, 1, 1, c]; positions: u32 state
  * [n, 1, 1, 1]. One past the last token gives NaN. */
 tensor_id op_token_at(graph *g, const char *name, tensor_id x, tensor_id positions);
+
+/* Linear between texts x [texts, h, w, c] (f32 state) -> [n, h, w, c] in the storage type: text i
+ * is a * x[t] + b * x[t + second], where t = i % m and weights[t] = (a, b); weights: f32 state [m,
+ * 1, 1, 4], the last two unused. A text of weight zero is not read. */
+tensor_id op_blend(graph *g, const char *name, tensor_id x, tensor_id weights, uint32_t n,
+                   uint32_t second);
 
 /* ---- sampling (state tensors are described in sampler/state.h) ------------------------------ */
 

@@ -1,4 +1,4 @@
-/* What text encoders and transformer blocks add: layer norm, GEGLU, token embedding. */
+/* What text encoders and transformer blocks add: layer norm, GEGLU, token embedding, blend. */
 #include "selftest/references.h"
 
 #include <math.h>
@@ -147,6 +147,54 @@ static void case_token_at(selftest *suite, dtype storage, uint32_t seed, bool ou
     test_end(&t);
 }
 
+/* Weights of zero are among them, and what they are of is NaN; the last text's second is past the
+ * end. */
+static void case_blend(selftest *suite, dtype storage, uint32_t seed)
+{
+    dice d = { seed };
+    const uint32_t texts = 1 + dice_below(&d, 4), second = dice_below(&d, texts + 1);
+    const uint32_t images = texts * (1 + dice_below(&d, 4)), tokens = dice_size(&d, 77);
+    const uint32_t width = 4 * dice_size(&d, 60), count = texts + (second ? second - 1 : 0);
+    const bool dropped = dice_below(&d, 2);
+    test t;
+    if (!test_begin(&t, suite, storage, "blend %s [%u, %u, %u] -> %u, second %u%s seed %u",
+                    test_storage_name(storage), count, tokens, width, images, second,
+                    dropped ? ", first dropped" : "", seed))
+        return;
+    double *weights = test_alloc(&t, 4 * (size_t)texts, sizeof *weights);
+    for (uint32_t i = 0; i < texts; ++i) {
+        weights[4 * i] = dropped && i == 0 ? 0 : dice_uniform(&d);
+        weights[4 * i + 1] = second && i + 1 < texts ? 1 - weights[4 * i] : 0;
+        weights[4 * i + 2] = weights[4 * i + 3] = NAN;
+    }
+    const tensor_id in = test_state(&t, "x", DTYPE_F32, count, tokens, 1, width);
+    const tensor_id of = test_state(&t, "weights", DTYPE_F32, texts, 1, 1, 4);
+    double *values = test_alloc(&t, (size_t)count * tokens * width, sizeof *values);
+    for (size_t i = 0; i < (size_t)count * tokens * width; ++i)
+        values[i] = dropped && second == 0 && i < (size_t)tokens * width ? NAN : dice_normal(&d);
+    test_fill(&t, in, values);
+    test_fill(&t, of, weights);
+    const tensor_id out = op_blend(&t.graph, "y", in, of, images, second);
+    test_slice_output(&t, out);
+    reference expected = reference_like(&t, out);
+    const reference *from = test_reference(&t, in), *by = test_reference(&t, of);
+    REFERENCE_EACH(&expected)
+    {
+        const uint32_t i = n % texts;
+        double value = 0, magnitude = 0;
+        for (uint32_t k = 0; k < 2; ++k) {
+            const double weight = reference_at(by, i, 0, 0, k);
+            const double term =
+                weight == 0 ? 0 : weight * reference_at(from, i + k * second, y, x, c);
+            value += term;
+            magnitude += fabs(term);
+        }
+        reference_set(&expected, n, y, x, c, value, magnitude);
+    }
+    test_expect(&t, out, &expected, test_limit(&t, 1e-12, 3e-7, 4));
+    test_end(&t);
+}
+
 void cases_text(selftest *suite)
 {
     for (dtype storage = DTYPE_F32; storage <= DTYPE_F16; ++storage) {
@@ -155,6 +203,7 @@ void cases_text(selftest *suite)
             case_geglu(suite, storage, seed);
             case_tokens(suite, storage, seed, false, seed % 2 ? 0 : 1 + seed);
             case_token_at(suite, storage, seed, false);
+            case_blend(suite, storage, seed);
         }
         case_token_at(suite, storage, 1, true);
         case_tokens(suite, storage, 1, true, 0);

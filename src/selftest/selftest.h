@@ -173,7 +173,7 @@ void cases_attention(selftest *suite);
 void cases_movement(selftest *suite);  /* add, silu, clamp, rescale, upsample, pool, concat */
 void cases_embedding(selftest *suite); /* time and class */
 void cases_sampler(selftest *suite);   /* begin, step_input, sampler_row */
-void cases_text(selftest *suite);     /* layer norm, GEGLU, token embedding */
+void cases_text(selftest *suite);      /* layer norm, GEGLU, token embedding, blend */
 void cases_frame(selftest *suite);
 
 #endif
