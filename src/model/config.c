@@ -47,7 +47,8 @@ static qs_status check_other_components(config_reader *r)
         if (!is_none(value))
             return config_refuse(r, key, value,
                                  "supported: null; the components are \"unet\", \"scheduler\", "
-                                 "\"vae\", \"text_encoder\" and \"tokenizer\"");
+                                 "\"vae\", \"text_encoder\" and \"tokenizer\", of a network of two "
+                                 "text encoders \"text_encoder_2\" and \"tokenizer_2\"");
     }
     return QS_OK;
 }
@@ -124,8 +125,9 @@ static qs_status read_pipeline(config_reader *r, model_config *config)
                                              "DDIMPipeline",
                                              "StableDiffusionPipeline",
                                              "LatentConsistencyModelPipeline",
+                                             "StableDiffusionXLPipeline",
                                              NULL };
-    static const double guidance[] = { 1, 1, 1, 1, 7.5, 8.5 }; /* diffusers' defaults */
+    static const double guidance[] = { 1, 1, 1, 1, 7.5, 8.5, 5 }; /* diffusers' defaults */
     uint32_t pipeline = 0;
     qs_status status = QS_OK;
     TRY(config_require(r, "_class_name", "needed: the pipeline's class"));
@@ -146,6 +148,32 @@ static void pass_over_judges(config_reader *r)
                      r->path, names[i]);
     }
     config_ignore(r, "requires_safety_checker");
+}
+
+/* StableDiffusionXLPipeline's. Watermarks are not drawn into pictures. */
+static qs_status read_xl(config_reader *r, model_config *config)
+{
+    const qs_status status =
+        config_take_bool(r, "force_zeros_for_empty_prompt", &config->zero_negative);
+    const json_t *watermark = config_take(r, "add_watermarker");
+    if (watermark && !json_is_null(watermark) && !json_is_false(watermark))
+        log_line(QS_LOG_INFO, "%s: \"add_watermarker\": pictures get no watermark", r->path);
+    return status;
+}
+
+static qs_status check_text_encoders(config_reader *r, const model_config *config)
+{
+    static const char *const keys[TEXT_ENCODERS_MAX][2] = { { "text_encoder", "tokenizer" },
+                                                            { "text_encoder_2", "tokenizer_2" } };
+    qs_status status = QS_OK;
+    for (uint32_t i = 0; i < config->text_encoder_count; ++i) {
+        const bool projects = config->text_encoders[i].projection_dim != 0;
+        TRY(check_component(r, keys[i][0],
+                            projects ? "CLIPTextModelWithProjection" : "CLIPTextModel"));
+        TRY(check_component(r, keys[i][1], "CLIPTokenizer"));
+    }
+fail:
+    return status;
 }
 
 /* Ours: prompts to try, and the guidance scale that the model looks best with. */
@@ -182,10 +210,9 @@ static qs_status read_index(config_reader *r, model_config *config)
     else
         TRY(check_component(r, "scheduler", scheduler_class_name(config->scheduler.class)));
     config_ignore(r, "vae"); /* read_autoencoder has looked at it */
-    if (config->has_component[COMPONENT_TEXT_ENCODER]) {
-        TRY(check_component(r, "text_encoder", "CLIPTextModel"));
-        TRY(check_component(r, "tokenizer", "CLIPTokenizer"));
-    }
+    TRY(check_text_encoders(r, config));
+    if (config->text_encoder_count > 1)
+        TRY(read_xl(r, config));
     pass_over_judges(r);
     TRY(read_prompts(r, config));
     TRY(read_alpha(r, config));
@@ -310,39 +337,82 @@ static qs_status read_autoencoder(const model_folder *folder, const json_t *inde
     return status;
 }
 
-/* A network that reads needs the one who wrote for it. */
-static qs_status read_text_encoder(const model_folder *folder, model_config *config)
+static qs_status read_text_encoder(const model_folder *folder, uint32_t index, model_config *config)
 {
-    const unet_config *unet = &config->unet;
-    text_encoder_config *c = &config->text_encoder;
+    static const char *const names[TEXT_ENCODERS_MAX][2] = { { "text_encoder", "tokenizer" },
+                                                             { "text_encoder_2", "tokenizer_2" } };
+    const char *dir = folder->dirs[COMPONENT_TEXT_ENCODER + index];
     qs_status status = QS_OK;
     json_t *root = NULL;
-    config->has_component[COMPONENT_TEXT_ENCODER] = unet->cross_attention_dim != 0;
-    if (!config->has_component[COMPONENT_TEXT_ENCODER])
-        return QS_OK;
-    if (!folder->dirs[COMPONENT_TEXT_ENCODER] || !folder->tokenizer)
+    if (!dir || !folder->tokenizers[index])
         return qs_error(QS_ERROR_MODEL,
                         "%s: the network reads prompts, but there is no %s/ beside unet/",
-                        folder->unet, folder->tokenizer ? "text_encoder" : "tokenizer");
-    const char *path =
-        arena_format(&config->arena, "%s/config.json", folder->dirs[COMPONENT_TEXT_ENCODER]);
+                        folder->unet, names[index][dir != NULL]);
+    config->has_component[COMPONENT_TEXT_ENCODER + index] = true;
+    const char *path = arena_format(&config->arena, "%s/config.json", dir);
     if (!path)
         return qs_error(QS_ERROR_MEMORY, "%s: no memory", folder->unet);
     TRY(file_read_json(path, &root));
-    TRY(config_parse_text_encoder(path, root, c));
-    if (c->hidden_size != unet->cross_attention_dim)
-        TRY(qs_error(
-            QS_ERROR_MODEL,
-            "%s: key \"hidden_size\" is %u, needed: %u, the cross_attention_dim of %s: this is "
-            "another model's text encoder",
-            path, c->hidden_size, unet->cross_attention_dim, folder->unet));
-    if (unet->pooled_dim != 0 && unet->pooled_dim != c->hidden_size)
-        TRY(qs_error(QS_ERROR_MODEL,
-                     "%s: key \"projection_class_embeddings_input_dim\" is %u, needed: %u, the "
-                     "hidden_size of %s",
-                     folder->unet, unet->pooled_dim, c->hidden_size, path));
+    TRY(config_parse_text_encoder(path, root, &config->text_encoders[index]));
 fail:
     json_decref(root);
+    return status;
+}
+
+/* What the network reads is what all text encoders say, side by side; the pooled state the last. */
+static qs_status check_widths(const model_folder *folder, const model_config *config)
+{
+    const unet_config *unet = &config->unet;
+    const text_encoder_config *c = config->text_encoders;
+    const uint32_t count = config->text_encoder_count;
+    const char *last = folder->dirs[COMPONENT_TEXT_ENCODER + count - 1];
+    const uint32_t pooled =
+        c[count - 1].projection_dim ? c[count - 1].projection_dim : c[count - 1].hidden_size;
+    if (count == 1 && c->hidden_size != unet->cross_attention_dim)
+        return qs_error(QS_ERROR_MODEL,
+                        "%s/config.json: key \"hidden_size\" is %u, needed: %u, the "
+                        "cross_attention_dim of %s: this is another model's text encoder",
+                        last, c->hidden_size, unet->cross_attention_dim, folder->unet);
+    if (count == 2 && c[0].hidden_size + c[1].hidden_size != unet->cross_attention_dim)
+        return qs_error(
+            QS_ERROR_MODEL,
+            "%s/config.json: key \"hidden_size\" is %u, and %u of text_encoder/, needed "
+            "together: %u, the cross_attention_dim of %s: these are another model's "
+            "text encoders",
+            last, c[1].hidden_size, c[0].hidden_size, unet->cross_attention_dim, folder->unet);
+    if (unet->pooled_dim != 0 && unet->pooled_dim != pooled)
+        return qs_error(
+            QS_ERROR_MODEL,
+            "%s: key \"projection_class_embeddings_input_dim\" has room for %u channels "
+            "of the text's pooled state, but %s/config.json says %u",
+            folder->unet, unet->pooled_dim, last, pooled);
+    return QS_OK;
+}
+
+/* A network that reads needs those who wrote for it: one, or Stable Diffusion XL's two. */
+static qs_status read_text_encoders(const model_folder *folder, const json_t *index,
+                                    model_config *config)
+{
+    static const char aesthetics[] = "requires_aesthetics_score";
+    const config_reader r = { .path = folder->index, .root = index };
+    const unet_config *unet = &config->unet;
+    qs_status status = QS_OK;
+    if (json_is_true(json_object_get(index, aesthetics)))
+        TRY(config_refuse(&r, aesthetics, json_object_get(index, aesthetics),
+                          "supported: false: a refiner draws nothing by itself, it goes on from "
+                          "another model's picture"));
+    if (unet->cross_attention_dim == 0)
+        return QS_OK;
+    config->text_encoder_count = unet->time_id_dim ? 2 : 1;
+    config->zero_negative = unet->time_id_dim != 0;
+    for (uint32_t i = 0; i < config->text_encoder_count; ++i) {
+        TRY(read_text_encoder(folder, i, config));
+        config->text_encoders[i].penultimate = config->text_encoder_count > 1;
+        if (i == 0)
+            config->text_encoders[i].projection_dim = 0; /* of a model that has none */
+    }
+    TRY(check_widths(folder, config));
+fail:
     return status;
 }
 
@@ -378,7 +448,7 @@ qs_status model_config_read(const model_folder *folder, model_config *config)
                                scheduler, &config->arena, &config->scheduler));
     TRY(check_learned_times(folder, config));
     TRY(read_autoencoder(folder, index, config));
-    TRY(read_text_encoder(folder, config));
+    TRY(read_text_encoders(folder, index, config));
     TRY(check_channels(folder, config));
     TRY(config_parse_index(folder->index, index, config));
     published_steps(folder->dirs[COMPONENT_UNET], (const json_t *const[]){ index, unet, scheduler },
@@ -400,7 +470,7 @@ qs_status model_config_resize(model_config *config, uint32_t width, uint32_t hei
     const uint32_t unit = factor << (c->block_count - 1);
     if (width == 0 && height == 0)
         return QS_OK;
-    if (!config->has_component[COMPONENT_TEXT_ENCODER])
+    if (config->text_encoder_count == 0)
         return qs_error(QS_ERROR_USAGE,
                         "a size of %ux%u: only models that read prompts draw other sizes "
                         "than their own, %ux%u",

@@ -12,6 +12,7 @@ enum {
     TRAINED_STEPS_MAX = 64,
     AUTOENCODER_STAGES_MAX = 8,
     SIDE_MAX = 4096, /* of a sample, and of a picture */
+    TIME_IDS = 6,    /* of text_time: original size, crop, target size, y before x */
 };
 
 typedef enum unet_block_type {
@@ -62,12 +63,13 @@ typedef enum unet_act_fn { ACT_FN_SILU, ACT_FN_MISH, ACT_FN_GELU, ACT_FN_RELU } 
  * and diffusers.UNet2DConditionModel's (unet_2d_condition.py), whose blocks of cross attention have
  * transformers (model/transformer.h) that read text states of cross_attention_dim channels:
  *
- *     transformers        transformer_layers, attention_heads and only_cross_attention by down
- * block, the same for the up block that faces it, and the last for the mid block;
+ *     transformers        attention_heads and only_cross_attention by down block, the same for the
+ *                         up block that faces it, and the last for the mid block;
  *                         use_linear_projection. Their group norm's eps is 1e-6
  *     time embedding      time_cond_proj_dim: the guidance scale's embedding, projected, is added
- * to the sinusoids (LCM); pooled_dim: a projection of the text's pooled state is added to what
- * comes out */
+ *                         to the sinusoids (LCM); pooled_dim: what is made of the text's pooled
+ *                         state, and with time_id_dim of the picture's size, is added to what
+ *                         comes out (SDXL) */
 typedef struct unet_config {
     uint32_t sample_height, sample_width; /* sample_size: a number or [height, width] */
     /* in_channels: out_channels, or 2 * out_channels + 1: op_step_input says what fills them */
@@ -98,15 +100,20 @@ typedef struct unet_config {
     uint32_t num_train_timesteps; /* 0: null; TIME_LEARNED's rows */
     bool segment_embedding;       /* ours: segment_embedding.linear_{1,2} */
 
-    uint32_t cross_attention_dim;                 /* 0: a UNet2DModel */
-    uint32_t attention_heads[UNET_BLOCKS_MAX];    /* num_attention_heads, else attention_head_dim,
-                                                   * which    means their number there, too */
-    uint32_t transformer_layers[UNET_BLOCKS_MAX]; /* transformer_layers_per_block */
+    uint32_t cross_attention_dim;              /* 0: a UNet2DModel */
+    uint32_t attention_heads[UNET_BLOCKS_MAX]; /* num_attention_heads, else attention_head_dim,
+                                                * which    means their number there, too */
+    /* transformer_layers_per_block, and reverse_transformer_layers_per_block or the same the other
+     * way round: of every layer's transformer. The mid block's is the last down block's first. */
+    uint8_t down_transformers[UNET_BLOCKS_MAX][UNET_LAYERS_MAX];
+    uint8_t up_transformers[UNET_BLOCKS_MAX][UNET_LAYERS_MAX + 1];
     bool only_cross_attention[UNET_BLOCKS_MAX];
     bool use_linear_projection;
     uint32_t time_cond_proj_dim; /* 0: null */
-    uint32_t pooled_dim;         /* projection_class_embeddings_input_dim with class_embed_type
-                                  * "simple_projection"; 0: another */
+    /* Of the text's pooled state, 0: none is read. projection_class_embeddings_input_dim with
+     * class_embed_type "simple_projection"; with addition_embed_type "text_time" that without the
+     * TIME_IDS embeddings of time_id_dim, its addition_time_embed_dim, which is 0 without. */
+    uint32_t pooled_dim, time_id_dim;
 } unet_config;
 
 enum { CLASSES_MAX = 65536 };
@@ -127,13 +134,18 @@ static inline const char *unet_class_name(const unet_config *config)
 
 typedef enum text_encoder_act { HIDDEN_ACT_QUICK_GELU, HIDDEN_ACT_GELU } text_encoder_act;
 
-/* transformers.CLIPTextModel's config (text_encoder/config.json), its names and defaults. */
+/* transformers.CLIPTextModel's config (text_encoder/config.json), its names and defaults; with
+ * projection_dim CLIPTextModelWithProjection's. */
 typedef struct text_encoder_config {
     uint32_t vocab_size, hidden_size, intermediate_size;
     uint32_t num_hidden_layers, num_attention_heads, max_position_embeddings;
-    uint32_t eos_token_id; /* 2: as old configs have it, whatever the tokenizer's is */
+    uint32_t eos_token_id;   /* 2: as old configs have it, whatever the tokenizer's is */
+    uint32_t projection_dim; /* of the pooled state; 0: it is not projected */
     text_encoder_act hidden_act;
     float layer_norm_eps;
+    /* The network reads hidden_states[-2], what goes into the last layer; otherwise
+     * last_hidden_state. */
+    bool penultimate;
 } text_encoder_config;
 
 typedef enum scheduler_class {
@@ -265,9 +277,11 @@ typedef struct model_config {
                                             which the decoder makes pictures of; the text encoder:
                                             the network reads prompts */
     autoencoder_config autoencoder;
-    text_encoder_config text_encoder;
-    bool scheduler_named;     /* by the caller: model_index.json may have another */
-    bool premultiplied_alpha; /* model_index.json: image_alpha */
+    text_encoder_config text_encoders[TEXT_ENCODERS_MAX];
+    uint32_t text_encoder_count; /* 0: the network reads no prompts */
+    bool zero_negative;          /* no negative prompt is text states of zero, not "" */
+    bool scheduler_named;        /* by the caller: model_index.json may have another */
+    bool premultiplied_alpha;    /* model_index.json: image_alpha */
     const char **labels; /* [label_count]: id2label, the number in decimals where it has none */
     uint32_t label_count, default_label;
     const char **examples; /* [example_count]: prompts to try, model_index.json's */

@@ -1,4 +1,4 @@
-/* text_encoder/config.json: transformers.CLIPTextModel. */
+/* text_encoder/config.json: transformers.CLIPTextModel, CLIPTextModelWithProjection. */
 #include "model/config_reader.h"
 
 #include <math.h>
@@ -14,6 +14,7 @@ static const text_encoder_config defaults = {
     .num_attention_heads = 8,
     .max_position_embeddings = 77,
     .eos_token_id = 49407,
+    .projection_dim = 512,
     .hidden_act = HIDDEN_ACT_QUICK_GELU,
     .layer_norm_eps = 1e-5f,
 };
@@ -29,6 +30,7 @@ static qs_status read_sizes(config_reader *r, text_encoder_config *c)
     TRY(config_take_u32(r, "max_position_embeddings", 2, POSITIONS_MAX,
                         &c->max_position_embeddings));
     TRY(config_take_u32(r, "eos_token_id", 0, VOCABULARY_MAX, &c->eos_token_id));
+    TRY(config_take_u32(r, "projection_dim", 1, WIDTH_MAX, &c->projection_dim));
     if (c->hidden_size % (4 * c->num_attention_heads) != 0)
         TRY(qs_error(
             QS_ERROR_MODEL,

@@ -48,21 +48,73 @@ static qs_status take_per_block(config_reader *r, const char *key, uint32_t coun
     return QS_OK;
 }
 
+/* What a list says of one block: a number for all its layers, or a list of theirs. */
+static qs_status read_block_transformers(const config_reader *r, const char *key,
+                                         const json_t *block, uint32_t count, uint8_t *layers)
+{
+    if (json_is_array(block) && json_array_size(block) != count)
+        return config_refuse(r, key, block, "in a block of %u layers", count);
+    for (uint32_t i = 0; i < count; i++) {
+        const json_t *entry = json_is_array(block) ? json_array_get(block, i) : block;
+        const json_int_t value = json_integer_value(entry);
+        if (!json_is_integer(entry) || value < 1 || value > UNET_LAYERS_MAX)
+            return config_refuse(r, key, block, "supported: 1 to %d", UNET_LAYERS_MAX);
+        layers[i] = (uint8_t)value;
+    }
+    return QS_OK;
+}
+
+/* A number for all blocks, or what there is of each. */
+static qs_status take_transformers(config_reader *r, const char *key, const unet_config *unet,
+                                   uint32_t index, uint32_t count, uint8_t *layers)
+{
+    const json_t *list = config_take(r, key);
+    if (json_is_array(list) && json_array_size(list) != unet->block_count)
+        return config_refuse(r, key, list, "there are %u blocks", unet->block_count);
+    return list ? read_block_transformers(r, key,
+                                          json_is_array(list) ? json_array_get(list, index) : list,
+                                          count, layers)
+                : QS_OK;
+}
+
+/* Where layers of a block differ, diffusers wants the up blocks' numbers, too: in their own order.
+ */
+static qs_status read_transformer_layers(config_reader *r, unet_config *unet)
+{
+    static const char down[] = "transformer_layers_per_block",
+                      up[] = "reverse_transformer_layers_per_block";
+    const uint32_t count = unet->block_count, layers = unet->layers_per_block;
+    const bool reversed = json_is_array(json_object_get(r->root, up));
+    qs_status status = QS_OK;
+    memset(unet->down_transformers, 1, sizeof unet->down_transformers);
+    memset(unet->up_transformers, 1, sizeof unet->up_transformers);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t facing = count - 1 - i;
+        TRY(take_transformers(r, down, unet, i, layers, unet->down_transformers[i]));
+        if (!reversed && json_is_array(json_array_get(json_object_get(r->root, down), facing)))
+            TRY(config_refuse(r, up, json_object_get(r->root, up),
+                              "needed where %s has lists in its list", down));
+        TRY(take_transformers(r, reversed ? up : down, unet, reversed ? i : facing, layers + 1,
+                              unet->up_transformers[i]));
+    }
+    if (!reversed)
+        TRY(unet_take_null(r, up));
+fail:
+    return status;
+}
+
 static qs_status read_transformers(config_reader *r, unet_config *unet)
 {
     const uint32_t count = unet->block_count;
     uint32_t only[UNET_BLOCKS_MAX] = { 0 };
     qs_status status = QS_OK;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count; i++)
         unet->attention_heads[i] = 8;
-        unet->transformer_layers[i] = 1;
-    }
     TRY(take_per_block(r, "attention_head_dim", count, CHANNELS_MAX, unet->attention_heads));
     if (!json_is_null(json_object_get(r->root, "num_attention_heads")))
         TRY(take_per_block(r, "num_attention_heads", count, CHANNELS_MAX, unet->attention_heads));
     config_ignore(r, "num_attention_heads");
-    TRY(take_per_block(r, "transformer_layers_per_block", count, UNET_LAYERS_MAX,
-                       unet->transformer_layers));
+    TRY(read_transformer_layers(r, unet));
     TRY(take_per_block(r, "only_cross_attention", count, 1, only));
     for (uint32_t i = 0; i < count; i++)
         unet->only_cross_attention[i] = only[i];
@@ -83,20 +135,52 @@ static qs_status read_mid_block(config_reader *r, unet_config *unet)
     return status;
 }
 
+/* text_time: what add_embedding reads is the pooled state, then TIME_IDS embeddings. */
+static qs_status read_addition(config_reader *r, unet_config *unet, uint32_t input_dim)
+{
+    static const char key[] = "addition_embed_type", dim[] = "addition_time_embed_dim";
+    static const char *const types[] = { "text_time", NULL };
+    uint32_t unused = 0;
+    qs_status status = QS_OK;
+    if (json_is_null(json_object_get(r->root, key)) || !json_object_get(r->root, key)) {
+        config_ignore(r, key);
+        return unet_take_null(r, dim);
+    }
+    TRY(config_take_word(r, key, types, &unused));
+    TRY(config_take_u32_or_null(r, dim, 2, CHANNELS_MAX / TIME_IDS, &unet->time_id_dim));
+    if (unet->time_id_dim == 0)
+        TRY(config_refuse(r, dim, json_object_get(r->root, dim), "needed with %s \"text_time\"",
+                          key));
+    if (unet->pooled_dim != 0)
+        TRY(config_refuse(r, key, json_object_get(r->root, key),
+                          "supported: null with class_embed_type \"simple_projection\""));
+    if (input_dim <= TIME_IDS * unet->time_id_dim)
+        TRY(config_refuse(r, "projection_class_embeddings_input_dim",
+                          json_object_get(r->root, "projection_class_embeddings_input_dim"),
+                          "needed: more than %d times %s %u, which leaves the text's pooled state",
+                          TIME_IDS, dim, unet->time_id_dim));
+    unet->pooled_dim = input_dim - TIME_IDS * unet->time_id_dim;
+fail:
+    return status;
+}
+
 /* What is added to the time's embedding. */
 static qs_status read_condition(config_reader *r, unet_config *unet)
 {
     const char *type = json_string_value(json_object_get(r->root, "class_embed_type"));
+    uint32_t input_dim = 0;
     qs_status status = QS_OK;
     TRY(config_take_u32_or_null(r, "time_cond_proj_dim", 2, CHANNELS_MAX,
                                 &unet->time_cond_proj_dim));
     TRY(config_take_u32_or_null(r, "projection_class_embeddings_input_dim", 1, CHANNELS_MAX,
-                                &unet->pooled_dim));
-    if (!type || strcmp(type, "simple_projection") != 0)
-        unet->pooled_dim = 0;
-    else if (unet->pooled_dim == 0)
-        TRY(config_refuse(r, "projection_class_embeddings_input_dim", NULL,
-                          "needed with class_embed_type \"simple_projection\""));
+                                &input_dim));
+    if (type && strcmp(type, "simple_projection") == 0) {
+        unet->pooled_dim = input_dim;
+        if (input_dim == 0)
+            TRY(config_refuse(r, "projection_class_embeddings_input_dim", NULL,
+                              "needed with class_embed_type \"simple_projection\""));
+    }
+    TRY(read_addition(r, unet, input_dim));
 fail:
     return status;
 }
@@ -106,10 +190,8 @@ fail:
 static qs_status refuse_others(config_reader *r)
 {
     static const char *const nulls[] = {
-        "encoder_hid_dim",       "encoder_hid_dim_type",
-        "addition_embed_type",   "addition_time_embed_dim",
-        "time_embedding_act_fn", "timestep_post_act",
-        "cross_attention_norm",  "reverse_transformer_layers_per_block",
+        "encoder_hid_dim",   "encoder_hid_dim_type", "time_embedding_act_fn",
+        "timestep_post_act", "cross_attention_norm",
     };
     static const char *const falses[] = { "dual_cross_attention", "resnet_skip_time_act",
                                           "class_embeddings_concat",

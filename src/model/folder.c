@@ -160,7 +160,9 @@ static qs_status find_others(model_folder *f, const char *root)
         return QS_OK;
     TRY(find_part(f, root, "vae", &f->dirs[COMPONENT_VAE]));
     TRY(find_part(f, root, "text_encoder", &f->dirs[COMPONENT_TEXT_ENCODER]));
-    TRY(find_part(f, root, "tokenizer", &f->tokenizer));
+    TRY(find_part(f, root, "text_encoder_2", &f->dirs[COMPONENT_TEXT_ENCODER_2]));
+    TRY(find_part(f, root, "tokenizer", &f->tokenizers[0]));
+    TRY(find_part(f, root, "tokenizer_2", &f->tokenizers[1]));
 fail:
     return status;
 }

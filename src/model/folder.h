@@ -10,19 +10,23 @@ typedef enum model_component {
     COMPONENT_UNET,
     COMPONENT_VAE,
     COMPONENT_TEXT_ENCODER,
+    COMPONENT_TEXT_ENCODER_2, /* Stable Diffusion XL's second one */
     COMPONENT_COUNT,
 } model_component;
+
+/* Text encoder i is component COMPONENT_TEXT_ENCODER + i, and has tokenizer i. */
+enum { TEXT_ENCODERS_MAX = COMPONENT_COUNT - COMPONENT_TEXT_ENCODER };
 
 /* All strings are the arena's. */
 typedef struct model_folder {
     arena arena;
-    const char *index;                 /* model_index.json; NULL: there is none */
-    const char *dirs[COMPONENT_COUNT]; /* NULL: there is no such one */
-    const char *unet;                  /* the network's config.json */
-    const char *tokenizer;             /* tokenizer/; NULL: there is none */
-    const char *scheduler;             /* scheduler_config.json; NULL: there is none */
-    const char *scheduler_class;       /* named by the caller, in place of the file's; or NULL */
-    bool scheduler_named;              /* by the caller: model_index.json's is not looked at */
+    const char *index;                         /* model_index.json; NULL: there is none */
+    const char *dirs[COMPONENT_COUNT];         /* NULL: there is no such one */
+    const char *unet;                          /* the network's config.json */
+    const char *tokenizers[TEXT_ENCODERS_MAX]; /* tokenizer/, tokenizer_2/; NULL: there is none */
+    const char *scheduler;                     /* scheduler_config.json; NULL: there is none */
+    const char *scheduler_class; /* named by the caller, in place of the file's; or NULL */
+    bool scheduler_named;        /* by the caller: model_index.json's is not looked at */
 } model_folder;
 
 /*
@@ -34,9 +38,8 @@ typedef struct model_folder {
  *                                               that refs/main names, or the only one
  * model_index.json may be absent. scheduler: a scheduler_config.json, a folder with one, or a
  * class, which then reads the folder's own file, if there is one, as diffusers' from_config does:
- * what was trained with some betas is sampled with these; NULL: the folder's own, and an error if it
- * has none, for a network does not say how it was trained.
- * After an error *folder is all zero.
+ * what was trained with some betas is sampled with these; NULL: the folder's own, and an error if
+ * it has none, for a network does not say how it was trained. After an error *folder is all zero.
  */
 qs_status model_folder_find(const char *path, const char *scheduler, model_folder *folder);
 void model_folder_finish(model_folder *folder);

@@ -23,9 +23,8 @@ static unet_condition condition_states(graph *g, const qs_model *model, uint32_t
                                        uint32_t rows)
 {
     const unet_condition none = { NO_TENSOR, NO_TENSOR, NO_TENSOR };
-    return model->tokenizer ? unet_condition_states(g, &model->config.unet, batch,
-                                                    tokenizer_length(model->tokenizer), rows)
-                            : none;
+    const uint32_t tokens = model_tokens(model);
+    return tokens ? unet_condition_states(g, &model->config.unet, batch, tokens, rows) : none;
 }
 
 tensor_id model_build_network(graph *g, const qs_model *model, uint32_t batch, tensor_id sample,
@@ -45,39 +44,67 @@ tensor_id model_build_network(graph *g, const qs_model *model, uint32_t batch, t
     return unet_build(g, &config->unet, &in);
 }
 
-static unet_words words_states(graph *g, const qs_model *model, uint32_t batch, uint32_t rows)
+static tensor_id text_states(graph *g, const qs_model *model, const model_texts *texts)
 {
-    const uint32_t tokens = tokenizer_length(model->tokenizer);
-    const uint32_t width = model->config.text_encoder.hidden_size;
-    return (unet_words){ .states =
-                             graph_state(g, "text_states", DTYPE_F32, batch, tokens, 1, width),
-                         .pooled = graph_state(g, "pooled", DTYPE_F32, rows, 1, 1, width),
-                         .guidance = graph_state(g, "guidance", DTYPE_F32, rows, 1, 1, 1) };
+    return graph_state(g, "text_states", DTYPE_F32, texts->batch + texts->second,
+                       model_tokens(model), 1, model->config.unet.cross_attention_dim);
 }
 
-void model_build_words(graph *g, const qs_model *model, uint32_t batch, uint32_t rows)
+static tensor_id pooled_state(graph *g, const qs_model *model, const model_texts *texts)
 {
-    if (!model->tokenizer)
-        return;
-    const weight_files *files = model->components[COMPONENT_TEXT_ENCODER].files;
+    const uint32_t channels = model->config.unet.pooled_dim;
+    return channels
+               ? graph_state(g, "pooled", DTYPE_F32, texts->batch + texts->second, 1, 1, channels)
+               : NO_TENSOR;
+}
+
+/* ends NO_TENSOR: the pooled state is not wanted. */
+static text_encoder_output encode_text(graph *g, const qs_model *model, uint32_t encoder,
+                                       tensor_id ids, tensor_id ends)
+{
+    const weight_files *files = model->components[COMPONENT_TEXT_ENCODER + encoder].files;
     const bool prefixed =
         weight_files_find(files, "text_model.embeddings.token_embedding.weight") != NULL;
-    const unet_words words = words_states(g, model, batch, rows);
-    const tensor_id ids =
-        graph_state(g, "ids", DTYPE_U32, batch, 1, 1, tokenizer_length(model->tokenizer));
-    const tensor_id ends = graph_state(g, "ends", DTYPE_U32, rows, 1, 1, 1);
-    const tensor_id states =
-        text_encoder_build(g, &model->config.text_encoder, prefixed ? "text_model" : "", ids);
-    op_rescale_out(g, "text_states", states, words.states, 1, 0);
-    op_rescale_out(g, "pooled", op_token_at(g, "pooler_output", states, ends), words.pooled, 1, 0);
+    return text_encoder_build(g, &model->config.text_encoders[encoder],
+                              prefixed ? "text_model" : "", ids, ends);
 }
 
-void model_build_condition(graph *g, const qs_model *model, uint32_t batch, uint32_t rows)
+void model_build_words(graph *g, const qs_model *model, uint32_t encoder, const model_texts *texts)
 {
-    if (!model->tokenizer)
+    const model_config *config = &model->config;
+    const uint32_t count = texts->batch + texts->second;
+    if (encoder >= config->text_encoder_count)
         return;
-    const unet_condition to = condition_states(g, model, batch, rows);
-    const unet_words words = words_states(g, model, batch, rows);
+    const bool pools = config->unet.pooled_dim && encoder + 1 == config->text_encoder_count;
+    const tensor_id ids = graph_state(g, encoder ? "ids_2" : "ids", DTYPE_U32, count, 1, 1,
+                                      tokenizer_length(model->tokenizers[encoder]));
+    const tensor_id ends =
+        pools ? graph_state(g, encoder ? "ends_2" : "ends", DTYPE_U32, count, 1, 1, 1) : NO_TENSOR;
+    const text_encoder_output out = encode_text(g, model, encoder, ids, ends);
+    const uint32_t channel = encoder ? config->text_encoders[0].hidden_size : 0;
+    op_rescale_out(g, "text_states", out.states,
+                   graph_part(g, "text_states.part", text_states(g, model, texts), channel,
+                              config->text_encoders[encoder].hidden_size),
+                   1, 0);
+    if (pools)
+        op_rescale_out(g, "pooled", out.pooled, pooled_state(g, model, texts), 1, 0);
+}
+
+void model_build_condition(graph *g, const qs_model *model, const model_texts *texts)
+{
+    if (model_tokens(model) == 0)
+        return;
+    const unet_condition to = condition_states(g, model, texts->batch, texts->rows);
+    const unet_words words = {
+        .states = text_states(g, model, texts),
+        .pooled = pooled_state(g, model, texts),
+        .weights = graph_state(g, "text_weights", DTYPE_F32, texts->batch, 1, 1, 4),
+        .guidance = graph_state(g, "guidance", DTYPE_F32, texts->rows, 1, 1, 1),
+        .time_ids = model->config.unet.time_id_dim
+                        ? graph_state(g, "time_ids", DTYPE_F32, texts->rows, 1, 1, TIME_IDS)
+                        : NO_TENSOR,
+        .second = texts->second,
+    };
     unet_condition_build(g, &model->config.unet, &words, &to);
 }
 
@@ -113,15 +140,27 @@ void model_build_projections(graph *g, const qs_model *model, uint32_t batch,
 static void build_unet(graph *g, const qs_model *model)
 {
     const unet_config *c = &model->config.unet;
-    model_build_condition(g, model, 1, 1);
+    model_build_condition(g, model, &(model_texts){ .batch = 1, .rows = 1 });
     const tensor_id sample =
         graph_state(g, "sample", DTYPE_F32, 1, c->sample_height, c->sample_width, c->in_channels);
     model_build_network(g, model, 1, sample, NO_TENSOR);
 }
 
+/* The whole, whatever of it is read. */
+static void build_encoder(graph *g, const qs_model *model, uint32_t encoder)
+{
+    const tensor_id ids = graph_state(g, "ids", DTYPE_U32, 1, 1, 1, 1);
+    encode_text(g, model, encoder, ids, graph_state(g, "ends", DTYPE_U32, 1, 1, 1, 1));
+}
+
 static void build_text_encoder(graph *g, const qs_model *model)
 {
-    model_build_words(g, model, 1, 1);
+    build_encoder(g, model, 0);
+}
+
+static void build_text_encoder_2(graph *g, const qs_model *model)
+{
+    build_encoder(g, model, 1);
 }
 
 static void build_vae(graph *g, const qs_model *model)
@@ -146,6 +185,8 @@ static const component_row component_rows[COMPONENT_COUNT] = {
     [COMPONENT_UNET] = { "unet", WEIGHTS_DIFFUSERS, build_unet, false },
     [COMPONENT_VAE] = { "vae", WEIGHTS_DIFFUSERS, build_vae, true },
     [COMPONENT_TEXT_ENCODER] = { "text_encoder", WEIGHTS_TRANSFORMERS, build_text_encoder, true },
+    [COMPONENT_TEXT_ENCODER_2] = { "text_encoder_2", WEIGHTS_TRANSFORMERS, build_text_encoder_2,
+                                   true },
 };
 
 /* *chosen: the variant, or NULL where the folder has none of that name. */
@@ -190,23 +231,34 @@ static qs_status open_components(qs_model *model, const model_folder *folder, co
 }
 
 /* What the tokenizer gives must be what the text encoder takes. */
-static qs_status open_tokenizer(qs_model *model, const model_folder *folder)
+static qs_status open_tokenizer(qs_model *model, const model_folder *folder, uint32_t encoder)
 {
-    const text_encoder_config *c = &model->config.text_encoder;
-    if (!model->config.has_component[COMPONENT_TEXT_ENCODER])
-        return QS_OK;
-    const qs_status status = tokenizer_open(folder->tokenizer, &model->tokenizer);
+    const text_encoder_config *c = &model->config.text_encoders[encoder];
+    const char *dir = folder->tokenizers[encoder];
+    const qs_status status = tokenizer_open(dir, &model->tokenizers[encoder]);
     if (status != QS_OK)
         return status;
-    const uint32_t length = tokenizer_length(model->tokenizer);
-    const uint32_t count = tokenizer_id_count(model->tokenizer);
+    const uint32_t length = tokenizer_length(model->tokenizers[encoder]);
+    const uint32_t count = tokenizer_id_count(model->tokenizers[encoder]);
     if (length > c->max_position_embeddings || count > c->vocab_size)
         return qs_error(QS_ERROR_MODEL,
                         "%s: %u tokens a prompt and %u different ones, but the text encoder has %u "
                         "positions and a vocabulary of %u: this is another model's tokenizer",
-                        folder->tokenizer, length, count, c->max_position_embeddings,
-                        c->vocab_size);
+                        dir, length, count, c->max_position_embeddings, c->vocab_size);
+    if (length != model_tokens(model))
+        return qs_error(QS_ERROR_MODEL,
+                        "%s: %u tokens a prompt, but %s has %u: both text encoders' states are one "
+                        "list of tokens",
+                        dir, length, folder->tokenizers[0], model_tokens(model));
     return QS_OK;
+}
+
+static qs_status open_tokenizers(qs_model *model, const model_folder *folder)
+{
+    qs_status status = QS_OK;
+    for (uint32_t i = 0; i < model->config.text_encoder_count && status == QS_OK; ++i)
+        status = open_tokenizer(model, folder, i);
+    return status;
 }
 
 qs_status model_acquire(qs_model *model, qs_device *device, weight_store **stores)
@@ -244,7 +296,7 @@ qs_status qs_model_open_with(const char *path, const qs_model_options *options, 
     TRY(model_folder_find(found, given.scheduler, &folder));
     TRY(model_config_read(&folder, &model->config));
     TRY(model_config_resize(&model->config, given.width, given.height));
-    TRY(open_tokenizer(model, &folder));
+    TRY(open_tokenizers(model, &folder));
     TRY(open_components(model, &folder, given.variant));
     model_folder_finish(&folder);
     *out = model;
@@ -266,7 +318,8 @@ void qs_model_destroy(qs_model *model)
         return;
     for (uint32_t i = 0; i < COMPONENT_COUNT; ++i)
         component_close(&model->components[i]);
-    tokenizer_close(model->tokenizer);
+    for (uint32_t i = 0; i < TEXT_ENCODERS_MAX; ++i)
+        tokenizer_close(model->tokenizers[i]);
     model_config_finish(&model->config);
     free(model->path);
     free(model);
@@ -298,11 +351,13 @@ void qs_model_get_info(const qs_model *model, qs_model_info *info)
         .steps_max = scheduler_steps_max(&c->scheduler),
         .parameter_count = model->components[COMPONENT_UNET].parameter_count,
         .decoder_parameter_count = autoencoder_parameter_count(vae, AUTOENCODER_DECODER),
-        .prompt_tokens = model->tokenizer ? tokenizer_length(model->tokenizer) : 0,
+        .prompt_tokens = model_tokens(model),
         .embeds_guidance = c->unet.time_cond_proj_dim != 0,
         .default_guidance = (float)c->default_guidance,
-        .text_encoder_parameter_count = model->components[COMPONENT_TEXT_ENCODER].parameter_count
     };
+    for (uint32_t i = 0; i < TEXT_ENCODERS_MAX; ++i)
+        info->text_encoder_parameter_count +=
+            model->components[COMPONENT_TEXT_ENCODER + i].parameter_count;
     model_folder_name(model->path, info->name);
 }
 

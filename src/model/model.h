@@ -10,8 +10,8 @@
 struct qs_model {
     char *path;
     model_config config;
-    component components[COMPONENT_COUNT]; /* without files: the model has no such one */
-    tokenizer *tokenizer;                  /* NULL: the network reads no prompts */
+    component components[COMPONENT_COUNT];    /* without files: the model has no such one */
+    tokenizer *tokenizers[TEXT_ENCODERS_MAX]; /* [config.text_encoder_count], of one length */
 };
 
 /* The weights of all components on a device, at first none; release frees what nobody else uses.
@@ -35,10 +35,22 @@ void model_build_projections(graph *g, const qs_model *model, uint32_t batch,
                              const sampler_states *states);
 tensor_id model_projections(graph *g, const model_config *config, uint32_t batch);
 
-/* The same for what a network that reads needs of its prompts, nothing for others: token `ids` and
- * `ends` -> `text_states`, `pooled`; these and `guidance` -> unet_condition_states. rows: batch, or
- * EMBEDDED_ROWS times as many for model_build_projections. */
-void model_build_words(graph *g, const qs_model *model, uint32_t batch, uint32_t rows);
-void model_build_condition(graph *g, const qs_model *model, uint32_t batch, uint32_t rows);
+/* What a network that reads needs of its prompts, nothing for others: the first by text encoder,
+ * token `ids` and `ends` (of the second `ids_2`, `ends_2`) -> its part of `text_states`, and the
+ * last one's `pooled`; these, `text_weights`, `guidance` and `time_ids` -> unet_condition_states.
+ */
+typedef struct model_texts {
+    uint32_t batch;  /* of the network */
+    uint32_t second; /* texts after these: what the last of the batch are blended with; 0: none */
+    uint32_t rows;   /* the batch, or EMBEDDED_ROWS times that for model_build_projections */
+} model_texts;
+void model_build_words(graph *g, const qs_model *model, uint32_t encoder, const model_texts *texts);
+void model_build_condition(graph *g, const qs_model *model, const model_texts *texts);
+
+/* Tokens that a prompt has; 0: the network reads none. */
+static inline uint32_t model_tokens(const qs_model *model)
+{
+    return model->tokenizers[0] ? tokenizer_length(model->tokenizers[0]) : 0;
+}
 
 #endif

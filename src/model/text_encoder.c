@@ -58,21 +58,41 @@ static tensor_id embed(graph *g, const text_encoder_config *c, tensor_id ids)
     return x;
 }
 
-tensor_id text_encoder_build(graph *g, const text_encoder_config *c, const char *prefix,
-                             tensor_id ids)
+/* Everything but the projection; ends NO_TENSOR: pooled is, too. */
+static text_encoder_output encode(graph *g, const text_encoder_config *c, tensor_id ids,
+                                  tensor_id ends)
 {
-    if (*prefix)
-        graph_push_scope(g, "%s", prefix);
+    text_encoder_output out = { NO_TENSOR, NO_TENSOR };
     tensor_id x = embed(g, c, ids);
     for (uint32_t i = 0; i < c->num_hidden_layers; ++i) {
+        if (c->penultimate && i + 1 == c->num_hidden_layers)
+            out.states = x;
+        if (out.states != NO_TENSOR && ends == NO_TENSOR)
+            return out;
         graph_push_scope(g, "encoder.layers.%u", i);
         x = layer(g, c, x);
         graph_pop_scope(g);
     }
     x = layer_layer_norm(g, "final_layer_norm", x, c->layer_norm_eps);
+    if (!c->penultimate)
+        out.states = x;
+    if (ends != NO_TENSOR)
+        out.pooled = op_token_at(g, "pooler_output", x, ends);
+    return out;
+}
+
+text_encoder_output text_encoder_build(graph *g, const text_encoder_config *c, const char *prefix,
+                                       tensor_id ids, tensor_id ends)
+{
+    if (*prefix)
+        graph_push_scope(g, "%s", prefix);
+    text_encoder_output out = encode(g, c, ids, ends);
     if (*prefix)
         graph_pop_scope(g);
-    return x;
+    if (c->projection_dim && out.pooled != NO_TENSOR)
+        out.pooled = layer_linear(g, "text_projection", out.pooled, c->projection_dim, false,
+                                  ACTIVATION_NONE);
+    return out;
 }
 
 uint32_t text_encoder_end(const text_encoder_config *c, const uint32_t *ids, uint32_t count)

@@ -146,12 +146,12 @@ static tensor_id scoped_attention(unet *u, uint32_t index, tensor_id x, uint32_t
     return x;
 }
 
-/* As down block `level` has them. */
-static tensor_id scoped_transformer(unet *u, uint32_t index, uint32_t level, tensor_id x)
+static tensor_id scoped_transformer(unet *u, uint32_t index, uint32_t level, uint32_t layers,
+                                    tensor_id x)
 {
     const unet_config *c = u->config;
     const transformer_params p = { .heads = c->attention_heads[level],
-                                   .layers = c->transformer_layers[level],
+                                   .layers = layers,
                                    .norm_groups = c->norm_num_groups,
                                    .linear_projection = c->use_linear_projection,
                                    .only_cross_attention = c->only_cross_attention[level] };
@@ -161,14 +161,18 @@ static tensor_id scoped_transformer(unet *u, uint32_t index, uint32_t level, ten
     return x;
 }
 
-/* A block's layer `index`: its resnet, and what of attention its type has. */
-static tensor_id layer(unet *u, uint32_t index, unet_block_type type, uint32_t level, tensor_id x)
+/* A block's layer `index`: its resnet, and what of attention its type has. transformers: layers of
+ * each layer's. */
+static tensor_id layer(unet *u, uint32_t index, unet_block_type type, uint32_t level,
+                       const uint8_t *transformers, tensor_id x)
 {
     const unet_config *c = u->config;
     x = scoped_resnet(u, "resnets", index, x, c->block_out_channels[level], RESAMPLE_NONE);
     if (type == BLOCK_ATTENTION)
         return scoped_attention(u, index, x, c->norm_num_groups);
-    return type == BLOCK_CROSS_ATTENTION ? scoped_transformer(u, index, level, x) : x;
+    return type == BLOCK_CROSS_ATTENTION
+               ? scoped_transformer(u, index, level, transformers[index], x)
+               : x;
 }
 
 static void push_skip(unet *u, tensor_id x)
@@ -188,7 +192,7 @@ static tensor_id down_block(unet *u, uint32_t index, tensor_id x)
     const uint32_t channels = c->block_out_channels[index];
     graph_push_scope(u->g, "down_blocks.%u", index);
     for (uint32_t i = 0; i < c->layers_per_block; ++i) {
-        x = layer(u, i, type, index, x);
+        x = layer(u, i, type, index, c->down_transformers[index], x);
         push_skip(u, x);
     }
     if (index + 1 < c->block_count) {
@@ -219,7 +223,8 @@ static tensor_id mid_block(unet *u, tensor_id x)
     if (c->mid_block == MID_ATTENTION && c->mid_attention)
         x = scoped_attention(u, 0, x, norm_groups);
     if (c->mid_block == MID_CROSS_ATTENTION)
-        x = scoped_transformer(u, 0, c->block_count - 1, x);
+        x = scoped_transformer(u, 0, c->block_count - 1,
+                               c->down_transformers[c->block_count - 1][0], x);
     if (c->mid_block != MID_RESNET)
         x = scoped_resnet(u, "resnets", 1, x, channels, RESAMPLE_NONE);
     u->blocks.output_divisor = 1;
@@ -237,7 +242,7 @@ static tensor_id up_block(unet *u, uint32_t index, tensor_id x)
         graph_push_scope(u->g, "resnets.%u", i);
         x = op_concat(u->g, "concat", x, u->skips[--u->skip_count]);
         graph_pop_scope(u->g);
-        x = layer(u, i, type, level, x);
+        x = layer(u, i, type, level, c->up_transformers[index], x);
     }
     if (index + 1 < c->block_count) {
         if (resamples_in_resnet(type, c->resnet_upsample)) {

@@ -10,12 +10,12 @@ typedef struct reader_list {
     graph *g;
 } reader_list;
 
-/* The transformers of a block: `attentions` of them, as down block `level`'s are. */
+/* The transformers of a block of level `level`: layers [attentions] of each. */
 static void list_block(const reader_list *list, const unet_config *c, const char *block,
-                       uint32_t level, uint32_t attentions)
+                       uint32_t level, const uint8_t *layers, uint32_t attentions)
 {
     for (uint32_t a = 0; a < attentions; ++a)
-        for (uint32_t l = 0; l < c->transformer_layers[level]; ++l)
+        for (uint32_t l = 0; l < layers[a]; ++l)
             for (uint32_t n = c->only_cross_attention[level] ? 1 : 2; n <= 2; ++n)
                 list->each(list->user,
                            graph_format(list->g, "%s.attentions.%u.transformer_blocks.%u.attn%u",
@@ -28,13 +28,14 @@ static void list_readers(const reader_list *list, const unet_config *c)
     const uint32_t count = c->block_count;
     for (uint32_t i = 0; i < count; ++i)
         if (c->down_blocks[i] == BLOCK_CROSS_ATTENTION)
-            list_block(list, c, graph_format(list->g, "down_blocks.%u", i), i, c->layers_per_block);
+            list_block(list, c, graph_format(list->g, "down_blocks.%u", i), i,
+                       c->down_transformers[i], c->layers_per_block);
     if (c->mid_block == MID_CROSS_ATTENTION)
-        list_block(list, c, "mid_block", count - 1, 1);
+        list_block(list, c, "mid_block", count - 1, c->down_transformers[count - 1], 1);
     for (uint32_t i = 0; i < count; ++i)
         if (c->up_blocks[i] == BLOCK_CROSS_ATTENTION)
             list_block(list, c, graph_format(list->g, "up_blocks.%u", i), count - 1 - i,
-                       c->layers_per_block + 1);
+                       c->up_transformers[i], c->layers_per_block + 1);
 }
 
 static void count_channels(void *user, const char *attention, uint32_t channels)
@@ -78,12 +79,36 @@ static void add_products(void *user, const char *attention, uint32_t channels)
     }
 }
 
-static void build_keys_values(graph *g, const unet_config *c, tensor_id states, tensor_id to)
+static void build_keys_values(graph *g, const unet_config *c, const unet_words *words, tensor_id to)
 {
     reader_stack stack = { .g = g };
-    op_linear_stack_begin(g, &stack.products, op_rescale_in(g, "text_states", states, 1, 0));
+    op_linear_stack_begin(g, &stack.products,
+                          op_blend(g, "text_states", words->states, words->weights,
+                                   graph_tensor(g, to)->n, words->second));
     list_readers(&(reader_list){ add_products, &stack, g }, c);
     op_linear_stack_end(g, &stack.products, "keys_values", to);
+}
+
+/* class_embedding of the pooled state; or diffusers' add_embedding of it and the sinusoids of what
+ * the network is told about the picture's size */
+static void build_prompt(graph *g, const unet_config *c, const unet_words *words, tensor_id to)
+{
+    const uint32_t width = c->time_embedding_dim;
+    tensor_id x =
+        op_blend(g, "pooled", words->pooled, words->weights, graph_tensor(g, to)->n, words->second);
+    if (c->time_id_dim) {
+        const time_embedding_params p = { .time = words->time_ids,
+                                          .channels = c->time_id_dim,
+                                          .flip_sin_to_cos = c->flip_sin_to_cos,
+                                          .freq_shift = c->freq_shift,
+                                          .max_period = 10000.0f };
+        x = op_concat(g, "add_embeds", x, op_time_embedding(g, "add_time_proj", &p));
+        x = layer_linear(g, "add_embedding.linear_1", x, width, true, ACTIVATION_SILU);
+        x = layer_linear(g, "add_embedding.linear_2", x, width, true, ACTIVATION_NONE);
+    } else {
+        x = layer_linear(g, "class_embedding", x, width, true, ACTIVATION_NONE);
+    }
+    op_rescale_out(g, "prompt_embedding", x, to, 1, 0);
 }
 
 /* diffusers' get_guidance_scale_embedding (pipeline_latent_consistency_text2img.py), projected */
@@ -105,13 +130,9 @@ void unet_condition_build(graph *g, const unet_config *c, const unet_words *word
                           const unet_condition *to)
 {
     if (to->keys_values != NO_TENSOR)
-        build_keys_values(g, c, words->states, to->keys_values);
+        build_keys_values(g, c, words, to->keys_values);
     if (to->prompt != NO_TENSOR)
-        op_rescale_out(g, "prompt_embedding",
-                       layer_linear(g, "class_embedding",
-                                    op_rescale_in(g, "pooled", words->pooled, 1, 0),
-                                    c->time_embedding_dim, true, ACTIVATION_NONE),
-                       to->prompt, 1, 0);
+        build_prompt(g, c, words, to->prompt);
     if (to->guidance != NO_TENSOR)
         build_guidance(g, c, words->guidance, to->guidance);
 }

@@ -5,11 +5,14 @@
 #include "model/config.h"
 #include "ops/ops.h"
 
-/* Of the text encoder and the caller; f32 states. */
+/* Of the text encoders and the caller; f32 states. */
 typedef struct unet_words {
-    tensor_id states;   /* [n, tokens, 1, cross_attention_dim] */
-    tensor_id pooled;   /* [rows, 1, 1, pooled_dim], read only where the config has one */
+    tensor_id states;   /* [texts, tokens, 1, cross_attention_dim] */
+    tensor_id pooled;   /* [texts, 1, 1, pooled_dim], read only where the config has one */
+    tensor_id weights;  /* [n, 1, 1, 4]: of text i and of text i + second (op_blend) */
     tensor_id guidance; /* [rows]: 1000 * (scale - 1), read only with time_cond_proj_dim */
+    tensor_id time_ids; /* [rows, 1, 1, TIME_IDS], read only with time_id_dim */
+    uint32_t second;
 } unet_words;
 
 /* NO_TENSOR where the network has none. */

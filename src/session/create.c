@@ -8,9 +8,9 @@
 static qs_status check_options(const qs_device *device, const qs_model *model,
                                const qs_session_options *o)
 {
-    if (o->guided && (!model->tokenizer || model->config.unet.time_cond_proj_dim != 0))
+    if (o->guided && (model_tokens(model) == 0 || model->config.unet.time_cond_proj_dim != 0))
         return qs_error(QS_ERROR_USAGE,
-                        model->tokenizer
+                        model_tokens(model) > 0
                             ? "this network takes the guidance scale itself: it need not "
                               "be evaluated twice"
                             : "this model reads no prompts: there is nothing to be guided "

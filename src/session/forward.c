@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { FORWARD = 2 }; /* the last program of its set, after words and condition */
+enum { FORWARD = 3 }; /* the last program of its set, after words, words_2 and condition */
 
 static const graph *forward_graph(const qs_session *s)
 {

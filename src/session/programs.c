@@ -30,16 +30,27 @@ uint32_t session_images(const qs_session *s)
     return s->options.guided ? 2 * s->options.batch : s->options.batch;
 }
 
+static model_texts texts_of(const qs_session *s)
+{
+    return (model_texts){ .batch = session_images(s), .rows = EMBEDDED_ROWS * session_images(s) };
+}
+
 static void build_words(graph *g, const void *session)
 {
-    const qs_session *s = session;
-    model_build_words(g, s->model, session_images(s), EMBEDDED_ROWS * session_images(s));
+    const model_texts texts = texts_of(session);
+    model_build_words(g, ((const qs_session *)session)->model, 0, &texts);
+}
+
+static void build_words_2(graph *g, const void *session)
+{
+    const model_texts texts = texts_of(session);
+    model_build_words(g, ((const qs_session *)session)->model, 1, &texts);
 }
 
 static void build_condition(graph *g, const void *session)
 {
-    const qs_session *s = session;
-    model_build_condition(g, s->model, session_images(s), EMBEDDED_ROWS * session_images(s));
+    const model_texts texts = texts_of(session);
+    model_build_condition(g, ((const qs_session *)session)->model, &texts);
 }
 
 static void build_begin(graph *g, const void *session)
@@ -91,13 +102,22 @@ static void build_decode(graph *g, const void *session)
 static void build_words_once(graph *g, const void *session)
 {
     const qs_session *s = session;
-    model_build_words(g, s->model, s->options.batch, s->options.batch);
+    const model_texts texts = { .batch = s->options.batch, .rows = s->options.batch };
+    model_build_words(g, s->model, 0, &texts);
+}
+
+static void build_words_2_once(graph *g, const void *session)
+{
+    const qs_session *s = session;
+    const model_texts texts = { .batch = s->options.batch, .rows = s->options.batch };
+    model_build_words(g, s->model, 1, &texts);
 }
 
 static void build_condition_once(graph *g, const void *session)
 {
     const qs_session *s = session;
-    model_build_condition(g, s->model, s->options.batch, s->options.batch);
+    const model_texts texts = { .batch = s->options.batch, .rows = s->options.batch };
+    model_build_condition(g, s->model, &texts);
 }
 
 static void build_forward(graph *g, const void *session)
@@ -117,11 +137,16 @@ static const program_row rows[PROGRAM_COUNT] = {
                         .component = COMPONENT_TEXT_ENCODER,
                         .recordings = RECIPE_SLOTS,
                         .uploads = { "ids", "ends" } },
+    [PROGRAM_WORDS_2] = { .name = "words_2",
+                          .build = build_words_2,
+                          .component = COMPONENT_TEXT_ENCODER_2,
+                          .recordings = RECIPE_SLOTS,
+                          .uploads = { "ids_2", "ends_2" } },
     [PROGRAM_CONDITION] = { .name = "condition",
                             .build = build_condition,
                             .component = COMPONENT_UNET,
                             .recordings = RECIPE_SLOTS,
-                            .uploads = { "guidance" } },
+                            .uploads = { "text_weights", "guidance", "time_ids" } },
     [PROGRAM_BEGIN] = { .name = "begin",
                         .build = build_begin,
                         .recordings = RECIPE_SLOTS,
@@ -144,10 +169,14 @@ static const program_row forward_rows[] = {
       .build = build_words_once,
       .component = COMPONENT_TEXT_ENCODER,
       .uploads = { "ids", "ends" } },
+    { .name = "words_2",
+      .build = build_words_2_once,
+      .component = COMPONENT_TEXT_ENCODER_2,
+      .uploads = { "ids_2", "ends_2" } },
     { .name = "condition",
       .build = build_condition_once,
       .component = COMPONENT_UNET,
-      .uploads = { "guidance" } },
+      .uploads = { "text_weights", "guidance", "time_ids" } },
     { .name = "forward",
       .build = build_forward,
       .component = COMPONENT_UNET,

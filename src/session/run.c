@@ -40,7 +40,7 @@ static qs_status fill_recipe(const qs_session *s, const qs_recipe *r, sampler_re
     wanted.steps = r->steps ? r->steps : 1;
     TRY(sampler_rows(&c->scheduler, c->unet.segment_embedding, &wanted, recipe));
     for (uint32_t i = 0; i < recipe->steps; ++i)
-        recipe->rows[i].guidance = s->words.next_guidance;
+        recipe->rows[i].guidance = s->words.next.guidance;
 fail:
     return status;
 }

@@ -20,13 +20,15 @@ enum {
     RECIPE_SLOTS = 3, /* recipes that may be on their way to the device */
     FRAME_SLOTS = 3,  /* shown, ready, being written */
     GROUPS_AHEAD = 2, /* groups of a step's or decode's parts that advance lets the device have */
-    FLIGHTS_MAX = 3 * RECIPE_SLOTS + GROUPS_AHEAD + 1, /* before them words, condition and begin of
-                                                          every recipe; and a read-back */
+    FLIGHTS_MAX = 4 * RECIPE_SLOTS + GROUPS_AHEAD + 1, /* before them words of both text encoders,
+                                                          condition and begin of every recipe; and
+                                                          a read-back */
 };
 
 /* The rows of the session's table. */
 typedef enum session_program {
     PROGRAM_WORDS,     /* token ids -> `text_states`, `pooled`; a recording a recipe */
+    PROGRAM_WORDS_2,   /* the second text encoder's part of them; likewise */
     PROGRAM_CONDITION, /* these and `guidance` -> what the network reads in every step; likewise */
     PROGRAM_BEGIN,  /* recipe and labels -> noise in `latent`, cursor = 0; a recording a recipe */
     PROGRAM_EMBED,  /* row[cursor] .., labels -> what the network's resnets add or scale by */
@@ -62,13 +64,18 @@ typedef struct frames {
     int shown, ready, writing; /* -1: none */
 } frames;
 
+/* What prompts are for a network that reads them. */
+typedef struct prompt_words {
+    uint32_t *ids[TEXT_ENCODERS_MAX]; /* [session_images, tokens] */
+    float *weights;                   /* [session_images, 4]: `text_weights` */
+    float guidance;                   /* scale */
+} prompt_words;
+
 /* The prompts whose condition the device has, or will have before anything that is submitted now.
  */
 typedef struct session_words {
-    uint32_t *ids;  /* [session_images, tokens]; NULL: the network reads no prompts */
-    uint32_t *next; /* the same of the recipe that is being begun */
-    float guidance, next_guidance; /* scale */
-    bool valid;                    /* there are such */
+    prompt_words have, next; /* `next`: of the recipe that is being begun */
+    bool valid;              /* the device has `have` */
 } session_words;
 
 /* Noise that the host makes. */

@@ -5,25 +5,49 @@
 #include <stdlib.h>
 #include <string.h>
 
+static uint32_t encoder_count(const qs_session *s)
+{
+    return s->model->config.text_encoder_count;
+}
+
 static size_t ids_bytes(const qs_session *s)
 {
-    return (size_t)session_images(s) * tokenizer_length(s->model->tokenizer) * sizeof(uint32_t);
+    return (size_t)session_images(s) * model_tokens(s->model) * sizeof(uint32_t);
+}
+
+static size_t weights_bytes(const qs_session *s)
+{
+    return (size_t)session_images(s) * 4 * sizeof(float);
+}
+
+static qs_status create(const qs_session *s, prompt_words *w)
+{
+    w->weights = calloc(1, weights_bytes(s));
+    bool all = w->weights != NULL;
+    for (uint32_t i = 0; i < encoder_count(s); ++i)
+        all = (w->ids[i] = malloc(ids_bytes(s))) != NULL && all;
+    return all ? QS_OK : qs_error(QS_ERROR_MEMORY, "no host memory for token ids");
+}
+
+static void destroy(prompt_words *w)
+{
+    for (uint32_t i = 0; i < TEXT_ENCODERS_MAX; ++i)
+        free(w->ids[i]);
+    free(w->weights);
 }
 
 qs_status words_create(qs_session *s)
 {
-    session_words *w = &s->words;
-    if (!s->model->tokenizer)
+    if (encoder_count(s) == 0)
         return QS_OK;
-    w->ids = malloc(ids_bytes(s));
-    w->next = malloc(ids_bytes(s));
-    return w->ids && w->next ? QS_OK : qs_error(QS_ERROR_MEMORY, "no host memory for token ids");
+    const qs_status status = create(s, &s->words.have);
+    return status == QS_OK ? create(s, &s->words.next) : status;
 }
 
 void words_destroy(qs_session *s)
 {
-    free(s->words.ids);
-    free(s->words.next);
+    destroy(&s->words.have);
+    destroy(&s->words.next);
 }
 
 /* ---- recipe -> ids --------------------------------------------------------------------------- */
@@ -51,36 +75,41 @@ static qs_status read_guidance(qs_session *s, const qs_recipe *r)
             (double)scale);
     if (r->negative && !s->options.guided)
         return qs_error(QS_ERROR_USAGE, "a negative prompt needs qs_session_options.guided");
-    s->words.next_guidance = scale;
+    s->words.next.guidance = scale;
     return QS_OK;
 }
 
-static qs_status read_prompt(const qs_session *s, const char *prompt, uint32_t *ids)
+/* Each text encoder's ids of a prompt, as text `index`. */
+static qs_status read_prompt(const qs_session *s, const char *prompt, uint32_t index)
 {
-    uint32_t dropped = 0;
-    const qs_status status =
-        tokenizer_encode(s->model->tokenizer, prompt ? prompt : "", ids, &dropped);
-    if (status == QS_OK && dropped > 0)
-        log_line(QS_LOG_WARNING,
-                 "the prompt has %u tokens more than the text encoder's %u: they are left "
-                 "out",
-                 dropped, tokenizer_length(s->model->tokenizer) - 2);
+    const uint32_t tokens = model_tokens(s->model);
+    qs_status status = QS_OK;
+    for (uint32_t i = 0; i < encoder_count(s) && status == QS_OK; ++i) {
+        uint32_t dropped = 0;
+        status = tokenizer_encode(s->model->tokenizers[i], prompt ? prompt : "",
+                                  s->words.next.ids[i] + (size_t)index * tokens, &dropped);
+        if (status == QS_OK && dropped > 0 && i == 0)
+            log_line(QS_LOG_WARNING,
+                     "the prompt has %u tokens more than the text encoder's %u: they are left out",
+                     dropped, tokens - 2);
+    }
+    s->words.next.weights[4 * index] = 1;
     return status;
 }
 
 qs_status words_read(qs_session *s, const qs_recipe *r)
 {
-    const tokenizer *t = s->model->tokenizer;
     const uint32_t batch = s->options.batch, conditioned = session_images(s) - batch;
     qs_status status = QS_OK;
-    if (!t)
+    if (encoder_count(s) == 0)
         return refuse_words(r);
     TRY(read_guidance(s, r));
     for (uint32_t i = 0; i < batch; ++i) {
-        uint32_t *ids = s->words.next + (size_t)(conditioned + i) * tokenizer_length(t);
-        TRY(read_prompt(s, r->prompts ? r->prompts[i] : r->prompt, ids));
+        TRY(read_prompt(s, r->prompts ? r->prompts[i] : r->prompt, conditioned + i));
         if (s->options.guided)
-            TRY(read_prompt(s, r->negative, s->words.next + (size_t)i * tokenizer_length(t)));
+            TRY(read_prompt(s, r->negative, i));
+        if (s->options.guided && !r->negative && s->model->config.zero_negative)
+            s->words.next.weights[4 * i] = 0;
     }
 fail:
     return status;
@@ -88,23 +117,60 @@ fail:
 
 /* ---- ids -> device --------------------------------------------------------------------------- */
 
+static void write_ids(const qs_session *s, const state_set *states, uint32_t slot, uint32_t encoder)
+{
+    const uint32_t *all = s->words.next.ids[encoder];
+    const uint32_t tokens = model_tokens(s->model);
+    uint32_t *ends = states_upload(states, encoder ? "ends_2" : "ends", slot);
+    memcpy(states_upload(states, encoder ? "ids_2" : "ids", slot), all, ids_bytes(s));
+    for (uint32_t i = 0; i < session_images(s) && ends; ++i)
+        ends[i] = text_encoder_end(&s->model->config.text_encoders[encoder],
+                                   all + (size_t)i * tokens, tokens);
+}
+
+/* As StableDiffusionXLPipeline has them by default: a picture of this size that nobody cropped. */
+static void write_time_ids(const qs_session *s, const state *time_ids, uint32_t slot)
+{
+    const model_extent size = model_picture_extent(&s->model->config);
+    const float h = (float)size.h, w = (float)size.w, ids[TIME_IDS] = { h, w, 0, 0, h, w };
+    float *to = state_mapped(&time_ids->upload, slot);
+    for (uint32_t i = 0; i < time_ids->tensor.n; ++i)
+        memcpy(to + (size_t)i * time_ids->tensor.stride, ids, sizeof ids);
+}
+
 void words_write(const qs_session *s, const state_set *states, uint32_t slot)
 {
-    const session_words *w = &s->words;
-    const state *ids = states_find(states, "ids");
-    uint32_t *ends = states_upload(states, "ends", slot);
-    float *guidance = states_upload(states, "guidance", slot);
-    if (!ids)
+    const prompt_words *w = &s->words.next;
+    const state *guidance = states_find(states, "guidance"),
+                *time_ids = states_find(states, "time_ids");
+    if (encoder_count(s) == 0)
         return;
-    const uint32_t tokens = ids->tensor.c;
-    memcpy(states_upload(states, "ids", slot), w->next,
-           (size_t)ids->tensor.n * tokens * sizeof *w->next);
-    for (uint32_t i = 0; i < states_find(states, "ends")->tensor.n; ++i) {
-        const uint32_t *text = w->next + (size_t)(i % ids->tensor.n) * tokens;
-        ends[i] = text_encoder_end(&s->model->config.text_encoder, text, tokens);
-        if (guidance)
-            guidance[i] = 1000 * (w->next_guidance - 1);
-    }
+    for (uint32_t i = 0; i < encoder_count(s); ++i)
+        write_ids(s, states, slot, i);
+    memcpy(states_upload(states, "text_weights", slot), w->weights, weights_bytes(s));
+    float *scales = state_mapped(&guidance->upload, slot);
+    for (uint32_t i = 0; i < guidance->tensor.n; ++i)
+        scales[i] = 1000 * (w->guidance - 1);
+    if (time_ids)
+        write_time_ids(s, time_ids, slot);
+}
+
+static bool same_ids(const qs_session *s)
+{
+    const session_words *w = &s->words;
+    bool same = w->valid;
+    for (uint32_t i = 0; i < encoder_count(s) && same; ++i)
+        same = memcmp(w->have.ids[i], w->next.ids[i], ids_bytes(s)) == 0;
+    return same;
+}
+
+/* Of the same texts. */
+static bool same_condition(const qs_session *s)
+{
+    const prompt_words *have = &s->words.have, *next = &s->words.next;
+    const bool scale_matters = s->model->config.unet.time_cond_proj_dim != 0;
+    return memcmp(have->weights, next->weights, weights_bytes(s)) == 0 &&
+           !(scale_matters && have->guidance != next->guidance);
 }
 
 qs_status words_submit(qs_session *s, uint32_t slot)
@@ -112,20 +178,20 @@ qs_status words_submit(qs_session *s, uint32_t slot)
     session_words *w = &s->words;
     qs_status status = QS_OK;
     uint64_t ticket = 0;
-    if (!s->model->tokenizer)
+    if (encoder_count(s) == 0)
         return QS_OK;
-    const bool scale_matters = s->model->config.unet.time_cond_proj_dim != 0;
-    const bool other_words = !w->valid || memcmp(w->ids, w->next, ids_bytes(s)) != 0;
-    if (!other_words && !(scale_matters && w->guidance != w->next_guidance))
+    const bool same = same_ids(s);
+    if (same && same_condition(s))
         return QS_OK;
     words_write(s, &s->programs.states, slot);
     w->valid = false; /* should the submissions fail */
     s->embedded.count = 0;
-    if (other_words)
-        TRY(flights_submit(s, PROGRAM_WORDS, slot, 0, &ticket));
+    for (uint32_t i = 0; i < encoder_count(s) && !same; ++i)
+        TRY(flights_submit(s, (session_program)(PROGRAM_WORDS + i), slot, 0, &ticket));
     TRY(flights_submit(s, PROGRAM_CONDITION, slot, 0, &ticket));
-    memcpy(w->ids, w->next, ids_bytes(s));
-    w->guidance = w->next_guidance;
+    const prompt_words had = w->have;
+    w->have = w->next;
+    w->next = had;
     w->valid = true;
 fail:
     return status;
