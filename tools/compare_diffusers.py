@@ -6,7 +6,7 @@
     .venv-train/bin/python tools/compare_diffusers.py DIR/ddpm-cifar10-32 --steps 10 --sampler ddim --eta 1
     .venv-train/bin/python tools/compare_diffusers.py DIR/tiny-sd --prompt "a red knight" --guidance 7.5 --size 512x384
 
-MODEL_DIR is a folder of a ConsistencyModelPipeline, DDPMPipeline, DDIMPipeline or StableDiffusionPipeline. diffusers runs in float32 on the CPU, from
+MODEL_DIR is a folder of a ConsistencyModelPipeline, DDPMPipeline, DDIMPipeline, StableDiffusionPipeline or StableDiffusionXLPipeline. diffusers runs in float32 on the CPU, from
 torch.Generator().manual_seed(SEED); Quickstep draws its noise with --rng torch, so that both start, and go on, from the same
 numbers. Differences are of 255, between the pictures' floats. Memory is the process's peak: on a software device it has the
 device's memory in it, on a GPU it has not. Seconds are the pictures alone, without loading.
@@ -28,14 +28,15 @@ from pathlib import Path
 
 import diffusers
 import torch
-from diffusers import ConsistencyModelPipeline, DDIMPipeline, DDPMPipeline, StableDiffusionPipeline
+from diffusers import ConsistencyModelPipeline, DDIMPipeline, DDPMPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
 from safetensors.torch import load_file, save_file
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools/golden"))
 from nodes import hook_nodes
 
-PIPELINES = {c.__name__: c for c in (ConsistencyModelPipeline, DDPMPipeline, DDIMPipeline, StableDiffusionPipeline)}
+READERS = (StableDiffusionPipeline, StableDiffusionXLPipeline)
+PIPELINES = {c.__name__: c for c in (ConsistencyModelPipeline, DDPMPipeline, DDIMPipeline, *READERS)}
 PICTURE_LIMIT = 1.0  # of 255, float32
 NODE_LIMIT = 1e-4  # relative L2, float32: a wrong node is off by 1e-2 or more, rounding by 1e-5 at most
 
@@ -72,7 +73,7 @@ def load_pipeline(folder, sampler):
     diffusers.utils.logging.disable_progress_bar()
     pipe = pipeline_class(folder).from_pretrained(
         folder, variant=find_variant(folder), dtype=torch.float32, use_safetensors=True)
-    if isinstance(pipe, StableDiffusionPipeline):
+    if isinstance(pipe, READERS):
         pipe.safety_checker = None
     if sampler == "ddim" and not isinstance(pipe, ConsistencyModelPipeline):
         pipe = DDIMPipeline(pipe.unet, pipe.scheduler)
@@ -106,11 +107,11 @@ def draw_diffusers(args, pipe, steps, points):
         arguments |= dict(num_inference_steps=None, timesteps=points, class_labels=args.labels or None)
     if isinstance(pipe, DDIMPipeline):
         arguments["eta"] = args.eta
-    if isinstance(pipe, StableDiffusionPipeline):
+    if isinstance(pipe, READERS):
         width, height = args.size or (None, None)
         arguments |= dict(guidance_scale=args.guidance, negative_prompt=args.negative, width=width, height=height)
     start = time.monotonic()
-    images = pipe(args.prompt if isinstance(pipe, StableDiffusionPipeline) else count, output_type="pt", **arguments).images
+    images = pipe(args.prompt if isinstance(pipe, READERS) else count, output_type="pt", **arguments).images
     return images, time.monotonic() - start
 
 
@@ -293,10 +294,10 @@ def main():
         if not os.access(args.program, os.X_OK):
             raise Trouble(f"{args.program}: no such program; build it (./tools/run) or name one with --program")
         pipe = load_pipeline(args.model, args.sampler)
-        if isinstance(pipe, StableDiffusionPipeline) != (args.prompt is not None):
-            raise Trouble(f"--prompt: for a StableDiffusionPipeline, and wanted there; this is a {type(pipe).__name__}")
+        if isinstance(pipe, READERS) != (args.prompt is not None):
+            raise Trouble(f"--prompt: for a StableDiffusionPipeline or StableDiffusionXLPipeline, and wanted there; this is a {type(pipe).__name__}")
         if args.trace and args.prompt is not None:
-            raise Trouble("--trace: not for a StableDiffusionPipeline")
+            raise Trouble("--trace: not with a prompt")
         if 0 in args.steps:
             raise Trouble("--steps: 1 or more")
         classes = pipe.unet.config.num_class_embeds
