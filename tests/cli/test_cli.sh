@@ -62,6 +62,7 @@ no_files() { # nothing in the folder, hidden temporaries neither
 . "$here/latents.sh"
 . "$here/bombs.sh"
 . "$here/tune.sh"
+. "$here/serve.sh"
 . "$here/trouble.sh"
 
 echo "1..$number"

@@ -24,6 +24,7 @@ module:libpng              libpng-dev
 module:libexif             libexif-dev
 module:libjpeg             libjpeg-dev
 module:popt                libpopt-dev
+module:libmicrohttpd       libmicrohttpd-dev
 header:stb/stb_image.h     libstb-dev
 command:g++                g++
 module:glfw3               libglfw3-dev
@@ -44,6 +45,7 @@ command:Xvfb               xvfb
 command:xauth              xauth
 command:xdotool            xdotool
 command:import             imagemagick
+command:curl               curl
 '
 
 # CI compiles with two compilers; anywhere else clang is used where it is there.

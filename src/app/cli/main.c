@@ -11,6 +11,9 @@
 static const cli_command *const commands[] = {
     &cli_sample,  &cli_grid,    &cli_walk,    &cli_metadata, &cli_encode, &cli_decode,
     &cli_forward, &cli_devices, &cli_inspect, &cli_tune,     &cli_bench,  &cli_selftest,
+#ifdef HAVE_SERVE
+    &cli_serve,
+#endif
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static char message[2048];
+static _Thread_local char message[2048];
 
 qs_status app_error(qs_status status, const char *format, ...)
 {

@@ -1,6 +1,6 @@
 /*
  * Errors of the programs: a status and one message, as in the library. The message of the last
- * failed call is kept here, whether the library or the program refused.
+ * failed call of a thread is kept here, whether the library or the program refused.
  */
 #ifndef APP_ERROR_H
 #define APP_ERROR_H
