@@ -44,6 +44,15 @@ else
     report $? 'health'
     ask 200 "$url/" && grep -q '<title>Quickstep' out
     report $? 'the page'
+    if command -v chromium >/dev/null; then # the page in a browser: its script ran, and a picture came
+        timeout 100 chromium --headless --no-sandbox --disable-gpu --user-data-dir="$work/browser" --timeout=15000 \
+            --dump-dom "$url/" >page 2>err
+        grep -q '<p id="state" role="status">[0-9.]* ms on ' page && grep -q '<option value="hero">\|<option>hero' page &&
+            grep -q '<label id="words" hidden' page
+        report $? 'the page in Chromium'
+    else
+        skip 'the page in Chromium' 'chromium is not installed'
+    fi
     ask 200 "$url/model" && grep -q '"width":' out
     report $? 'what the model can draw'
 
