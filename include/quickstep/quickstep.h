@@ -185,6 +185,8 @@ typedef struct qs_model_info {
     bool embeds_guidance;   /* the network takes the guidance scale, at one evaluation a step */
     float default_guidance; /* scale; 1: none */
     uint64_t text_encoder_parameter_count;
+    uint32_t text_width;   /* of a token's state, of all text encoders together; 0: there is none */
+    uint32_t pooled_width; /* of the state of a whole prompt; 0: the network reads none */
 } qs_model_info;
 
 typedef struct qs_model_options {
@@ -286,7 +288,19 @@ typedef struct qs_session_options {
     /* Evaluate the network twice a step, with the prompt and with the negative one, and go further
      * by the guidance scale (arXiv 2207.12598). Not for a network that takes the scale itself. */
     bool guided;
+    bool blended; /* read two prompts for a picture, and draw what is between them: qs_recipe.mix */
 } qs_session_options;
+
+/* What text encoders make of prompts, from elsewhere (diffusers' prompt_embeds and
+ * pooled_prompt_embeds): of every picture's negative prompt with options.guided, then of every
+ * picture's prompt, then of every picture's second one with options.blended, which are the texts. The
+ * arrays stay the caller's; qs_session_begin and qs_session_forward copy them. */
+typedef struct qs_text_states {
+    const float *states; /* [texts, prompt_tokens, text_width], as qs_model_info has them */
+    size_t state_count;  /* of floats: all of these */
+    const float *pooled; /* [texts, pooled_width], or NULL where that is 0 */
+    size_t pooled_count;
+} qs_text_states;
 
 /* What to draw. Zero-initialised: one step, seed 0, the model's default label and sampler.
  * [c, h, w] of noise are qs_model_info's latent_channels, latent_height and latent_width. */
@@ -314,6 +328,12 @@ typedef struct qs_recipe {
     const char *const *prompts; /* or [batch], one each */
     const char *negative;       /* with options.guided: what to keep away from */
     float guidance;             /* scale: 1: none; 0: the model's own, qs_model_info's */
+    /* With options.blended: 0, the prompts, to 1, these. What is between is linear in what the text
+     * encoders make of both. */
+    float mix;
+    const char *prompt_to;         /* for all pictures, */
+    const char *const *prompts_to; /* or [batch], one each */
+    const qs_text_states *text_states; /* instead of all these texts; or NULL */
 } qs_recipe;
 
 typedef enum qs_phase {
@@ -407,7 +427,7 @@ QS_API qs_status qs_session_render(qs_session *session, const qs_recipe *recipe,
                                    qs_progress_fn progress, void *user, qs_frame *frame,
                                    float *sample);
 
-/* What the network takes, without a session's options.guided. */
+/* What the network takes, without a session's options.guided and options.blended. */
 typedef struct qs_network_input {
     const float *sample;        /* [batch, qs_model_info's input_channels, h, w] */
     const float *timestep;      /* [batch] */
@@ -415,6 +435,7 @@ typedef struct qs_network_input {
     const int32_t *labels;      /* [batch], -1: the default; NULL: the default for all */
     const char *const *prompts; /* [batch]; NULL: "" for all */
     float guidance;             /* scale; 0: the model's own */
+    const qs_text_states *text_states; /* of [batch] prompts, instead of these; or NULL */
 } qs_network_input;
 
 /* The network once -> output [batch, c, h, w]. c, h and w are a latent's. Nothing is scaled,

@@ -15,6 +15,8 @@ static qs_status check_options(const qs_device *device, const qs_model *model,
                               "be evaluated twice"
                             : "this model reads no prompts: there is nothing to be guided "
                               "by");
+    if (o->blended && model_tokens(model) == 0)
+        return qs_error(QS_ERROR_USAGE, "this model reads no prompts: there is nothing to blend");
     if (o->batch > QS_BATCH_MAX)
         return qs_error(QS_ERROR_USAGE, "a batch of %u: at most %u pictures at a time", o->batch,
                         QS_BATCH_MAX);

@@ -4,7 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-enum { FORWARD = 3 }; /* the last program of its set, after words, words_2 and condition */
+/* Of its set. */
+enum { WORDS, WORDS_2, GIVEN, CONDITION, FORWARD };
 
 static const graph *forward_graph(const qs_session *s)
 {
@@ -64,17 +65,20 @@ qs_status qs_session_forward(qs_session *s, const qs_network_input *in, float *o
         return qs_error(
             QS_ERROR_USAGE,
             "qs_session_forward: session, sample, timestep and output must not be NULL");
-    if (s->options.guided)
+    if (s->options.guided || s->options.blended)
         return qs_error(QS_ERROR_USAGE,
-                        "qs_session_forward: a session with options.guided evaluates "
-                        "the network in pairs only");
+                        "qs_session_forward: a session with options.guided or options.blended "
+                        "reads texts in pairs only");
     qs_status status = QS_OK;
     TRY(flights_drain(s));
-    TRY(words_read(s, &(qs_recipe){ .prompts = in->prompts, .guidance = in->guidance }));
+    TRY(words_read(s, &(qs_recipe){ .prompts = in->prompts,
+                                    .guidance = in->guidance,
+                                    .text_states = in->text_states }));
     TRY(make_forward(s));
     TRY(write_inputs(s, in));
-    for (uint32_t program = 0; program < s->forward.count; ++program)
-        TRY(program_run(&s->forward, program, 0));
+    for (uint32_t program = in->text_states ? GIVEN : WORDS; program <= FORWARD; ++program)
+        if (program != GIVEN || in->text_states)
+            TRY(program_run(&s->forward, program, 0));
     TRY(program_set_read_arena(&s->forward));
     const graph *g = forward_graph(s);
     program_read_activation(&s->forward, FORWARD, g->nodes[g->node_count - 1].out, output);

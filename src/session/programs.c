@@ -30,9 +30,16 @@ uint32_t session_images(const qs_session *s)
     return s->options.guided ? 2 * s->options.batch : s->options.batch;
 }
 
+uint32_t session_texts(const qs_session *s)
+{
+    return session_images(s) + (s->options.blended ? s->options.batch : 0);
+}
+
 static model_texts texts_of(const qs_session *s)
 {
-    return (model_texts){ .batch = session_images(s), .rows = EMBEDDED_ROWS * session_images(s) };
+    return (model_texts){ .batch = session_images(s),
+                          .second = session_texts(s) - session_images(s),
+                          .rows = EMBEDDED_ROWS * session_images(s) };
 }
 
 static void build_words(graph *g, const void *session)
@@ -142,6 +149,9 @@ static const program_row rows[PROGRAM_COUNT] = {
                           .component = COMPONENT_TEXT_ENCODER_2,
                           .recordings = RECIPE_SLOTS,
                           .uploads = { "ids_2", "ends_2" } },
+    [PROGRAM_GIVEN] = { .name = "given",
+                        .recordings = RECIPE_SLOTS,
+                        .uploads = { "text_states", "pooled" } },
     [PROGRAM_CONDITION] = { .name = "condition",
                             .build = build_condition,
                             .component = COMPONENT_UNET,
@@ -173,6 +183,7 @@ static const program_row forward_rows[] = {
       .build = build_words_2_once,
       .component = COMPONENT_TEXT_ENCODER_2,
       .uploads = { "ids_2", "ends_2" } },
+    { .name = "given", .uploads = { "text_states", "pooled" } },
     { .name = "condition",
       .build = build_condition_once,
       .component = COMPONENT_UNET,

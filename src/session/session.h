@@ -29,6 +29,7 @@ enum {
 typedef enum session_program {
     PROGRAM_WORDS,     /* token ids -> `text_states`, `pooled`; a recording a recipe */
     PROGRAM_WORDS_2,   /* the second text encoder's part of them; likewise */
+    PROGRAM_GIVEN,   /* instead of both: `text_states` and `pooled` from the host; likewise */
     PROGRAM_CONDITION, /* these and `guidance` -> what the network reads in every step; likewise */
     PROGRAM_BEGIN,  /* recipe and labels -> noise in `latent`, cursor = 0; a recording a recipe */
     PROGRAM_EMBED,  /* row[cursor] .., labels -> what the network's resnets add or scale by */
@@ -66,7 +67,8 @@ typedef struct frames {
 
 /* What prompts are for a network that reads them. */
 typedef struct prompt_words {
-    uint32_t *ids[TEXT_ENCODERS_MAX]; /* [session_images, tokens] */
+    uint32_t *ids[TEXT_ENCODERS_MAX]; /* [session_texts, tokens] */
+    const qs_text_states *given;      /* instead of ids; the caller's */
     float *weights;                   /* [session_images, 4]: `text_weights` */
     float guidance;                   /* scale */
 } prompt_words;
@@ -137,6 +139,8 @@ typedef struct session_shape {
 } session_shape;
 session_shape session_latents(const qs_session *s);
 session_shape session_pictures(const qs_session *s);
+uint32_t session_texts(const qs_session *s); /* that are read for them: one each, and the second
+                                                prompts of options.blended */
 uint32_t session_images(const qs_session *s); /* that the network sees in a step: once or twice the
                                                  batch */
 /* Builds the graphs, as the tuner would have them. */
@@ -175,7 +179,8 @@ void words_destroy(qs_session *s);
 qs_status words_read(qs_session *s, const qs_recipe *wanted);
 /* Submits words and condition from this recipe slot, if they are others than before. */
 qs_status words_submit(qs_session *s, uint32_t slot);
-/* Writes what was read last into the host's copies of `ids`, `ends` and `guidance`. */
+/* Writes what was read last into the host's copies of what `words`, or `given`, and `condition` need.
+ */
 void words_write(const qs_session *s, const state_set *states, uint32_t slot);
 
 /* noise.c */

@@ -12,7 +12,7 @@ static uint32_t encoder_count(const qs_session *s)
 
 static size_t ids_bytes(const qs_session *s)
 {
-    return (size_t)session_images(s) * model_tokens(s->model) * sizeof(uint32_t);
+    return (size_t)session_texts(s) * model_tokens(s->model) * sizeof(uint32_t);
 }
 
 static size_t weights_bytes(const qs_session *s)
@@ -54,7 +54,8 @@ void words_destroy(qs_session *s)
 
 static qs_status refuse_words(const qs_recipe *r)
 {
-    if (r->prompt || r->prompts || r->negative || r->guidance > 0)
+    if (r->prompt || r->prompts || r->negative || r->guidance > 0 || r->text_states ||
+        r->prompt_to || r->prompts_to || r->mix != 0)
         return qs_error(QS_ERROR_USAGE, "this model reads no prompts: it has no text encoder");
     return QS_OK;
 }
@@ -93,8 +94,59 @@ static qs_status read_prompt(const qs_session *s, const char *prompt, uint32_t i
                      "the prompt has %u tokens more than the text encoder's %u: they are left out",
                      dropped, tokens - 2);
     }
-    s->words.next.weights[4 * index] = 1;
     return status;
+}
+
+/* Texts of a batch that begins with text `first`. */
+static qs_status read_prompts(const qs_session *s, const char *one, const char *const *each,
+                              uint32_t first)
+{
+    qs_status status = QS_OK;
+    for (uint32_t i = 0; i < s->options.batch && status == QS_OK; ++i)
+        status = read_prompt(s, each ? each[i] : one, first + i);
+    return status;
+}
+
+static qs_status check_given(const qs_session *s, const qs_recipe *r)
+{
+    const qs_text_states *given = r->text_states;
+    const unet_config *c = &s->model->config.unet;
+    const uint32_t texts = session_texts(s), tokens = model_tokens(s->model);
+    const size_t states = (size_t)texts * tokens * c->cross_attention_dim,
+                 pooled = (size_t)texts * c->pooled_dim;
+    if (r->prompt || r->prompts || r->negative || r->prompt_to || r->prompts_to)
+        return qs_error(QS_ERROR_USAGE, "text states are given instead of prompts, not beside them");
+    if (!given->states || given->state_count != states)
+        return qs_error(QS_ERROR_USAGE,
+                        "text states of %zu floats: %u texts of %u tokens of %u are %zu",
+                        given->states ? given->state_count : 0, texts, tokens,
+                        c->cross_attention_dim, states);
+    if (given->pooled_count != pooled || (pooled > 0 && !given->pooled))
+        return qs_error(QS_ERROR_USAGE, "pooled states of %zu floats: %u texts of %u are %zu",
+                        given->pooled ? given->pooled_count : 0, texts, c->pooled_dim, pooled);
+    return QS_OK;
+}
+
+static qs_status check_mix(const qs_session *s, const qs_recipe *r)
+{
+    if (!(r->mix >= 0 && r->mix <= 1))
+        return qs_error(QS_ERROR_USAGE, "a mix of %g: 0, the first prompt, to 1, the second",
+                        (double)r->mix);
+    if (!s->options.blended && (r->mix != 0 || r->prompt_to || r->prompts_to))
+        return qs_error(QS_ERROR_USAGE, "a second prompt needs qs_session_options.blended");
+    return QS_OK;
+}
+
+/* How much of which text an image has. */
+static void weigh(qs_session *s, const qs_recipe *r)
+{
+    const uint32_t conditioned = session_images(s) - s->options.batch;
+    const bool nothing = !r->negative && !r->text_states && s->model->config.zero_negative;
+    for (uint32_t i = 0; i < session_images(s); ++i) {
+        float *weights = s->words.next.weights + 4 * (size_t)i;
+        weights[0] = i >= conditioned ? 1 - r->mix : nothing ? 0 : 1;
+        weights[1] = i >= conditioned ? r->mix : 0;
+    }
 }
 
 qs_status words_read(qs_session *s, const qs_recipe *r)
@@ -104,13 +156,16 @@ qs_status words_read(qs_session *s, const qs_recipe *r)
     if (encoder_count(s) == 0)
         return refuse_words(r);
     TRY(read_guidance(s, r));
-    for (uint32_t i = 0; i < batch; ++i) {
-        TRY(read_prompt(s, r->prompts ? r->prompts[i] : r->prompt, conditioned + i));
-        if (s->options.guided)
-            TRY(read_prompt(s, r->negative, i));
-        if (s->options.guided && !r->negative && s->model->config.zero_negative)
-            s->words.next.weights[4 * i] = 0;
-    }
+    TRY(check_mix(s, r));
+    weigh(s, r);
+    s->words.next.given = r->text_states;
+    if (r->text_states)
+        return check_given(s, r);
+    TRY(read_prompts(s, r->prompt, r->prompts, conditioned));
+    if (s->options.guided)
+        TRY(read_prompts(s, r->negative, NULL, 0));
+    if (s->options.blended)
+        TRY(read_prompts(s, r->prompt_to, r->prompts_to, session_images(s)));
 fail:
     return status;
 }
@@ -123,9 +178,19 @@ static void write_ids(const qs_session *s, const state_set *states, uint32_t slo
     const uint32_t tokens = model_tokens(s->model);
     uint32_t *ends = states_upload(states, encoder ? "ends_2" : "ends", slot);
     memcpy(states_upload(states, encoder ? "ids_2" : "ids", slot), all, ids_bytes(s));
-    for (uint32_t i = 0; i < session_images(s) && ends; ++i)
+    for (uint32_t i = 0; i < session_texts(s) && ends; ++i)
         ends[i] = text_encoder_end(&s->model->config.text_encoders[encoder],
                                    all + (size_t)i * tokens, tokens);
+}
+
+/* Tokens are pixels to a state: [texts, tokens, 1, width]. */
+static void write_given(const state *to, uint32_t slot, const float *values)
+{
+    const tensor *t = &to->tensor;
+    float *bytes = state_mapped(&to->upload, slot);
+    memset(bytes, 0, t->bytes);
+    for (size_t i = 0; i < (size_t)t->n * t->h; ++i)
+        memcpy(bytes + i * t->stride, values + i * t->c, t->c * sizeof *values);
 }
 
 /* As StableDiffusionXLPipeline has them by default: a picture of this size that nobody cropped. */
@@ -145,7 +210,11 @@ void words_write(const qs_session *s, const state_set *states, uint32_t slot)
                 *time_ids = states_find(states, "time_ids");
     if (encoder_count(s) == 0)
         return;
-    for (uint32_t i = 0; i < encoder_count(s); ++i)
+    if (w->given)
+        write_given(states_find(states, "text_states"), slot, w->given->states);
+    if (w->given && states_find(states, "pooled"))
+        write_given(states_find(states, "pooled"), slot, w->given->pooled);
+    for (uint32_t i = 0; i < encoder_count(s) && !w->given; ++i)
         write_ids(s, states, slot, i);
     memcpy(states_upload(states, "text_weights", slot), w->weights, weights_bytes(s));
     float *scales = state_mapped(&guidance->upload, slot);
@@ -158,7 +227,7 @@ void words_write(const qs_session *s, const state_set *states, uint32_t slot)
 static bool same_ids(const qs_session *s)
 {
     const session_words *w = &s->words;
-    bool same = w->valid;
+    bool same = w->valid && !w->next.given;
     for (uint32_t i = 0; i < encoder_count(s) && same; ++i)
         same = memcmp(w->have.ids[i], w->next.ids[i], ids_bytes(s)) == 0;
     return same;
@@ -186,13 +255,15 @@ qs_status words_submit(qs_session *s, uint32_t slot)
     words_write(s, &s->programs.states, slot);
     w->valid = false; /* should the submissions fail */
     s->embedded.count = 0;
-    for (uint32_t i = 0; i < encoder_count(s) && !same; ++i)
+    for (uint32_t i = 0; i < encoder_count(s) && !same && !w->next.given; ++i)
         TRY(flights_submit(s, (session_program)(PROGRAM_WORDS + i), slot, 0, &ticket));
+    if (w->next.given)
+        TRY(flights_submit(s, PROGRAM_GIVEN, slot, 0, &ticket));
     TRY(flights_submit(s, PROGRAM_CONDITION, slot, 0, &ticket));
     const prompt_words had = w->have;
     w->have = w->next;
     w->next = had;
-    w->valid = true;
+    w->valid = !w->have.given;
 fail:
     return status;
 }

@@ -60,6 +60,7 @@ no_files() { # nothing in the folder, hidden temporaries neither
 . "$here/samplers.sh"
 . "$here/autoencoder.sh"
 . "$here/latents.sh"
+. "$here/words.sh"
 . "$here/bombs.sh"
 . "$here/tune.sh"
 . "$here/serve.sh"

@@ -10,7 +10,8 @@ each) and negative:
     sample [2, c, h, w], timestep [2], output [2, c, h, w]  the network once on both; guidance [1] where it takes a scale
     node.NAME [1, c, h, w]                                  picture 0's activation of the engine's node NAME
     picture.GUIDANCE [2, c, h, w] in [-1, 1]                the pipeline's, STEPS steps, picture i from torch.Generator().manual_seed(i);
-                                                            "picture.3 none" and "picture.3 empty": with no negative prompt, and with ""
+                                                            "picture.3 none" and "picture.3 empty": with no negative prompt, and with "";
+                                                            "picture.3 mix": MIX of the other prompt's text states and pooled state
 
 The text encoder and the network run in double on the files' weights, from float32 sinusoids; pictures in float32.
 """
@@ -34,7 +35,7 @@ TESTS = Path(__file__).resolve().parents[2] / "tests/golden"
 FOLDER, TOKENIZER = TESTS / "readers", TESTS / "tokenizer/pair"
 PROMPTS = ["a small red knight with sword", "Oil painting of an old house, don't; 1999"]
 NEGATIVE = "dark blue"
-TOKENS, STEPS, SCALE = 16, 3, 4.0
+TOKENS, STEPS, SCALE, MIX = 16, 3, 4.0, 0.25
 
 
 @dataclass
@@ -174,14 +175,20 @@ def forward(pipe, generator):
     return out | {f"node.{name}": value for name, value in nodes.items()}
 
 
-def draw(pipe, guidance, negative=NEGATIVE):
-    """Both prompts' pictures in [-1, 1]."""
+def blend(pipe):
+    """As arguments of the pipeline what is between each prompt and the other one."""
+    states, pooled = (torch.lerp(x, x.flip(0), MIX) for x in read(pipe))
+    return dict(prompt_embeds=states) | (dict(pooled_prompt_embeds=pooled) if hasattr(pipe, "text_encoder_2") else {})
+
+
+def draw(pipe, guidance, negative=NEGATIVE, words=None):
+    """Both prompts' pictures in [-1, 1]; words: arguments in place of the prompts."""
     pipe.set_progress_bar_config(disable=True)
     generators = [torch.Generator().manual_seed(i) for i in range(len(PROMPTS))]
     negative = [negative] * len(PROMPTS) if guidance > 1 and negative is not None else None
     size = pipe.unet.config.sample_size
     h, w = size if isinstance(size, (list, tuple)) else (size, size)
-    images = pipe(PROMPTS, height=2 * h, width=2 * w, num_inference_steps=STEPS, guidance_scale=guidance, negative_prompt=negative,
+    images = pipe(**(words or dict(prompt=PROMPTS)), height=2 * h, width=2 * w, num_inference_steps=STEPS, guidance_scale=guidance, negative_prompt=negative,
                   generator=generators, output_type="pt").images
     return 2 * images - 1
 
@@ -196,6 +203,8 @@ def make(name, reader):
         out = forward(pipe.to(torch.float64), generator)
         pipe.to(torch.float32)
         out |= {f"picture.{guidance:g}": draw(pipe, guidance) for guidance in reader.pictures}
+        if reader.pictures:
+            out |= {f"picture.{guidance:g} mix": draw(pipe, guidance, words=blend(pipe)) for guidance in reader.pictures[-1:]}
         if reader.text_2 and reader.pictures:
             out |= {f"picture.3 {name}": draw(pipe, 3, negative) for name, negative in (("none", None), ("empty", ""))}
     out = {k: (v.float() if v.is_floating_point() else v).contiguous() for k, v in out.items()}

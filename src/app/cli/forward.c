@@ -131,7 +131,7 @@ static qs_status evaluate(cli_engine *engine, const inputs *in)
     qs_status status = QS_OK;
     if (!output)
         return app_error(QS_ERROR_MEMORY, "no memory for the output");
-    TRY(cli_guidance(texts.guidance, &guidance));
+    TRY(cli_real("--guidance", texts.guidance, 1, QS_GUIDANCE_MAX, &guidance));
     for (uint32_t i = 0; i < in->count; i++)
         prompts[i] = texts.prompt;
     if (in->labels)

@@ -228,15 +228,15 @@ qs_status cli_count(const char *option, const char *text, uint32_t min, uint32_t
     return status;
 }
 
-qs_status cli_guidance(const char *text, float *scale)
+qs_status cli_real(const char *option, const char *text, double min, double max, float *number)
 {
     char *end = NULL;
     if (!text)
         return QS_OK;
     const double value = strtod(text, &end);
-    if (end == text || *end || !(value >= 1 && value <= QS_GUIDANCE_MAX))
-        return app_error(QS_ERROR_USAGE, "--guidance wants a number from 1 to %d, not '%s'",
-                         QS_GUIDANCE_MAX, text);
-    *scale = (float)value;
+    if (end == text || *end || !(value >= min && value <= max))
+        return app_error(QS_ERROR_USAGE, "%s wants a number from %g to %g, not '%s'", option, min,
+                         max, text);
+    *number = (float)value;
     return QS_OK;
 }

@@ -51,8 +51,8 @@ qs_status cli_number(const char *option, const char *text, uint64_t min, uint64_
 qs_status cli_count(const char *option, const char *text, uint32_t min, uint32_t max,
                     uint32_t *number);
 
-/* --guidance, 1 to 1000; text NULL leaves *scale as it is. */
-qs_status cli_guidance(const char *text, float *scale);
+/* Text NULL leaves *number as it is. */
+qs_status cli_real(const char *option, const char *text, double min, double max, float *number);
 
 /* The candidate nearest to `word` if it is near enough for a slip of the finger, or NULL. */
 typedef struct cli_nearest {

@@ -11,7 +11,7 @@
 enum { DEFAULT_BATCH_LIMIT = 16, DRAWING_FIRST = 52 };
 
 static struct {
-    char *seed, *label, *prompt, *negative, *guidance, *sampler, *rng, *batch;
+    char *seed, *label, *prompt, *prompt_to, *mix, *negative, *guidance, *sampler, *rng, *batch;
 } texts;
 
 struct poptOption cli_drawing_options[] = {
@@ -21,6 +21,12 @@ struct poptOption cli_drawing_options[] = {
       "What to draw: a label's name or number (default: the model's)", "LABEL" },
     { "prompt", '\0', POPT_ARG_STRING, &texts.prompt, DRAWING_FIRST + 5,
       "What to draw, in words, of a model that reads (default: its first example)", "TEXT" },
+    { "prompt-to", '\0', POPT_ARG_STRING, &texts.prompt_to, DRAWING_FIRST + 8,
+      "A second prompt: what is drawn lies between the two, linear in what they mean to the "
+      "network",
+      "TEXT" },
+    { "mix", '\0', POPT_ARG_STRING, &texts.mix, DRAWING_FIRST + 9,
+      "How much of --prompt-to, 0 (--prompt alone) to 1 (default: 0.5)", "M" },
     { "negative", '\0', POPT_ARG_STRING, &texts.negative, DRAWING_FIRST + 6,
       "What to keep away from, in words, where guidance takes two evaluations a step", "TEXT" },
     { "guidance", 'g', POPT_ARG_STRING, &texts.guidance, DRAWING_FIRST + 7,
@@ -50,7 +56,11 @@ qs_status cli_drawing_numbers(cli_job *job, uint32_t *batch)
     TRY(cli_seed(texts.seed, &job->seed));
     TRY(cli_rng(texts.rng, &job->rng));
     TRY(cli_precision(&precision));
-    TRY(cli_guidance(texts.guidance, &job->guidance));
+    TRY(cli_real("--guidance", texts.guidance, 1, QS_GUIDANCE_MAX, &job->guidance));
+    job->mix = texts.prompt_to ? 0.5f : 0;
+    TRY(cli_real("--mix", texts.mix, 0, 1, &job->mix));
+    if (texts.mix && !texts.prompt_to)
+        TRY(app_error(QS_ERROR_USAGE, "--mix: of what? --prompt-to is missing"));
 fail:
     return status;
 }
@@ -67,8 +77,11 @@ static bool has_control(const char *text)
 static qs_status check_words(const cli_engine *engine, const cli_job *job)
 {
     const bool reads = engine->info.prompt_tokens > 0;
-    const char *option = texts.prompt ? "--prompt" : texts.negative ? "--negative" : "--guidance";
-    if (!reads && (texts.prompt || texts.negative || texts.guidance))
+    const char *option = texts.prompt      ? "--prompt"
+                         : texts.prompt_to ? "--prompt-to"
+                         : texts.negative  ? "--negative"
+                                           : "--guidance";
+    if (!reads && (texts.prompt || texts.prompt_to || texts.negative || texts.guidance))
         return app_error(QS_ERROR_USAGE, "%s: the model %s reads no prompts", option,
                          engine->info.name);
     if (texts.negative && !job->guided)
@@ -79,6 +92,7 @@ static qs_status check_words(const cli_engine *engine, const cli_job *job)
                              : "--negative: the model %s is not guided without --guidance",
                          engine->info.name);
     if ((texts.prompt && has_control(texts.prompt)) ||
+        (texts.prompt_to && has_control(texts.prompt_to)) ||
         (texts.negative && has_control(texts.negative)))
         return app_error(QS_ERROR_USAGE, "%s has control characters", option);
     return QS_OK;
@@ -93,6 +107,8 @@ static qs_status choose_words(const cli_engine *engine, cli_job *job)
     if (info->prompt_tokens > 0)
         job->prompt = texts.prompt ? texts.prompt : example ? example : "";
     job->negative = texts.negative;
+    job->prompt_to = texts.prompt_to;
+    job->blended = texts.prompt_to != NULL;
     return check_words(engine, job);
 }
 
@@ -144,7 +160,9 @@ qs_recipe cli_job_recipe(const cli_job *job)
                         .eta = job->eta,
                         .prompt = job->prompt,
                         .negative = job->negative,
-                        .guidance = job->guidance };
+                        .guidance = job->guidance,
+                        .prompt_to = job->prompt_to,
+                        .mix = job->mix };
 }
 
 /* All pictures are kept until the last is drawn: said before the first is, and before the machine
@@ -170,8 +188,10 @@ qs_status cli_engine_start_many(cli_engine *engine, const cli_job *job, uint32_t
         return fits;
     for (uint32_t most = DEFAULT_BATCH_LIMIT;; most /= 2) {
         const uint32_t batch = !limit ? even_batch(count, most) : count < limit ? count : limit;
-        const qs_status status =
-            cli_engine_start(engine, (qs_session_options){ .batch = batch, .guided = job->guided });
+        const qs_session_options wanted = { .batch = batch,
+                                            .guided = job->guided,
+                                            .blended = job->blended };
+        const qs_status status = cli_engine_start(engine, wanted);
         if (limit || batch == 1 || (status != QS_ERROR_DEVICE && status != QS_ERROR_MEMORY))
             return status;
     }
@@ -240,6 +260,8 @@ static qs_status render_batch(cli_engine *engine, const cli_job *job, uint32_t f
         .prompt = job->prompt,
         .negative = job->negative,
         .guidance = job->guidance,
+        .prompt_to = job->prompt_to,
+        .mix = job->mix,
     };
     char title[64] = "";
     if (job->count > wanted)

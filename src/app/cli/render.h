@@ -15,10 +15,13 @@ typedef struct cli_job {
     int32_t label;             /* -1: the model's default */
     const char *prompt;        /* NULL: the model reads none */
     const char *negative;      /* or NULL */
+    const char *prompt_to;     /* NULL: not blended */
+    float mix;                 /* how much of it */
     float guidance;            /* scale; 0: the model's own */
     bool guided;               /* the network is evaluated twice a step */
-    const float *noise;        /* [count, c, h, w] or NULL */
-    const float *step_noise;   /* [steps, count, c, h, w] or NULL */
+    bool blended;
+    const float *noise;      /* [count, c, h, w] or NULL */
+    const float *step_noise; /* [steps, count, c, h, w] or NULL */
     bool want_floats;
 } cli_job;
 

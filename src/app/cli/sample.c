@@ -104,16 +104,6 @@ static qs_status read_timesteps(sample_run *run)
     return status;
 }
 
-static qs_status read_eta(float *eta)
-{
-    char *end = texts.eta;
-    const double value = texts.eta ? strtod(texts.eta, &end) : 0;
-    if (texts.eta && (end == texts.eta || *end || !(value >= 0 && value <= 1)))
-        return app_error(QS_ERROR_USAGE, "--eta wants a number from 0 to 1, not '%s'", texts.eta);
-    *eta = (float)value;
-    return QS_OK;
-}
-
 /* Everything that can be said without the model is said before it is read. */
 static qs_status read_numbers(sample_run *run)
 {
@@ -124,7 +114,7 @@ static qs_status read_numbers(sample_run *run)
     TRY(cli_count("--count", texts.count, 1, 1 << 16, &run->job.count));
     TRY(cli_count("--scale", texts.scale, 1, 64, &run->scale));
     TRY(cli_drawing_numbers(&run->job, &run->batch));
-    TRY(read_eta(&run->job.eta));
+    TRY(cli_real("--eta", texts.eta, 0, 1, &run->job.eta));
     TRY(read_timesteps(run));
     TRY(cli_target_init(&run->target, texts.output));
     run->job.want_floats = run->target.format == CLI_SAFETENSORS;
@@ -157,6 +147,8 @@ static void print_summary(const app_recipe *recipe, const sample_run *run, doubl
         fprintf(out, ", label %s", recipe->label);
     if (run->job.prompt)
         fprintf(out, ", \"%s\"", recipe->prompt);
+    if (run->job.blended)
+        fprintf(out, ", %g of \"%s\"", recipe->mix, recipe->prompt_to);
     fprintf(out, ", %s, %.1f ms\n", recipe->precision, ms);
 }
 

@@ -18,10 +18,12 @@ static const struct {
     {                                                                                              \
 #name, offsetof(app_recipe, name), sizeof((app_recipe *)0)->name, required                 \
     }
-    FIELD(command, true), FIELD(version, true),    FIELD(model, true),      FIELD(label, false),
-    FIELD(sampler, true), FIELD(precision, true),  FIELD(noise, false),     FIELD(device, false),
-    FIELD(driver, false), FIELD(rng, false),       FIELD(timesteps, false), FIELD(to, false),
-    FIELD(at, false),     FIELD(scheduler, false), FIELD(prompt, false),    FIELD(negative, false),
+    FIELD(command, true),   FIELD(version, true),    FIELD(model, true),
+    FIELD(label, false),    FIELD(sampler, true),    FIELD(precision, true),
+    FIELD(noise, false),    FIELD(device, false),    FIELD(driver, false),
+    FIELD(rng, false),      FIELD(timesteps, false), FIELD(to, false),
+    FIELD(at, false),       FIELD(scheduler, false), FIELD(prompt, false),
+    FIELD(negative, false), FIELD(prompt_to, false),
 #undef FIELD
 };
 enum { TEXT_FIELD_COUNT = sizeof text_fields / sizeof text_fields[0] };
@@ -52,6 +54,10 @@ void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device 
     if (info.prompt_tokens > 0) {
         copy_words(recipe->prompt, drawn->prompt);
         copy_words(recipe->negative, drawn->negative);
+        copy_words(recipe->prompt_to, drawn->prompt_to);
+        recipe->negative_given = drawn->negative != NULL;
+        recipe->blended = drawn->prompt_to != NULL;
+        recipe->mix = (double)drawn->mix;
         recipe->guidance = (double)(drawn->guidance > 0 ? drawn->guidance : info.default_guidance);
     }
     const qs_sampler sampler =
@@ -116,6 +122,10 @@ char *app_recipe_to_json(const app_recipe *recipe)
         failed |= json_object_set_new(root, "headings", json_true());
     if (recipe->guidance > 0)
         failed |= json_object_set_new(root, "guidance", json_real(recipe->guidance));
+    if (recipe->negative_given && !recipe->negative[0])
+        failed |= json_object_set_new(root, "negative", json_string(""));
+    if (recipe->blended)
+        failed |= json_object_set_new(root, "mix", json_real(recipe->mix));
     if (recipe->scale > 1)
         failed |= json_object_set_new(root, "scale", json_integer(recipe->scale));
     char *text = failed ? NULL : json_dumps(root, JSON_ENSURE_ASCII);
@@ -242,6 +252,9 @@ qs_status app_recipe_from_json(const char *json, app_recipe *recipe)
     TRY(read_steps(root, recipe));
     TRY(read_real(root, "eta", 0, 1, &recipe->eta));
     TRY(read_real(root, "guidance", 1, QS_GUIDANCE_MAX, &recipe->guidance));
+    TRY(read_real(root, "mix", 0, 1, &recipe->mix));
+    recipe->blended = json_object_get(root, "mix") != NULL;
+    recipe->negative_given = json_object_get(root, "negative") != NULL;
     TRY(read_seed(root, &recipe->seed));
     TRY(read_number(root, "count", 1, 1 << 20, 1, &count));
     TRY(read_number(root, "scale", 1, 64, 1, &scale));
@@ -277,13 +290,11 @@ static void put(char **command, const char *format, ...)
     *command = longer;
 }
 
-/* Everything but plain words goes between single quotes. */
-static void put_quoted(char **command, const char *option, const char *text)
+/* The empty text, too. Everything but plain words goes between single quotes. */
+static void put_words(char **command, const char *option, const char *text)
 {
-    if (!text[0])
-        return;
     const char *plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.,:/-+";
-    if (!text[strspn(text, plain)] && text[0] != '-') {
+    if (text[0] && !text[strspn(text, plain)] && text[0] != '-') {
         put(command, " %s %s", option, text);
         return;
     }
@@ -294,6 +305,12 @@ static void put_quoted(char **command, const char *option, const char *text)
         text += length + (text[length] == '\'');
     }
     put(command, "'");
+}
+
+static void put_quoted(char **command, const char *option, const char *text)
+{
+    if (text[0])
+        put_words(command, option, text);
 }
 
 static void put_seeds(char **command, const app_recipe *recipe)
@@ -323,11 +340,13 @@ char *app_recipe_command(const app_recipe *recipe)
     put_seeds(&out, recipe);
     put_quoted(&out, "--label", recipe->label);
     if (recipe->guidance > 0) { /* the empty prompt is one, too */
-        if (recipe->prompt[0])
-            put_quoted(&out, "--prompt", recipe->prompt);
-        else
-            put(&out, " --prompt=''");
-        put_quoted(&out, "--negative", recipe->negative);
+        put_words(&out, "--prompt", recipe->prompt);
+        if (recipe->blended) {
+            put_words(&out, "--prompt-to", recipe->prompt_to);
+            put(&out, " --mix %.9g", recipe->mix);
+        }
+        if (recipe->negative_given)
+            put_words(&out, "--negative", recipe->negative);
         put(&out, " --guidance %.9g", recipe->guidance);
     }
     if (recipe->count > 1)

@@ -5,13 +5,13 @@
  *      "steps": 4, "seed": 42, "count": 1, "label": "knight", "sampler": "multistep",
  *      "precision": "f32", "device": "llvmpipe (LLVM 15.0.6, 256 bits)", "driver": "Mesa 22.3.6"}
  *
- * Optional: "prompt", "negative", "guidance" (absent: the model reads none), "label" (absent: the
- * model has none), "rng" (absent: philox), "eta" (absent: 0), "timesteps" ("22,0"), "scheduler"
- * (what replaced the model's: a class or a file), "headings" (absent: a grid without), "noise" (the
- * file that replaced the seed's noise), "scale" (absent: 1). A "walk" has "to" ("2,3") and perhaps
- * "loop", "frames" and "fps", or "at" ("0.5"). A "seed" above 2^63 - 1, JSON's integers as most
- * programs read them, is a string of digits. "steps" of the command "grid" is a list, one entry per
- * column: "1,2,4,64:addim".
+ * Optional: "prompt", "negative", "guidance" (absent: the model reads none), "prompt_to" and "mix",
+ * "label" (absent: the model has none), "rng" (absent: philox), "eta" (absent: 0), "timesteps"
+ * ("22,0"), "scheduler" (what replaced the model's: a class or a file), "headings" (absent: a grid
+ * without), "noise" (the file that replaced the seed's noise), "scale" (absent: 1). A "walk" has
+ * "to" ("2,3") and perhaps "loop", "frames" and "fps", or "at" ("0.5"). A "seed" above 2^63 - 1,
+ * JSON's integers as most programs read them, is a string of digits. "steps" of the command "grid"
+ * is a list, one entry per column: "1,2,4,64:addim".
  */
 #ifndef APP_RECIPE_H
 #define APP_RECIPE_H
@@ -30,8 +30,11 @@ typedef struct app_recipe {
     uint64_t seed;   /* picture i is drawn from seed + i */
     uint32_t count, scale;
     char label[128]; /* name, or number in decimals; "": none */
-    char prompt[APP_PROMPT_SIZE], negative[APP_PROMPT_SIZE];
-    double guidance; /* scale; 0: the model reads no prompts */
+    char prompt[APP_PROMPT_SIZE], negative[APP_PROMPT_SIZE], prompt_to[APP_PROMPT_SIZE];
+    bool negative_given; /* the empty one is not none */
+    bool blended;        /* with prompt_to, */
+    double mix;          /* so much: 0 .. 1 */
+    double guidance;     /* scale; 0: the model reads no prompts */
     char sampler[32];
     char precision[8];
     char rng[16];         /* "" or a qs_rng_name */

@@ -48,7 +48,7 @@ static qs_status read_words(const cli_engine *engine, const char *key, const cha
 static qs_status read_guidance(const cli_engine *engine, const char *text, serve_request *request)
 {
     const qs_model_info *info = &engine->info;
-    const qs_status status = cli_guidance(text, &request->guidance);
+    const qs_status status = cli_real("guidance", text, 1, QS_GUIDANCE_MAX, &request->guidance);
     if (status != QS_OK)
         return status;
     if (info->prompt_tokens == 0 ||

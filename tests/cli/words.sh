@@ -1,0 +1,36 @@
+# shellcheck shell=bash
+# Models that read prompts. Sourced by test_cli.sh.
+
+xl=$(realpath "$here/../golden/readers/xl")
+
+run inspect -m "$xl"
+grep -q '^prompts  *up to 14 tokens; guidance 5, by two evaluations' out
+report $? 'inspect of a model that reads'
+
+drawn() { run sample -m "$xl" --steps 2 --seed 5 "$@"; }
+drawn --prompt 'red knight' --prompt-to 'old house' --mix 0.25 -o between.png
+[ "$status" -eq 0 ] && grep -q '"red knight", 0.25 of "old house"' out
+report $? 'a picture between two prompts'
+run metadata between.png
+grep -q '"prompt_to": "old house"' out && grep -q '"mix": 0.25' out
+report $? 'its recipe has both'
+run metadata --command between.png
+grep -q -e "--prompt-to='old house' --mix 0.25" out
+report $? 'and the command that repeats it'
+drawn --prompt 'red knight' --prompt-to 'old house' --mix 0 -o first.png
+drawn --prompt 'old house' --prompt-to 'red knight' --mix 1 -o second.png
+drawn --prompt 'old house' --prompt-to 'red knight' -o half.png
+[ "$("$helper" differ first.png second.png)" = 0 ] && [ "$("$helper" differ first.png half.png)" != 0 ]
+report $? 'all of the second prompt is what all of the first was'
+
+drawn --prompt 'red knight' --negative '' -o empty.png
+run metadata --command empty.png
+grep -q -e "--negative=''" out
+report $? 'an empty negative prompt is not none'
+
+rm -rf empty && mkdir empty
+fails 'a mix of nothing' 2 '--mix: of what' sample -m "$xl" --mix 0.5 -o empty/a.png
+fails 'too much' 2 "--mix wants a number from 0 to 1, not '1.5'" sample -m "$xl" --prompt-to b --mix 1.5 -o empty/a.png
+fails 'of a model that does not read' 2 '--prompt-to: the model .* reads no prompts' sample -m "$model" --prompt-to b -o empty/a.png
+no_files empty
+report $? 'nothing was written'
