@@ -6,7 +6,7 @@
     .venv-train/bin/python tools/compare_diffusers.py DIR/ddpm-cifar10-32 --steps 10 --sampler ddim --eta 1
     .venv-train/bin/python tools/compare_diffusers.py DIR/tiny-sd --prompt "a red knight" --guidance 7.5 --size 512x384
 
-MODEL_DIR is a folder of a ConsistencyModelPipeline, DDPMPipeline, DDIMPipeline, StableDiffusionPipeline or StableDiffusionXLPipeline. diffusers runs in float32 on the CPU, from
+MODEL_DIR is a folder of a ConsistencyModelPipeline, DDPMPipeline, DDIMPipeline or one of READERS. diffusers runs in float32 on the CPU, from
 torch.Generator().manual_seed(SEED); Quickstep draws its noise with --rng torch, so that both start, and go on, from the same
 numbers. Differences are of 255, between the pictures' floats. Memory is the process's peak: on a software device it has the
 device's memory in it, on a GPU it has not. Seconds are the pictures alone, without loading.
@@ -28,14 +28,15 @@ from pathlib import Path
 
 import diffusers
 import torch
-from diffusers import ConsistencyModelPipeline, DDIMPipeline, DDPMPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
+from diffusers import (ConsistencyModelPipeline, DDIMPipeline, DDPMPipeline, LatentConsistencyModelPipeline, StableDiffusionPipeline,
+                       StableDiffusionXLPipeline)
 from safetensors.torch import load_file, save_file
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools/golden"))
 from nodes import hook_nodes
 
-READERS = (StableDiffusionPipeline, StableDiffusionXLPipeline)
+READERS = (StableDiffusionPipeline, LatentConsistencyModelPipeline, StableDiffusionXLPipeline)
 PIPELINES = {c.__name__: c for c in (ConsistencyModelPipeline, DDPMPipeline, DDIMPipeline, *READERS)}
 PICTURE_LIMIT = 1.0  # of 255, float32
 NODE_LIMIT = 1e-4  # relative L2, float32: a wrong node is off by 1e-2 or more, rounding by 1e-5 at most
@@ -109,7 +110,8 @@ def draw_diffusers(args, pipe, steps, points):
         arguments["eta"] = args.eta
     if isinstance(pipe, READERS):
         width, height = args.size or (None, None)
-        arguments |= dict(guidance_scale=args.guidance, negative_prompt=args.negative, width=width, height=height)
+        arguments |= dict(guidance_scale=args.guidance, width=width, height=height)
+        arguments |= dict(negative_prompt=args.negative) if args.negative else {}
     start = time.monotonic()
     images = pipe(args.prompt if isinstance(pipe, READERS) else count, output_type="pt", **arguments).images
     return images, time.monotonic() - start
@@ -295,7 +297,7 @@ def main():
             raise Trouble(f"{args.program}: no such program; build it (./tools/run) or name one with --program")
         pipe = load_pipeline(args.model, args.sampler)
         if isinstance(pipe, READERS) != (args.prompt is not None):
-            raise Trouble(f"--prompt: for a StableDiffusionPipeline or StableDiffusionXLPipeline, and wanted there; this is a {type(pipe).__name__}")
+            raise Trouble(f"--prompt: for {', '.join(c.__name__ for c in READERS)}, and wanted there; this is a {type(pipe).__name__}")
         if args.trace and args.prompt is not None:
             raise Trouble("--trace: not with a prompt")
         if 0 in args.steps:

@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderTiny, DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers import (AutoencoderTiny, DDIMScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler, LatentConsistencyModelPipeline,
+                       LCMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel)
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 sys.path.insert(0, str(Path(__file__).parent / "golden"))
@@ -65,11 +66,25 @@ def fill(part, generator, dtype):
     part.to(dtype)
 
 
-def make_pipeline(vae, net, readers, scheduler):
-    words = [CLIPTokenizer.from_pretrained(TOKENIZER) for _ in readers]
+SCHEDULERS = {  # the others sample by DDIM
+    "lcm": (LCMScheduler, {}),
+    "sd_turbo": (EulerDiscreteScheduler, dict(timestep_spacing="trailing")),
+    "sdxl_turbo": (EulerAncestralDiscreteScheduler, dict(timestep_spacing="trailing")),
+}
+
+
+def make_scheduler(name):
+    kind, options = SCHEDULERS.get(name, (DDIMScheduler, dict(clip_sample=False, set_alpha_to_one=False, timestep_spacing="trailing",
+                                                              prediction_type="v_prediction")))
+    return kind(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, steps_offset=1, **options)
+
+
+def make_pipeline(name, vae, net, readers):
+    words, scheduler = [CLIPTokenizer.from_pretrained(TOKENIZER) for _ in readers], make_scheduler(name)
     if len(readers) == 2:
         return StableDiffusionXLPipeline(vae, *readers, *words, net, scheduler, add_watermarker=False)
-    return StableDiffusionPipeline(vae, *readers, *words, net, scheduler, None, None, requires_safety_checker=False)
+    kind = LatentConsistencyModelPipeline if name == "lcm" else StableDiffusionPipeline
+    return kind(vae, *readers, *words, net, scheduler, None, None, requires_safety_checker=False)
 
 
 def make(name, folder, dtype, seed, layers):
@@ -88,9 +103,7 @@ def make(name, folder, dtype, seed, layers):
         fill(part, generator, dtype)
     randomise(vae, generator)
     vae.to(dtype)
-    scheduler = DDIMScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, clip_sample=False,
-                              set_alpha_to_one=False, steps_offset=1, timestep_spacing="trailing", prediction_type="v_prediction")
-    make_pipeline(vae, net, readers, scheduler).save_pretrained(folder, max_shard_size="100GB")
+    make_pipeline(name, vae, net, readers).save_pretrained(folder, max_shard_size="100GB")
     for tokenizer in folder.glob("tokenizer*"):
         for file in ("vocab.json", "merges.txt", "tokenizer_config.json"):
             shutil.copyfile(TOKENIZER / file, tokenizer / file)
