@@ -189,6 +189,14 @@ typedef struct qs_model_info {
     uint32_t pooled_width; /* of the state of a whole prompt; 0: the network reads none */
 } qs_model_info;
 
+/* What a LoRA file adds to the weights (arXiv 2106.09685). */
+typedef struct qs_lora {
+    /* A safetensors file with kohya's names (lora_unet_..., lora_te_...), PEFT's (lora_A, lora_B) or
+     * diffusers' (lora.down, lora.up), or a folder with pytorch_lora_weights.safetensors. */
+    const char *path;
+    float scale; /* how much of it, -1000 to 1000; 1: as it was trained, 0: nothing */
+} qs_lora;
+
 typedef struct qs_model_options {
     /* "fp16": the weights of diffusion_pytorch_model.fp16.safetensors. NULL: those without a
      * variant or, where there are none, those of the only variant. An autoencoder without this
@@ -201,6 +209,11 @@ typedef struct qs_model_options {
     /* Of the pictures, in pixels, in place of what the network was trained for; 0: that. Of a model that
      * reads prompts; QS_ERROR_USAGE: of another, or no multiple of what its blocks halve. */
     uint32_t width, height;
+    /* Added one after another, in float32, when weights are read, as diffusers' load_lora_weights and
+     * fuse_lora. QS_ERROR_MODEL: a file that is another thing, or for another model; QS_ERROR_USAGE:
+     * a scale. NaN and Inf in it are found when a session reads it. */
+    const qs_lora *loras;
+    uint32_t lora_count;
 } qs_model_options;
 
 #define QS_DEFAULT_MODEL "sprites" /* comes with Quickstep */
@@ -251,6 +264,9 @@ QS_API const char *qs_model_label_name(const qs_model *model, uint32_t label);
 
 /* Prompts to try (model_index.json's "examples"). Owned by the model; NULL past the last. */
 QS_API const char *qs_model_example(const qs_model *model, uint32_t index);
+
+/* Its LoRAs as they were given, the path owned by the model; false past the last. */
+QS_API bool qs_model_lora(const qs_model *model, uint32_t index, qs_lora *lora);
 
 /* The numbers of steps that the model's authors trained or tuned it for, ascending; *count: how
  * many, 0 where nothing is known, as of a diffusion model. Owned by the model. */

@@ -230,6 +230,27 @@ static qs_status open_components(qs_model *model, const model_folder *folder, co
     return status;
 }
 
+static qs_status add_loras(qs_model *model, const qs_lora *given, uint32_t count)
+{
+    qs_status status = QS_OK;
+    char name[128];
+    if (count && !given)
+        return qs_error(QS_ERROR_USAGE, "qs_model_options: %u LoRAs, but loras is NULL", count);
+    model->loras = calloc((size_t)count + 1, sizeof *model->loras);
+    if (!model->loras)
+        return qs_error(QS_ERROR_MEMORY, "no host memory for %u LoRAs", count);
+    model_folder_name(model->path, name);
+    for (uint32_t i = 0; i < count; ++i) {
+        if (!given[i].path)
+            TRY(qs_error(QS_ERROR_USAGE, "qs_model_options: the path of LoRA %u is NULL", i));
+        TRY(lora_open(given[i].path, given[i].scale, &model->loras[i]));
+        ++model->lora_count;
+        TRY(lora_add(model->loras[i], model->components, COMPONENT_COUNT, name));
+    }
+fail:
+    return status;
+}
+
 /* What the tokenizer gives must be what the text encoder takes. */
 static qs_status open_tokenizer(qs_model *model, const model_folder *folder, uint32_t encoder)
 {
@@ -298,6 +319,7 @@ qs_status qs_model_open_with(const char *path, const qs_model_options *options, 
     TRY(model_config_resize(&model->config, given.width, given.height));
     TRY(open_tokenizers(model, &folder));
     TRY(open_components(model, &folder, given.variant));
+    TRY(add_loras(model, given.loras, given.lora_count));
     model_folder_finish(&folder);
     *out = model;
     return QS_OK;
@@ -320,6 +342,9 @@ void qs_model_destroy(qs_model *model)
         component_close(&model->components[i]);
     for (uint32_t i = 0; i < TEXT_ENCODERS_MAX; ++i)
         tokenizer_close(model->tokenizers[i]);
+    for (uint32_t i = 0; i < model->lora_count; ++i)
+        lora_close(model->loras[i]);
+    free(model->loras);
     model_config_finish(&model->config);
     free(model->path);
     free(model);
@@ -385,6 +410,14 @@ const uint32_t *qs_model_tuned_steps(const qs_model *model, size_t *count)
 const char *qs_model_label_name(const qs_model *model, uint32_t label)
 {
     return model && label < model->config.label_count ? model->config.labels[label] : NULL;
+}
+
+bool qs_model_lora(const qs_model *model, uint32_t index, qs_lora *lora)
+{
+    if (!model || !lora || index >= model->lora_count)
+        return false;
+    lora_get(model->loras[index], lora);
+    return true;
 }
 
 const char *qs_model_example(const qs_model *model, uint32_t index)

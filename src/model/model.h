@@ -6,12 +6,15 @@
 #include "model/text_encoder.h"
 #include "model/unet.h"
 #include "text/tokenizer.h"
+#include "weights/lora.h"
 
 struct qs_model {
     char *path;
     model_config config;
     component components[COMPONENT_COUNT];    /* without files: the model has no such one */
     tokenizer *tokenizers[TEXT_ENCODERS_MAX]; /* [config.text_encoder_count], of one length */
+    lora **loras;                             /* [lora_count], added to the components */
+    uint32_t lora_count;
 };
 
 /* The weights of all components on a device, at first none; release frees what nobody else uses.

@@ -16,6 +16,7 @@ typedef struct weight_entry {
     const char *name; /* today's, without the prefix; the file may have an old one */
     const qs_tensor *tensor;
     const qs_safetensors *file;
+    low_rank *added; /* a list */
 } weight_entry;
 
 struct weight_files {
@@ -231,7 +232,7 @@ static qs_status add_entry(weight_files *files, const qs_tensor *tensor, const q
         arena_strdup(&files->arena, new_name(tensor->name + files->prefix_length).text);
     if (!name)
         return no_memory(files);
-    files->entries[files->count++] = (weight_entry){ name, tensor, file };
+    files->entries[files->count++] = (weight_entry){ name, tensor, file, NULL };
     return QS_OK;
 }
 
@@ -324,7 +325,7 @@ static int compare_name(const void *name, const void *entry)
     return strcmp(name, ((const weight_entry *)entry)->name);
 }
 
-static const weight_entry *find_entry(const weight_files *files, const char *name)
+static weight_entry *find_entry(const weight_files *files, const char *name)
 {
     const tensor_name key = new_name(name);
     return files->count == 0 ? NULL
@@ -338,6 +339,14 @@ const qs_tensor *weight_files_find(const weight_files *files, const char *name)
     return entry ? entry->tensor : NULL;
 }
 
+void weight_files_add(weight_files *files, const char *name, low_rank *added)
+{
+    low_rank **last = &find_entry(files, name)->added;
+    while (*last)
+        last = &(*last)->next;
+    *last = added;
+}
+
 qs_status weight_files_read_floats(const weight_files *files, const qs_tensor *tensor,
                                    float *values)
 {
@@ -346,5 +355,6 @@ qs_status weight_files_read_floats(const weight_files *files, const qs_tensor *t
         has_prefix ? find_entry(files, tensor->name + files->prefix_length) : NULL;
     if (!entry || entry->tensor != tensor)
         return qs_error(QS_ERROR_USAGE, "tensor \"%s\" is not of %s", tensor->name, files->dir);
-    return qs_safetensors_read_floats(entry->file, tensor, values);
+    const qs_status status = qs_safetensors_read_floats(entry->file, tensor, values);
+    return status == QS_OK ? low_rank_add(entry->added, values) : status;
 }

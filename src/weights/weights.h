@@ -2,7 +2,7 @@
 #ifndef QS_WEIGHTS_WEIGHTS_H
 #define QS_WEIGHTS_WEIGHTS_H
 
-#include <quickstep/safetensors.h>
+#include "weights/low_rank.h"
 
 typedef struct weight_files weight_files;
 
@@ -37,6 +37,10 @@ typedef struct tensor_name {
     char text[528];
 } tensor_name;
 bool weight_old_name(const char *name, tensor_name *old);
+
+/* Whenever the tensor of this name is read, `added` is added, behind what was added before; it
+ * outlives the files. */
+void weight_files_add(weight_files *files, const char *name, low_rank *added);
 
 /* tensor: of these files */
 qs_status weight_files_read_floats(const weight_files *files, const qs_tensor *tensor,

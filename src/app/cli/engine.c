@@ -1,5 +1,6 @@
 #include "engine.h"
 
+#include "common/lora.h"
 #include "options.h"
 #include "progress.h"
 
@@ -26,12 +27,15 @@ qs_status cli_engine_open_model(cli_engine *engine)
     qs_model_options options = { .variant = cli_shared_options.variant,
                                  .scheduler = cli_shared_options.scheduler };
     const char *name = cli_shared_options.model ? cli_shared_options.model : QS_DEFAULT_MODEL;
-    qs_status status = read_size(&options.width, &options.height);
-    if (status != QS_OK)
-        return status;
-    status = app_library(qs_model_open_with(name, &options, &engine->model));
-    if (status == QS_OK)
-        qs_model_get_info(engine->model, &engine->info);
+    app_loras loras;
+    qs_status status = QS_OK;
+    TRY(read_size(&options.width, &options.height));
+    TRY(app_loras_parse(cli_shared_options.loras, &loras));
+    options.loras = loras.list;
+    options.lora_count = loras.count;
+    QS(qs_model_open_with(name, &options, &engine->model));
+    qs_model_get_info(engine->model, &engine->info);
+fail:
     return status;
 }
 

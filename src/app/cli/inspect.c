@@ -95,6 +95,9 @@ static void print_model(const cli_engine *engine)
         printf(", text encoder ");
         print_grouped(info->text_encoder_parameter_count);
     }
+    qs_lora lora;
+    for (uint32_t i = 0; qs_model_lora(engine->model, i, &lora); i++)
+        printf("\nLoRA        %s, %g times", lora.path, (double)lora.scale);
     printf("\nsampler     %s (default)", qs_sampler_name(info->default_sampler));
     for (qs_sampler s = QS_SAMPLER_MULTISTEP; s <= QS_SAMPLER_DPMSOLVER; s++)
         if (s != info->default_sampler && qs_model_check_sampler(engine->model, s) == QS_OK)
@@ -154,9 +157,10 @@ static qs_status run_inspect(const char *argument)
     TRY(cli_count("--batch", texts.batch, 1, QS_BATCH_MAX, &session.batch));
     TRY(cli_precision(&session.precision));
     if (cli_is_autoencoder()) {
-        if (texts.batch || texts.nodes)
-            TRY(app_error(QS_ERROR_USAGE, "--batch and --nodes are for models that draw, not for "
-                                          "autoencoders"));
+        if (texts.batch || texts.nodes || cli_shared_options.loras)
+            TRY(app_error(QS_ERROR_USAGE,
+                          "--batch, --nodes and --lora are for models that draw, not "
+                          "for autoencoders"));
         return cli_inspect_autoencoder();
     }
     TRY(cli_engine_open_model(&engine));

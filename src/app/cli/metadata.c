@@ -18,7 +18,8 @@ static const struct poptOption options[] = {
 
 static const char notes[] =
     "Prints the recipe as JSON. The command that --command prints draws the same picture on the\n"
-    "same device, into repeat.png; it names the model, not where the model lies.\n";
+    "same device, into repeat.png; it names the model, not where the model lies, and LoRAs as\n"
+    "they were given.\n";
 
 static qs_status run_metadata(const char *path)
 {

@@ -27,6 +27,11 @@ struct poptOption cli_model_options[] = {
     { "size", '\0', POPT_ARG_STRING, &cli_shared_options.size, CLI_SHARED_FIRST + 11,
       "How large the pictures of a model that reads prompts are (default: as it was trained)",
       "WxH" },
+    { "lora", '\0', POPT_ARG_ARGV, &cli_shared_options.loras, CLI_SHARED_MORE,
+      "Add a LoRA (a safetensors file with kohya's, PEFT's or diffusers' names) to the model's "
+      "weights, "
+      "SCALE times (default: 1); may be given several times",
+      "FILE[:SCALE]" },
     { "no-tune", '\0', POPT_ARG_NONE, &cli_shared_options.no_tune, CLI_SHARED_FIRST + 10,
       "Every op's default algorithm and tile, not those that were measured: see 'quickstep tune'",
       NULL },
@@ -131,12 +136,14 @@ static const struct poptOption *find_option(const struct poptOption *options, in
 /* Every option's own variable was filled by popt. */
 static qs_status read_options(const cli_command *command, poptContext context, bool *help)
 {
-    static char *given[64]; /* also keeps the first text where popt stores a second one */
+    static char
+        *given[CLI_OPTIONS_MAX]; /* also keeps the first text where popt stores a second one */
     static char no_text[] = "";
     int value;
     while ((value = poptGetNextOpt(context)) > 0) {
         const struct poptOption *option = find_option(command->options, value);
-        if (given[value])
+        const bool is_list = option->argInfo == POPT_ARG_ARGV;
+        if (given[value] && !is_list)
             return app_error(QS_ERROR_USAGE, "--%s is given twice", option->longName);
         given[value] = option->argInfo == POPT_ARG_STRING ? *(char **)option->arg : no_text;
     }

@@ -22,6 +22,7 @@ typedef struct cli_command {
 /* The options that several commands share; their values. */
 typedef struct cli_shared {
     char *model, *precision, *device, *variant, *scheduler, *size;
+    char **loras; /* ended by NULL, or NULL */
     int quiet, no_matrix, no_tune;
 } cli_shared;
 extern cli_shared cli_shared_options;
@@ -38,7 +39,8 @@ extern struct poptOption cli_help_options[];   /* --help, last in every table */
         NULL, '\0', 0, NULL, 0, NULL, NULL                                                         \
     }
 
-enum { CLI_SHARED_FIRST = 40, CLI_HELP = 63 }; /* every option's value is below 64 */
+/* Every option's value is below 80. */
+enum { CLI_SHARED_FIRST = 40, CLI_HELP = 63, CLI_SHARED_MORE = 64, CLI_OPTIONS_MAX = 80 };
 
 /* Reads the options of a command into their variables and runs it; --help prints its help. */
 qs_status cli_run(const cli_command *command, int argc, char **argv);

@@ -37,6 +37,14 @@ static void copy_words(char *to, const char *words)
             *to = ' ';
 }
 
+void app_recipe_loras(app_recipe *recipe, const qs_model *model)
+{
+    qs_lora lora;
+    while (recipe->lora_count < APP_LORAS_MAX && qs_model_lora(model, recipe->lora_count, &lora))
+        snprintf(recipe->loras[recipe->lora_count++], sizeof recipe->loras[0], "%s:%.9g", lora.path,
+                 (double)lora.scale);
+}
+
 void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device *device,
                      qs_precision precision, const qs_recipe *drawn, int32_t label)
 {
@@ -47,6 +55,7 @@ void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device 
     *recipe = (app_recipe){ .command = "sample", .seed = drawn->seed, .count = 1, .scale = 1 };
     snprintf(recipe->version, sizeof recipe->version, "%s", qs_version());
     snprintf(recipe->model, sizeof recipe->model, "%s", info.name);
+    app_recipe_loras(recipe, model);
     snprintf(recipe->steps, sizeof recipe->steps, "%" PRIu32, drawn->steps ? drawn->steps : 1);
     if (info.label_count > 0)
         snprintf(recipe->label, sizeof recipe->label, "%s",
@@ -95,6 +104,14 @@ static json_t *json_seed(uint64_t seed)
     return seed > INT64_MAX ? json_string(digits) : json_integer((json_int_t)seed);
 }
 
+static json_t *json_loras(const app_recipe *recipe)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < recipe->lora_count; i++)
+        json_array_append_new(list, json_text(recipe->loras[i]));
+    return json_array_size(list) == recipe->lora_count ? list : NULL;
+}
+
 char *app_recipe_to_json(const app_recipe *recipe)
 {
     json_t *root = json_object();
@@ -112,6 +129,8 @@ char *app_recipe_to_json(const app_recipe *recipe)
     failed |= json_object_set_new(root, "count", json_integer(recipe->count));
     if (recipe->eta > 0)
         failed |= json_object_set_new(root, "eta", json_real(recipe->eta));
+    if (recipe->lora_count > 0)
+        failed |= json_object_set_new(root, "lora", json_loras(recipe));
     if (recipe->loop)
         failed |= json_object_set_new(root, "loop", json_true());
     if (recipe->frames > 0)
@@ -154,6 +173,21 @@ static qs_status read_texts(const json_t *root, app_recipe *recipe)
         snprintf((char *)recipe + text_fields[i].offset, text_fields[i].size, "%s", text);
     }
     return QS_OK;
+}
+
+static qs_status read_loras(const json_t *root, app_recipe *recipe)
+{
+    const json_t *list = json_object_get(root, "lora");
+    const size_t count = json_array_size(list);
+    bool whole = !list || (json_is_array(list) && count <= APP_LORAS_MAX);
+    for (size_t i = 0; i < count && whole; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        whole = text && strlen(text) < sizeof recipe->loras[0] && is_plain_text(text);
+        if (whole)
+            snprintf(recipe->loras[i], sizeof recipe->loras[0], "%s", text);
+    }
+    recipe->lora_count = (uint32_t)count;
+    return whole ? QS_OK : app_error(QS_ERROR_OTHER, "the recipe's \"lora\" is damaged");
 }
 
 static qs_status read_number(const json_t *root, const char *key, json_int_t min, json_int_t max,
@@ -248,6 +282,7 @@ qs_status app_recipe_from_json(const char *json, app_recipe *recipe)
         goto fail;
     }
     TRY(read_texts(root, recipe));
+    TRY(read_loras(root, recipe));
     TRY(check_words(recipe));
     TRY(read_steps(root, recipe));
     TRY(read_real(root, "eta", 0, 1, &recipe->eta));
@@ -336,6 +371,8 @@ char *app_recipe_command(const app_recipe *recipe)
     put(&out, " %s", recipe->command);
     put_quoted(&out, "--model", recipe->model);
     put_quoted(&out, "--scheduler", recipe->scheduler);
+    for (uint32_t i = 0; i < recipe->lora_count; i++)
+        put_quoted(&out, "--lora", recipe->loras[i]);
     put_quoted(&out, "--steps", recipe->steps);
     put_seeds(&out, recipe);
     put_quoted(&out, "--label", recipe->label);

@@ -1,5 +1,6 @@
 /* quickstep-view: a window in which pictures follow the step slider. */
 #include "common/log.h"
+#include "common/lora.h"
 #include "viewer/loop.h"
 #include "viewer/readout.h"
 
@@ -13,6 +14,7 @@
 typedef struct viewer_options {
     char *model, *variant, *scheduler, *device, *seed, *batch, *precision, *label, *prompt,
         *sampler, *size;
+    char **loras;
     const char *file; /* a PNG or a model's folder */
     int steps, paused, present, help, version, report;
     double exit_after, scale;
@@ -41,6 +43,10 @@ static qs_status parse_options(int argc, const char **argv, viewer_options *opti
         { "scheduler", '\0', POPT_ARG_STRING, &options->scheduler, 0,
           "A scheduler_config.json, or a class with diffusers' defaults (default: the model's)",
           "FILE|CLASS" },
+        { "lora", '\0', POPT_ARG_ARGV, &options->loras, 0,
+          "Add a LoRA to the weights of --model, SCALE times (default: 1); may be given several "
+          "times",
+          "FILE[:SCALE]" },
         { "device", 'd', POPT_ARG_STRING, &options->device, 0,
           "The device: its number, UUID or a part of its name, see 'quickstep devices'", "DEVICE" },
         { "steps", 'n', POPT_ARG_INT, &options->steps, 0,
@@ -302,9 +308,12 @@ static qs_status view(const viewer_options *options)
     static loop l; /* large, and one per process like the window system */
     qs_status status = QS_OK;
     qs_device *device = NULL;
-    const qs_model_options chosen = { .variant = options->variant,
-                                      .scheduler = options->scheduler };
+    app_loras loras;
+    qs_model_options chosen = { .variant = options->variant, .scheduler = options->scheduler };
     l.options = (loop_options){ .exit_after = options->exit_after, .report = options->report };
+    TRY(app_loras_parse(options->loras, &loras));
+    chosen.loras = loras.list;
+    chosen.lora_count = loras.count;
     TRY(window_system_init());
     TRY(catalog_init(&l.catalog, options->model, &chosen, &l.controls.model));
     TRY(use_device(options, &l, &device));
