@@ -37,7 +37,7 @@ QS_API const char *qs_dtype_name(qs_dtype dtype); /* "F32" */
 QS_API size_t qs_dtype_size_bytes(qs_dtype dtype);
 
 /* Maps the file. Names and data stay valid until close. Refused beside what breaks the format: a
- * header over 1 MiB, over 8,192 tensors, a rank over 8, a name over 512 bytes or with control
+ * header over 4 MiB, over 8,192 tensors, a rank over 8, a name over 512 bytes or with control
  * characters, dtypes not listed above. */
 QS_API qs_status qs_safetensors_open(const char *path, qs_safetensors **file);
 QS_API void qs_safetensors_close(qs_safetensors *file);

@@ -3,7 +3,8 @@
  * Limits of our own, stricter than the format's (header 100,000,000 bytes): jansson builds a tree
  * of about 1 KiB a tensor, at 20 to 80 MB/s, so a header is looked at before it is parsed and
  * refused if it could take more than about 10 MB or 0.1 s. The largest UNets of diffusers have
- * fewer than 3,000 tensors and half a megabyte of header. */
+ * fewer than 3,000 tensors and half a megabyte of header; trainers of LoRAs add the tags of all
+ * their pictures as one string, which costs what it is long. */
 #ifndef QS_WEIGHTS_SAFETENSORS_FILE_H
 #define QS_WEIGHTS_SAFETENSORS_FILE_H
 
@@ -12,8 +13,8 @@
 #include <quickstep/safetensors.h>
 
 enum {
-    HEADER_FORMAT_MAX = 100000000,  /* the format's limit */
-    HEADER_BYTES_MAX = 1024 * 1024, /* ours */
+    HEADER_FORMAT_MAX = 100000000,      /* the format's limit */
+    HEADER_BYTES_MAX = 4 * 1024 * 1024, /* ours */
     TENSOR_COUNT_MAX = 8192,
     TENSOR_NAME_MAX = 512,
 };
