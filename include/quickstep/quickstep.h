@@ -209,6 +209,11 @@ typedef struct qs_model_options {
     /* Of the pictures, in pixels, in place of what the network was trained for; 0: that. Of a model that
      * reads prompts; QS_ERROR_USAGE: of another, or no multiple of what its blocks halve. */
     uint32_t width, height;
+    /* The autoencoder in place of vae/: "tiny" or "kl", an AutoencoderTiny in vae/, vae_tiny/ or taesd/ or
+     * an AutoencoderKL in vae/ or vae_kl/; or the name or folder of another autoencoder, as for
+     * qs_autoencoder_open. NULL: vae/. QS_ERROR_MODEL: there is no such one, it is for other latents, or
+     * the model draws pixels. */
+    const char *decoder;
     /* Added one after another, in float32, when weights are read, as diffusers' load_lora_weights and
      * fuse_lora. QS_ERROR_MODEL: a file that is another thing, or for another model; QS_ERROR_USAGE:
      * a scale. NaN and Inf in it are found when a session reads it. */
@@ -267,6 +272,9 @@ QS_API const char *qs_model_example(const qs_model *model, uint32_t index);
 
 /* Its LoRAs as they were given, the path owned by the model; false past the last. */
 QS_API bool qs_model_lora(const qs_model *model, uint32_t index, qs_lora *lora);
+
+/* Its qs_model_options.decoder, owned by the model; NULL: none was given. */
+QS_API const char *qs_model_decoder(const qs_model *model);
 
 /* The numbers of steps that the model's authors trained or tuned it for, ascending; *count: how
  * many, 0 where nothing is known, as of a diffusion model. Owned by the model. */

@@ -32,6 +32,10 @@ void autoencoder_build_halves(graph *g, const autoencoder_config *config, const 
  * autoencoder and no UNet. */
 qs_status autoencoder_refuse(const char *dir);
 
+/* Puts the autoencoder that `decoder` says (qs_model_options) in the place of the folder's vae/. */
+struct model_folder;
+qs_status autoencoder_choose(struct model_folder *folder, const char *decoder);
+
 /* picture [n, h, w, image_channels] in [-1, 1], h and w multiples of autoencoder_factor() ->
  * latent [n, h / f, w / f, latent_channels]; both float32 states. Of AutoencoderKL's distribution
  * the mean, its mode: exp(logvar / 2), which sampling from it would multiply noise by, is not

@@ -81,6 +81,59 @@ qs_status autoencoder_refuse(const char *dir)
                     dir);
 }
 
+/* ---- in place of vae/ ------------------------------------------------------------------------ */
+
+static const struct {
+    const char *word, *class;
+    const char *places[3];
+    const char *list; /* for people */
+} kinds[] = {
+    { "tiny", "AutoencoderTiny", { "vae", "vae_tiny", "taesd" }, "vae/, vae_tiny/ and taesd/" },
+    { "kl", "AutoencoderKL", { "vae", "vae_kl", NULL }, "vae/ and vae_kl/" },
+};
+
+/* *dir, in the folder's arena: the first place with an autoencoder of the kind. */
+static qs_status find_kind(model_folder *f, uint32_t kind, const char **dir)
+{
+    char class[64];
+    for (uint32_t i = 0; i < 3 && kinds[kind].places[i]; ++i) {
+        *dir = arena_format(&f->arena, "%s/%s", f->root, kinds[kind].places[i]);
+        if (!*dir)
+            return qs_error(QS_ERROR_MEMORY, "%s: no memory", f->root);
+        read_class(*dir, class, sizeof class);
+        if (strcmp(class, kinds[kind].class) == 0)
+            return QS_OK;
+    }
+    return qs_error(
+        QS_ERROR_MODEL,
+        "%s: there is no %s in %s: put one there, or name its folder (--decoder FOLDER)", f->root,
+        kinds[kind].class, kinds[kind].list);
+}
+
+qs_status autoencoder_choose(model_folder *f, const char *decoder)
+{
+    qs_status status = QS_OK;
+    char found[QS_PATH_SIZE];
+    uint32_t kind = 0;
+    if (!decoder)
+        return QS_OK;
+    if (!f->dirs[COMPONENT_VAE])
+        return qs_error(
+            QS_ERROR_MODEL,
+            "%s: has no vae/, which another decoder could take the place of: its network "
+            "draws pixels",
+            f->root);
+    f->decoder_named = true;
+    while (kind < 2 && strcmp(decoder, kinds[kind].word) != 0)
+        ++kind;
+    if (kind < 2)
+        return find_kind(f, kind, &f->dirs[COMPONENT_VAE]);
+    TRY(qs_model_find(decoder, found));
+    TRY(find_folder(&f->arena, found, &f->dirs[COMPONENT_VAE]));
+fail:
+    return status;
+}
+
 /* ---- the files ------------------------------------------------------------------------------- */
 
 static bool has_prefix(const char *name, const char *prefix)

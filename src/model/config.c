@@ -331,7 +331,7 @@ static qs_status read_autoencoder(const model_folder *folder, const json_t *inde
     const qs_status status =
         autoencoder_read_config(folder->dirs[COMPONENT_VAE], &config->autoencoder);
     const char *class = autoencoder_class_name(config->autoencoder.class);
-    if (status == QS_OK && named && !is_component(named, class))
+    if (status == QS_OK && named && !folder->decoder_named && !is_component(named, class))
         return config_refuse(&r, "vae", named, "needed: [library, \"%s\"], as in vae/config.json",
                              class);
     return status;

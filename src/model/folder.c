@@ -219,16 +219,15 @@ fail:
 
 qs_status model_folder_find(const char *path, const char *scheduler, model_folder *f)
 {
-    const char *root;
     bool has_index = false;
     qs_status status = QS_OK;
     *f = (model_folder){ 0 };
     TRY(check_is_folder(path));
-    TRY(model_folder_enter(&f->arena, path, &root));
-    TRY(find_unet(f, root));
-    TRY(find_others(f, root));
-    TRY(scheduler ? name_scheduler(f, root, scheduler) : find_scheduler(f, root));
-    TRY(look(&f->arena, root, "model_index.json", &f->index, &has_index));
+    TRY(model_folder_enter(&f->arena, path, &f->root));
+    TRY(find_unet(f, f->root));
+    TRY(find_others(f, f->root));
+    TRY(scheduler ? name_scheduler(f, f->root, scheduler) : find_scheduler(f, f->root));
+    TRY(look(&f->arena, f->root, "model_index.json", &f->index, &has_index));
     if (!has_index)
         f->index = NULL;
     return QS_OK;

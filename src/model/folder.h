@@ -20,6 +20,7 @@ enum { TEXT_ENCODERS_MAX = COMPONENT_COUNT - COMPONENT_TEXT_ENCODER };
 /* All strings are the arena's. */
 typedef struct model_folder {
     arena arena;
+    const char *root;                          /* the folder that the others are in */
     const char *index;                         /* model_index.json; NULL: there is none */
     const char *dirs[COMPONENT_COUNT];         /* NULL: there is no such one */
     const char *unet;                          /* the network's config.json */
@@ -27,6 +28,7 @@ typedef struct model_folder {
     const char *scheduler;                     /* scheduler_config.json; NULL: there is none */
     const char *scheduler_class; /* named by the caller, in place of the file's; or NULL */
     bool scheduler_named;        /* by the caller: model_index.json's is not looked at */
+    bool decoder_named;          /* dirs[COMPONENT_VAE] is the caller's: the same */
 } model_folder;
 
 /*

@@ -311,10 +311,13 @@ qs_status qs_model_open_with(const char *path, const qs_model_options *options, 
     model = calloc(1, sizeof *model);
     if (model)
         model->path = strdup(found);
-    if (!model || !model->path)
+    if (model && given.decoder)
+        model->decoder = strdup(given.decoder);
+    if (!model || !model->path || (given.decoder && !model->decoder))
         TRY(qs_error(QS_ERROR_MEMORY, "no host memory for a model"));
     TRY(autoencoder_refuse(found));
     TRY(model_folder_find(found, given.scheduler, &folder));
+    TRY(autoencoder_choose(&folder, given.decoder));
     TRY(model_config_read(&folder, &model->config));
     TRY(model_config_resize(&model->config, given.width, given.height));
     TRY(open_tokenizers(model, &folder));
@@ -347,6 +350,7 @@ void qs_model_destroy(qs_model *model)
     free(model->loras);
     model_config_finish(&model->config);
     free(model->path);
+    free(model->decoder);
     free(model);
 }
 
@@ -410,6 +414,11 @@ const uint32_t *qs_model_tuned_steps(const qs_model *model, size_t *count)
 const char *qs_model_label_name(const qs_model *model, uint32_t label)
 {
     return model && label < model->config.label_count ? model->config.labels[label] : NULL;
+}
+
+const char *qs_model_decoder(const qs_model *model)
+{
+    return model ? model->decoder : NULL;
 }
 
 bool qs_model_lora(const qs_model *model, uint32_t index, qs_lora *lora)

@@ -13,6 +13,7 @@ struct qs_model {
     model_config config;
     component components[COMPONENT_COUNT];    /* without files: the model has no such one */
     tokenizer *tokenizers[TEXT_ENCODERS_MAX]; /* [config.text_encoder_count], of one length */
+    char *decoder;                            /* the caller's in place of vae/; NULL: vae/ */
     lora **loras;                             /* [lora_count], added to the components */
     uint32_t lora_count;
 };

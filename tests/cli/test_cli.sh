@@ -61,6 +61,7 @@ no_files() { # nothing in the folder, hidden temporaries neither
 . "$here/autoencoder.sh"
 . "$here/latents.sh"
 . "$here/words.sh"
+. "$here/decoder.sh"
 . "$here/lora.sh"
 . "$here/bombs.sh"
 . "$here/tune.sh"

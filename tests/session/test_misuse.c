@@ -129,6 +129,8 @@ static void models_without(void **state)
     assert_false(qs_model_lora(NULL, 0, &lora));
     assert_false(qs_model_lora(model, 0, NULL));
     assert_false(qs_model_lora(model, UINT32_MAX, &lora));
+    assert_null(qs_model_decoder(NULL));
+    assert_null(qs_model_decoder(model));
     assert_null(qs_model_tuned_steps(NULL, &count));
     assert_int_equal(count, 0);
     (void)qs_model_tuned_steps(model, NULL);

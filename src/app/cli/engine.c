@@ -25,7 +25,8 @@ static qs_status read_size(uint32_t *width, uint32_t *height)
 qs_status cli_engine_open_model(cli_engine *engine)
 {
     qs_model_options options = { .variant = cli_shared_options.variant,
-                                 .scheduler = cli_shared_options.scheduler };
+                                 .scheduler = cli_shared_options.scheduler,
+                                 .decoder = cli_shared_options.decoder };
     const char *name = cli_shared_options.model ? cli_shared_options.model : QS_DEFAULT_MODEL;
     app_loras loras;
     qs_status status = QS_OK;

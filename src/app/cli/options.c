@@ -27,6 +27,11 @@ struct poptOption cli_model_options[] = {
     { "size", '\0', POPT_ARG_STRING, &cli_shared_options.size, CLI_SHARED_FIRST + 11,
       "How large the pictures of a model that reads prompts are (default: as it was trained)",
       "WxH" },
+    { "decoder", '\0', POPT_ARG_STRING, &cli_shared_options.decoder, CLI_SHARED_MORE + 1,
+      "What makes pictures of latents in place of the model's vae/: tiny or kl, where the folder "
+      "has both "
+      "(the other one in taesd/, vae_tiny/ or vae_kl/), or an autoencoder's folder or name",
+      "tiny|kl|DIR" },
     { "lora", '\0', POPT_ARG_ARGV, &cli_shared_options.loras, CLI_SHARED_MORE,
       "Add a LoRA (a safetensors file with kohya's, PEFT's or diffusers' names) to the model's "
       "weights, "

@@ -21,7 +21,7 @@ typedef struct cli_command {
 
 /* The options that several commands share; their values. */
 typedef struct cli_shared {
-    char *model, *precision, *device, *variant, *scheduler, *size;
+    char *model, *precision, *device, *variant, *scheduler, *size, *decoder;
     char **loras; /* ended by NULL, or NULL */
     int quiet, no_matrix, no_tune;
 } cli_shared;

@@ -23,7 +23,7 @@ static const struct {
     FIELD(noise, false),    FIELD(device, false),    FIELD(driver, false),
     FIELD(rng, false),      FIELD(timesteps, false), FIELD(to, false),
     FIELD(at, false),       FIELD(scheduler, false), FIELD(prompt, false),
-    FIELD(negative, false), FIELD(prompt_to, false),
+    FIELD(negative, false), FIELD(prompt_to, false), FIELD(decoder, false),
 #undef FIELD
 };
 enum { TEXT_FIELD_COUNT = sizeof text_fields / sizeof text_fields[0] };
@@ -37,9 +37,11 @@ static void copy_words(char *to, const char *words)
             *to = ' ';
 }
 
-void app_recipe_loras(app_recipe *recipe, const qs_model *model)
+void app_recipe_weights(app_recipe *recipe, const qs_model *model)
 {
     qs_lora lora;
+    const char *decoder = qs_model_decoder(model);
+    snprintf(recipe->decoder, sizeof recipe->decoder, "%s", decoder ? decoder : "");
     while (recipe->lora_count < APP_LORAS_MAX && qs_model_lora(model, recipe->lora_count, &lora))
         snprintf(recipe->loras[recipe->lora_count++], sizeof recipe->loras[0], "%s:%.9g", lora.path,
                  (double)lora.scale);
@@ -55,7 +57,7 @@ void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device 
     *recipe = (app_recipe){ .command = "sample", .seed = drawn->seed, .count = 1, .scale = 1 };
     snprintf(recipe->version, sizeof recipe->version, "%s", qs_version());
     snprintf(recipe->model, sizeof recipe->model, "%s", info.name);
-    app_recipe_loras(recipe, model);
+    app_recipe_weights(recipe, model);
     snprintf(recipe->steps, sizeof recipe->steps, "%" PRIu32, drawn->steps ? drawn->steps : 1);
     if (info.label_count > 0)
         snprintf(recipe->label, sizeof recipe->label, "%s",
@@ -371,6 +373,7 @@ char *app_recipe_command(const app_recipe *recipe)
     put(&out, " %s", recipe->command);
     put_quoted(&out, "--model", recipe->model);
     put_quoted(&out, "--scheduler", recipe->scheduler);
+    put_quoted(&out, "--decoder", recipe->decoder);
     for (uint32_t i = 0; i < recipe->lora_count; i++)
         put_quoted(&out, "--lora", recipe->loras[i]);
     put_quoted(&out, "--steps", recipe->steps);

@@ -7,7 +7,8 @@
  *
  * Optional: "prompt", "negative", "guidance" (absent: the model reads none), "prompt_to" and "mix",
  * "label" (absent: the model has none), "rng" (absent: philox), "eta" (absent: 0), "timesteps"
- * ("22,0"), "scheduler" (what replaced the model's: a class or a file), "lora" (a list:
+ * ("22,0"), "scheduler" (what replaced the model's: a class or a file), "decoder" (what
+ * replaced the model's vae/), "lora" (a list:
  * "style.safetensors:0.8"), "headings" (absent: a grid
  * without), "noise" (the file that replaced the seed's noise), "scale" (absent: 1). A "walk" has
  * "to" ("2,3") and perhaps "loop", "frames" and "fps", or "at" ("0.5"). A "seed" above 2^63 - 1,
@@ -42,6 +43,7 @@ typedef struct app_recipe {
     double eta;                                         /* 0 .. 1 */
     char timesteps[1024];                               /* "": the model's own; "22,0" */
     char scheduler[1024];                               /* "": the model's own */
+    char decoder[1024];                                 /* "": the model's vae/ */
     char loras[APP_LORAS_MAX][APP_LORA_PATH_SIZE + 16]; /* "style.safetensors:0.8" */
     uint32_t lora_count;
     char noise[256];      /* "": the seed's */
@@ -53,13 +55,14 @@ typedef struct app_recipe {
     char device[256], driver[256];
 } app_recipe;
 
-/* Fills in version, model and its LoRAs, sampler (the default resolved) and its options, label's
- * name, precision and device; command "sample", count 1, scale 1. label -1: the model's default. */
+/* Fills in version, model with its decoder and LoRAs, sampler (the default resolved) and its
+ * options, label's name, precision and device; command "sample", count 1, scale 1. label -1: the
+ * model's default. */
 void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device *device,
                      qs_precision precision, const qs_recipe *drawn, int32_t label);
 
-/* The model's LoRAs alone. */
-void app_recipe_loras(app_recipe *recipe, const qs_model *model);
+/* The model's decoder and LoRAs alone. */
+void app_recipe_weights(app_recipe *recipe, const qs_model *model);
 
 /* ASCII JSON on one line, to be freed by the caller; NULL without memory. */
 char *app_recipe_to_json(const app_recipe *recipe);

@@ -105,10 +105,16 @@ static bool find_label(const qs_model *model, const char *name, int32_t *label)
 }
 
 /* The weights of an open model stay as they are: a picture of others is not drawn again. */
-static qs_status check_loras(const qs_model *model, const app_recipe *from)
+static qs_status check_weights(const qs_model *model, const app_recipe *from)
 {
     app_recipe open = { 0 };
-    app_recipe_loras(&open, model);
+    app_recipe_weights(&open, model);
+    if (strcmp(from->decoder, open.decoder) != 0)
+        return app_error(QS_ERROR_OTHER,
+                         from->decoder[0]
+                             ? "it was drawn with --decoder %s, which %s was not opened with"
+                             : "it was drawn without --decoder %s, which %s was opened with",
+                         from->decoder[0] ? from->decoder : open.decoder, from->model);
     for (uint32_t i = 0; i < APP_LORAS_MAX; i++)
         if (strcmp(from->loras[i], open.loras[i]) != 0)
             return app_error(QS_ERROR_OTHER,
@@ -128,7 +134,7 @@ static qs_status read_names(const catalog *c, const app_recipe *from, viewer_rec
         return app_error(QS_ERROR_OTHER, "its model, %s, is not here", from->model);
     viewer_model *model = &c->models[recipe->model];
     TRY(catalog_open(model));
-    TRY(check_loras(model->model, from));
+    TRY(check_weights(model->model, from));
     if (!find_label(model->model, from->label, &recipe->label))
         return app_error(QS_ERROR_OTHER, "the model %s has no label \"%s\"", from->model,
                          from->label);

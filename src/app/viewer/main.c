@@ -13,7 +13,7 @@
 
 typedef struct viewer_options {
     char *model, *variant, *scheduler, *device, *seed, *batch, *precision, *label, *prompt,
-        *sampler, *size;
+        *sampler, *size, *decoder;
     char **loras;
     const char *file; /* a PNG or a model's folder */
     int steps, paused, present, help, version, report;
@@ -43,6 +43,11 @@ static qs_status parse_options(int argc, const char **argv, viewer_options *opti
         { "scheduler", '\0', POPT_ARG_STRING, &options->scheduler, 0,
           "A scheduler_config.json, or a class with diffusers' defaults (default: the model's)",
           "FILE|CLASS" },
+        { "decoder", '\0', POPT_ARG_STRING, &options->decoder, 0,
+          "What makes pictures of latents in place of the vae/ of --model: tiny, kl, or an "
+          "autoencoder's "
+          "folder or name",
+          "tiny|kl|DIR" },
         { "lora", '\0', POPT_ARG_ARGV, &options->loras, 0,
           "Add a LoRA to the weights of --model, SCALE times (default: 1); may be given several "
           "times",
@@ -309,7 +314,9 @@ static qs_status view(const viewer_options *options)
     qs_status status = QS_OK;
     qs_device *device = NULL;
     app_loras loras;
-    qs_model_options chosen = { .variant = options->variant, .scheduler = options->scheduler };
+    qs_model_options chosen = { .variant = options->variant,
+                                .scheduler = options->scheduler,
+                                .decoder = options->decoder };
     l.options = (loop_options){ .exit_after = options->exit_after, .report = options->report };
     TRY(app_loras_parse(options->loras, &loras));
     chosen.loras = loras.list;
