@@ -334,6 +334,7 @@ static void before_there_is_anything(void **state)
 /* ---- two threads ----------------------------------------------------------------------------- */
 
 enum { ROUNDS = 3 };
+static pthread_barrier_t both_are_there; /* or one may be done before the other begins */
 
 static uint64_t hash(const uint8_t *bytes, size_t count)
 {
@@ -358,6 +359,7 @@ static void *draw_on_a_thread(void *result)
 {
     qs_device *own = NULL;
     qs_status status = qs_device_create(NULL, &own);
+    pthread_barrier_wait(&both_are_there);
     for (int round = 0; round < ROUNDS && status == QS_OK; ++round) {
         qs_session *session = NULL;
         uint64_t drawn = 0, again = 0;
@@ -385,10 +387,12 @@ static void two_threads_share_a_model(void **state)
     qs_session *session = make_session(device);
     ok(draw(session, &alone));
     qs_session_destroy(session);
+    assert_int_equal(pthread_barrier_init(&both_are_there, NULL, 2), 0);
     for (int i = 0; i < 2; ++i)
         assert_int_equal(pthread_create(&threads[i], NULL, draw_on_a_thread, &results[i]), 0);
     for (int i = 0; i < 2; ++i)
         pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&both_are_there);
     assert_true(results[0] == alone && results[1] == alone);
 }
 
