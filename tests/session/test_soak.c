@@ -180,12 +180,14 @@ static void changes(void **state)
         check_flat("changes", count, early);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pictures),
         cmocka_unit_test(sessions),
         cmocka_unit_test(changes),
     };
+    if (argc > 1) /* one of them */
+        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests_name("soak", tests, open_all, close_all);
 }
