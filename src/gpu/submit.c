@@ -5,7 +5,12 @@
 
 #include <assert.h>
 
-enum { WAIT_SLICE_MS = 1000 }; /* how often a long wait looks at the watchdog */
+enum {
+    WAIT_SLICE_MS = 1000, /* how often a long wait looks at the watchdog */
+    /* What of the time between two looks counts at most: while the process is stopped (Ctrl Z) or
+     * the machine sleeps, the device is not to blame. */
+    LOOK_MS = 2 * WAIT_SLICE_MS
+};
 
 qs_status gpu_submit_commands(qs_device *device, const VkCommandBuffer *commands, uint32_t count,
                               uint64_t *ticket)
@@ -27,8 +32,10 @@ qs_status gpu_submit_commands(qs_device *device, const VkCommandBuffer *commands
     };
     TRY(gpu_check_alive(device));
     VK(device, device->vk.vkQueueSubmit(device->queue, 1, &info, VK_NULL_HANDLE));
-    if (device->done_ticket == device->last_ticket)
-        device->progress_ns = clock_ns();
+    if (device->done_ticket == device->last_ticket) {
+        device->looked_ns = clock_ns();
+        device->silent_ns = 0;
+    }
     device->last_ticket = signal;
     if (ticket)
         *ticket = signal;
@@ -38,8 +45,12 @@ fail:
 
 static qs_status check_watchdog(qs_device *device)
 {
+    const uint64_t now = clock_ns(), since = now - device->looked_ns,
+                   most = (uint64_t)LOOK_MS * 1000000u;
+    device->looked_ns = now;
+    device->silent_ns += since < most ? since : most;
     if (device->done_ticket == device->last_ticket ||
-        clock_ns() - device->progress_ns < (uint64_t)device->watchdog_ms * 1000000u)
+        device->silent_ns < (uint64_t)device->watchdog_ms * 1000000u)
         return QS_OK;
     device->state = GPU_HUNG;
     return qs_error(QS_ERROR_DEVICE_LOST, "%s has not finished a submission for %u s",
@@ -56,7 +67,8 @@ qs_status gpu_poll(qs_device *device, uint64_t *done)
         TRY(gpu_error(device, VK_ERROR_DEVICE_LOST, "vkGetSemaphoreCounterValue"));
     if (value > device->done_ticket) {
         device->done_ticket = value;
-        device->progress_ns = clock_ns();
+        device->silent_ns = 0;
+        device->looked_ns = clock_ns();
     }
     TRY(check_watchdog(device));
     if (done)

@@ -268,10 +268,9 @@ static void test_watchdog(void **state)
     other->watchdog_ms = 1;
     for (int i = 0; i < 50; i++)
         assert_ok(gpu_submit(other, scene.commands, &ticket));
-    other->progress_ns = 0; /* as if all that were long ago */
     qs_status status = QS_OK;
     while (status == QS_OK && other->done_ticket < ticket) {
-        other->progress_ns = 0;
+        other->silent_ns = 1000000000; /* as if all that were long ago */
         status = gpu_wait(other, ticket, 1);
     }
     if (status == QS_OK)
@@ -282,7 +281,26 @@ static void test_watchdog(void **state)
     assert_int_equal(other->vk.vkDeviceWaitIdle(other->handle), VK_SUCCESS);
     other->state = GPU_ALIVE;
     other->watchdog_ms = 60000;
-    other->progress_ns = clock_ns();
+    other->silent_ns = 0;
+    scene_finish(&scene, other);
+    qs_device_destroy(other);
+}
+
+/* For an hour nobody asked: the process was stopped. */
+static void test_stopped_process(void **state)
+{
+    (void)state;
+    qs_device *other;
+    struct scene scene;
+    uint64_t ticket = 0;
+    assert_ok(qs_device_create(NULL, &other));
+    scene_init(&scene, other, 1 << 22);
+    record_scene(&scene, other, 0);
+    for (int i = 0; i < 50; i++)
+        assert_ok(gpu_submit(other, scene.commands, &ticket));
+    other->looked_ns = clock_ns() - (uint64_t)3600 * 1000000000u;
+    assert_ok(gpu_poll(other, NULL));
+    assert_ok(gpu_wait(other, ticket, UINT32_MAX));
     scene_finish(&scene, other);
     qs_device_destroy(other);
 }
@@ -519,6 +537,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_memory_errors),
         cmocka_unit_test(test_lost_stays_lost),
         cmocka_unit_test(test_watchdog),
+        cmocka_unit_test(test_stopped_process),
         cmocka_unit_test(test_hung_destroy_returns),
         cmocka_unit_test(test_selection),
         cmocka_unit_test(test_lowered_limits),
