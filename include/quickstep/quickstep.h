@@ -128,9 +128,10 @@ QS_API void qs_device_destroy(qs_device *device);
 QS_API void qs_device_get_info(const qs_device *device, qs_device_info *info);
 
 /* While something is prepared on the device, which takes seconds where no cache helps: pipelines
- * are compiled, weights loaded. Called on the thread that waits for it, about twenty times a second,
- * with how many of the pipelines are done (0 of 0: weights are loaded); it may use the device's queue (quickstep/vulkan.h), and
- * call nothing of this library with the device, its sessions or coders. NULL: nobody. */
+ * are compiled, weights loaded. Called on the thread that waits for it, about twenty times a
+ * second, with how many of the pipelines are done (0 of 0: weights are loaded); it may use the
+ * device's queue (quickstep/vulkan.h), and call nothing of this library with the device, its
+ * sessions or coders. NULL: nobody. */
 typedef void (*qs_prepare_fn)(void *user, uint32_t done, uint32_t total);
 QS_API void qs_device_on_prepare(qs_device *device, qs_prepare_fn prepare, void *user);
 
@@ -174,6 +175,8 @@ typedef struct qs_model_info {
     uint32_t input_channels;
     bool has_autoencoder;
     bool has_alpha;       /* 4 channels: RGBA */
+    bool reads_pictures;  /* can begin from one: there is no autoencoder, or it has an encoder */
+    bool fills_in;        /* its network is given a picture and a mask, and draws nothing without */
     uint32_t label_count; /* 0: not class-conditional */
     uint32_t default_label;
     bool has_segments; /* conditioned on the segment's start: every N and the limit */
@@ -206,8 +209,8 @@ typedef struct qs_model_options {
      * ("EulerDiscreteScheduler") that reads the model's, as diffusers' from_config, or has
      * diffusers' defaults where the model has none. NULL: the model's own. */
     const char *scheduler;
-    /* Of the pictures, in pixels, in place of what the network was trained for; 0: that. Of a model that
-     * reads prompts; QS_ERROR_USAGE: of another, or no multiple of what its blocks halve. */
+    /* Of the pictures, in pixels, in place of what the network was trained for; 0: that. Of a model
+     * that reads prompts; QS_ERROR_USAGE: of another, or no multiple of what its blocks halve. */
     uint32_t width, height;
     /* The autoencoder in place of vae/: "tiny" or "kl", an AutoencoderTiny in vae/, vae_tiny/ or taesd/ or
      * an AutoencoderKL in vae/ or vae_kl/; or the name or folder of another autoencoder, as for
@@ -313,12 +316,14 @@ typedef struct qs_session_options {
      * by the guidance scale (arXiv 2207.12598). Not for a network that takes the scale itself. */
     bool guided;
     bool blended; /* read two prompts for a picture, and draw what is between them: qs_recipe.mix */
+    bool edits; /* recipes may begin from a picture: where there is an autoencoder, its encoder too
+                 */
 } qs_session_options;
 
 /* What text encoders make of prompts, from elsewhere (diffusers' prompt_embeds and
  * pooled_prompt_embeds): of every picture's negative prompt with options.guided, then of every
- * picture's prompt, then of every picture's second one with options.blended, which are the texts. The
- * arrays stay the caller's; qs_session_begin and qs_session_forward copy them. */
+ * picture's prompt, then of every picture's second one with options.blended, which are the texts.
+ * The arrays stay the caller's; qs_session_begin and qs_session_forward copy them. */
 typedef struct qs_text_states {
     const float *states; /* [texts, prompt_tokens, text_width], as qs_model_info has them */
     size_t state_count;  /* of floats: all of these */
@@ -355,9 +360,26 @@ typedef struct qs_recipe {
     /* With options.blended: 0, the prompts, to 1, these. What is between is linear in what the text
      * encoders make of both. */
     float mix;
-    const char *prompt_to;         /* for all pictures, */
-    const char *const *prompts_to; /* or [batch], one each */
+    const char *prompt_to;             /* for all pictures, */
+    const char *const *prompts_to;     /* or [batch], one each */
     const qs_text_states *text_states; /* instead of all these texts; or NULL */
+    /*
+     * With options.edits: a picture that all pictures are begun from, [height, width, 4] RGBA8 with
+     * straight alpha as qs_frame.pixels, or NULL. strength, above 0 to 1 (0, nothing said, is 1),
+     * is how much noise it gets (SDEdit, arXiv 2108.01073): at 1 next to nothing is left of it. A
+     * model with MultistepConsistencyScheduler begins at that very time, and ceil(strength * steps)
+     * steps remain; others run the last int(strength * steps) of their rows, as diffusers'
+     * image-to-image pipelines do, and none is QS_ERROR_USAGE. step_noise is that of the steps
+     * which run.
+     */
+    const uint8_t *init;
+    float strength;
+    /* [height, width]: where it is 255 the picture is drawn anew, where it is 0 init is kept to the
+     * last bit of the frame; in between they are mixed. What is kept is set back to its noise level
+     * after every step (arXiv 2303.01469, algorithm 4; begin's noise in it, as diffusers'
+     * inpainting, but for QS_SAMPLER_CONSISTENCY), and the finished picture gets it whole. Of a
+     * latent all pixels must be kept for it to be. NULL: nothing is kept. */
+    const uint8_t *mask;
 } qs_recipe;
 
 typedef enum qs_phase {
@@ -368,7 +390,7 @@ typedef enum qs_phase {
 
 typedef struct qs_progress {
     qs_phase phase;
-    uint32_t steps_done, steps; /* finished by the device */
+    uint32_t steps_done, steps; /* finished by the device, of those that run */
     bool submitted;             /* this call submitted something */
 } qs_progress;
 
@@ -428,9 +450,9 @@ QS_API qs_status qs_tune(qs_device *device, qs_model *model, const qs_session_op
  * schedule that divides by zero; the picture in progress then goes on. */
 QS_API qs_status qs_session_begin(qs_session *session, const qs_recipe *recipe);
 
-/* Submits the picture's next verb, or of one that takes long its next part, if fewer than two are in
- * flight; never waits. What is in flight takes about 16 ms, on a software device 60: whoever draws
- * in between on the same queue (quickstep/vulkan.h) waits no longer. progress may be NULL. */
+/* Submits the picture's next verb, or of one that takes long its next part, if fewer than two are
+ * in flight; never waits. What is in flight takes about 16 ms, on a software device 60: whoever
+ * draws in between on the same queue (quickstep/vulkan.h) waits no longer. progress may be NULL. */
 QS_API qs_status qs_session_advance(qs_session *session, qs_progress *progress);
 
 /* Waits until something in flight finishes, at most timeout_ms; QS_OK also when the time is up. */
@@ -453,12 +475,12 @@ QS_API qs_status qs_session_render(qs_session *session, const qs_recipe *recipe,
 
 /* What the network takes, without a session's options.guided and options.blended. */
 typedef struct qs_network_input {
-    const float *sample;        /* [batch, qs_model_info's input_channels, h, w] */
-    const float *timestep;      /* [batch] */
-    const float *segment;       /* [batch]; NULL: zeros */
-    const int32_t *labels;      /* [batch], -1: the default; NULL: the default for all */
-    const char *const *prompts; /* [batch]; NULL: "" for all */
-    float guidance;             /* scale; 0: the model's own */
+    const float *sample;               /* [batch, qs_model_info's input_channels, h, w] */
+    const float *timestep;             /* [batch] */
+    const float *segment;              /* [batch]; NULL: zeros */
+    const int32_t *labels;             /* [batch], -1: the default; NULL: the default for all */
+    const char *const *prompts;        /* [batch]; NULL: "" for all */
+    float guidance;                    /* scale; 0: the model's own */
     const qs_text_states *text_states; /* of [batch] prompts, instead of these; or NULL */
 } qs_network_input;
 

@@ -16,11 +16,12 @@
  *      = m0 + guidance * (m1 - m0)                       of two evaluations, without and with the
  *                                                        condition, where the network makes two
  *   x0 = clip(x0_sample * x + x0_model * m)              to [-clip, clip] if clip > 0
- *   x0 = x0 + known * mask * (the known picture - x0)    editing (arXiv 2303.01469, algorithm 4)
  *   e  = noise_sample * x + noise_x0 * x0                the predicted noise
  *   g  = sqrt(sigma^2 + variance * d / |e|^2) - sigma    if variance > 0 (adjusted DDIM), else 0
  *   x  = next_x0 * x0 + next_before * x0_before + next_sample * x + next_model * m + g * e
  *        + next_noise * noise(seed, draw)
+ *   k  = known_x0 * the known picture + known_start * begin's noise + known_noise * noise(seed, draw)
+ *   x  = (1 - mask) * x + mask * k                       if known_x0 is not 0: what is to be kept
  *   x0_before = x0                                       if keep_x0: for the next row
  */
 SHARED_STRUCT(sampler_row)
@@ -28,8 +29,8 @@ SHARED_STRUCT(sampler_row)
     float input_scale, timestep, segment, clip;
     float x0_sample, x0_model, noise_sample, noise_x0;
     float next_x0, next_sample, next_model, next_noise;
-    float next_before, guidance, known;
-    float sigma, variance;
+    float next_before, guidance, sigma, variance;
+    float known_x0, known_start, known_noise;
     uint32_t keep_x0;
     uint32_t draw; /* the Philox counter's third word: 1 + step; 0: this step draws no noise */
 };
@@ -39,6 +40,7 @@ SHARED_STRUCT(sampler_recipe)
     uint32_t steps;
     /* latent = initial_scale * noise(seed, draw 0) + initial_known * the known picture */
     float initial_scale, initial_known;
+    uint32_t keeps; /* there is a mask: where it is 1 the known picture stays */
     uint32_t start_from_host; /* begin's noise: 1: start_noise's, 0: the seed's */
     uint32_t steps_from_host; /* noise(seed, draw) of the rows: 1: step_noise's, 0: the seed's */
     uint32_t seed_low[RECIPE_BATCH_MAX];

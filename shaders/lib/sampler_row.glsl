@@ -1,5 +1,5 @@
 // What sampler_reduce and sampler_row share: the row's prediction (formulas in lib/recipe.h).
-// Needs the buffers `recipe`, `cursor`, `model`, `known` and `mask`, args, and lib/finite.glsl.
+// Needs the buffers `recipe`, `cursor` and `model`, args, and lib/finite.glsl.
 
 sampler_row current_row()
 {
@@ -24,12 +24,9 @@ vec4 clipped(sampler_row row, vec4 x0)
     return mix(clamp(x0, -row.clip, row.clip), x0, is_bad(x0)); // op_frame must see a NaN
 }
 
-vec4 predict_x0(sampler_row row, vec4 x, vec4 m, uint pixel, uint quad)
+vec4 predict_x0(sampler_row row, vec4 x, vec4 m)
 {
-    const vec4 x0 = clipped(row, row.x0_sample * x + row.x0_model * m);
-    if (row.known == 0.0)
-        return x0;
-    return x0 + row.known * mask[pixel].x * (known[pixel * args.quads + quad] - x0);
+    return clipped(row, row.x0_sample * x + row.x0_model * m);
 }
 
 vec4 predict_noise(sampler_row row, vec4 x, vec4 x0)

@@ -4,7 +4,8 @@
 //   cursor        uint: written
 //   latent        [n, h, w, c] f32: written, pad lanes 0
 //   start_noise   [n, h, w, c] f32, pad lanes 0
-//   known         [n, h, w, c] f32, pad lanes 0
+//   known         [1, h, w, c] f32, pad lanes 0
+//   begun_noise   [n, h, w, c] f32: the noise, written if the recipe keeps a part of the known picture
 // An invocation makes one quad of channels; x counts a picture's quads, y its pictures.
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -20,6 +21,7 @@ layout(set = 0, binding = 1, std430) writeonly buffer Cursor { uint cursor; };
 layout(set = 0, binding = 2, std430) writeonly buffer Latent { vec4 latent[]; };
 layout(set = 0, binding = 3, std430) readonly buffer StartNoise { vec4 start_noise[]; };
 layout(set = 0, binding = 4, std430) readonly buffer Known { vec4 known[]; };
+layout(set = 0, binding = 5, std430) writeonly buffer BegunNoise { vec4 begun_noise[]; };
 
 layout(push_constant) uniform Args { sampling_args args; };
 
@@ -38,6 +40,8 @@ void main()
                      pixel * args.channels + channel, min(args.channels - channel, 4u));
     vec4 start = recipe.initial_scale * noise;
     if (recipe.initial_known != 0.0)
-        start += recipe.initial_known * known[at];
+        start += recipe.initial_known * known[index];
+    if (recipe.keeps != 0u)
+        begun_noise[at] = noise;
     latent[at] = start;
 }

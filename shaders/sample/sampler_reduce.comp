@@ -3,7 +3,6 @@
 //   latent           [n, h, w, c] f32
 //   model            [evaluations * n, h, w, c] in storage type: the network's output
 //   partials         [n, chunks] f32: written
-//   known            [n, h, w, c] f32, pad lanes 0; mask: [n, h, w, 1], for a row that edits
 // A workgroup makes one partial: x counts the chunks, y the pictures. Chunk i has the quads
 // 64 i .. 64 i + 63, modulo 64 * chunks.
 #version 450
@@ -20,8 +19,6 @@ layout(set = 0, binding = 1, std430) readonly buffer Cursor { uint cursor; };
 layout(set = 0, binding = 2, std430) readonly buffer Latent { vec4 latent[]; };
 layout(set = 0, binding = 3, std430) readonly buffer Model { S4 model[]; };
 layout(set = 0, binding = 4, std430) writeonly buffer Partials { float partials[]; };
-layout(set = 0, binding = 5, std430) readonly buffer Known { vec4 known[]; };
-layout(set = 0, binding = 6, std430) readonly buffer Mask { vec4 mask[]; };
 
 layout(push_constant) uniform Args { sampling_args args; };
 
@@ -37,7 +34,7 @@ float sum_of_quads(sampler_row row, uint chunk, uint picture, uint local)
         const uint pixel = picture * args.pixels + index / args.quads, quad = index % args.quads;
         const vec4 x = latent[pixel * args.quads + quad];
         const vec4 m = model_output(row, pixel, quad, gl_NumWorkGroups.y);
-        const vec4 e = predict_noise(row, x, predict_x0(row, x, m, pixel, quad));
+        const vec4 e = predict_noise(row, x, predict_x0(row, x, m));
         sum += dot(e, e);
     }
     return sum;

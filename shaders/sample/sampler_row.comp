@@ -3,7 +3,8 @@
 //   latent           [n, h, w, c] f32: read and written, pad lanes stay 0
 //   model            [evaluations * n, h, w, c] in storage type: the network's output
 //   partials         [n, chunks] f32: of |e|^2, for a row with variance
-//   known            [n, h, w, c] f32, pad lanes 0; mask: [n, h, w, 1], for a row that edits
+//   known            [1, h, w, c] f32, pad lanes 0; mask: [1, h, w, 1]; begun_noise: [n, h, w, c], pad
+//                    lanes 0: for a row that keeps
 //   step_noise       [STEP_NOISE_SLOTS, n, h, w, c] f32, pad lanes 0
 //   x0_before        [n, h, w, c] f32: read and written by rows with a past, pad lanes stay 0
 // An invocation makes one quad of channels; x counts a picture's quads, y its pictures.
@@ -27,6 +28,7 @@ layout(set = 0, binding = 5, std430) readonly buffer Known { vec4 known[]; };
 layout(set = 0, binding = 6, std430) readonly buffer Mask { vec4 mask[]; };
 layout(set = 0, binding = 7, std430) readonly buffer StepNoise { vec4 step_noise[]; };
 layout(set = 0, binding = 8, std430) buffer Before { vec4 x0_before[]; };
+layout(set = 0, binding = 9, std430) readonly buffer BegunNoise { vec4 begun_noise[]; };
 
 layout(push_constant) uniform Args { sampling_args args; };
 
@@ -65,16 +67,24 @@ void main()
 
     const sampler_row row = current_row();
     const vec4 x = latent[at], m = model_output(row, all_pixel, quad, gl_NumWorkGroups.y);
-    const vec4 x0 = predict_x0(row, x, m, all_pixel, quad);
+    const vec4 x0 = predict_x0(row, x, m);
     vec4 next = row.next_x0 * x0 + row.next_sample * x + row.next_model * m;
     if (row.variance > 0.0)
         next += adjustment(row, picture) * predict_noise(row, x, x0);
+    vec4 noise = vec4(0.0);
     if (row.next_noise != 0.0)
-        next += row.next_noise * row_noise(row, picture, pixel * args.channels + 4u * quad,
-                                           min(args.channels - 4u * quad, 4u), at);
+        noise = row_noise(row, picture, pixel * args.channels + 4u * quad,
+                          min(args.channels - 4u * quad, 4u), at);
+    next += row.next_noise * noise;
     if (row.next_before != 0.0)
         next += row.next_before * x0_before[at];
     if (row.keep_x0 != 0u)
         x0_before[at] = x0;
+    if (row.known_x0 != 0.0) {
+        const float kept = mask[pixel].x; // as sums of two products: 1 keeps exactly
+        const vec4 back = row.known_x0 * known[index] + row.known_start * begun_noise[at] +
+                          row.known_noise * noise;
+        next = (1.0 - kept) * next + kept * back;
+    }
     latent[at] = next;
 }

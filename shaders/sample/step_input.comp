@@ -2,8 +2,9 @@
 // A network that fills in gets, behind the latent, where nothing is known (1 - mask) and the known
 // picture.
 //   recipe, cursor   read
-//   latent, known    [n, h, w, c] f32, pad lanes 0
-//   mask             [n, h, w, 1] f32, pad lanes 0
+//   latent           [n, h, w, c] f32, pad lanes 0
+//   known            [1, h, w, c] f32, pad lanes 0
+//   mask             [1, h, w, 1] f32, pad lanes 0
 //   embedded         [EMBEDDED_ROWS, evaluations * n, c] in storage type
 //   row              [evaluations * n, c]: written
 //   time             [evaluations * n] f32: written
@@ -31,7 +32,7 @@ layout(set = 0, binding = 8, std430) writeonly buffer Time { float time[]; };
 
 layout(push_constant) uniform Args { sampling_args args; };
 
-// Channel `channel` of the sample, behind the latent's.
+// Channel `channel` of the sample, behind the latent's; pixel: of one picture.
 float beside(uint pixel, uint channel)
 {
     const uint behind = channel - args.channels;
@@ -70,7 +71,7 @@ void main()
     if (args.other_channels > args.channels)
         for (uint lane = 0u; lane < 4u; ++lane)
             if (4u * quad + lane >= args.channels)
-                x[lane] = beside(pixel, 4u * quad + lane);
+                x[lane] = beside(index / quads, 4u * quad + lane);
     for (uint i = 0u; i < args.evaluations; ++i)
         store4(sample_out,
                (i * pictures * args.pixels + pixel) * args.other.stride + args.other.offset + quad,

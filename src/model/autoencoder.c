@@ -23,13 +23,17 @@ bool autoencoder_upcasts(const autoencoder_config *c, dtype storage)
     return true;
 }
 
-void autoencoder_build_encoder(graph *g, const autoencoder_config *c, tensor_id picture,
-                               tensor_id latent)
+void autoencoder_build_encoder(graph *g, const autoencoder_config *c, latent_unit unit,
+                               tensor_id picture, tensor_id latent)
 {
     const autoencoder_kind *kind = &kinds[c->class];
     tensor_id x = op_rescale_in(g, "encoder.input", picture, kind->scale, kind->shift);
     x = kind->encode(g, c, x);
-    op_rescale_out(g, "encoder.output", x, latent, 1, 0);
+    if (unit == LATENT_OF_ENCODER)
+        op_rescale_out(g, "encoder.output", x, latent, 1, 0);
+    else
+        op_rescale_out(g, "encoder.output", x, latent, (float)c->scaling_factor,
+                       (float)(-c->shift_factor * c->scaling_factor));
 }
 
 void autoencoder_build_decoder(graph *g, const autoencoder_config *c, latent_unit unit,

@@ -36,16 +36,16 @@ qs_status autoencoder_refuse(const char *dir);
 struct model_folder;
 qs_status autoencoder_choose(struct model_folder *folder, const char *decoder);
 
+/* Whose latent: the encoder's, or a diffusion model's, which is (the encoder's - shift_factor) *
+ * scaling_factor. */
+typedef enum latent_unit { LATENT_OF_ENCODER, LATENT_OF_SAMPLER } latent_unit;
+
 /* picture [n, h, w, image_channels] in [-1, 1], h and w multiples of autoencoder_factor() ->
  * latent [n, h / f, w / f, latent_channels]; both float32 states. Of AutoencoderKL's distribution
  * the mean, its mode: exp(logvar / 2), which sampling from it would multiply noise by, is not
  * computed. Errors are in graph_status(). */
-void autoencoder_build_encoder(graph *g, const autoencoder_config *config, tensor_id picture,
-                               tensor_id latent);
-
-/* Whose latent: the encoder's, or a diffusion model's, which is (the encoder's - shift_factor) *
- * scaling_factor. */
-typedef enum latent_unit { LATENT_OF_ENCODER, LATENT_OF_SAMPLER } latent_unit;
+void autoencoder_build_encoder(graph *g, const autoencoder_config *config, latent_unit unit,
+                               tensor_id picture, tensor_id latent);
 
 /* The way back, of any batch; not clipped. */
 void autoencoder_build_decoder(graph *g, const autoencoder_config *config, latent_unit unit,

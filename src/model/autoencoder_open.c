@@ -176,7 +176,7 @@ void autoencoder_build_halves(graph *g, const autoencoder_config *c, const compo
     const tensor_id latent =
         graph_state(g, "latent", DTYPE_F32, 1, latent_side, latent_side, c->latent_channels);
     if (encoder)
-        autoencoder_build_encoder(g, c, picture, latent);
+        autoencoder_build_encoder(g, c, LATENT_OF_ENCODER, picture, latent);
     if (decoder)
         autoencoder_build_decoder(g, c, LATENT_OF_ENCODER, latent, picture);
 }

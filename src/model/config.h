@@ -297,6 +297,12 @@ typedef struct model_extent {
 model_extent model_latent_extent(const model_config *config);
 model_extent model_picture_extent(const model_config *config);
 
+/* Its input is, beside the sample, a mask and a picture. */
+static inline bool model_fills_in(const model_config *config)
+{
+    return config->unet.in_channels == 2 * config->unet.out_channels + 1;
+}
+
 /* QS_ERROR_MODEL: "DIR/unet/config.json: key "act_fn" is "gelu", supported: "silu"". Without a
  * model_index.json: no label names, straight alpha. After an error *config is all zero. */
 qs_status model_config_read(const model_folder *folder, model_config *config);

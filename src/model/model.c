@@ -354,6 +354,12 @@ void qs_model_destroy(qs_model *model)
     free(model);
 }
 
+bool model_reads_pictures(const qs_model *model)
+{
+    const component *vae = &model->components[COMPONENT_VAE];
+    return !vae->files || autoencoder_has(vae, AUTOENCODER_ENCODER);
+}
+
 /* ---- what a caller can ask ------------------------------------------------------------------- */
 
 void qs_model_get_info(const qs_model *model, qs_model_info *info)
@@ -373,6 +379,8 @@ void qs_model_get_info(const qs_model *model, qs_model_info *info)
         .input_channels = c->unet.in_channels,
         .has_autoencoder = vae->files != NULL,
         .has_alpha = picture.c == 4,
+        .reads_pictures = model_reads_pictures(model),
+        .fills_in = model_fills_in(c),
         .label_count = c->label_count,
         .default_label = c->default_label,
         .has_segments = c->unet.segment_embedding,

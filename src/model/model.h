@@ -27,6 +27,8 @@ void model_release(qs_model *model, weight_store *const *stores);
  * it: a row, or the bits of a float. QS_ERROR_USAGE. */
 qs_status model_label(const qs_model *model, int32_t label, uint32_t *id);
 
+bool model_reads_pictures(const qs_model *model); /* as qs_model_info's */
+
 /* The network with named states as its inputs: `time`, `segment`, `labels`, and those of
  * unet_condition_states; or, instead of the second and the third, with the activation `projections`
  * [batch, 1, 1, c], if that is not NO_TENSOR (unet.h). */

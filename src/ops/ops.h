@@ -178,14 +178,15 @@ tensor_id op_blend(graph *g, const char *name, tensor_id x, tensor_id weights, u
 /* ---- sampling (state tensors are described in sampler/state.h) ------------------------------ */
 
 /* The states of a sampler that draws latents [n, h, w, c]; every graph that asks for them has the
- * same. */
+ * same. known: the name of the known picture's. */
 typedef struct sampler_states {
-    tensor_id recipe, cursor, latent, x0_before, known, mask, start_noise, step_noise;
+    tensor_id recipe, cursor, latent, x0_before, known, mask, begun_noise, start_noise, step_noise;
 } sampler_states;
-sampler_states op_sampler_states(graph *g, uint32_t n, uint32_t h, uint32_t w, uint32_t c);
+sampler_states op_sampler_states(graph *g, uint32_t n, uint32_t h, uint32_t w, uint32_t c,
+                                 const char *known);
 
 /* latent = initial_scale * noise(seed[n], draw 0, element), or * start_noise, + initial_known *
- * known; cursor = 0 */
+ * known; begun_noise = the noise; cursor = 0 */
 void op_begin(graph *g, const char *name, const sampler_states *states);
 
 /* time, segment, labels [EMBEDDED_ROWS * images, 1, 1, 1] = those of the recipe's rows from the
@@ -209,6 +210,11 @@ tensor_id op_step_input(graph *g, const char *name, const sampler_states *states
  * node). */
 void op_sampler_row(graph *g, const char *name, const sampler_states *states,
                     tensor_id model_output);
+
+/* Where the recipe keeps a part of the known picture: picture [n, h, w, c] = (1 - mask) * picture +
+ * mask * photo, with photo [1, h, w, c] and mask [1, h, w, 1]; all f32 states. */
+void op_keep(graph *g, const char *name, tensor_id recipe, tensor_id picture, tensor_id photo,
+             tensor_id mask);
 
 /* picture [n, h, w, 1 | 3 | 4] in [-1, 1] -> frame [n, h, w] packed RGBA8 with straight alpha, and
  * report [n, 1, 1, REPORT_WORDS] (lib/recipe.h). premultiplied: the colours are, and alpha is

@@ -33,7 +33,8 @@ static sampling_args args_for(const graph *g, tensor_id latent_id, tensor_id oth
     };
 }
 
-sampler_states op_sampler_states(graph *g, uint32_t n, uint32_t h, uint32_t w, uint32_t c)
+sampler_states op_sampler_states(graph *g, uint32_t n, uint32_t h, uint32_t w, uint32_t c,
+                                 const char *known)
 {
     return (sampler_states){
         .recipe =
@@ -41,8 +42,9 @@ sampler_states op_sampler_states(graph *g, uint32_t n, uint32_t h, uint32_t w, u
         .cursor = graph_state(g, "cursor", DTYPE_U32, 1, 1, 1, 1),
         .latent = graph_state(g, "latent", DTYPE_F32, n, h, w, c),
         .x0_before = graph_state(g, "x0_before", DTYPE_F32, n, h, w, c),
-        .known = graph_state(g, "known", DTYPE_F32, n, h, w, c),
-        .mask = graph_state(g, "mask", DTYPE_F32, n, h, w, 1),
+        .known = graph_state(g, known, DTYPE_F32, 1, h, w, c),
+        .mask = graph_state(g, "mask", DTYPE_F32, 1, h, w, 1),
+        .begun_noise = graph_state(g, "begun_noise", DTYPE_F32, n, h, w, c),
         .start_noise = graph_state(g, "start_noise", DTYPE_F32, n, h, w, c),
         .step_noise = graph_state(g, "step_noise", DTYPE_F32, STEP_NOISE_SLOTS * n, h, w, c),
     };
@@ -74,7 +76,7 @@ static bool check_quads(graph *g, const char *name, tensor_id latent_id)
 
 /* ---- begin --------------------------------------------------------------------------------- */
 
-enum { BEGIN_RECIPE, BEGIN_CURSOR, BEGIN_NOISE, BEGIN_KNOWN, BEGIN_COUNT };
+enum { BEGIN_RECIPE, BEGIN_CURSOR, BEGIN_NOISE, BEGIN_KNOWN, BEGIN_BEGUN, BEGIN_COUNT };
 
 static void dispatch_begin(const graph *g, const node *self, op_dispatch *d)
 {
@@ -85,6 +87,7 @@ static void dispatch_begin(const graph *g, const node *self, op_dispatch *d)
     op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
     op_bind(d, self->in[BEGIN_NOISE], ACCESS_READ, NO_TENSOR);
     op_bind(d, self->in[BEGIN_KNOWN], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[BEGIN_BEGUN], ACCESS_WRITE, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
     set_quad_groups(g, d, self->out, args.channels);
 }
@@ -96,10 +99,8 @@ void op_begin(graph *g, const char *name, const sampler_states *s)
     if (!check_quads(g, name, s->latent))
         return;
     const tensor_id in[BEGIN_COUNT] = {
-        [BEGIN_RECIPE] = s->recipe,
-        [BEGIN_CURSOR] = s->cursor,
-        [BEGIN_NOISE] = s->start_noise,
-        [BEGIN_KNOWN] = s->known,
+        [BEGIN_RECIPE] = s->recipe, [BEGIN_CURSOR] = s->cursor,     [BEGIN_NOISE] = s->start_noise,
+        [BEGIN_KNOWN] = s->known,   [BEGIN_BEGUN] = s->begun_noise,
     };
     graph_node(g, &begin_op, name, in, BEGIN_COUNT, s->latent, NULL, 0, 0);
 }
@@ -214,11 +215,12 @@ enum {
     ROW_CURSOR,
     ROW_LATENT,
     ROW_MODEL,
+    ROW_PARTIALS,
     ROW_KNOWN,
     ROW_MASK,
-    ROW_PARTIALS,
     ROW_NOISE,
     ROW_BEFORE,
+    ROW_BEGUN,
     ROW_COUNT
 };
 
@@ -231,8 +233,6 @@ static void bind_row(const graph *g, const node *self, op_access latent, op_acce
     op_bind(d, self->in[ROW_LATENT], latent, NO_TENSOR);
     op_bind(d, self->in[ROW_MODEL], ACCESS_READ, NO_TENSOR);
     op_bind(d, partials_id, partials, NO_TENSOR);
-    op_bind(d, self->in[ROW_KNOWN], ACCESS_READ, NO_TENSOR);
-    op_bind(d, self->in[ROW_MASK], ACCESS_READ, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
 }
 
@@ -248,8 +248,11 @@ static void dispatch_row(const graph *g, const node *self, op_dispatch *d)
 {
     d->shader = storage_shader(g, SHADER_sampler_row_f32, SHADER_sampler_row_f16);
     bind_row(g, self, ACCESS_READ_WRITE, ACCESS_READ, self->in[ROW_PARTIALS], d);
+    op_bind(d, self->in[ROW_KNOWN], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[ROW_MASK], ACCESS_READ, NO_TENSOR);
     op_bind(d, self->in[ROW_NOISE], ACCESS_READ, NO_TENSOR);
     op_bind(d, self->in[ROW_BEFORE], ACCESS_READ_WRITE, NO_TENSOR);
+    op_bind(d, self->in[ROW_BEGUN], ACCESS_READ, NO_TENSOR);
     set_quad_groups(g, d, self->out, graph_tensor(g, self->out)->c);
 }
 
@@ -289,13 +292,45 @@ void op_sampler_row(graph *g, const char *name, const sampler_states *s, tensor_
     const char *next = graph_format(g, "%s.cursor", name);
     const tensor_id partials = graph_activation(g, reduce, DTYPE_F32, x.n, 1, 1, chunks_for(&x));
     const tensor_id in[ROW_COUNT] = {
-        [ROW_RECIPE] = s->recipe,   [ROW_CURSOR] = s->cursor,    [ROW_LATENT] = s->latent,
-        [ROW_MODEL] = model_output, [ROW_KNOWN] = s->known,      [ROW_MASK] = s->mask,
-        [ROW_PARTIALS] = partials,  [ROW_NOISE] = s->step_noise, [ROW_BEFORE] = s->x0_before,
+        [ROW_RECIPE] = s->recipe,     [ROW_CURSOR] = s->cursor,    [ROW_LATENT] = s->latent,
+        [ROW_MODEL] = model_output,   [ROW_PARTIALS] = partials,   [ROW_KNOWN] = s->known,
+        [ROW_MASK] = s->mask,         [ROW_NOISE] = s->step_noise, [ROW_BEFORE] = s->x0_before,
+        [ROW_BEGUN] = s->begun_noise,
     };
     graph_node(g, &sampler_reduce_op, reduce, in, ROW_PARTIALS, partials, NULL, 0, 0);
     graph_node(g, &sampler_row_op, name, in, ROW_COUNT, s->latent, NULL, 0, 0);
     graph_node(g, &cursor_next_op, next, &s->cursor, 1, s->cursor, NULL, 0, 0);
+}
+
+/* ---- keep ---------------------------------------------------------------------------------- */
+
+enum { KEEP_RECIPE, KEEP_PHOTO, KEEP_MASK, KEEP_COUNT };
+
+static void dispatch_keep(const graph *g, const node *self, op_dispatch *d)
+{
+    const sampling_args args = args_for(g, self->out, self->out);
+    d->shader = SHADER_keep;
+    op_bind(d, self->in[KEEP_RECIPE], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->out, ACCESS_READ_WRITE, NO_TENSOR);
+    op_bind(d, self->in[KEEP_PHOTO], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[KEEP_MASK], ACCESS_READ, NO_TENSOR);
+    op_set_push(d, &args, sizeof args);
+    set_quad_groups(g, d, self->out, args.channels);
+}
+
+static const op keep_op = { "keep", dispatch_keep };
+
+void op_keep(graph *g, const char *name, tensor_id recipe, tensor_id picture, tensor_id photo,
+             tensor_id mask)
+{
+    if (!check_quads(g, name, picture))
+        return;
+    const tensor_id in[KEEP_COUNT] = {
+        [KEEP_RECIPE] = recipe,
+        [KEEP_PHOTO] = photo,
+        [KEEP_MASK] = mask,
+    };
+    graph_node(g, &keep_op, name, in, KEEP_COUNT, picture, NULL, 0, 0);
 }
 
 /* ---- frame: NAME.clear, NAME --------------------------------------------------------------- */

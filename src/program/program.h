@@ -21,7 +21,7 @@
 #include "program/state.h"
 #include "weights/component.h"
 
-enum { PROGRAMS_MAX = 9, PROGRAM_RECORDINGS_MAX = 3, PROGRAM_COPIES_MAX = 8 };
+enum { PROGRAMS_MAX = 10, PROGRAM_RECORDINGS_MAX = 3, PROGRAM_COPIES_MAX = 8 };
 
 typedef struct program_row {
     const char *name;

@@ -9,7 +9,7 @@
 #include "gpu/gpu.h"
 #include "graph/graph.h"
 
-enum { STATES_MAX = 32 };
+enum { STATES_MAX = 48 };
 
 /* Where the programs find a state that is not one piece of device memory. */
 typedef struct state_place {

@@ -125,6 +125,15 @@ static void row_ddpm(const scheduler_config *s, int32_t t, int32_t previous, sam
     row->next_noise = t > 0 ? ddpm_deviation(s, alpha, alpha_previous) : 0;
 }
 
+void levels_of_timesteps(const scheduler_config *s, const sampler_row *rows, uint32_t steps,
+                         noise_level *levels)
+{
+    for (uint32_t i = 0; i < steps; ++i) {
+        const float alpha = s->alphas_cumprod[(uint32_t)rows[i].timestep];
+        levels[i] = (noise_level){ sqrtf(alpha), sqrtf(1 - alpha) };
+    }
+}
+
 /* ---- all steps ------------------------------------------------------------------------------- */
 
 qs_status row_check(const sampler_row *row)

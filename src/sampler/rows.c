@@ -64,21 +64,27 @@ void row_consistency(const scheduler_config *scheduler, double sigma, double sig
     };
 }
 
-/* t = 1, (N-1)/N .. 1/N; step by step to s = t - 1/N, the start of the segment (algorithm 2). */
+/* t = 1, (N-1)/N .. 1/N; step by step to s = t - 1/N, the start of the segment (algorithm 2). From
+ * a picture: the first t is the strength, within its segment, and the steps are those from there.
+ */
 static void diffusion_rows(const scheduler_config *scheduler, bool segments, bool adjusted,
-                           sampler_recipe *recipe)
+                           double strength, sampler_recipe *recipe, noise_level *levels)
 {
-    const uint32_t steps = recipe->steps;
-    for (uint32_t step = 0; step < steps; ++step) {
-        sampler_row *row = &recipe->rows[step];
-        const double t = (double)(steps - step) / steps;
-        const double s = (double)(steps - step - 1) / steps;
-        if (step + 1 < steps)
+    const uint32_t steps = recipe->steps, left = (uint32_t)ceil(strength * steps - 1e-9);
+    for (uint32_t i = 0; i < left; ++i) {
+        sampler_row *row = &recipe->rows[i];
+        const double t = i == 0 ? strength : (double)(left - i) / steps;
+        const double s = (double)(left - i - 1) / steps;
+        double alpha, sigma;
+        schedule_alpha_sigma(scheduler, t, &alpha, &sigma);
+        levels[i] = (noise_level){ (float)alpha, (float)sigma };
+        if (i + 1 < left)
             row_hop(scheduler, t, s, adjusted, row);
         else
             row_finish(scheduler, t, row);
         row->segment = segments ? (float)(scheduler->timestep_scale * (t - s)) : 0;
     }
+    recipe->steps = left;
 }
 
 /*
@@ -111,7 +117,7 @@ static qs_status check_timesteps(const scheduler_config *scheduler, const qs_rec
 }
 
 static void consistency_rows(const scheduler_config *scheduler, const qs_recipe *wanted,
-                             sampler_recipe *recipe)
+                             sampler_recipe *recipe, noise_level *levels)
 {
     const uint32_t steps = recipe->steps;
     recipe->initial_scale = (float)scheduler->sigma_max;
@@ -121,8 +127,9 @@ static void consistency_rows(const scheduler_config *scheduler, const qs_recipe 
             step + 1 < steps ? schedule_karras_sigma(
                                    scheduler, consistency_index(scheduler, wanted, steps, step + 1))
                              : scheduler->sigma_min;
-        row_consistency(scheduler, schedule_karras_sigma(scheduler, index), sigma_next,
-                        &recipe->rows[step]);
+        const double sigma = schedule_karras_sigma(scheduler, index);
+        row_consistency(scheduler, sigma, sigma_next, &recipe->rows[step]);
+        levels[step] = (noise_level){ 1, (float)sigma };
         recipe->rows[step].draw = step + 1 < steps ? 1 + step : 0;
     }
 }
@@ -178,38 +185,68 @@ static qs_status check_steps(const scheduler_config *scheduler, uint32_t steps)
                     steps, scheduler->num_train_timesteps, most);
 }
 
+static qs_status timestep_rows(const scheduler_config *scheduler, qs_sampler sampler,
+                               const qs_recipe *wanted, sampler_row *rows)
+{
+    const uint32_t steps = wanted->steps;
+    switch (sampler) {
+    case QS_SAMPLER_DDPM: return rows_ddpm(scheduler, steps, rows);
+    case QS_SAMPLER_LCM: return rows_lcm(scheduler, steps, wanted->timesteps, rows);
+    case QS_SAMPLER_TCD: return rows_tcd(scheduler, steps, wanted->timesteps, wanted->eta, rows);
+    default: return rows_ddim(scheduler, steps, wanted->eta, rows);
+    }
+}
+
+/* All rows, of which those from `first` on will run. */
+static qs_status class_rows(const scheduler_config *scheduler, bool has_segments,
+                            qs_sampler sampler, const qs_recipe *wanted, uint32_t first,
+                            sampler_recipe *recipe, noise_level *levels)
+{
+    const bool multistep = sampler == QS_SAMPLER_MULTISTEP;
+    qs_status status = QS_OK;
+    switch (scheduler->class) {
+    case SCHEDULER_CONSISTENCY: consistency_rows(scheduler, wanted, recipe, levels); break;
+    case SCHEDULER_EULER:
+    case SCHEDULER_EULER_ANCESTRAL: return rows_euler(scheduler, recipe, levels);
+    case SCHEDULER_DPMSOLVER: return rows_dpmsolver(scheduler, first, recipe, levels);
+    case SCHEDULER_MULTISTEP:
+        if (multistep && !has_segments)
+            warn_untrained(scheduler, wanted->steps);
+        diffusion_rows(scheduler, multistep && has_segments, sampler == QS_SAMPLER_ADDIM,
+                       edit_strength(wanted), recipe, levels);
+        break;
+    default:
+        TRY(timestep_rows(scheduler, sampler, wanted, recipe->rows));
+        levels_of_timesteps(scheduler, recipe->rows, wanted->steps, levels);
+    }
+fail:
+    return status;
+}
+
 qs_status sampler_rows(const scheduler_config *scheduler, bool has_segments,
                        const qs_recipe *wanted, sampler_recipe *recipe)
 {
+    const bool continuous = scheduler->class == SCHEDULER_MULTISTEP; /* it begins at any time */
+    noise_level levels[RECIPE_STEPS_MAX + 1];
+    uint32_t first = 0;
     qs_status status = QS_OK;
     TRY(check_steps(scheduler, wanted->steps));
     TRY(sampler_check(scheduler, wanted->sampler));
     const qs_sampler sampler = sampler_resolve(scheduler, wanted->sampler);
     TRY(check_options(scheduler, sampler, wanted));
+    TRY(edit_check(wanted));
+    if (!continuous)
+        TRY(edit_first_row(wanted, &first));
     recipe->steps = wanted->steps;
     recipe->initial_scale = 1;
     recipe->initial_known = 0;
+    recipe->keeps = 0;
     if (wanted->timesteps)
         TRY(check_timesteps(scheduler, wanted, recipe->steps));
-    switch (scheduler->class) {
-    case SCHEDULER_CONSISTENCY: consistency_rows(scheduler, wanted, recipe); return QS_OK;
-    case SCHEDULER_DDPM:
-    case SCHEDULER_DDIM:
-        return sampler == QS_SAMPLER_DDPM
-                   ? rows_ddpm(scheduler, wanted->steps, recipe->rows)
-                   : rows_ddim(scheduler, wanted->steps, wanted->eta, recipe->rows);
-    case SCHEDULER_LCM: return rows_lcm(scheduler, wanted->steps, wanted->timesteps, recipe->rows);
-    case SCHEDULER_TCD:
-        return rows_tcd(scheduler, wanted->steps, wanted->timesteps, wanted->eta, recipe->rows);
-    case SCHEDULER_EULER:
-    case SCHEDULER_EULER_ANCESTRAL: return rows_euler(scheduler, recipe);
-    case SCHEDULER_DPMSOLVER: return rows_dpmsolver(scheduler, recipe);
-    case SCHEDULER_MULTISTEP: break;
-    }
-    const bool multistep = sampler == QS_SAMPLER_MULTISTEP;
-    if (multistep && !has_segments)
-        warn_untrained(scheduler, wanted->steps);
-    diffusion_rows(scheduler, multistep && has_segments, sampler == QS_SAMPLER_ADDIM, recipe);
+    TRY(class_rows(scheduler, has_segments, sampler, wanted, first, recipe, levels));
+    levels[recipe->steps] = (noise_level){ 1, 0 };
+    if (wanted->init)
+        edit_rows(wanted, first, levels, scheduler->class == SCHEDULER_CONSISTENCY, recipe);
 fail:
     return status;
 }

@@ -2,7 +2,7 @@
 #ifndef QS_SAMPLER_ROWS_H
 #define QS_SAMPLER_ROWS_H
 
-#include "sampler/sampler.h"
+#include "sampler/edit.h"
 
 /* sigma of the Karras grid, index 0: sigma_max .. num_train_timesteps - 1: sigma_min. */
 double schedule_karras_sigma(const scheduler_config *scheduler, uint32_t index);
@@ -32,9 +32,17 @@ qs_status rows_lcm(const scheduler_config *scheduler, uint32_t steps, const uint
 qs_status rows_tcd(const scheduler_config *scheduler, uint32_t steps, const uint32_t *timesteps,
                    float eta, sampler_row *rows);
 
-/* Over noise levels: recipe->steps of them, and initial_scale. */
-qs_status rows_euler(const scheduler_config *scheduler, sampler_recipe *recipe);
-qs_status rows_dpmsolver(const scheduler_config *scheduler, sampler_recipe *recipe);
+/* Over noise levels: recipe->steps of them, and initial_scale. levels: [steps], written. first: the
+ * row that a picture is begun with, which has no past. */
+qs_status rows_euler(const scheduler_config *scheduler, sampler_recipe *recipe,
+                     noise_level *levels);
+qs_status rows_dpmsolver(const scheduler_config *scheduler, uint32_t first, sampler_recipe *recipe,
+                         noise_level *levels);
+
+/* The same of rows at timesteps of the training: those of all samplers in discrete.c and
+ * distilled.c. */
+void levels_of_timesteps(const scheduler_config *scheduler, const sampler_row *rows, uint32_t steps,
+                         noise_level *levels);
 
 /* ---- what they are made of ------------------------------------------------------------------- */
 

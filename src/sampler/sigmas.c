@@ -10,10 +10,10 @@
 
 /* ---- set_timesteps --------------------------------------------------------------------------- */
 
-typedef struct noise_levels {
+typedef struct schedule {
     float sigmas[RECIPE_STEPS_MAX + 1]; /* of every step, and what the last one leaves */
     float timesteps[RECIPE_STEPS_MAX];
-} noise_levels;
+} schedule;
 
 static float trained_sigma(const scheduler_config *s, uint32_t t)
 {
@@ -47,20 +47,20 @@ static double timestep_at(const scheduler_config *s, double sigma)
 
 /* Karras et al. (arXiv 2206.00364), equation 5. */
 static void karras_levels(const scheduler_config *s, double first, double last, uint32_t steps,
-                          noise_levels *levels)
+                          schedule *made)
 {
     const double rho = 7, top = pow(first, 1 / rho), bottom = pow(last, 1 / rho);
     for (uint32_t i = 0; i < steps; ++i) {
         const double ramp = steps > 1 ? i * (1.0 / (steps - 1)) : 0;
         const double sigma = pow(top + ramp * (bottom - top), rho), t = timestep_at(s, sigma);
-        levels->sigmas[i] = (float)sigma;
-        levels->timesteps[i] = (float)(s->class == SCHEDULER_EULER ? t
-                                       : s->levels.whole_timesteps ? rint(t)
-                                                                   : trunc(t));
+        made->sigmas[i] = (float)sigma;
+        made->timesteps[i] = (float)(s->class == SCHEDULER_EULER ? t
+                                     : s->levels.whole_timesteps ? rint(t)
+                                                                 : trunc(t));
     }
 }
 
-static qs_status noise_levels_init(const scheduler_config *s, uint32_t steps, noise_levels *levels)
+static qs_status schedule_init(const scheduler_config *s, uint32_t steps, schedule *made)
 {
     const bool solver = s->class == SCHEDULER_DPMSOLVER;
     double timesteps[RECIPE_STEPS_MAX];
@@ -70,29 +70,29 @@ static qs_status noise_levels_init(const scheduler_config *s, uint32_t steps, no
     if (status != QS_OK)
         return status;
     for (uint32_t i = 0; i < steps; ++i) {
-        levels->timesteps[i] = (float)(solver ? rint(timesteps[i]) : timesteps[i]);
-        levels->sigmas[i] = (float)sigma_at(s, (double)levels->timesteps[i]);
+        made->timesteps[i] = (float)(solver ? rint(timesteps[i]) : timesteps[i]);
+        made->sigmas[i] = (float)sigma_at(s, (double)made->timesteps[i]);
     }
     if (s->levels.use_karras_sigmas) { /* between the spacing's ends; the solver's: of all levels */
-        const double first = solver ? s->num_train_timesteps - 1 : (double)levels->timesteps[0];
-        const double last = solver ? 0 : (double)levels->timesteps[steps - 1];
+        const double first = solver ? s->num_train_timesteps - 1 : (double)made->timesteps[0];
+        const double last = solver ? 0 : (double)made->timesteps[steps - 1];
         karras_levels(s, s->levels.sigma_max > 0 ? s->levels.sigma_max : sigma_at(s, first),
                       s->levels.sigma_min > 0 ? s->levels.sigma_min : sigma_at(s, last), steps,
-                      levels);
+                      made);
     }
     for (uint32_t i = 0; s->levels.continuous_timesteps && i < steps; ++i)
-        levels->timesteps[i] = 0.25f * logf(levels->sigmas[i]);
-    levels->sigmas[steps] = s->levels.final_sigma_min ? trained_sigma(s, 0) : 0;
+        made->timesteps[i] = 0.25f * logf(made->sigmas[i]);
+    made->sigmas[steps] = s->levels.final_sigma_min ? trained_sigma(s, 0) : 0;
     return QS_OK;
 }
 
 /* ---- Euler ----------------------------------------------------------------------------------- */
 
-static float initial_scale(const scheduler_config *s, const noise_levels *levels, uint32_t steps)
+static float initial_scale(const scheduler_config *s, const schedule *made, uint32_t steps)
 {
     float most = 0;
     for (uint32_t i = 0; i <= steps; ++i)
-        most = fmaxf(most, levels->sigmas[i]);
+        most = fmaxf(most, made->sigmas[i]);
     return s->spacing == SPACING_LEADING ? sqrtf(most * most + 1) : most;
 }
 
@@ -119,20 +119,21 @@ static void row_euler(const scheduler_config *s, float sigma, float timestep, fl
     }
 }
 
-qs_status rows_euler(const scheduler_config *s, sampler_recipe *recipe)
+qs_status rows_euler(const scheduler_config *s, sampler_recipe *recipe, noise_level *levels)
 {
     const bool ancestral = s->class == SCHEDULER_EULER_ANCESTRAL;
     const uint32_t steps = recipe->steps;
-    noise_levels levels;
+    schedule made;
     qs_status status = QS_OK;
-    TRY(noise_levels_init(s, steps, &levels));
-    recipe->initial_scale = initial_scale(s, &levels, steps);
+    TRY(schedule_init(s, steps, &made));
+    recipe->initial_scale = initial_scale(s, &made, steps);
     for (uint32_t i = 0; i < steps; ++i) {
-        const float from = levels.sigmas[i], to = levels.sigmas[i + 1];
+        const float from = made.sigmas[i], to = made.sigmas[i + 1];
         const float up = ancestral ? sqrtf(to * to * (from * from - to * to) / (from * from)) : 0;
-        row_euler(s, from, levels.timesteps[i], ancestral ? sqrtf(to * to - up * up) : to, up,
+        row_euler(s, from, made.timesteps[i], ancestral ? sqrtf(to * to - up * up) : to, up,
                   &recipe->rows[i]);
         recipe->rows[i].draw = ancestral && i + 1 < steps ? 1 + i : 0;
+        levels[i] = (noise_level){ 1, from };
         TRY(row_check(&recipe->rows[i]));
     }
 fail:
@@ -177,19 +178,22 @@ static bool lower_order_last(const scheduler_config *s, uint32_t steps)
            !s->levels.final_sigma_min;
 }
 
-qs_status rows_dpmsolver(const scheduler_config *s, sampler_recipe *recipe)
+qs_status rows_dpmsolver(const scheduler_config *s, uint32_t first, sampler_recipe *recipe,
+                         noise_level *levels)
 {
     const uint32_t steps = recipe->steps;
-    noise_levels levels;
+    schedule made;
     qs_status status = QS_OK;
-    TRY(noise_levels_init(s, steps, &levels));
+    TRY(schedule_init(s, steps, &made));
     for (uint32_t i = 0; i < steps; ++i) {
         const bool last = i + 1 == steps;
         const bool second =
-            s->levels.solver_order == 2 && i > 0 && !(last && lower_order_last(s, steps));
-        row_dpmsolver(s, second ? levels.sigmas[i - 1] : 0, levels.sigmas[i], levels.sigmas[i + 1],
-                      levels.timesteps[i], &recipe->rows[i]);
+            s->levels.solver_order == 2 && i > first && !(last && lower_order_last(s, steps));
+        row_dpmsolver(s, second ? made.sigmas[i - 1] : 0, made.sigmas[i], made.sigmas[i + 1],
+                      made.timesteps[i], &recipe->rows[i]);
         recipe->rows[i].keep_x0 = s->levels.solver_order == 2 && !last;
+        const solver_point here = solver_point_of(made.sigmas[i]);
+        levels[i] = (noise_level){ here.alpha, here.sigma };
         TRY(row_check(&recipe->rows[i]));
     }
 fail:

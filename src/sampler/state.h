@@ -10,12 +10,14 @@
  *   projections   [EMBEDDED_ROWS * n, c]: what the network's resnets make of these
  *   latent   f32 [n, h, w, c]
  *   x0_before     f32 [n, h, w, c]: what a row with keep_x0 predicted
- *   known, mask   f32 [n, h, w, c] and [n, h, w, 1]: the picture that editing keeps where mask is 1
- *   picture  f32 [n, H, W, C]: what an autoencoder's decoder makes of it
- *   start_noise   f32 [n, h, w, c], host visible: unit noise that begin may take
- *   step_noise    f32 [STEP_NOISE_SLOTS * n, h, w, c], host visible: that the rows may take
- *   frame    u32 [n, H, W]: RGBA8
- *   report   u32 [n, 1, 1, REPORT_WORDS]: of each picture (lib/recipe.h)
+ *   known, mask   f32 [1, h, w, c] and [1, h, w, 1]: the picture that editing begins from, as a
+ * latent, and keeps where mask is 1; for all pictures of a batch the same begun_noise   f32 [n, h,
+ * w, c]: unit noise that begin took photo, photo_mask   f32 [1, H, W, C] and [1, H, W, 1]: the same
+ * as a picture; without an autoencoder photo is `known` picture  f32 [n, H, W, C]: what an
+ * autoencoder's decoder makes of it start_noise   f32 [n, h, w, c], host visible: unit noise that
+ * begin may take step_noise    f32 [STEP_NOISE_SLOTS * n, h, w, c], host visible: that the rows may
+ * take frame    u32 [n, H, W]: RGBA8 report   u32 [n, 1, 1, REPORT_WORDS]: of each picture
+ * (lib/recipe.h)
  */
 #ifndef QS_SAMPLER_STATE_H
 #define QS_SAMPLER_STATE_H

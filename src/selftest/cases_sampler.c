@@ -24,8 +24,9 @@ static states make_states(test *t, shape s)
         .cursor = test_state(t, "cursor", DTYPE_U32, 1, 1, 1, 1),
         .latent = test_state(t, "latent", DTYPE_F32, s.n, s.h, s.w, s.c),
         .x0_before = test_state(t, "x0_before", DTYPE_F32, s.n, s.h, s.w, s.c),
-        .known = test_state(t, "known", DTYPE_F32, s.n, s.h, s.w, s.c),
-        .mask = test_state(t, "mask", DTYPE_F32, s.n, s.h, s.w, 1),
+        .known = test_state(t, "known", DTYPE_F32, 1, s.h, s.w, s.c),
+        .mask = test_state(t, "mask", DTYPE_F32, 1, s.h, s.w, 1),
+        .begun_noise = test_state(t, "begun_noise", DTYPE_F32, s.n, s.h, s.w, s.c),
         .start_noise = test_state(t, "start_noise", DTYPE_F32, s.n, s.h, s.w, s.c),
         .step_noise = test_state(t, "step_noise", DTYPE_F32, STEP_NOISE_SLOTS * s.n, s.h, s.w, s.c),
     };
@@ -33,6 +34,7 @@ static states make_states(test *t, shape s)
     memset(made.content, 0xff, sizeof *made.content); /* NaN in the rows that no step may read */
     made.content->steps = 1;
     made.content->initial_known = 0;
+    made.content->keeps = 0;
     made.content->start_from_host = made.content->steps_from_host = dice_below(&t->dice, 2);
     for (uint32_t i = 0; i < RECIPE_BATCH_MAX; ++i) {
         made.content->seed_low[i] = dice_below(&t->dice, UINT32_MAX);
@@ -46,6 +48,17 @@ static uint64_t seed_of(const sampler_recipe *recipe, uint32_t picture)
     return (uint64_t)recipe->seed_high[picture] << 32 | recipe->seed_low[picture];
 }
 
+/* Of [1, h, w, 1]: a third of it keeps, a third does not. */
+static void fill_mask(test *t, tensor_id mask, bool edits)
+{
+    const tensor *m = graph_tensor(&t->graph, mask);
+    const size_t count = (size_t)m->h * m->w;
+    double *values = test_alloc(t, count, sizeof *values);
+    for (size_t i = 0; i < count; ++i)
+        values[i] = edits ? fmin(fmax(3 * dice_uniform(&t->dice) - 1, 0), 1) : NAN;
+    test_fill(t, mask, values);
+}
+
 /* And what only some recipes use: the noise of the host, a picture that is known, a past. NaN is
  * where nothing may be read. */
 static void fill_recipe(test *t, const states *s, bool edits)
@@ -56,10 +69,8 @@ static void fill_recipe(test *t, const states *s, bool edits)
     test_fill_normal(t, tensors->step_noise, 0, 1);
     test_fill_normal(t, tensors->x0_before, edits ? 0 : NAN, 1);
     test_fill_normal(t, tensors->known, edits ? 0 : NAN, 1);
-    double *mask = test_alloc(t, shape_count(s->shape), sizeof *mask);
-    for (size_t i = 0; i < shape_count(s->shape) / s->shape.c; ++i)
-        mask[i] = edits ? dice_uniform(&t->dice) : NAN;
-    test_fill(t, tensors->mask, mask);
+    test_fill_normal(t, tensors->begun_noise, edits ? 0 : NAN, 1);
+    fill_mask(t, tensors->mask, edits);
 }
 
 static void expect_cursor(test *t, const states *s, uint32_t cursor)
@@ -121,10 +132,12 @@ static sampler_row draw_row(dice *d, uint32_t kind)
             .next_noise = .9f,
             .next_before = .35f,
             .guidance = 2.5f,
-            .known = .75f,
-            .keep_x0 = 1,
             .sigma = .6f,
             .variance = .2f,
+            .known_x0 = .75f,
+            .known_start = .45f,
+            .known_noise = .55f,
+            .keep_x0 = 1,
         };
         break;
     default: row_hop(&multistep, top, bottom, kind == 2, &row);
@@ -171,6 +184,13 @@ static void reference_step(test *t, const states *s, uint32_t cursor, uint32_t d
         reference_noise(latent, s->content, draw);
 }
 
+static void expect_begun_noise(test *t, const states *s)
+{
+    reference expected = reference_like(t, s->tensors.begun_noise);
+    reference_start(t, s, &expected);
+    test_expect(t, s->tensors.begun_noise, &expected, (test_limits){ .exact = true });
+}
+
 /* The same bits on every device; with a known picture, which may be contracted, nearly. */
 static void case_begin(selftest *suite, shape s, bool edits, uint32_t seed)
 {
@@ -181,15 +201,19 @@ static void case_begin(selftest *suite, shape s, bool edits, uint32_t seed)
     const states state = make_states(&t, s);
     const double scale = state.content->initial_scale = seed % 2 ? 80.0f : 1.0f;
     const double part = state.content->initial_known = edits ? 0.625f : 0.0f;
+    state.content->keeps = edits;
     fill_recipe(&t, &state, edits);
     op_begin(&t.graph, "begin", &state.tensors);
     const reference *known = test_reference(&t, state.tensors.known);
     reference expected = reference_like(&t, state.tensors.latent);
     reference_start(&t, &state, &expected);
+    if (edits)
+        expect_begun_noise(&t, &state);
     for (size_t i = 0; i < shape_count(s); ++i) {
         const double noise = (float)(scale * expected.value[i]);
-        expected.value[i] = edits ? noise + part * known->value[i] : noise;
-        expected.magnitude[i] = edits ? fabs(noise) + fabs(part * known->value[i]) : 0;
+        const double start = part * known->value[i % reference_count(known)];
+        expected.value[i] = edits ? noise + start : noise;
+        expected.magnitude[i] = edits ? fabs(noise) + fabs(start) : 0;
     }
     test_expect(&t, state.tensors.latent, &expected,
                 edits ? (test_limits){ .nmse = 1e-13, .factor = 4 }
@@ -282,13 +306,14 @@ static double sample_value(const test *t, const states *s, const sampler_row *ro
                            uint32_t c)
 {
     const uint32_t channels = s->shape.c;
+    const size_t shared = pixel % (s->shape.h * s->shape.w); /* by all pictures */
     test *inputs = (test *)t;
     if (c < channels)
         return row->input_scale *
                test_reference(inputs, s->tensors.latent)->value[pixel * channels + c];
     if (c == channels)
-        return 1 - test_reference(inputs, s->tensors.mask)->value[pixel];
-    return test_reference(inputs, s->tensors.known)->value[pixel * channels + c - channels - 1];
+        return 1 - test_reference(inputs, s->tensors.mask)->value[shared];
+    return test_reference(inputs, s->tensors.known)->value[shared * channels + c - channels - 1];
 }
 
 /* fills: a network that fills in; evaluations: one, or two with guidance */
@@ -332,7 +357,7 @@ static void case_step_input(selftest *suite, dtype storage, bool fills, uint32_t
 
 /* What a row reads of one number of the latent. */
 typedef struct inputs {
-    double x, m, m_size, known, mask, before, noise;
+    double x, m, m_size, known, mask, begun, before, noise;
 } inputs;
 
 typedef struct prediction {
@@ -347,11 +372,6 @@ static prediction predict(const sampler_row *row, const inputs *in)
     };
     if (row->clip > 0 && isfinite(p.x0))
         p.x0 = fmin(fmax(p.x0, -row->clip), row->clip);
-    if (row->known != 0) {
-        const double part = row->known * in->mask;
-        p.x0 += part * (in->known - p.x0);
-        p.x0_size += part * (fabs(in->known) + p.x0_size);
-    }
     p.e = row->noise_sample * in->x + row->noise_x0 * p.x0;
     p.e_size = fabs(row->noise_sample * in->x) + fabs(row->noise_x0) * p.x0_size;
     return p;
@@ -370,6 +390,14 @@ static double adjustment(const sampler_row *row, const inputs *in, size_t count)
     return sqrt(sigma * sigma + row->variance * (double)count / squares) - sigma;
 }
 
+static void set_back(const sampler_row *row, const inputs *in, double *next, double *size)
+{
+    const double known = row->known_x0 * in->known, begun = row->known_start * in->begun,
+                 noise = row->known_noise * in->noise;
+    *next = (1 - in->mask) * *next + in->mask * (known + begun + noise);
+    *size = (1 - in->mask) * *size + in->mask * (fabs(known) + fabs(begun) + fabs(noise));
+}
+
 /* lib/recipe.h's formulas, for one picture. */
 static void reference_row(const sampler_row *row, const inputs *in, size_t count, double *next,
                           double *size, double *x0)
@@ -385,6 +413,8 @@ static void reference_row(const sampler_row *row, const inputs *in, size_t count
                   fabs(row->next_model) * in[i].m_size + (g + row->sigma) * p.e_size + fabs(noise) +
                   fabs(before);
         x0[i] = p.x0;
+        if (row->known_x0 != 0)
+            set_back(row, &in[i], &next[i], &size[i]);
     }
 }
 
@@ -399,17 +429,20 @@ static inputs *gather(test *t, const states *s, uint32_t cursor, const sampler_r
     const size_t count = shape_count(s->shape);
     const reference *known = test_reference(t, s->tensors.known),
                     *mask = test_reference(t, s->tensors.mask);
+    const size_t shared = reference_count(known);
     inputs *in = test_alloc(t, count, sizeof *in);
     reference noise = reference_like(t, s->tensors.latent);
     reference_step(t, s, cursor, row->draw, &noise);
+    const double *begun = test_reference(t, s->tensors.begun_noise)->value;
     for (size_t i = 0; i < count; ++i) {
         const double guided = m2 ? row->guidance * (m2[i] - m[i]) : 0;
         in[i] = (inputs){
             .x = x[i],
             .m = m[i] + guided,
             .m_size = fabs(m[i]) + (m2 ? row->guidance * (fabs(m2[i]) + fabs(m[i])) : 0),
-            .known = known->value[i],
-            .mask = mask->value[i / s->shape.c],
+            .known = known->value[i % shared],
+            .mask = mask->value[i % shared / s->shape.c],
+            .begun = begun[i],
             .before = before[i],
             .noise = noise.value[i],
         };
@@ -542,6 +575,39 @@ static void case_sampler_chain(selftest *suite, uint32_t kind, uint32_t seed)
     test_end(&t);
 }
 
+/* ---- keep ---------------------------------------------------------------------------------- */
+
+static void case_keep(selftest *suite, bool keeps, uint32_t seed)
+{
+    dice d = { seed };
+    const shape s = dice_shape(&d);
+    test t;
+    if (!test_begin(&t, suite, DTYPE_F32, "keep %s [%u, %u, %u, %u] seed %u",
+                    keeps ? "a part" : "nothing", s.n, s.h, s.w, s.c, seed))
+        return;
+    const states state = make_states(&t, s);
+    const tensor_id picture = test_state(&t, "picture", DTYPE_F32, s.n, s.h, s.w, s.c);
+    state.content->keeps = keeps;
+    fill_recipe(&t, &state, keeps);
+    test_fill_normal(&t, picture, 0, 1);
+    const reference *before = test_reference(&t, picture),
+                    *photo = test_reference(&t, state.tensors.known),
+                    *mask = test_reference(&t, state.tensors.mask);
+    op_keep(&t.graph, "keep", state.tensors.recipe, picture, state.tensors.known,
+            state.tensors.mask);
+    reference expected = reference_like(&t, picture);
+    for (size_t i = 0; i < reference_count(&expected); ++i) {
+        const size_t at = i % reference_count(photo);
+        const double kept = keeps ? mask->value[at / s.c] : 0, new = (1 - kept) * before->value[i];
+        expected.value[i] = kept > 0 ? new + kept * photo->value[at] : new;
+        expected.magnitude[i] =
+            kept > 0 && kept < 1 ? fabs(new) + fabs(kept * photo->value[at]) : 0;
+    }
+    /* no rounding where it is all of one or the other */
+    test_expect(&t, picture, &expected, (test_limits){ .nmse = 1e-13, .factor = 4 });
+    test_end(&t);
+}
+
 static void cases_of_rows(selftest *suite)
 {
     for (uint32_t kind = 0; kind < ROW_KINDS; ++kind) {
@@ -572,6 +638,8 @@ void cases_sampler(selftest *suite)
         case_step_input(suite, DTYPE_F32, seed % 4 == 1, 1 + seed % 2, seed);
         case_step_input(suite, DTYPE_F16, seed % 4 == 2, 1 + seed / 2 % 2, seed);
     }
+    for (uint32_t seed = 0; seed < 6; ++seed)
+        case_keep(suite, seed > 0, seed);
     case_begin(suite, (shape){ 1, 512, 512, 4 }, false, 0); /* a million elements */
     case_begin(suite, (shape){ RECIPE_BATCH_MAX, 5, 3, 3 }, false, 1);
     cases_of_rows(suite);

@@ -57,7 +57,7 @@ static void build_encode(graph *g, const void *context)
     const qs_coder *coder = context;
     const tensor_id picture = float_state(g, "picture", picture_extent(coder));
     const tensor_id latent = float_state(g, "latent", latent_extent(coder));
-    autoencoder_build_encoder(g, &coder->autoencoder->config, picture, latent);
+    autoencoder_build_encoder(g, &coder->autoencoder->config, LATENT_OF_ENCODER, picture, latent);
 }
 
 static void build_decode(graph *g, const void *context)

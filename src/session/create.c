@@ -17,6 +17,11 @@ static qs_status check_options(const qs_device *device, const qs_model *model,
                               "by");
     if (o->blended && model_tokens(model) == 0)
         return qs_error(QS_ERROR_USAGE, "this model reads no prompts: there is nothing to blend");
+    if (o->edits && !model_reads_pictures(model))
+        return qs_error(QS_ERROR_USAGE,
+                        "%s: its autoencoder has no encoder, only the decoder: no picture can be "
+                        "begun from",
+                        model->path);
     if (o->batch > QS_BATCH_MAX)
         return qs_error(QS_ERROR_USAGE, "a batch of %u: at most %u pictures at a time", o->batch,
                         QS_BATCH_MAX);
@@ -97,6 +102,7 @@ qs_status qs_session_create(qs_device *device, qs_model *model, const qs_session
     TRY(program_set_make(&s->programs));
     TRY(create_noise(s));
     TRY(words_create(s));
+    TRY(photo_create(s));
     *out = s;
     return QS_OK;
 fail:
@@ -114,6 +120,7 @@ void qs_session_destroy(qs_session *s)
     model_release(s->model, s->stores);
     tuner_destroy(s->tuner);
     words_destroy(s);
+    photo_destroy(s);
     free(s->noise.generators);
     free(s->noise.drawn);
     free(s);

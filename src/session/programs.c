@@ -19,10 +19,15 @@ session_shape session_pictures(const qs_session *s)
     return batch_of(s, model_picture_extent(&s->model->config));
 }
 
+static bool has_vae(const qs_session *s)
+{
+    return s->model->config.has_component[COMPONENT_VAE];
+}
+
 static sampler_states latent_states(graph *g, const qs_session *s)
 {
     const session_shape size = session_latents(s);
-    return op_sampler_states(g, size.n, size.h, size.w, size.c);
+    return op_sampler_states(g, size.n, size.h, size.w, size.c, has_vae(s) ? "known" : "photo");
 }
 
 uint32_t session_images(const qs_session *s)
@@ -58,6 +63,21 @@ static void build_condition(graph *g, const void *session)
 {
     const model_texts texts = texts_of(session);
     model_build_condition(g, ((const qs_session *)session)->model, &texts);
+}
+
+/* The picture to begin from is one for all. */
+static tensor_id photo_state(graph *g, const qs_session *s)
+{
+    const session_shape size = session_pictures(s);
+    return graph_state(g, "photo", DTYPE_F32, 1, size.h, size.w, size.c);
+}
+
+static void build_encode(graph *g, const void *session)
+{
+    const qs_session *s = session;
+    if (s->options.edits && has_vae(s))
+        autoencoder_build_encoder(g, &s->model->config.autoencoder, LATENT_OF_SAMPLER,
+                                  photo_state(g, s), latent_states(g, s).known);
 }
 
 static void build_begin(graph *g, const void *session)
@@ -97,9 +117,12 @@ static void build_decode(graph *g, const void *session)
     const session_shape size = session_pictures(s);
     const tensor_id latent = latent_states(g, s).latent;
     tensor_id picture = latent;
-    if (config->has_component[COMPONENT_VAE]) {
+    if (has_vae(s)) {
         picture = graph_state(g, "picture", DTYPE_F32, size.n, size.h, size.w, size.c);
         autoencoder_build_decoder(g, &config->autoencoder, LATENT_OF_SAMPLER, latent, picture);
+        if (s->options.edits)
+            op_keep(g, "keep", latent_states(g, s).recipe, picture, photo_state(g, s),
+                    graph_state(g, "photo_mask", DTYPE_F32, 1, size.h, size.w, 1));
     }
     const tensor_id frame = graph_state(g, "frame", DTYPE_U32, size.n, size.h, size.w, 1);
     const tensor_id report = graph_state(g, "report", DTYPE_U32, size.n, 1, 1, REPORT_WORDS);
@@ -157,10 +180,15 @@ static const program_row rows[PROGRAM_COUNT] = {
                             .component = COMPONENT_UNET,
                             .recordings = RECIPE_SLOTS,
                             .uploads = { "text_weights", "guidance", "time_ids" } },
+    [PROGRAM_ENCODE] = { .name = "encode",
+                         .build = build_encode,
+                         .component = COMPONENT_VAE,
+                         .recordings = RECIPE_SLOTS,
+                         .uploads = { "photo" } },
     [PROGRAM_BEGIN] = { .name = "begin",
                         .build = build_begin,
                         .recordings = RECIPE_SLOTS,
-                        .uploads = { "recipe", "labels", "known", "mask" } },
+                        .uploads = { "recipe", "labels", "mask", "photo_mask" } },
     [PROGRAM_EMBED] = { .name = "embed", .build = build_embed, .component = COMPONENT_UNET },
     [PROGRAM_STEP] = { .name = "step",
                        .build = build_step,

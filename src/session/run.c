@@ -17,6 +17,7 @@ static qs_status check_recipe(qs_session *s, const qs_recipe *r)
                         (int)r->rng);
     for (uint32_t i = 0; r->labels && i < s->options.batch; ++i)
         TRY(model_label(s->model, r->labels[i], &id));
+    TRY(photo_check(s, r));
     TRY(words_read(s, r));
 fail:
     return status;
@@ -38,9 +39,14 @@ static qs_status fill_recipe(const qs_session *s, const qs_recipe *r, sampler_re
     }
     qs_recipe wanted = *r;
     wanted.steps = r->steps ? r->steps : 1;
+    if (model_fills_in(c)) { /* to the sampler it is a network like any other */
+        wanted.init = wanted.mask = NULL;
+        wanted.strength = 0;
+    }
     TRY(sampler_rows(&c->scheduler, c->unet.segment_embedding, &wanted, recipe));
     for (uint32_t i = 0; i < recipe->steps; ++i)
         recipe->rows[i].guidance = s->words.next.guidance;
+    recipe->keeps = r->mask != NULL;
 fail:
     return status;
 }
@@ -64,7 +70,9 @@ qs_status qs_session_begin(qs_session *s, const qs_recipe *r)
     if (states_upload(&s->programs.states, "labels", slot))
         memcpy(states_upload(&s->programs.states, "labels", slot), labels,
                session_images(s) * sizeof *labels);
+    photo_write_mask(s, r->mask, slot);
     TRY(words_submit(s, slot));
+    TRY(photo_submit(s, r, slot));
     TRY(noise_start(s, r, recipe));
     TRY(flights_submit(s, PROGRAM_BEGIN, slot, 0, &s->recipe_tickets[slot]));
     s->noise.start_ticket = s->recipe_tickets[slot];

@@ -1,11 +1,11 @@
 /*
  * One model on one device at one batch size and precision. The files, in the order of a picture:
  * programs.c (what the verbs compute: a table), create.c (once), run.c (begin, advance, render:
- * every picture), with words.c (prompts -> token ids), noise.c (noise that does not come from the
- * device), flights.c (what the device still does) and frames.c (what it has drawn). forward.c is
- * the network alone, times.c how long its ops took, inspect.c QUICKSTEP_DEBUG, tune.c qs_tune,
- * memory.c what all of it takes. coder.c is qs_coder, which has no session. Who includes this calls
- * downwards in this list of sections only.
+ * every picture), with words.c (prompts -> token ids), photo.c (a picture to begin from), noise.c
+ * (noise that does not come from the device), flights.c (what the device still does) and frames.c
+ * (what it has drawn). forward.c is the network alone, times.c how long its ops took, inspect.c
+ * QUICKSTEP_DEBUG, tune.c qs_tune, memory.c what all of it takes. coder.c is qs_coder, which has no
+ * session. Who includes this calls downwards in this list of sections only.
  */
 #ifndef QS_SESSION_SESSION_H
 #define QS_SESSION_SESSION_H
@@ -20,17 +20,18 @@ enum {
     RECIPE_SLOTS = 3, /* recipes that may be on their way to the device */
     FRAME_SLOTS = 3,  /* shown, ready, being written */
     GROUPS_AHEAD = 2, /* groups of a step's or decode's parts that advance lets the device have */
-    FLIGHTS_MAX = 4 * RECIPE_SLOTS + GROUPS_AHEAD + 1, /* before them words of both text encoders,
-                                                          condition and begin of every recipe; and
-                                                          a read-back */
+    FLIGHTS_MAX = 5 * RECIPE_SLOTS + GROUPS_AHEAD + 1, /* before them words of both text encoders,
+                                                          condition, encode and begin of every
+                                                          recipe; and a read-back */
 };
 
 /* The rows of the session's table. */
 typedef enum session_program {
     PROGRAM_WORDS,     /* token ids -> `text_states`, `pooled`; a recording a recipe */
     PROGRAM_WORDS_2,   /* the second text encoder's part of them; likewise */
-    PROGRAM_GIVEN,   /* instead of both: `text_states` and `pooled` from the host; likewise */
+    PROGRAM_GIVEN,     /* instead of both: `text_states` and `pooled` from the host; likewise */
     PROGRAM_CONDITION, /* these and `guidance` -> what the network reads in every step; likewise */
+    PROGRAM_ENCODE,    /* `photo` -> its latent, `known`, where there is an autoencoder; likewise */
     PROGRAM_BEGIN,  /* recipe and labels -> noise in `latent`, cursor = 0; a recording a recipe */
     PROGRAM_EMBED,  /* row[cursor] .., labels -> what the network's resnets add or scale by */
     PROGRAM_STEP,   /* row[cursor], network, update of `latent`, cursor + 1 */
@@ -80,6 +81,12 @@ typedef struct session_words {
     bool valid;              /* the device has `have` */
 } session_words;
 
+/* The picture to begin from that the device has, likewise. */
+typedef struct session_photo {
+    uint8_t *pixels; /* [h, w, 4]; NULL: without options.edits */
+    bool valid;      /* there is one */
+} session_photo;
+
 /* Noise that the host makes. */
 typedef struct host_noise {
     torch_rng *generators; /* [batch], QS_RNG_TORCH */
@@ -124,6 +131,7 @@ struct qs_session {
     flights flights;
     bool undivided; /* nobody else waits for the queue: programs are submitted whole */
     session_words words;
+    session_photo photo;
     host_noise noise;
     frames frames;
     picture picture;
@@ -139,8 +147,8 @@ typedef struct session_shape {
 } session_shape;
 session_shape session_latents(const qs_session *s);
 session_shape session_pictures(const qs_session *s);
-uint32_t session_texts(const qs_session *s); /* that are read for them: one each, and the second
-                                                prompts of options.blended */
+uint32_t session_texts(const qs_session *s);  /* that are read for them: one each, and the second
+                                                 prompts of options.blended */
 uint32_t session_images(const qs_session *s); /* that the network sees in a step: once or twice the
                                                  batch */
 /* Builds the graphs, as the tuner would have them. */
@@ -179,9 +187,19 @@ void words_destroy(qs_session *s);
 qs_status words_read(qs_session *s, const qs_recipe *wanted);
 /* Submits words and condition from this recipe slot, if they are others than before. */
 qs_status words_submit(qs_session *s, uint32_t slot);
-/* Writes what was read last into the host's copies of what `words`, or `given`, and `condition` need.
+/* Writes what was read last into the host's copies of what `words`, or `given`, and `condition`
+ * need.
  */
 void words_write(const qs_session *s, const state_set *states, uint32_t slot);
+
+/* photo.c */
+qs_status photo_create(qs_session *s);
+void photo_destroy(qs_session *s);
+qs_status photo_check(const qs_session *s, const qs_recipe *wanted); /* QS_ERROR_USAGE */
+/* Submits encode from this recipe slot, if the picture is another than before. */
+qs_status photo_submit(qs_session *s, const qs_recipe *wanted, uint32_t slot);
+/* Into the host's copies of `mask` and `photo_mask`; nothing if there is none. */
+void photo_write_mask(const qs_session *s, const uint8_t *mask, uint32_t slot);
 
 /* noise.c */
 /* Before the begin of a picture: writes its noise where that comes from the host, and says so in

@@ -115,12 +115,12 @@ static qs_status check_given(const qs_session *s, const qs_recipe *r)
     const size_t states = (size_t)texts * tokens * c->cross_attention_dim,
                  pooled = (size_t)texts * c->pooled_dim;
     if (r->prompt || r->prompts || r->negative || r->prompt_to || r->prompts_to)
-        return qs_error(QS_ERROR_USAGE, "text states are given instead of prompts, not beside them");
-    if (!given->states || given->state_count != states)
         return qs_error(QS_ERROR_USAGE,
-                        "text states of %zu floats: %u texts of %u tokens of %u are %zu",
-                        given->states ? given->state_count : 0, texts, tokens,
-                        c->cross_attention_dim, states);
+                        "text states are given instead of prompts, not beside them");
+    if (!given->states || given->state_count != states)
+        return qs_error(
+            QS_ERROR_USAGE, "text states of %zu floats: %u texts of %u tokens of %u are %zu",
+            given->states ? given->state_count : 0, texts, tokens, c->cross_attention_dim, states);
     if (given->pooled_count != pooled || (pooled > 0 && !given->pooled))
         return qs_error(QS_ERROR_USAGE, "pooled states of %zu floats: %u texts of %u are %zu",
                         given->pooled ? given->pooled_count : 0, texts, c->pooled_dim, pooled);
