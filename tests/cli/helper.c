@@ -14,6 +14,9 @@
  *     helper peak MIB PROGRAM ...      its exit status, or 99 if it had more than MIB at a time
  *     helper bomb FILE HEADER          FILE.safetensors with a header of so many bytes, FILE.png
  *                                      with as long a recipe, and that as a compressed text
+ *     helper mask FILE.png W H         black on the left half, white on the right
+ *     helper halves A.png B.png        "same" or "other", for the left half and for the right
+ *     helper decoder FROM TO           safetensors with those tensors that are called decoder.*
  *     helper values FILE TENSOR        shape, smallest and largest value, number of distinct bytes
  */
 #include <quickstep/safetensors.h>
@@ -364,8 +367,59 @@ static int bomb(const char *name, size_t size)
     return failed;
 }
 
+static int mask(char **arguments)
+{
+    const int width = atoi(arguments[1]), height = atoi(arguments[2]);
+    uint8_t *rgb = calloc((size_t)width * (size_t)height, 3);
+    if (!rgb)
+        return 1;
+    for (int i = 0; i < width * height; i++)
+        memset(rgb + 3 * i, i % width < width / 2 ? 0 : 255, 3);
+    const int failed = write_png(arguments[0], rgb, width, height, 1, 0);
+    free(rgb);
+    return failed;
+}
+
+static int halves(char **paths)
+{
+    int width, height, other_width, other_height, channels;
+    uint8_t *a = stbi_load(paths[0], &width, &height, &channels, 4);
+    uint8_t *b = stbi_load(paths[1], &other_width, &other_height, &channels, 4);
+    if (!a || !b || width != other_width || height != other_height)
+        return 1;
+    bool other[2] = { false, false };
+    for (int i = 0; i < width * height; i++)
+        other[i % width >= width / 2] |= memcmp(a + 4 * i, b + 4 * i, 4) != 0;
+    printf("%s %s\n", other[0] ? "other" : "same", other[1] ? "other" : "same");
+    stbi_image_free(a);
+    stbi_image_free(b);
+    return 0;
+}
+
+static int decoder(const char *from, const char *to)
+{
+    enum { MOST = 256 };
+    qs_safetensors *file = NULL;
+    qs_tensor kept[MOST];
+    size_t count = 0;
+    if (qs_safetensors_open(from, &file) != QS_OK)
+        return 1;
+    for (size_t i = 0; i < qs_safetensors_count(file) && count < MOST; i++)
+        if (strncmp(qs_safetensors_at(file, i)->name, "decoder.", 8) == 0)
+            kept[count++] = *qs_safetensors_at(file, i);
+    const qs_status status = qs_safetensors_write(to, kept, count, NULL);
+    qs_safetensors_close(file);
+    return status != QS_OK || count == 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 5 && strcmp(argv[1], "mask") == 0)
+        return mask(argv + 2);
+    if (argc == 4 && strcmp(argv[1], "halves") == 0)
+        return halves(argv + 2);
+    if (argc == 4 && strcmp(argv[1], "decoder") == 0)
+        return decoder(argv[2], argv[3]);
     if (argc > 3 && strcmp(argv[1], "peak") == 0)
         return peak(strtol(argv[2], NULL, 10), argv + 3);
     if (argc == 4 && strcmp(argv[1], "bomb") == 0)

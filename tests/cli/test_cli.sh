@@ -56,6 +56,7 @@ no_files() { # nothing in the folder, hidden temporaries neither
 
 . "$here/usage.sh"
 . "$here/pictures.sh"
+. "$here/init.sh"
 . "$here/walk.sh"
 . "$here/samplers.sh"
 . "$here/autoencoder.sh"

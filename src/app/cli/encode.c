@@ -49,20 +49,6 @@ fail:
     return status;
 }
 
-static qs_status read_fit(app_fit *fit)
-{
-    *fit = APP_FIT_NONE;
-    if (!fit_name)
-        return QS_OK;
-    if (strcmp(fit_name, "crop") == 0)
-        *fit = APP_FIT_CROP;
-    else if (strcmp(fit_name, "resize") == 0)
-        *fit = APP_FIT_RESIZE;
-    else
-        return app_error(QS_ERROR_USAGE, "--fit wants crop or resize, not '%s'", fit_name);
-    return QS_OK;
-}
-
 static qs_status run_encode(const char *path)
 {
     cli_coder coder = { 0 };
@@ -78,7 +64,7 @@ static qs_status run_encode(const char *path)
     TRY(cli_target_init(&target, output));
     if (target.format != CLI_SAFETENSORS || target.numbered)
         TRY(app_error(QS_ERROR_USAGE, "-o %s: a latent is one .safetensors file", output));
-    TRY(read_fit(&fit));
+    TRY(app_fit_parse(fit_name, &fit));
     TRY(cli_coder_open(&coder, "encode"));
     TRY(app_picture_read(path, coder.info.image_channels, fit, coder.info.factor, &picture, &width,
                          &height));

@@ -19,7 +19,8 @@ static const struct poptOption options[] = {
 static const char notes[] =
     "Prints the recipe as JSON. The command that --command prints draws the same picture on the\n"
     "same device, into repeat.png; it names the model, not where the model lies, and LoRAs as\n"
-    "they were given.\n";
+    "they were given. A picture that it was begun from, or a mask, is warned of if it is not there\n"
+    "or has changed since.\n";
 
 static qs_status run_metadata(const char *path)
 {
@@ -30,6 +31,7 @@ static qs_status run_metadata(const char *path)
     qs_status status = QS_OK;
     TRY(app_png_read_recipe(path, &json));
     TRY(app_recipe_from_json(json, &recipe));
+    app_recipe_warn_of_files(&recipe);
     text = flags.command ? app_recipe_command(&recipe) : app_recipe_to_json(&recipe);
     if (text)
         puts(text);

@@ -162,7 +162,10 @@ qs_recipe cli_job_recipe(const cli_job *job)
                         .negative = job->negative,
                         .guidance = job->guidance,
                         .prompt_to = job->prompt_to,
-                        .mix = job->mix };
+                        .mix = job->mix,
+                        .init = job->init,
+                        .strength = job->strength,
+                        .mask = job->mask };
 }
 
 /* All pictures are kept until the last is drawn: said before the first is, and before the machine
@@ -190,7 +193,8 @@ qs_status cli_engine_start_many(cli_engine *engine, const cli_job *job, uint32_t
         const uint32_t batch = !limit ? even_batch(count, most) : count < limit ? count : limit;
         const qs_session_options wanted = { .batch = batch,
                                             .guided = job->guided,
-                                            .blended = job->blended };
+                                            .blended = job->blended,
+                                            .edits = job->init != NULL };
         const qs_status status = cli_engine_start(engine, wanted);
         if (limit || batch == 1 || (status != QS_ERROR_DEVICE && status != QS_ERROR_MEMORY))
             return status;
@@ -247,22 +251,12 @@ static void copy_given_noise(const cli_engine *engine, const cli_job *job, uint3
 static qs_status render_batch(cli_engine *engine, const cli_job *job, uint32_t first,
                               uint32_t wanted, const scratch *s, cli_pictures *pictures)
 {
-    const qs_recipe recipe = {
-        .steps = job->steps,
-        .sampler = job->sampler,
-        .seed = job->seed + first,
-        .labels = job->label >= 0 ? s->labels : NULL,
-        .noise = s->noise,
-        .rng = job->rng,
-        .eta = job->eta,
-        .timesteps = job->timesteps,
-        .step_noise = s->step_noise,
-        .prompt = job->prompt,
-        .negative = job->negative,
-        .guidance = job->guidance,
-        .prompt_to = job->prompt_to,
-        .mix = job->mix,
-    };
+    qs_recipe recipe = cli_job_recipe(job);
+    recipe.seed += first;
+    recipe.labels = job->label >= 0 ? s->labels : NULL;
+    recipe.noise = s->noise;
+    recipe.timesteps = job->timesteps;
+    recipe.step_noise = s->step_noise;
     char title[64] = "";
     if (job->count > wanted)
         snprintf(title, sizeof title, "pictures %u to %u of %u", first + 1, first + wanted,
@@ -281,6 +275,7 @@ static qs_status render_batch(cli_engine *engine, const cli_job *job, uint32_t f
     cli_signals_resume();
     if (status != QS_OK)
         return status;
+    pictures->steps = frame.steps;
     memcpy(pictures->pixels + first * picture_bytes(engine), frame.pixels,
            wanted * picture_bytes(engine));
     if (job->want_floats)

@@ -20,14 +20,17 @@ typedef struct cli_job {
     float guidance;            /* scale; 0: the model's own */
     bool guided;               /* the network is evaluated twice a step */
     bool blended;
-    const float *noise;      /* [count, c, h, w] or NULL */
-    const float *step_noise; /* [steps, count, c, h, w] or NULL */
+    const float *noise;         /* [count, c, h, w] or NULL */
+    const float *step_noise;    /* [steps, count, c, h, w] or NULL */
+    const uint8_t *init, *mask; /* as qs_recipe's, or NULL */
+    float strength;             /* 0 without init */
     bool want_floats;
 } cli_job;
 
 typedef struct cli_pictures {
     uint8_t *pixels; /* [count, h, w, 4] */
     float *floats;   /* [count, c, h, w], NULL unless wanted */
+    uint32_t steps;  /* of each that ran */
     double ms;       /* wall clock of all renders together */
 } cli_pictures;
 

@@ -1,5 +1,6 @@
 /* quickstep sample: pictures from a seed. */
 #include "commands.h"
+#include "init.h"
 #include "picture.h"
 #include "render.h"
 #include "tensors.h"
@@ -20,6 +21,7 @@ static const struct poptOption options[] = {
     { "count", 'c', POPT_ARG_STRING, &texts.count, 5,
       "How many pictures (default: 1, or as many as there is noise)", "COUNT" },
     CLI_INCLUDE(cli_drawing_options),
+    CLI_INCLUDE(cli_init_options),
     { "eta", '\0', POPT_ARG_STRING, &texts.eta, 10,
       "How much noise ddim adds in each step of a diffusion model, 0 to 1 (default: 0)", "ETA" },
     { "timesteps", '\0', POPT_ARG_STRING, &texts.timesteps, 11,
@@ -40,6 +42,12 @@ static const struct poptOption options[] = {
 };
 
 static const char notes[] =
+    "With --init a multistep model begins at the very noise of the strength S, and ceil(S * N) of "
+    "its\n"
+    "N steps remain; others run the last int(S * N), as diffusers' image-to-image pipelines do. "
+    "With\n"
+    "--mask the kept pixels are set back after every step, and are those of the file in the end.\n"
+    "\n"
     "Several pictures become one PNG: a near-square grid, row by row, without gaps, in which\n"
     "empty cells are transparent (black in a model without transparency). With %d (or %03d) in\n"
     "the name they become a file each, numbered from 0.\n"
@@ -49,6 +57,7 @@ static const char notes[] =
     "A picture with NaN, Inf or nothing on it is not written: exit status 7.\n"
     "\n"
     "  quickstep sample --steps 4 --seed 7 --label 3 -o hero.png\n"
+    "  quickstep sample --init hero.png --strength 0.5 --label wizard -o wizard.png\n"
     "  quickstep sample --steps 8 --count 16 -o heroes.png\n"
     "  quickstep sample -m heroes --prompt \"red robe, wizard hat, green shield\" -o wizard.png\n";
 
@@ -58,6 +67,7 @@ typedef struct sample_run {
     uint32_t batch, scale;
     uint32_t timesteps[QS_STEPS_MAX];
     float *noise, *step_noise;
+    cli_init init;
 } sample_run;
 
 static qs_status read_noise(const cli_engine *engine, sample_run *run)
@@ -114,6 +124,7 @@ static qs_status read_numbers(sample_run *run)
     TRY(cli_count("--count", texts.count, 1, 1 << 16, &run->job.count));
     TRY(cli_count("--scale", texts.scale, 1, 64, &run->scale));
     TRY(cli_drawing_numbers(&run->job, &run->batch));
+    TRY(cli_init_numbers(&run->job));
     TRY(cli_real("--eta", texts.eta, 0, 1, &run->job.eta));
     TRY(read_timesteps(run));
     TRY(cli_target_init(&run->target, texts.output));
@@ -136,11 +147,16 @@ static void choose_steps(const cli_engine *engine, cli_job *job)
         job->steps = engine->info.steps_max;
 }
 
-static void print_summary(const app_recipe *recipe, const sample_run *run, double ms)
+static void print_summary(const app_recipe *recipe, const sample_run *run,
+                          const cli_pictures *pictures)
 {
     FILE *out = strcmp(run->target.path, "-") == 0 ? stderr : stdout;
-    fprintf(out, "%s: %s, %s step%s, %s, seed %" PRIu64, run->target.path, recipe->model,
-            recipe->steps, run->job.steps == 1 ? "" : "s", recipe->sampler, recipe->seed);
+    fprintf(out, "%s: %s, ", run->target.path, recipe->model);
+    if (cli_init_path())
+        fprintf(out, "%s at strength %g: %u of ", cli_init_path(), recipe->strength,
+                pictures->steps);
+    fprintf(out, "%s step%s, %s, seed %" PRIu64, recipe->steps, run->job.steps == 1 ? "" : "s",
+            recipe->sampler, recipe->seed);
     if (run->job.count > 1)
         fprintf(out, " to %" PRIu64, recipe->seed + run->job.count - 1);
     if (recipe->label[0])
@@ -149,7 +165,7 @@ static void print_summary(const app_recipe *recipe, const sample_run *run, doubl
         fprintf(out, ", \"%s\"", recipe->prompt);
     if (run->job.blended)
         fprintf(out, ", %g of \"%s\"", recipe->mix, recipe->prompt_to);
-    fprintf(out, ", %s, %.1f ms\n", recipe->precision, ms);
+    fprintf(out, ", %s, %.1f ms\n", recipe->precision, pictures->ms);
 }
 
 static qs_status draw_and_write(cli_engine *engine, const sample_run *run)
@@ -168,12 +184,14 @@ static qs_status draw_and_write(cli_engine *engine, const sample_run *run)
     snprintf(recipe.noise, sizeof recipe.noise, "%s", texts.noise ? texts.noise : "");
     snprintf(recipe.timesteps, sizeof recipe.timesteps, "%s",
              texts.timesteps ? texts.timesteps : "");
+    TRY(cli_init_describe(&recipe));
     status =
         run->target.format == CLI_PNG
             ? cli_write_png(&run->target, engine, &recipe, pictures.pixels, run->job.count)
             : cli_write_safetensors(&run->target, engine, &recipe, pictures.floats, run->job.count);
     if (status == QS_OK)
-        print_summary(&recipe, run, pictures.ms);
+        print_summary(&recipe, run, &pictures);
+fail:
     cli_pictures_free(&pictures);
     return status;
 }
@@ -190,10 +208,12 @@ static qs_status run_sample(const char *argument)
     choose_steps(&engine, &run.job);
     if (texts.noise)
         TRY(read_noise(&engine, &run));
+    TRY(cli_init_read(&engine, &run.init, &run.job));
     TRY(cli_engine_open_device(&engine));
     TRY(cli_engine_start_many(&engine, &run.job, run.job.count, run.batch));
     TRY(draw_and_write(&engine, &run));
 fail:
+    cli_init_free(&run.init);
     free(run.noise);
     free(run.step_noise);
     cli_engine_close(&engine);

@@ -130,3 +130,104 @@ fail:
     free(rgba);
     return status;
 }
+
+/* ---- a picture to begin from, and a mask ----------------------------------------------------- */
+
+/* The largest middle of *rgba that has the shape of to_width x to_height. */
+static qs_status crop_to_shape(const char *path, uint32_t to_width, uint32_t to_height,
+                               uint8_t **rgba, uint32_t *width, uint32_t *height)
+{
+    const uint64_t w = *width, h = *height;
+    const bool wide = w * to_height > h * to_width;
+    const uint32_t cut_w = wide ? (uint32_t)((h * to_width + to_height / 2) / to_height) : *width;
+    const uint32_t cut_h = wide ? *height : (uint32_t)((w * to_height + to_width / 2) / to_width);
+    uint8_t *cut = crop(*rgba, *width, *height, cut_w ? cut_w : 1, cut_h ? cut_h : 1);
+    if (!cut)
+        return app_error(QS_ERROR_MEMORY, "no memory for %s", path);
+    free(*rgba);
+    *rgba = cut;
+    *width = cut_w ? cut_w : 1;
+    *height = cut_h ? cut_h : 1;
+    return QS_OK;
+}
+
+/* *rgba, [height, width, 4], is replaced where it has another size. */
+static qs_status fit_exactly(const char *path, app_fit fit, uint32_t to_width, uint32_t to_height,
+                             uint8_t **rgba, uint32_t width, uint32_t height)
+{
+    qs_status status = QS_OK;
+    if (width == to_width && height == to_height)
+        return QS_OK;
+    if (fit == APP_FIT_NONE)
+        return app_error(QS_ERROR_USAGE,
+                         "%s is %ux%u and the model draws %ux%u: --fit crop takes its middle, "
+                         "scaled, --fit resize stretches it",
+                         path, width, height, to_width, to_height);
+    if (fit == APP_FIT_CROP)
+        TRY(crop_to_shape(path, to_width, to_height, rgba, &width, &height));
+    uint8_t *resized = resize(*rgba, width, height, to_width, to_height);
+    if (!resized)
+        return app_error(QS_ERROR_MEMORY, "no memory for %s", path);
+    free(*rgba);
+    *rgba = resized;
+fail:
+    return status;
+}
+
+qs_status app_photo_read(const char *path, uint32_t channels, app_fit fit, uint32_t width,
+                         uint32_t height, uint8_t **rgba)
+{
+    uint32_t w = 0, h = 0;
+    uint8_t *read = NULL;
+    qs_status status = QS_OK;
+    TRY(load_upright(path, &read, &w, &h));
+    TRY(check_content(path, channels, read, (size_t)w * h));
+    TRY(fit_exactly(path, fit, width, height, &read, w, h));
+    *rgba = read;
+    return QS_OK;
+fail:
+    free(read);
+    return status;
+}
+
+qs_status app_mask_read(const char *path, app_fit fit, uint32_t width, uint32_t height,
+                        uint8_t **mask)
+{
+    const size_t count = (size_t)width * height;
+    uint8_t *rgba = NULL, *made = NULL;
+    qs_status status = QS_OK;
+    TRY(app_photo_read(path, 4, fit, width, height, &rgba));
+    made = malloc(count);
+    if (!made)
+        TRY(app_error(QS_ERROR_MEMORY, "no memory for %s", path));
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *p = rgba + 4 * i;
+        if (p[3] && (p[0] != p[1] || p[0] != p[2]))
+            TRY(app_error(QS_ERROR_USAGE,
+                          "%s is in colour: a mask is white where the picture is drawn anew, and "
+                          "black where it is kept",
+                          path));
+        made[i] = (uint8_t)((p[0] * p[3] + 127) / 255);
+    }
+    *mask = made;
+    free(rgba);
+    return QS_OK;
+fail:
+    free(rgba);
+    free(made);
+    return status;
+}
+
+qs_status app_fit_parse(const char *name, app_fit *fit)
+{
+    *fit = APP_FIT_NONE;
+    if (!name)
+        return QS_OK;
+    if (strcmp(name, "crop") == 0)
+        *fit = APP_FIT_CROP;
+    else if (strcmp(name, "resize") == 0)
+        *fit = APP_FIT_RESIZE;
+    else
+        return app_error(QS_ERROR_USAGE, "--fit wants crop or resize, not '%s'", name);
+    return QS_OK;
+}

@@ -19,4 +19,18 @@ typedef enum app_fit {
 qs_status app_picture_read(const char *path, uint32_t channels, app_fit fit, uint32_t multiple,
                            float **values, uint32_t *width, uint32_t *height);
 
+/* A picture to begin from: RGBA8 [height, width, 4], straight alpha, to be freed by the caller.
+ * crop: scaled until it covers that size, and its middle; resize: stretched. channels: of the
+ * model. Otherwise as above. */
+qs_status app_photo_read(const char *path, uint32_t channels, app_fit fit, uint32_t width,
+                         uint32_t height, uint8_t **rgba);
+
+/* The same of a mask: [height, width], 255 where it is white, 0 where it is black or clear.
+ * QS_ERROR_USAGE: it has colours. */
+qs_status app_mask_read(const char *path, app_fit fit, uint32_t width, uint32_t height,
+                        uint8_t **mask);
+
+/* "crop", "resize"; NULL: none. QS_ERROR_USAGE. */
+qs_status app_fit_parse(const char *name, app_fit *fit);
+
 #endif

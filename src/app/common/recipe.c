@@ -1,8 +1,11 @@
 #include "common/recipe.h"
 
+#include "common/log.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +21,14 @@ static const struct {
     {                                                                                              \
 #name, offsetof(app_recipe, name), sizeof((app_recipe *)0)->name, required                 \
     }
-    FIELD(command, true),   FIELD(version, true),    FIELD(model, true),
-    FIELD(label, false),    FIELD(sampler, true),    FIELD(precision, true),
-    FIELD(noise, false),    FIELD(device, false),    FIELD(driver, false),
-    FIELD(rng, false),      FIELD(timesteps, false), FIELD(to, false),
-    FIELD(at, false),       FIELD(scheduler, false), FIELD(prompt, false),
-    FIELD(negative, false), FIELD(prompt_to, false), FIELD(decoder, false),
+    FIELD(command, true),    FIELD(version, true),    FIELD(model, true),
+    FIELD(label, false),     FIELD(sampler, true),    FIELD(precision, true),
+    FIELD(noise, false),     FIELD(device, false),    FIELD(driver, false),
+    FIELD(rng, false),       FIELD(timesteps, false), FIELD(to, false),
+    FIELD(at, false),        FIELD(scheduler, false), FIELD(prompt, false),
+    FIELD(negative, false),  FIELD(prompt_to, false), FIELD(decoder, false),
+    FIELD(init, false),      FIELD(init_hash, false), FIELD(mask, false),
+    FIELD(mask_hash, false), FIELD(fit, false),
 #undef FIELD
 };
 enum { TEXT_FIELD_COUNT = sizeof text_fields / sizeof text_fields[0] };
@@ -77,6 +82,7 @@ void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device 
     if (drawn->rng != QS_RNG_PHILOX)
         snprintf(recipe->rng, sizeof recipe->rng, "%s", qs_rng_name(drawn->rng));
     recipe->eta = (double)drawn->eta;
+    recipe->strength = !drawn->init ? 0 : drawn->strength > 0 ? (double)drawn->strength : 1;
     snprintf(recipe->precision, sizeof recipe->precision, "%s",
              precision == QS_F16 ? "f16" : "f32");
     snprintf(recipe->device, sizeof recipe->device, "%s", device_info.name);
@@ -114,6 +120,12 @@ static json_t *json_loras(const app_recipe *recipe)
     return json_array_size(list) == recipe->lora_count ? list : NULL;
 }
 
+/* A float as it was written. */
+static double decimal(double value)
+{
+    return round(value * 1e6) / 1e6;
+}
+
 char *app_recipe_to_json(const app_recipe *recipe)
 {
     json_t *root = json_object();
@@ -133,6 +145,8 @@ char *app_recipe_to_json(const app_recipe *recipe)
         failed |= json_object_set_new(root, "eta", json_real(recipe->eta));
     if (recipe->lora_count > 0)
         failed |= json_object_set_new(root, "lora", json_loras(recipe));
+    if (recipe->strength > 0)
+        failed |= json_object_set_new(root, "strength", json_real(decimal(recipe->strength)));
     if (recipe->loop)
         failed |= json_object_set_new(root, "loop", json_true());
     if (recipe->frames > 0)
@@ -272,6 +286,41 @@ static qs_status check_words(const app_recipe *recipe)
     return QS_OK;
 }
 
+static bool is_hash(const char *text)
+{
+    return !text[0] ||
+           (strlen(text) == APP_HASH_SIZE - 1 && !text[strspn(text, "0123456789abcdef")]);
+}
+
+static qs_status check_pictures(const app_recipe *recipe)
+{
+    const bool begins = recipe->init[0] != 0, masked = recipe->mask[0] != 0;
+    if (begins != (recipe->strength > 0) || (masked && !begins) || !is_hash(recipe->init_hash) ||
+        !is_hash(recipe->mask_hash) ||
+        (recipe->fit[0] && strcmp(recipe->fit, "crop") != 0 && strcmp(recipe->fit, "resize") != 0))
+        return app_error(QS_ERROR_OTHER,
+                         "the recipe's \"init\", \"mask\", \"strength\" or \"fit\" is damaged");
+    return QS_OK;
+}
+
+static void warn_of_file(const char *path, const char *hash)
+{
+    char now[APP_HASH_SIZE];
+    if (!path[0])
+        return;
+    if (app_file_hash(path, now) != QS_OK)
+        app_warning("%s, which the picture was drawn from", app_error_message());
+    else if (hash[0] && strcmp(now, hash) != 0)
+        app_warning("%s has changed since the picture was drawn from it: another will come of it",
+                    path);
+}
+
+void app_recipe_warn_of_files(const app_recipe *recipe)
+{
+    warn_of_file(recipe->init, recipe->init_hash);
+    warn_of_file(recipe->mask, recipe->mask_hash);
+}
+
 qs_status app_recipe_from_json(const char *json, app_recipe *recipe)
 {
     qs_status status = QS_OK;
@@ -292,6 +341,8 @@ qs_status app_recipe_from_json(const char *json, app_recipe *recipe)
     TRY(read_real(root, "mix", 0, 1, &recipe->mix));
     recipe->blended = json_object_get(root, "mix") != NULL;
     recipe->negative_given = json_object_get(root, "negative") != NULL;
+    TRY(read_real(root, "strength", 1e-6, 1, &recipe->strength));
+    TRY(check_pictures(recipe));
     TRY(read_seed(root, &recipe->seed));
     TRY(read_number(root, "count", 1, 1 << 20, 1, &count));
     TRY(read_number(root, "scale", 1, 64, 1, &scale));
@@ -398,6 +449,11 @@ char *app_recipe_command(const app_recipe *recipe)
     put_quoted(&out, "--rng", recipe->rng);
     put_quoted(&out, "--precision", recipe->precision);
     put_quoted(&out, "--noise", recipe->noise);
+    put_quoted(&out, "--init", recipe->init);
+    if (recipe->strength > 0)
+        put(&out, " --strength %.6g", recipe->strength);
+    put_quoted(&out, "--mask", recipe->mask);
+    put_quoted(&out, "--fit", recipe->fit);
     if (recipe->scale > 1 || strcmp(recipe->command, "sample") != 0) /* others' default differs */
         put(&out, " --scale %" PRIu32, recipe->scale);
     if (strcmp(recipe->command, "grid") == 0 && !recipe->headings)

@@ -9,7 +9,8 @@
  * "label" (absent: the model has none), "rng" (absent: philox), "eta" (absent: 0), "timesteps"
  * ("22,0"), "scheduler" (what replaced the model's: a class or a file), "decoder" (what
  * replaced the model's vae/), "lora" (a list:
- * "style.safetensors:0.8"), "headings" (absent: a grid
+ * "style.safetensors:0.8"), "init", "mask" (picture files that were begun from), "init_hash",
+ * "mask_hash" (app_file_hash), "strength" and "fit" with them, "headings" (absent: a grid
  * without), "noise" (the file that replaced the seed's noise), "scale" (absent: 1). A "walk" has
  * "to" ("2,3") and perhaps "loop", "frames" and "fps", or "at" ("0.5"). A "seed" above 2^63 - 1,
  * JSON's integers as most programs read them, is a string of digits. "steps" of the command "grid"
@@ -18,6 +19,7 @@
 #ifndef APP_RECIPE_H
 #define APP_RECIPE_H
 
+#include "common/file_hash.h"
 #include "common/lora.h"
 
 #define APP_SEED_MAX ((uint64_t)INT64_MAX) /* JSON's integers as most programs read them */
@@ -46,7 +48,11 @@ typedef struct app_recipe {
     char decoder[1024];                                 /* "": the model's vae/ */
     char loras[APP_LORAS_MAX][APP_LORA_PATH_SIZE + 16]; /* "style.safetensors:0.8" */
     uint32_t lora_count;
-    char noise[256];      /* "": the seed's */
+    char noise[256];             /* "": the seed's */
+    char init[1024], mask[1024]; /* "": none */
+    char init_hash[APP_HASH_SIZE], mask_hash[APP_HASH_SIZE];
+    double strength;      /* 0: no picture was begun from */
+    char fit[8];          /* "", "crop" or "resize" */
     bool headings;        /* a grid with words around it */
     char to[1536];        /* a walk: "2,3", the seeds after the first */
     bool loop;            /* and back to it */
@@ -70,6 +76,9 @@ char *app_recipe_to_json(const app_recipe *recipe);
 /* The text is not trusted: unknown keys are ignored, everything known must be in range and
  * without control characters. QS_ERROR_OTHER. */
 qs_status app_recipe_from_json(const char *json, app_recipe *recipe);
+
+/* Warns of files that the recipe names and that are not there or have changed since. */
+void app_recipe_warn_of_files(const app_recipe *recipe);
 
 /* "quickstep sample --model sprites --steps 4 ... -o repeat.png", quoted for a shell, to be freed
  * by the caller; NULL without memory. */
