@@ -22,6 +22,8 @@ typedef struct edits {
     qs_safetensors *golden;
     qs_model *model;
     qs_model_info info;
+    char scheduler[64]; /* of the session; "": there is none */
+    qs_session *session;
     uint8_t *init, *mask;
     size_t pixels, count; /* of a picture; floats of all */
 } edits;
@@ -57,6 +59,7 @@ static edits open_edits(const char *kind, const char *name)
 
 static void close_edits(edits *e)
 {
+    qs_session_destroy(e->session);
     qs_safetensors_close(e->golden);
     qs_model_destroy(e->model);
     free(e->init);
@@ -64,15 +67,24 @@ static void close_edits(edits *e)
     assert_int_equal(qs_device_validation_messages(device), 0);
 }
 
-/* The model with this scheduler in place of its own. */
-static void take_scheduler(edits *e, const char *scheduler)
+/* A session of the model with this scheduler in place of its own. */
+static void take_scheduler(edits *e, const char *scheduler, qs_precision precision)
 {
     char path[4400];
+    const qs_session_options session_options = {
+        .batch = BATCH, .precision = precision, .guided = e->info.prompt_tokens > 0, .edits = true
+    };
+    if (strcmp(e->scheduler, scheduler) == 0)
+        return;
+    snprintf(e->scheduler, sizeof e->scheduler, "%s", scheduler);
+    qs_session_destroy(e->session);
+    e->session = NULL;
     snprintf(path, sizeof path, "%s/schedulers/%s.json", e->folder, scheduler);
     const qs_model_options options = { .scheduler = strcmp(scheduler, "own") ? path : NULL };
     qs_model_destroy(e->model);
     e->model = NULL;
     ok(qs_model_open_with(e->folder, &options, &e->model));
+    ok(qs_session_create(device, e->model, &session_options, &e->session));
 }
 
 static qs_recipe recipe_of(const edits *e, const edit_case *c)
@@ -115,19 +127,14 @@ static void check_kept(const edits *e, const qs_frame *frame)
 
 static void draw(const edits *e, const edit_case *c, qs_precision precision)
 {
-    const qs_session_options options = {
-        .batch = BATCH, .precision = precision, .guided = e->info.prompt_tokens > 0, .edits = true
-    };
     const qs_recipe recipe = recipe_of(e, c);
     size_t count = 0;
     float *expected = read_floats(e->golden, c->key, &count);
     float *drawn = allocate(e->count, sizeof *drawn);
     double largest = 0, mean = 0;
-    qs_session *session = NULL;
     qs_frame frame;
     assert_int_equal(count, e->count);
-    ok(qs_session_create(device, e->model, &options, &session));
-    ok(qs_session_render(session, &recipe, NULL, NULL, &frame, drawn));
+    ok(qs_session_render(e->session, &recipe, NULL, NULL, &frame, drawn));
     for (size_t i = 0; i < count; ++i) {
         const double error = fabs(drawn[i] - expected[i]) * 0.5 * 255;
         largest = isnan(error) ? INFINITY : fmax(largest, error);
@@ -139,7 +146,6 @@ static void draw(const edits *e, const edit_case *c, qs_precision precision)
         fail_msg("%s, %s: max %.3f, mean %.3f of 255", e->name, c->key, largest, mean);
     if (c->masked)
         check_kept(e, &frame);
-    qs_session_destroy(session);
     free(expected);
     free(drawn);
 }
@@ -162,7 +168,7 @@ static void check_file(const char *path, qs_precision precision)
     uint32_t cases = 0;
     for (size_t i = 0; i < qs_safetensors_count(e.golden); ++i)
         if (parse_case(qs_safetensors_at(e.golden, i)->name, &c)) {
-            take_scheduler(&e, c.scheduler);
+            take_scheduler(&e, c.scheduler, precision);
             draw(&e, &c, precision);
             cases++;
         }
@@ -316,7 +322,8 @@ int main(void)
     size_t used = 0;
     for (int i = 0; i < COUNT; ++i) {
         tests[used++] = make_test("f32", edits_f32, files[i]);
-        tests[used++] = make_test("f16", edits_f16, files[i]);
+        if (i > 0) /* where only the sampler differs float32 has said it all */
+            tests[used++] = make_test("f16", edits_f16, files[i]);
     }
     tests[used++] = make_test("a picture again is the same", a_picture_again_is_the_same, NULL);
     tests[used++] = make_test("a soft mask mixes", a_soft_mask_mixes, NULL);
