@@ -24,7 +24,8 @@ from pathlib import Path
 
 import diffusers
 import torch
-from diffusers import AutoencoderTiny, DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers import (AutoencoderTiny, DDIMScheduler, EulerAncestralDiscreteScheduler, LatentConsistencyModelPipeline, LCMScheduler,
+                       StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel)
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
@@ -45,6 +46,7 @@ class Reader:
     seed: int = 0
     pictures: tuple[float, ...] = ()  # guidance scales
     text_2: dict | None = None  # the second text encoder's, that of SDXL
+    scheduler: tuple = (DDIMScheduler, dict(clip_sample=False, prediction_type="v_prediction", set_alpha_to_one=False))
 
 
 def blocks(types):
@@ -85,7 +87,10 @@ READERS = {
         unet(8, [8, 16], "C C", 4, attention_head_dim=2, layers_per_block=2, transformer_layers_per_block=[1, [2, 1]],
              reverse_transformer_layers_per_block=[[1, 2, 3], 2], cross_attention_dim=32, time_cond_proj_dim=10, addition_embed_type="text_time",
              addition_time_embed_dim=6, projection_class_embeddings_input_dim=10 + 6 * 6, mid_block_type="UNetMidBlock2D"),
-        {}, 37, (), dict(projection_dim=10)),
+        {}, 37, (4.0,), dict(projection_dim=10), (EulerAncestralDiscreteScheduler, dict(timestep_spacing="trailing"))),
+    # latent consistency models' pipeline
+    "lcm": Reader(unet(8, [8, 16], "C D", 4, attention_head_dim=2, layers_per_block=1, time_cond_proj_dim=12), dict(eos_token_id=2), 38, (1.0, 8.5),
+                  scheduler=(LCMScheduler, {})),
 }
 
 
@@ -116,14 +121,15 @@ def make_pipeline(reader, folder, generator):
         randomise(part, generator)
     for part in parts:  # what the files hold
         part.to(torch.float16)
-    scheduler = DDIMScheduler(clip_sample=False, prediction_type="v_prediction", beta_schedule="scaled_linear", beta_start=0.00085,
-                              beta_end=0.012, set_alpha_to_one=False, steps_offset=1)
+    kind, options = reader.scheduler
+    scheduler = kind(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, steps_offset=1, **options)
     words = tokenizer(folder / "tokens")
     if text_2:
         words_2 = tokenizer(folder / "tokens_2", pad_token="!")
         pipe = StableDiffusionXLPipeline(vae, text, text_2, words, words_2, net, scheduler, add_watermarker=False)
     else:
-        pipe = StableDiffusionPipeline(vae, text, words, net, scheduler, None, None, requires_safety_checker=False)
+        kind = LatentConsistencyModelPipeline if reader.scheduler[0] is LCMScheduler else StableDiffusionPipeline
+        pipe = kind(vae, text, words, net, scheduler, None, None, requires_safety_checker=False)
     pipe.save_pretrained(folder)
     for made in folder.glob("tokens*"):
         target = folder / made.name.replace("tokens", "tokenizer")
@@ -185,10 +191,11 @@ def draw(pipe, guidance, negative=NEGATIVE, words=None):
     """Both prompts' pictures in [-1, 1]; words: arguments in place of the prompts."""
     pipe.set_progress_bar_config(disable=True)
     generators = [torch.Generator().manual_seed(i) for i in range(len(PROMPTS))]
-    negative = [negative] * len(PROMPTS) if guidance > 1 and negative is not None else None
+    guided = guidance > 1 and pipe.unet.config.time_cond_proj_dim is None
+    negative = dict(negative_prompt=[negative] * len(PROMPTS)) if guided and negative is not None else {}
     size = pipe.unet.config.sample_size
     h, w = size if isinstance(size, (list, tuple)) else (size, size)
-    images = pipe(**(words or dict(prompt=PROMPTS)), height=2 * h, width=2 * w, num_inference_steps=STEPS, guidance_scale=guidance, negative_prompt=negative,
+    images = pipe(**(words or dict(prompt=PROMPTS)), height=2 * h, width=2 * w, num_inference_steps=STEPS, guidance_scale=guidance, **negative,
                   generator=generators, output_type="pt").images
     return 2 * images - 1
 
@@ -205,7 +212,7 @@ def make(name, reader):
         out |= {f"picture.{guidance:g}": draw(pipe, guidance) for guidance in reader.pictures}
         if reader.pictures:
             out |= {f"picture.{guidance:g} mix": draw(pipe, guidance, words=blend(pipe)) for guidance in reader.pictures[-1:]}
-        if reader.text_2 and reader.pictures:
+        if reader.text_2 and pipe.unet.config.time_cond_proj_dim is None:
             out |= {f"picture.3 {name}": draw(pipe, 3, negative) for name, negative in (("none", None), ("empty", ""))}
     out = {k: (v.float() if v.is_floating_point() else v).contiguous() for k, v in out.items()}
     save_file(out, folder / "golden.safetensors", metadata={"prompts": "\n".join(PROMPTS), "negative": NEGATIVE})
