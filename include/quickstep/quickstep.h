@@ -181,8 +181,11 @@ typedef struct qs_model_info {
     uint32_t default_label;
     bool has_segments; /* conditioned on the segment's start: every N and the limit */
     qs_sampler default_sampler;
-    uint32_t steps_max;       /* the most steps that its samplers have, at most QS_STEPS_MAX */
-    uint64_t parameter_count; /* the network's */
+    uint32_t steps_max; /* the most steps that its samplers have, at most QS_STEPS_MAX */
+    /* Where nobody says how many: 4; 50 of a plain diffusion model; 1 of a text-to-image model with
+     * Euler's scheduler over trailing timesteps, as SD-Turbo and SDXL-Turbo come. */
+    uint32_t default_steps;
+    uint64_t parameter_count;         /* the network's */
     uint64_t decoder_parameter_count; /* 0: no autoencoder */
     uint32_t prompt_tokens; /* that its text encoder reads; 0: it has none, and reads no prompts */
     bool embeds_guidance;   /* the network takes the guidance scale, at one evaluation a step */

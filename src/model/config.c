@@ -132,7 +132,9 @@ static qs_status read_pipeline(config_reader *r, model_config *config)
     qs_status status = QS_OK;
     TRY(config_require(r, "_class_name", "needed: the pipeline's class"));
     TRY(config_take_word(r, "_class_name", pipelines, &pipeline));
-    config->default_guidance = guidance[pipeline];
+    const bool guided =
+        config->unet.time_cond_proj_dim || !scheduler_is_distilled(&config->scheduler);
+    config->default_guidance = guided ? guidance[pipeline] : 1;
 fail:
     return status;
 }

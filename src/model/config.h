@@ -227,7 +227,11 @@ typedef struct scheduler_config {
 } scheduler_config;
 
 qs_sampler scheduler_default_sampler(const scheduler_config *scheduler);
-uint32_t scheduler_steps_max(const scheduler_config *scheduler); /* as qs_model_info's */
+uint32_t scheduler_steps_max(const scheduler_config *scheduler); /* as qs_model_info's, */
+uint32_t scheduler_default_steps(const scheduler_config *scheduler, bool reads); /* this, too */
+/* What a text-to-image model with this scheduler was distilled from has had guidance: it draws
+ * without, unless it takes the scale itself. */
+bool scheduler_is_distilled(const scheduler_config *scheduler);
 
 typedef enum autoencoder_class { AUTOENCODER_TINY, AUTOENCODER_KL } autoencoder_class;
 

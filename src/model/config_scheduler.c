@@ -50,6 +50,35 @@ uint32_t scheduler_steps_max(const scheduler_config *scheduler)
     return most < QS_STEPS_MAX ? most : QS_STEPS_MAX;
 }
 
+/* No file says that a model is distilled but its scheduler's: LCM's and TCD's are for such models
+ * only, and Euler's has trailing timesteps in those that go by the last noise level alone
+ * (SD-Turbo, SDXL-Turbo; the others' are leading or linspace). */
+bool scheduler_is_distilled(const scheduler_config *scheduler)
+{
+    switch (scheduler->class) {
+    case SCHEDULER_LCM:
+    case SCHEDULER_TCD: return true;
+    case SCHEDULER_EULER:
+    case SCHEDULER_EULER_ANCESTRAL: return scheduler->spacing == SPACING_TRAILING;
+    default: return false;
+    }
+}
+
+uint32_t scheduler_default_steps(const scheduler_config *scheduler, bool reads)
+{
+    enum { FEW = 4, PLAIN = 50 };
+    uint32_t steps = PLAIN;
+    switch (scheduler->class) {
+    case SCHEDULER_MULTISTEP:
+    case SCHEDULER_CONSISTENCY:
+    case SCHEDULER_LCM:
+    case SCHEDULER_TCD: steps = FEW; break;
+    default: steps = reads && scheduler_is_distilled(scheduler) ? 1 : PLAIN; break;
+    }
+    const uint32_t most = scheduler_steps_max(scheduler);
+    return steps < most ? steps : most;
+}
+
 static qs_status require_number(config_reader *r, const char *key, double min, double max,
                                 double *out)
 {

@@ -386,6 +386,7 @@ void qs_model_get_info(const qs_model *model, qs_model_info *info)
         .has_segments = c->unet.segment_embedding,
         .default_sampler = scheduler_default_sampler(&c->scheduler),
         .steps_max = scheduler_steps_max(&c->scheduler),
+        .default_steps = scheduler_default_steps(&c->scheduler, c->text_encoder_count > 0),
         .parameter_count = model->components[COMPONENT_UNET].parameter_count,
         .decoder_parameter_count = autoencoder_parameter_count(vae, AUTOENCODER_DECODER),
         .prompt_tokens = model_tokens(model),

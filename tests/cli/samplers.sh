@@ -7,7 +7,7 @@ export QUICKSTEP_MODELS=$networks # so that a recipe's command finds them by nam
 small() { run sample --model "$networks/$1" "${@:2}"; }
 
 run inspect --model "$networks/openai_imagenet"
-grep -q '^steps  *1 to 40; tuned by its authors for 1$' out
+grep -q '^steps  *1 to 40, 4 by default; tuned by its authors for 1$' out
 report $? 'inspect says which numbers of steps are possible, and which were tuned'
 run inspect --model "$networks/ddpm"
 grep -q '^sampler  *ddpm (default), ddim$' out && grep -q '^steps  *1 to 1000$' out

@@ -12,6 +12,7 @@
 #define UNET "unet/config.json"
 #define FIRST "text_encoder/config.json"
 #define SECOND "text_encoder_2/config.json"
+#define SCHEDULER "scheduler/scheduler_config.json"
 #define TOKENIZER_2 "tokenizer_2/tokenizer_config.json"
 
 static const char *const files[] = {
@@ -25,7 +26,7 @@ static const char *const files[] = {
     "text_encoder_2/model.safetensors",
     "vae/config.json",
     "vae/diffusion_pytorch_model.safetensors",
-    "scheduler/scheduler_config.json",
+    SCHEDULER,
     "tokenizer/tokenizer_config.json",
     "tokenizer/vocab.json",
     "tokenizer/merges.txt",
@@ -166,6 +167,44 @@ static void parts_that_are_missing(void **state)
     qs_model_destroy(model);
 }
 
+/* No file says how many steps a model wants; its scheduler does. */
+static void steps_and_guidance_by_default(void **state)
+{
+    static const struct {
+        const char *scheduler, *spacing;
+        uint32_t steps;
+        float guidance;
+    } rows[] = {
+        { "EulerDiscreteScheduler", "\"trailing\"", 1, 1 },          /* SD-Turbo */
+        { "EulerAncestralDiscreteScheduler", "\"trailing\"", 1, 1 }, /* SDXL-Turbo */
+        { "EulerDiscreteScheduler", "\"leading\"", 50, 5 }, /* stable-diffusion-xl-base-1.0 */
+        { "DDIMScheduler", "\"trailing\"", 50, 5 },
+        { "DPMSolverMultistepScheduler", "\"linspace\"", 50, 5 },
+        { "LCMScheduler", "\"leading\"", 4, 1 }, /* merged LCM-LoRA */
+        { "TCDScheduler", "\"leading\"", 4, 1 }, /* Hyper-SD */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i) {
+        char text[160];
+        qs_model_info info;
+        qs_model *model = NULL;
+        snprintf(text, sizeof text,
+                 "{\"_class_name\":\"%s\",\"timestep_spacing\":%s,\"steps_offset\":1}",
+                 rows[i].scheduler, rows[i].spacing);
+        unlink(temporary_path(folder, SCHEDULER));
+        temporary_write(temporary_path(folder, SCHEDULER), text, strlen(text));
+        snprintf(text, sizeof text, "[\"diffusers\",\"%s\"]", rows[i].scheduler);
+        patch(INDEX, "scheduler", text);
+        if (qs_model_open(folder, &model) != QS_OK)
+            fail_msg("%s: %s", rows[i].scheduler, qs_last_error());
+        qs_model_get_info(model, &info);
+        if (info.default_steps != rows[i].steps || info.default_guidance != rows[i].guidance)
+            fail_msg("%s %s: %u steps, guidance %g", rows[i].scheduler, rows[i].spacing,
+                     info.default_steps, (double)info.default_guidance);
+        qs_model_destroy(model);
+    }
+}
+
 static int create_folder(void **state)
 {
     static const char *const dirs[] = { "unet",           "vae",       "scheduler",  "text_encoder",
@@ -190,6 +229,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(damaged_values_are_named, create_folder, remove_folder),
         cmocka_unit_test_setup_teardown(parts_that_are_missing, create_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(steps_and_guidance_by_default, create_folder,
+                                        remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

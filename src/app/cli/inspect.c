@@ -26,12 +26,13 @@ static const char notes[] =
     "The arena holds the activations; the largest set that is alive at one time is its lower\n"
     "bound, all activations side by side are what it would take without a plan.\n";
 
-/* "1 to 40, tuned by its authors for 1, 2" */
+/* "1 to 40, 4 by default; tuned by its authors for 1, 2" */
 static void print_steps(const cli_engine *engine)
 {
     size_t count = 0;
     const uint32_t *tuned = qs_model_tuned_steps(engine->model, &count);
-    printf("steps       1 to %u", engine->info.steps_max);
+    printf("steps       1 to %u, %u by default", engine->info.steps_max,
+           engine->info.default_steps);
     for (size_t i = 0; i < count; i++)
         printf("%s%u", i ? ", " : "; tuned by its authors for ", tuned[i]);
     printf("\n");

@@ -40,7 +40,7 @@ static const struct poptOption options[] = {
     { "count", 'c', POPT_ARG_STRING, &texts.count, 10,
       "With --at: how many pictures, picture i between the seeds + i (default: 1)", "COUNT" },
     { "steps", 'n', POPT_ARG_STRING, &texts.steps, 8,
-      "Network evaluations of each picture, 1 to 1024 (default: 4)", "N" },
+      "Network evaluations of each picture, 1 to 1024 (default: the model's)", "N" },
     CLI_INCLUDE(cli_drawing_options),
     { "scale", '\0', POPT_ARG_STRING, &texts.scale, 9,
       "Enlarge by whole pixels, 1 to 64 times (default: until a picture is 256 pixels high; 1 with "
@@ -353,6 +353,8 @@ static qs_status run_walk(const char *argument)
     TRY(read_numbers(&run));
     TRY(cli_engine_open_model(&engine));
     TRY(cli_drawing_names(&engine, &run.job));
+    if (!texts.steps)
+        run.job.steps = engine.info.default_steps;
     TRY(cli_engine_open_device(&engine));
     if (adds_noise(&engine, &run.job))
         run.batch = 1;
