@@ -191,6 +191,7 @@ typedef struct qs_model_info {
     bool embeds_guidance;   /* the network takes the guidance scale, at one evaluation a step */
     float default_guidance; /* scale; 1: none */
     uint64_t text_encoder_parameter_count;
+    uint32_t text_encoder_count; /* 2 of Stable Diffusion XL; 0: there is none */
     uint32_t text_width;   /* of a token's state, of all text encoders together; 0: there is none */
     uint32_t pooled_width; /* of the state of a whole prompt; 0: the network reads none */
 } qs_model_info;
@@ -318,6 +319,9 @@ typedef struct qs_session_options {
     /* Evaluate the network twice a step, with the prompt and with the negative one, and go further
      * by the guidance scale (arXiv 2207.12598). Not for a network that takes the scale itself. */
     bool guided;
+    /* The text encoders' weights leave the device when they have read, and come back from the files when
+     * another prompt is to be read: less memory, more time. Not for qs_session_forward. */
+    bool offload;
     bool blended; /* read two prompts for a picture, and draw what is between them: qs_recipe.mix */
     bool edits; /* recipes may begin from a picture: where there is an autoencoder, its encoder too
                  */
@@ -491,6 +495,14 @@ typedef struct qs_network_input {
  * clipped or decoded. Waits; a picture in progress goes on afterwards as if nothing had been. */
 QS_API qs_status qs_session_forward(qs_session *session, const qs_network_input *input,
                                     float *output);
+
+/* What the model's text encoders make of prompts, without a session: only their weights are loaded, and
+ * leave the device again. ids: the tokens, [count, prompt_tokens] of each of text_encoder_count in turn;
+ * states: [count, prompt_tokens, text_width]; pooled: [count, pooled_width], or NULL. All as
+ * qs_model_info has them. QS_ERROR_USAGE: no text encoder, over QS_BATCH_MAX prompts, no UTF-8. */
+QS_API qs_status qs_model_embed(qs_device *device, qs_model *model, qs_precision precision,
+                                const char *const *prompts, uint32_t count, uint32_t *ids,
+                                float *states, float *pooled);
 
 /* One op of a graph, in execution order. */
 typedef struct qs_op_time {

@@ -392,6 +392,7 @@ void qs_model_get_info(const qs_model *model, qs_model_info *info)
         .prompt_tokens = model_tokens(model),
         .embeds_guidance = c->unet.time_cond_proj_dim != 0,
         .default_guidance = (float)c->default_guidance,
+        .text_encoder_count = c->text_encoder_count,
         .text_width = model_tokens(model) ? c->unet.cross_attention_dim : 0,
         .pooled_width = c->unet.pooled_dim,
     };

@@ -15,6 +15,8 @@ static qs_status check_options(const qs_device *device, const qs_model *model,
                               "be evaluated twice"
                             : "this model reads no prompts: there is nothing to be guided "
                               "by");
+    if (o->offload && model_tokens(model) == 0)
+        return qs_error(QS_ERROR_USAGE, "this model has no text encoder that could be offloaded");
     if (o->blended && model_tokens(model) == 0)
         return qs_error(QS_ERROR_USAGE, "this model reads no prompts: there is nothing to blend");
     if (o->edits && !model_reads_pictures(model))
@@ -29,6 +31,15 @@ static qs_status check_options(const qs_device *device, const qs_model *model,
         return qs_error(QS_ERROR_DEVICE,
                         "this device has no timestamps: times per op are not to be had");
     return QS_OK;
+}
+
+/* embed_texts acquires them for as long as they read. */
+static void release_text_encoders(qs_session *s)
+{
+    for (uint32_t i = COMPONENT_TEXT_ENCODER; i < COMPONENT_TEXT_ENCODER + TEXT_ENCODERS_MAX; ++i) {
+        component_release(&s->model->components[i], s->stores[i]);
+        s->stores[i] = NULL;
+    }
 }
 
 qs_status session_open(qs_device *device, qs_model *model, const qs_session_options *options,
@@ -50,6 +61,8 @@ qs_status session_open(qs_device *device, qs_model *model, const qs_session_opti
     s->vae_upcasts = model->config.has_component[COMPONENT_VAE] &&
                      autoencoder_upcasts(&model->config.autoencoder, s->storage);
     TRY(model_acquire(model, device, s->stores));
+    if (s->options.offload)
+        release_text_encoders(s);
     if (!s->options.no_tune && !debug_get()->defaults)
         TRY(tuner_create(device, &s->tuner));
 fail:

@@ -69,6 +69,9 @@ qs_status qs_session_forward(qs_session *s, const qs_network_input *in, float *o
         return qs_error(QS_ERROR_USAGE,
                         "qs_session_forward: a session with options.guided or options.blended "
                         "reads texts in pairs only");
+    if (s->options.offload)
+        return qs_error(QS_ERROR_USAGE,
+                        "qs_session_forward: not in a session with options.offload");
     qs_status status = QS_OK;
     TRY(flights_drain(s));
     TRY(words_read(s, &(qs_recipe){ .prompts = in->prompts,

@@ -47,16 +47,22 @@ static model_texts texts_of(const qs_session *s)
                           .rows = EMBEDDED_ROWS * session_images(s) };
 }
 
+/* Nothing with options.offload: embed_texts reads. */
+static void build_encoder(graph *g, const qs_session *s, uint32_t encoder)
+{
+    const model_texts texts = texts_of(s);
+    if (!s->options.offload)
+        model_build_words(g, s->model, encoder, &texts);
+}
+
 static void build_words(graph *g, const void *session)
 {
-    const model_texts texts = texts_of(session);
-    model_build_words(g, ((const qs_session *)session)->model, 0, &texts);
+    build_encoder(g, session, 0);
 }
 
 static void build_words_2(graph *g, const void *session)
 {
-    const model_texts texts = texts_of(session);
-    model_build_words(g, ((const qs_session *)session)->model, 1, &texts);
+    build_encoder(g, session, 1);
 }
 
 static void build_condition(graph *g, const void *session)

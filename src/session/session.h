@@ -3,7 +3,8 @@
  * programs.c (what the verbs compute: a table), create.c (once), run.c (begin, advance, render:
  * every picture), with words.c (prompts -> token ids), photo.c (a picture to begin from), noise.c
  * (noise that does not come from the device), flights.c (what the device still does) and frames.c
- * (what it has drawn). forward.c is the network alone, times.c how long its ops took, inspect.c
+ * (what it has drawn). forward.c is the network alone, embed.c the text encoders alone,
+ * times.c how long its ops took, inspect.c
  * QUICKSTEP_DEBUG, tune.c qs_tune, memory.c what all of it takes. coder.c is qs_coder, which has no
  * session. Who includes this calls downwards in this list of sections only.
  */
@@ -78,6 +79,7 @@ typedef struct prompt_words {
  */
 typedef struct session_words {
     prompt_words have, next; /* `next`: of the recipe that is being begun */
+    float *states, *pooled;  /* with options.offload: what embed_texts made of ids */
     bool valid;              /* the device has `have` */
 } session_words;
 

@@ -1,5 +1,6 @@
 /* Prompts -> what the device makes their condition of. */
 #include "core/log.h"
+#include "session/embed.h"
 #include "session/session.h"
 
 #include <stdlib.h>
@@ -36,18 +37,37 @@ static void destroy(prompt_words *w)
     free(w->weights);
 }
 
+static qs_status create_read(qs_session *s)
+{
+    const unet_config *c = &s->model->config.unet;
+    const size_t texts = session_texts(s);
+    s->words.states =
+        calloc(texts * model_tokens(s->model) * c->cross_attention_dim, sizeof *s->words.states);
+    s->words.pooled = calloc(texts * c->pooled_dim + 1, sizeof *s->words.pooled);
+    return s->words.states && s->words.pooled
+               ? QS_OK
+               : qs_error(QS_ERROR_MEMORY, "no host memory for text states");
+}
+
 qs_status words_create(qs_session *s)
 {
     if (encoder_count(s) == 0)
         return QS_OK;
-    const qs_status status = create(s, &s->words.have);
-    return status == QS_OK ? create(s, &s->words.next) : status;
+    qs_status status = QS_OK;
+    TRY(create(s, &s->words.have));
+    TRY(create(s, &s->words.next));
+    if (s->options.offload)
+        TRY(create_read(s));
+fail:
+    return status;
 }
 
 void words_destroy(qs_session *s)
 {
     destroy(&s->words.have);
     destroy(&s->words.next);
+    free(s->words.states);
+    free(s->words.pooled);
 }
 
 /* ---- recipe -> ids --------------------------------------------------------------------------- */
@@ -203,18 +223,27 @@ static void write_time_ids(const qs_session *s, const state *time_ids, uint32_t 
         memcpy(to + (size_t)i * time_ids->tensor.stride, ids, sizeof ids);
 }
 
+/* What comes from the host instead of ids: the caller's, or what embed_texts has read; or NULL. */
+static qs_text_states host_states(const qs_session *s)
+{
+    const session_words *w = &s->words;
+    return w->next.given ? *w->next.given
+                         : (qs_text_states){ .states = w->states, .pooled = w->pooled };
+}
+
 void words_write(const qs_session *s, const state_set *states, uint32_t slot)
 {
     const prompt_words *w = &s->words.next;
+    const qs_text_states host = host_states(s);
     const state *guidance = states_find(states, "guidance"),
                 *time_ids = states_find(states, "time_ids");
     if (encoder_count(s) == 0)
         return;
-    if (w->given)
-        write_given(states_find(states, "text_states"), slot, w->given->states);
-    if (w->given && states_find(states, "pooled"))
-        write_given(states_find(states, "pooled"), slot, w->given->pooled);
-    for (uint32_t i = 0; i < encoder_count(s) && !w->given; ++i)
+    if (host.states)
+        write_given(states_find(states, "text_states"), slot, host.states);
+    if (host.states && states_find(states, "pooled"))
+        write_given(states_find(states, "pooled"), slot, host.pooled);
+    for (uint32_t i = 0; i < encoder_count(s) && !host.states; ++i)
         write_ids(s, states, slot, i);
     memcpy(states_upload(states, "text_weights", slot), w->weights, weights_bytes(s));
     float *scales = state_mapped(&guidance->upload, slot);
@@ -252,12 +281,16 @@ qs_status words_submit(qs_session *s, uint32_t slot)
     const bool same = same_ids(s);
     if (same && same_condition(s))
         return QS_OK;
+    const bool from_host = host_states(s).states != NULL;
+    w->valid = false; /* should what follows fail */
+    if (s->options.offload && !same && !w->next.given)
+        TRY(embed_texts(s->device, s->model, s->storage, session_texts(s), w->next.ids, w->states,
+                        w->pooled));
     words_write(s, &s->programs.states, slot);
-    w->valid = false; /* should the submissions fail */
     s->embedded.count = 0;
-    for (uint32_t i = 0; i < encoder_count(s) && !same && !w->next.given; ++i)
+    for (uint32_t i = 0; i < encoder_count(s) && !same && !from_host; ++i)
         TRY(flights_submit(s, (session_program)(PROGRAM_WORDS + i), slot, 0, &ticket));
-    if (w->next.given)
+    if (from_host)
         TRY(flights_submit(s, PROGRAM_GIVEN, slot, 0, &ticket));
     TRY(flights_submit(s, PROGRAM_CONDITION, slot, 0, &ticket));
     const prompt_words had = w->have;

@@ -64,6 +64,7 @@ no_files() { # nothing in the folder, hidden temporaries neither
 . "$here/words.sh"
 . "$here/decoder.sh"
 . "$here/lora.sh"
+. "$here/embed.sh"
 . "$here/bombs.sh"
 . "$here/tune.sh"
 . "$here/serve.sh"

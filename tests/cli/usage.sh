@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Usage, help, errors of arguments. Sourced by test_cli.sh.
 
-commands='sample grid metadata encode decode forward devices inspect tune bench selftest'
+commands='sample grid metadata encode decode embed forward devices inspect tune bench selftest'
 
 run --version
 [ "$status" -eq 0 ] && grep -Eq '^quickstep [0-9]+\.[0-9]+\.[0-9]+$' out

@@ -136,6 +136,14 @@ static void models_without(void **state)
     (void)qs_model_tuned_steps(model, NULL);
     refused(qs_model_noise(NULL, QS_RNG_TORCH, 0, noise));
     refused(qs_model_noise(model, QS_RNG_TORCH, 0, NULL));
+    const char *prompt = "";
+    uint32_t id;
+    refused(qs_model_embed(NULL, model, QS_F32, &prompt, 1, &id, noise, NULL));
+    refused(qs_model_embed(device, NULL, QS_F32, &prompt, 1, &id, noise, NULL));
+    refused(qs_model_embed(device, model, QS_F32, NULL, 1, &id, noise, NULL));
+    refused(qs_model_embed(device, model, QS_F32, &prompt, 1, NULL, noise, NULL));
+    refused(qs_model_embed(device, model, QS_F32, &prompt, 1, &id, NULL, NULL));
+    refused(qs_model_embed(device, model, QS_F32, &prompt, 1, &id, noise, NULL)); /* reads none */
     refused(qs_model_check_sampler(NULL, QS_SAMPLER_DDIM));
     refused(qs_tune(NULL, model, NULL, no_tuning, NULL));
     refused(qs_tune(device, NULL, NULL, no_tuning, NULL));

@@ -58,6 +58,21 @@ qs_status cli_engine_open(cli_engine *engine)
     return status == QS_OK ? cli_engine_open_device(engine) : status;
 }
 
+/* What takes less memory, of what was not done. */
+static qs_status advise(const cli_engine *engine, qs_status status)
+{
+    const qs_session_options *o = &engine->options;
+    const bool decoder = engine->info.decoder_parameter_count > 10000000; /* a tiny one has 1 M */
+    const bool encoder = engine->info.prompt_tokens > 0 && !o->offload;
+    char text[2048];
+    snprintf(text, sizeof text, "%s", app_error_message());
+    if (status != QS_ERROR_MEMORY || (o->precision == QS_F16 && !encoder && !decoder))
+        return status;
+    return app_error(status, "%s; less is taken with%s%s%s", text,
+                     o->precision == QS_F16 ? "" : " --precision f16", encoder ? " --offload" : "",
+                     decoder ? " --decoder tiny" : "");
+}
+
 qs_status cli_engine_start(cli_engine *engine, qs_session_options options)
 {
     qs_status status = cli_precision(&options.precision);
@@ -66,11 +81,12 @@ qs_status cli_engine_start(cli_engine *engine, qs_session_options options)
     qs_session_destroy(engine->session);
     engine->session = NULL;
     options.no_tune = cli_shared_options.no_tune;
+    options.offload = cli_shared_options.offload;
     engine->options = options;
     status =
         app_library(qs_session_create(engine->device, engine->model, &options, &engine->session));
     cli_progress_clear();
-    return status;
+    return advise(engine, status);
 }
 
 void cli_engine_close(cli_engine *engine)

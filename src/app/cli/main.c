@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const cli_command *const commands[] = {
-    &cli_sample,  &cli_grid,    &cli_walk,    &cli_metadata, &cli_encode, &cli_decode,
+    &cli_sample,  &cli_grid,    &cli_walk,    &cli_metadata, &cli_encode, &cli_decode,   &cli_embed,
     &cli_forward, &cli_devices, &cli_inspect, &cli_tune,     &cli_bench,  &cli_selftest,
 #ifdef HAVE_SERVE
     &cli_serve,

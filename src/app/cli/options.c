@@ -37,6 +37,10 @@ struct poptOption cli_model_options[] = {
       "weights, "
       "SCALE times (default: 1); may be given several times",
       "FILE[:SCALE]" },
+    { "offload", '\0', POPT_ARG_NONE, &cli_shared_options.offload, CLI_SHARED_MORE + 2,
+      "Keep the text encoder's weights on the device only while it reads; another prompt loads "
+      "them anew",
+      NULL },
     { "no-tune", '\0', POPT_ARG_NONE, &cli_shared_options.no_tune, CLI_SHARED_FIRST + 10,
       "Every op's default algorithm and tile, not those that were measured: see 'quickstep tune'",
       NULL },

@@ -23,7 +23,7 @@ typedef struct cli_command {
 typedef struct cli_shared {
     char *model, *precision, *device, *variant, *scheduler, *size, *decoder;
     char **loras; /* ended by NULL, or NULL */
-    int quiet, no_matrix, no_tune;
+    int quiet, no_matrix, no_tune, offload;
 } cli_shared;
 extern cli_shared cli_shared_options;
 extern struct poptOption cli_model_options[];  /* --model, --precision, ... */
