@@ -1,20 +1,25 @@
 #!/bin/sh
-# Does Quickstep draw what diffusers drew? Downloads the published consistency model
-# openai/diffusers-cd_imagenet64_l2 (1.2 GB, into $XDG_CACHE_HOME/quickstep), draws seed 0, label 0 in
-# one and in two steps, and compares nine pixels with those in diffusers' own tests
-# (tests/pipelines/consistency_models/test_consistency_models.py: one picture, float32, CPU generator
-# with seed 0, last three rows and columns of the last channel, tolerance 0.001).
+# Does Quickstep draw what diffusers drew? Downloads a published model into $XDG_CACHE_HOME/quickstep,
+# draws, and compares nine pixels, the last three rows and columns of the last channel, with those in
+# diffusers' own tests. MODEL is one of
 #
-#     tools/verify_published.sh [--program QUICKSTEP]
-#     tools/verify_published.sh --folder DIR --expect FILE    another model, nothing is downloaded
+#     cd_imagenet64_l2         openai/diffusers-cd_imagenet64_l2, 1.2 GB: seed 0, label 0, one step and two
+#                              (tests/pipelines/consistency_models/test_consistency_models.py)
+#     stable-diffusion-v1-4    CompVis/stable-diffusion-v1-4, 4.3 GB: a prompt, guidance 7.5, three steps of
+#                              DDIM (tests/pipelines/stable_diffusion/test_stable_diffusion.py,
+#                              test_stable_diffusion_ddim); for NumPy's noise python3 needs numpy
 #
-# A line of FILE is what --timesteps gets, then nine values in [0, 1]; tools/compare_diffusers.py --pixels
-# writes one. Needs curl and python3. Exit status: 0 equal, 1 different, 2 wrong use or no download.
+#     tools/verify_published.sh [--model MODEL] [--program QUICKSTEP]
+#     tools/verify_published.sh [--model MODEL] --folder DIR --expect FILE    DIR instead, drawn likewise
+#
+# A line of FILE is what --timesteps gets (of text "-"), then nine values in [0, 1], float32, tolerance
+# 0.001; tools/compare_diffusers.py --pixels writes one. Needs curl and python3. Exit status: 0 equal,
+# 1 different, 2 wrong use or no download.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
-repository=https://huggingface.co/openai/diffusers-cd_imagenet64_l2/resolve/main
 program=$root/build/src/app/cli/quickstep
-expect=$root/tools/golden/cd_imagenet64_l2.pixels
+model=cd_imagenet64_l2
+expect=
 folder=
 
 fail() {
@@ -28,10 +33,25 @@ while [ $# -gt 0 ]; do
     --program) program=$2 ;;
     --folder) folder=$2 ;;
     --expect) expect=$2 ;;
+    --model) model=$2 ;;
     *) fail "unknown option $1" ;;
     esac
     shift 2
 done
+case $model in
+cd_imagenet64_l2)
+    repository=openai/diffusers-cd_imagenet64_l2
+    files='model_index.json scheduler/scheduler_config.json unet/config.json unet/diffusion_pytorch_model.safetensors'
+    ;;
+stable-diffusion-v1-4)
+    repository=CompVis/stable-diffusion-v1-4
+    files='model_index.json scheduler/scheduler_config.json tokenizer/tokenizer_config.json tokenizer/vocab.json
+        tokenizer/merges.txt text_encoder/config.json text_encoder/model.safetensors unet/config.json
+        unet/diffusion_pytorch_model.safetensors vae/config.json vae/diffusion_pytorch_model.safetensors'
+    ;;
+*) fail "$model: no such model; cd_imagenet64_l2 or stable-diffusion-v1-4" ;;
+esac
+expect=${expect:-$root/tools/golden/$model.pixels}
 [ -x "$program" ] || fail "$program: no such program; build it (./tools/run) or name one with --program"
 [ -r "$expect" ] || fail "$expect: no such file"
 
@@ -40,15 +60,14 @@ fetch() {
     [ -e "$folder/$1" ] && return
     mkdir -p "$(dirname "$folder/$1")"
     echo "downloading $1"
-    curl --fail --location --continue-at - --output "$folder/$1.part" "$repository/$1" ||
+    curl --fail --location --continue-at - --output "$folder/$1.part" "https://huggingface.co/$repository/resolve/main/$1" ||
         fail "$repository/$1: not downloaded"
     mv "$folder/$1.part" "$folder/$1"
 }
 
 if [ -z "$folder" ]; then
-    folder=${XDG_CACHE_HOME:-$HOME/.cache}/quickstep/diffusers-cd_imagenet64_l2
-    for file in model_index.json scheduler/scheduler_config.json unet/config.json \
-        unet/diffusion_pytorch_model.safetensors; do
+    folder=${XDG_CACHE_HOME:-$HOME/.cache}/quickstep/${repository#*/}
+    for file in $files; do
         fetch "$file"
     done
 fi
@@ -77,14 +96,38 @@ sys.exit(not largest <= 0.001)
 PYTHON
 }
 
-picture=$(mktemp --suffix=.safetensors)
-trap 'rm -f "$picture"' EXIT
+# noise FILE: numpy.random.RandomState(0).standard_normal((1, 4, 64, 64)), as that test's get_inputs has it
+noise() {
+    python3 - "$1" <<'PYTHON' || fail "no noise: python3 needs numpy"
+import json, struct, sys
+import numpy
+
+values = numpy.random.RandomState(0).standard_normal((1, 4, 64, 64)).astype("<f4").tobytes()
+header = json.dumps({"noise": {"dtype": "F32", "shape": [1, 4, 64, 64], "data_offsets": [0, len(values)]}}).encode()
+with open(sys.argv[1], "wb") as file:
+    file.write(struct.pack("<Q", len(header)) + header + values)
+PYTHON
+}
+
+# draw TIMESTEPS: into $picture
+draw() {
+    if [ "$model" = cd_imagenet64_l2 ]; then
+        echo "seed 0, label 0, time points $1:"
+        "$program" sample --quiet --model "$folder" --rng torch --seed 0 --label 0 \
+            --steps "$(echo "$1" | awk -F, '{ print NF }')" --timesteps "$1" --output "$picture"
+    else
+        echo "a photograph of an astronaut riding a horse, three steps:"
+        noise "$start"
+        "$program" sample --quiet --model "$folder" --scheduler DDIMScheduler --noise "$start" --steps 3 \
+            --prompt "a photograph of an astronaut riding a horse" --guidance 7.5 --output "$picture"
+    fi
+}
+
+picture=$(mktemp --suffix=.safetensors) start=$(mktemp --suffix=.safetensors)
+trap 'rm -f "$picture" "$start"' EXIT
 status=0
 while read -r timesteps values; do
-    steps=$(echo "$timesteps" | awk -F, '{ print NF }')
-    echo "seed 0, label 0, time points $timesteps:"
-    "$program" sample --quiet --model "$folder" --rng torch --seed 0 --label 0 \
-        --steps "$steps" --timesteps "$timesteps" --output "$picture" >/dev/null || exit 2
+    draw "$timesteps" || exit 2
     # shellcheck disable=SC2086  # nine words
     compare "$picture" $values || status=1
 done <"$expect"
