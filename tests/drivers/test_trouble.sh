@@ -66,6 +66,14 @@ says 'missing.json' && says 'broken.json' && [ ! -e a.png ]
 report $? 'two broken drivers are both named, and no file is written'
 
 radv=$(installed radeon_icd) lavapipe=$(installed lvp_icd)
+if [ -z "$lavapipe" ]; then
+    skip "a portability driver, as macOS's" 'lavapipe is not installed'
+else # the loader hides it from who does not ask for such drivers
+    sed 's/"ICD": {/&"is_portability_driver": true,/' "$lavapipe" >portability.json
+    with_drivers "$work/portability.json" devices
+    [ "$status" -eq 0 ] && grep -q '^0 .*llvmpipe' out
+    report $? "a portability driver, as macOS's, is found"
+fi
 if [ -z "$radv" ] || [ -z "$lavapipe" ]; then
     skip 'a driver without a device' 'RADV or lavapipe is not installed'
 else

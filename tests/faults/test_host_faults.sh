@@ -34,7 +34,7 @@ work_on() { # work_on COMMAND: its messages are in err, its file in new
         ;;
     encode) set -- encode --model "$taesd" --fit crop "$photo" -o new/a.safetensors ;;
     esac
-    LD_PRELOAD=$preload timeout 60 "$quickstep" "$@" >out 2>err </dev/null
+    LD_PRELOAD=$preload timeout 300 "$quickstep" "$@" >out 2>err </dev/null
     status=$?
 }
 
