@@ -168,7 +168,7 @@ char *app_recipe_to_json(const app_recipe *recipe)
     return text;
 }
 
-static bool is_plain_text(const char *text)
+bool app_recipe_holds(const char *text)
 {
     for (; *text; text++)
         if ((unsigned char)*text < 0x20 || *text == 0x7f)
@@ -184,7 +184,7 @@ static qs_status read_texts(const json_t *root, app_recipe *recipe)
         if (!value && !text_fields[i].required)
             continue;
         const char *text = json_string_value(value);
-        if (!text || strlen(text) >= text_fields[i].size || !is_plain_text(text))
+        if (!text || strlen(text) >= text_fields[i].size || !app_recipe_holds(text))
             return app_error(QS_ERROR_OTHER, "the recipe's \"%s\" is missing or damaged", key);
         snprintf((char *)recipe + text_fields[i].offset, text_fields[i].size, "%s", text);
     }

@@ -80,6 +80,9 @@ qs_status app_recipe_from_json(const char *json, app_recipe *recipe);
 /* Warns of files that the recipe names and that are not there or have changed since. */
 void app_recipe_warn_of_files(const app_recipe *recipe);
 
+/* Has the text no control characters? */
+bool app_recipe_holds(const char *text);
+
 /* "quickstep sample --model sprites --steps 4 ... -o repeat.png", quoted for a shell, to be freed
  * by the caller; NULL without memory. */
 char *app_recipe_command(const app_recipe *recipe);

@@ -1,6 +1,7 @@
 #include "request.h"
 
 #include "../options.h"
+#include "common/recipe.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,9 +39,8 @@ static qs_status read_words(const cli_engine *engine, const char *key, const cha
                          engine->info.name);
     if (strlen(text) >= SERVE_WORDS_SIZE)
         return app_error(QS_ERROR_USAGE, "%s: at most %d bytes", key, SERVE_WORDS_SIZE - 1);
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-        if (*c < 0x20 || *c == 0x7f)
-            return app_error(QS_ERROR_USAGE, "%s has control characters", key);
+    if (!app_recipe_holds(text))
+        return app_error(QS_ERROR_USAGE, "%s has control characters", key);
     snprintf(words, SERVE_WORDS_SIZE, "%s", text);
     return QS_OK;
 }
