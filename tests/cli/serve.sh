@@ -63,14 +63,18 @@ else
     frames=$(grep -ac 'Content-Type: image/jpeg' stream)
     [ "$frames" -ge 1 ] && [ "$frames" -le 2 ] # it does not change, so it is not sent again
     report $? 'the stream begins with the live picture'
-    (sleep 1; for seed in 1 2 3; do
-        curl --silent --output /dev/null -H 'Content-Type: application/json' -d "{\"seed\": $seed}" "$url/live"
-        sleep 0.7
-    done) &
-    curl --silent --max-time 5 --output stream "$url/live.mjpeg"
-    wait $!
-    frames=$(grep -ac 'Content-Type: image/jpeg' stream)
-    [ "$frames" -ge 4 ]
+    curl --silent --no-buffer --max-time 60 --output stream "$url/live.mjpeg" &
+    stream=$!
+    for frames in 1 2 3 4; do
+        for _ in $(seq 150); do
+            [ "$(grep -ac 'Content-Type: image/jpeg' stream)" -ge $frames ] && break
+            sleep 0.1
+        done
+        json 200 -d "{\"seed\": $frames}" "$url/live"
+    done
+    kill $stream
+    wait $stream
+    [ "$(grep -ac 'Content-Type: image/jpeg' stream)" -ge 4 ]
     report $? 'every change is a frame'
 
     # a long picture is given up, and what comes after it is drawn
