@@ -198,7 +198,7 @@ static qs_status read_loras(const json_t *root, app_recipe *recipe)
     bool whole = !list || (json_is_array(list) && count <= APP_LORAS_MAX);
     for (size_t i = 0; i < count && whole; i++) {
         const char *text = json_string_value(json_array_get(list, i));
-        whole = text && strlen(text) < sizeof recipe->loras[0] && is_plain_text(text);
+        whole = text && strlen(text) < sizeof recipe->loras[0] && app_recipe_holds(text);
         if (whole)
             snprintf(recipe->loras[i], sizeof recipe->loras[0], "%s", text);
     }
