@@ -164,6 +164,8 @@ qs_status film_read_recipe(const catalog *c, const char *path, viewer_recipe *re
         .seed = from.seed,
         .precision = strcmp(from.precision, "f16") == 0 ? QS_F16 : QS_F32,
     };
+    if (from.init[0])
+        TRY(app_error(QS_ERROR_OTHER, "it was drawn from %s", from.init));
     if (from.to[0] && strchr(from.to, ','))
         TRY(app_error(QS_ERROR_OTHER, "a walk through several seeds; `quickstep walk` draws it"));
     recipe->place.to = strtoull(from.to, NULL, 10);

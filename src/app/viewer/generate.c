@@ -2,6 +2,7 @@
 
 #include "common/montage.h"
 #include "common/recipe.h"
+#include "viewer/readout.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -53,7 +54,7 @@ static bool same_session(const generator *g, const viewer_controls *a)
     const viewer_controls *b = &g->asked;
     const bool same_way = !g->guides || (a->words.guidance > 1) == (b->words.guidance > 1);
     return a->model == b->model && a->batch == b->batch && a->precision == b->precision &&
-           a->profile == b->profile && same_way;
+           a->profile == b->profile && same_way && (!a->canvas || g->edits);
 }
 
 bool generate_needs_session(const generator *g, const viewer_controls *controls)
@@ -73,6 +74,8 @@ static void ask_again(const generator *g, viewer_controls *controls)
     controls->batch = g->asked.batch;
     controls->precision = g->asked.precision;
     controls->profile = g->asked.profile;
+    if (!g->edits)
+        controls->canvas = 0;
     if (g->guides)
         controls->words.guidance = g->asked.words.guidance;
 }
@@ -88,12 +91,14 @@ qs_status generate_make_session(generator *g, viewer_controls *controls, viewer_
         .precision = wanted.precision,
         .profile = wanted.profile,
         .guided = guided(&readings->model, &wanted.words),
+        .edits = wanted.canvas != 0,
     };
     const qs_status status =
         app_library(qs_session_create(g->device, model, &options, &g->session));
     if (status == QS_OK) {
         g->model = model;
         g->asked = wanted;
+        g->edits = options.edits;
         g->guides = readings->model.prompt_tokens > 0 && !readings->model.embeds_guidance;
     }
     *again = status != QS_OK && g->model && !same_session(g, &wanted);
@@ -102,13 +107,20 @@ qs_status generate_make_session(generator *g, viewer_controls *controls, viewer_
     return status;
 }
 
+static bool same_canvas(const viewer_controls *a, const viewer_controls *b)
+{
+    return a->canvas == b->canvas && (a->canvas == 0 || (a->canvas_revision == b->canvas_revision &&
+                                                         a->strength == b->strength));
+}
+
 /* Of the same seeds and on the same place of the way, whatever the number of steps. */
 static bool same_subject(const generator *g, const viewer_controls *c)
 {
     const viewer_controls *a = &g->asked;
     const viewer_place *x = &g->place, *y = &g->walk.place;
     return a->seed == c->seed && a->label == c->label && same_words(&a->words, &c->words) &&
-           a->sampler == c->sampler && x->at == y->at && (x->at <= 0 || x->to == y->to);
+           a->sampler == c->sampler && same_canvas(a, c) && x->at == y->at &&
+           (x->at <= 0 || x->to == y->to);
 }
 
 static bool same_picture(const generator *g, const viewer_controls *controls)
@@ -140,7 +152,7 @@ static qs_status begin(generator *g, const viewer_controls *controls, uint32_t c
     qs_status status = QS_OK;
     int32_t labels[QS_BATCH_MAX];
     const float *noise = NULL;
-    viewer_drawn drawn = { *controls, g->walk.place, column };
+    viewer_drawn drawn = { *controls, g->walk.place, column, 0 };
     if (controls->view != VIEW_PICTURES)
         drawn.controls.notch = readings->columns[column].notch;
     const bool reads = readings->model.prompt_tokens > 0;
@@ -150,8 +162,10 @@ static qs_status begin(generator *g, const viewer_controls *controls, uint32_t c
     TRY(walk_noise(&g->walk, g->model, controls->batch, controls->seed, &noise));
     if (!noise)
         drawn.place.at = 0;
+    drawn.steps = readings->slider.steps[drawn.controls.notch];
+    const viewer_canvas *canvas = readings->canvas;
     const qs_recipe recipe = {
-        .steps = readings->slider.steps[drawn.controls.notch],
+        .steps = drawn.steps,
         .sampler = notch_sampler(readings, drawn.controls.notch, controls->sampler),
         .seed = controls->seed,
         .labels = labels,
@@ -159,6 +173,10 @@ static qs_status begin(generator *g, const viewer_controls *controls, uint32_t c
         .prompt = reads ? controls->words.prompt : NULL,
         .negative = twice && controls->words.negative[0] ? controls->words.negative : NULL,
         .guidance = reads ? controls->words.guidance : 0,
+        .init = canvas ? canvas->pixels : NULL,
+        .mask = canvas && canvas->masked ? canvas->mask : NULL,
+        .strength =
+            canvas ? readout_strength(&readings->model, drawn.steps, controls->strength) : 0,
     };
     QS(qs_session_begin(g->session, &recipe));
     g->asked = *controls;
@@ -315,7 +333,9 @@ static qs_status begin_next(generator *g, viewer_controls *controls, viewer_read
         forget_columns(readings, g->begun && g->asked.view == VIEW_PICTURES);
     const uint32_t column = several ? next_column(controls, readings) : 0;
     const bool next = several && done && !g->hold && column < readings->column_count;
-    const bool wanted = !same || next;
+    const bool masked = readings->canvas && readings->canvas->masked;
+    const bool can = !readings->model.fills_in || masked;
+    const bool wanted = can && (!same || next);
     if (!wanted || column == COLUMNS_MAX || g->unseen >= UNSEEN_MAX)
         return QS_OK;
     TRY(begin(g, controls, column, readings));
@@ -408,6 +428,57 @@ static void free_name(const app_recipe *recipe, const char *folder, char *name, 
     while (copy < UINT32_MAX && access(name, F_OK) == 0);
 }
 
+/* "a.png" -> "a-from.png" */
+static void beside(const char *path, const char *what, char *name, size_t size)
+{
+    const int stem = (int)(strlen(path) - strlen(".png"));
+    snprintf(name, size, "%.*s-%s.png", stem, path, what);
+}
+
+static qs_status write_canvas(const char *path, const viewer_canvas *c, bool mask, char *name,
+                              size_t size, char hash[APP_HASH_SIZE])
+{
+    const size_t count = (size_t)c->width * c->height;
+    qs_status status = QS_OK;
+    char file[5000];
+    app_image image = { c->width, c->height, !mask, c->pixels };
+    uint8_t *grey = mask ? malloc(4 * count) : NULL;
+    if (mask && !grey)
+        return app_error(QS_ERROR_MEMORY, "out of memory");
+    for (size_t i = 0; mask && i < count; i++) {
+        memset(grey + 4 * i, c->mask[i], 3);
+        grey[4 * i + 3] = 255;
+    }
+    image.pixels = mask ? grey : c->pixels;
+    beside(path, mask ? "mask" : "from", file, sizeof file);
+    TRY(app_png_write(file, &image, NULL));
+    TRY(app_file_hash(file, hash));
+    const char *base = strrchr(file, '/');
+    snprintf(name, size, "%s", base ? base + 1 : file);
+fail:
+    free(grey);
+    return status;
+}
+
+/* What it was drawn from goes into files of its own, without which no command can draw it. */
+static qs_status save_canvas(const viewer_drawn *drawn, const viewer_readings *readings,
+                             const char *path, app_recipe *recipe)
+{
+    const viewer_controls *c = &drawn->controls;
+    const viewer_canvas *canvas = readings->canvas;
+    qs_status status = QS_OK;
+    if (!c->canvas)
+        return QS_OK;
+    if (!canvas || canvas->id != c->canvas || readings->canvas_revision != c->canvas_revision)
+        return app_error(QS_ERROR_USAGE, "the canvas has changed since this picture was drawn");
+    TRY(write_canvas(path, canvas, false, recipe->init, sizeof recipe->init, recipe->init_hash));
+    if (canvas->masked)
+        TRY(write_canvas(path, canvas, true, recipe->mask, sizeof recipe->mask, recipe->mask_hash));
+    recipe->strength = (double)readout_strength(&readings->model, drawn->steps, c->strength);
+fail:
+    return status;
+}
+
 /* As `quickstep walk --at` has it. */
 static void recipe_place(app_recipe *recipe, const viewer_place *place, uint32_t first)
 {
@@ -430,7 +501,7 @@ qs_status generate_save(generator *g, const viewer_readings *readings, int solo,
     const uint32_t count = solo >= 0 ? 1 : frame->count;
     const viewer_drawn *drawn = generate_drawn(g, readings);
     const qs_recipe made = {
-        .steps = frame->steps,
+        .steps = drawn->steps,
         .sampler = readings->frame_sampler,
         .seed = frame->seed + first,
         .prompt = drawn->controls.words.prompt,
@@ -443,14 +514,15 @@ qs_status generate_save(generator *g, const viewer_readings *readings, int solo,
     recipe.count = count;
     if (drawn->place.at > 0)
         recipe_place(&recipe, &drawn->place, first);
+    free_name(&recipe, folder, name, name_size);
+    TRY(save_canvas(drawn, readings, name, &recipe));
     json = app_recipe_to_json(&recipe);
     if (!json)
-        return app_error(QS_ERROR_MEMORY, "out of memory");
+        TRY(app_error(QS_ERROR_MEMORY, "out of memory"));
     const size_t picture_bytes = (size_t)frame->width * frame->height * 4;
     TRY(app_montage(frame->pixels + first * picture_bytes, count, frame->width, frame->height,
                     app_montage_columns(count), 1, &image));
     image.has_alpha = info.has_alpha;
-    free_name(&recipe, folder, name, name_size);
     TRY(app_png_write(name, &image, json));
 fail:
     app_montage_free(&image);

@@ -21,6 +21,7 @@ typedef struct generator {
 
     viewer_controls asked; /* what the session was made for, then what it began last */
     viewer_place place;    /* of the walk, that it began last */
+    bool edits;            /* the session can draw from a canvas */
     bool guides;           /* the session evaluates twice a step where the scale is above 1 */
     bool begun;            /* it did */
     uint64_t serial;       /* of the last begin in this session */

@@ -41,11 +41,13 @@ static void report_picture(const loop *l)
     if (!l->options.report)
         return;
     const qs_frame *frame = &l->readings.frame;
+    const viewer_drawn *drawn = generate_drawn(&l->generator, &l->readings);
     printf("picture %" PRIu32 " steps=%" PRIu32 " seed=%" PRIu64 " count=%" PRIu32 " size=%" PRIu32
-           "x%" PRIu32 " sampler=%s precision=%s check=%s at=%.4f\n",
+           "x%" PRIu32 " sampler=%s precision=%s check=%s strength=%.3f at=%.4f\n",
            l->readings.frame_number, frame->steps, frame->seed, frame->count, frame->width,
            frame->height, qs_sampler_name(l->readings.frame_sampler),
            l->generator.asked.precision == QS_F16 ? "f16" : "f32", qs_status_name(frame->check),
+           (double)(drawn->controls.canvas ? drawn->controls.strength : 0),
            l->readings.frame_place.at);
     fflush(stdout);
 }
@@ -77,14 +79,17 @@ static viewer_recipe recipe_on_screen(const loop *l)
     const viewer_drawn *drawn = generate_drawn(&l->generator, &l->readings);
     const viewer_controls *c = &drawn->controls;
     return (viewer_recipe){ .model = c->model,
-                            .steps = l->readings.frame.steps,
+                            .steps = drawn->steps,
                             .batch = c->batch,
                             .seed = c->seed,
                             .place = drawn->place,
                             .label = c->label,
                             .words = c->words,
                             .sampler = c->sampler,
-                            .precision = c->precision };
+                            .precision = c->precision,
+                            .canvas = c->canvas,
+                            .canvas_revision = c->canvas_revision,
+                            .strength = c->strength };
 }
 
 static void push_film(loop *l, bool favourite)
@@ -141,6 +146,55 @@ static void turn_presentation(loop *l)
     l->controls.animate = l->controls.animate || l->readings.present;
 }
 
+/* What is drawn from is the controls' canvas, as long as this model can. */
+static void follow_canvas(loop *l)
+{
+    viewer_controls *c = &l->controls;
+    l->readings.canvas = touch_find(&l->touch, c, &l->readings.model);
+    l->readings.canvas_revision = c->canvas_revision;
+    if (!l->readings.canvas || !l->readings.model.reads_pictures) {
+        l->readings.canvas = NULL;
+        c->canvas = 0;
+    }
+}
+
+static qs_status turn_canvas(loop *l)
+{
+    const qs_frame *frame = &l->readings.frame;
+    const viewer_drawn *drawn = generate_drawn(&l->generator, &l->readings);
+    const uint32_t index = l->layout && l->layout->solo > 0 ? (uint32_t)l->layout->solo : 0;
+    if (l->controls.canvas) {
+        l->controls.canvas = 0;
+        return QS_OK;
+    }
+    if (!l->readings.model.reads_pictures)
+        return app_error(QS_ERROR_USAGE, "this model's autoencoder has no encoder: nothing can be "
+                                         "drawn from a picture");
+    if (!frame->pixels || frame->check != QS_OK || drawn->controls.model != l->controls.model)
+        return app_error(QS_ERROR_USAGE, "there is no good picture to draw from yet");
+    return touch_take(&l->touch, frame->pixels + (size_t)4 * index * frame->width * frame->height,
+                      &l->readings.model, &l->controls);
+}
+
+static void take_canvas(loop *l, const viewer_requests *requests)
+{
+    viewer_controls *c = &l->controls;
+    qs_status status = QS_OK;
+    if (requests->bits & REQUEST_CANVAS)
+        status = turn_canvas(l);
+    if (requests->bits & REQUEST_CANVAS_BLANK) {
+        c->brush.tool = TOOL_PAINT;
+        status = touch_blank(&l->touch, &l->readings.model, c);
+    }
+    if (requests->bits & REQUEST_CANVAS_UNMASK)
+        status = touch_clear_mask(&l->touch, c);
+    if (requests->stroke.there)
+        status = touch_stroke(&l->touch, &requests->stroke, c);
+    if (status != QS_OK)
+        loop_note(l, true, "%s", app_error_message());
+    follow_canvas(l);
+}
+
 static void take_requests(loop *l, uint32_t bits)
 {
     viewer_controls *c = &l->controls;
@@ -189,6 +243,7 @@ static uint32_t take_keys(loop *l)
     w->key_step = 0;
     w->requests = 0;
     take_requests(l, bits);
+    take_canvas(l, &(viewer_requests){ .bits = bits });
     if (!(bits & (REQUEST_UNDO | REQUEST_REDO)))
         recall_remember(l, &before);
     return bits;
@@ -257,6 +312,7 @@ static void build_ui(loop *l, uint32_t asked)
     if (l->controls.model != before.model)
         loop_choose_model(l, &before);
     take_requests(l, requests.bits);
+    take_canvas(l, &requests);
     if (!(requests.bits & (REQUEST_UNDO | REQUEST_REDO)))
         recall_remember(l, &before);
     if (requests.recall >= 0) {
@@ -315,6 +371,8 @@ static qs_status draw(loop *l)
     if (l->untaken)
         TRY(take_frame(l, target.commands));
     l->untaken = false;
+    if (l->readings.canvas)
+        TRY(picture_canvas_put(&l->picture, l->readings.canvas, l->readings.canvas_revision));
     present_begin_pass(&l->present, &target, l->layout->background);
     for (uint32_t i = 0; i < l->layout->part_count; i++)
         picture_draw(&l->picture, target.commands, target.extent, &l->layout->parts[i]);
@@ -381,6 +439,7 @@ static qs_status round_once(loop *l)
     const uint32_t asked = take_keys(l);
     if (l->window.dropped[0] && l->generator.session)
         recall_dropped(l);
+    follow_canvas(l);
     if (l->window.scale_changed)
         TRY(change_scale(l));
     TRY(generate(l));

@@ -8,6 +8,7 @@
 #include "viewer/catalog.h"
 #include "viewer/film.h"
 #include "viewer/generate.h"
+#include "viewer/touch.h"
 #include "viewer/ui.h"
 
 typedef struct loop_options {
@@ -31,6 +32,7 @@ typedef struct loop {
     catalog catalog;
     generator generator;
     film film;
+    touch touch;
     history history;
     viewer_controls controls;
     viewer_readings readings;

@@ -153,6 +153,8 @@ static qs_status fill_controls(const viewer_options *options, const viewer_model
     controls->motion = MOTION_WALK;
     controls->seconds = 3;
     controls->wipe = 0.5f;
+    controls->strength = 0.6f;
+    controls->brush = (viewer_brush){ TOOL_ANEW, 0.2f, { 0.85f, 0.2f, 0.18f } };
     controls->wipe_right = readings->column_count - 1;
     controls->animate = !options->paused;
     controls->sampler = model->sampler;
@@ -339,6 +341,7 @@ fail:
     status = check_messages(device, status);
     qs_device_destroy(device);
     catalog_finish(&l.catalog);
+    touch_finish(&l.touch);
     window_system_finish();
     return status;
 }

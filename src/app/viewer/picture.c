@@ -15,6 +15,8 @@ typedef struct picture_args {
     uint32_t smooth_filter, first_pixel;
 } picture_args;
 
+enum { SETS = 3 }; /* a store each */
+
 static qs_status create_layouts(picture *p)
 {
     qs_status status = QS_OK;
@@ -49,23 +51,24 @@ static qs_status create_layouts(picture *p)
         device,
         &(VkDescriptorPoolCreateInfo){
             .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
-            .maxSets = 2,
+            .maxSets = SETS,
             .poolSizeCount = 1,
-            .pPoolSizes = &(VkDescriptorPoolSize){ VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 2 },
+            .pPoolSizes = &(VkDescriptorPoolSize){ VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, SETS },
         },
         NULL, &p->sets));
-    VkDescriptorSet sets[2];
+    VkDescriptorSet sets[SETS];
     VK(vkAllocateDescriptorSets(
         device,
         &(VkDescriptorSetAllocateInfo){
             .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
             .descriptorPool = p->sets,
-            .descriptorSetCount = 2,
-            .pSetLayouts = (VkDescriptorSetLayout[]){ p->set_layout, p->set_layout },
+            .descriptorSetCount = SETS,
+            .pSetLayouts = (VkDescriptorSetLayout[]){ p->set_layout, p->set_layout, p->set_layout },
         },
         sets));
     p->shown.set = sets[0];
     p->strip.set = sets[1];
+    p->canvas.set = sets[2];
 fail:
     return status;
 }
@@ -172,6 +175,7 @@ void picture_finish(picture *p)
         return;
     destroy_store(p, &p->shown);
     destroy_store(p, &p->strip);
+    destroy_store(p, &p->canvas);
     vkDestroyPipeline(p->vulkan.device, p->pipeline, NULL);
     vkDestroyDescriptorPool(p->vulkan.device, p->sets, NULL);
     vkDestroyPipelineLayout(p->vulkan.device, p->layout, NULL);
@@ -329,6 +333,37 @@ void picture_strip_put(picture *p, uint32_t slot, const uint8_t *rgba, uint32_t 
     *small_height = h;
 }
 
+static qs_status create_canvas(picture *p, const viewer_canvas *canvas)
+{
+    qs_status status = QS_OK;
+    const VkDeviceSize bytes = (VkDeviceSize)4 * canvas->width * canvas->height;
+    VK(vkQueueWaitIdle(p->vulkan.queue)); /* the last frames that read the old one must be over */
+    destroy_store(p, &p->canvas);
+    TRY(create_store(p, &p->canvas, CANVAS_TURNS * bytes,
+                     VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT));
+    VK(vkMapMemory(p->vulkan.device, p->canvas.memory, 0, VK_WHOLE_SIZE, 0,
+                   (void **)&p->canvas.mapped));
+    p->canvas_w = canvas->width;
+    p->canvas_h = canvas->height;
+fail:
+    return status;
+}
+
+qs_status picture_canvas_put(picture *p, const viewer_canvas *canvas, uint32_t revision)
+{
+    const bool fits =
+        p->canvas.buffer && p->canvas_w == canvas->width && p->canvas_h == canvas->height;
+    const qs_status status = fits ? QS_OK : create_canvas(p, canvas);
+    if (status != QS_OK || (fits && p->canvas_id == canvas->id && p->canvas_revision == revision))
+        return status;
+    const size_t pixels = (size_t)canvas->width * canvas->height;
+    p->canvas_turn = (p->canvas_turn + 1) % CANVAS_TURNS;
+    p->canvas_id = canvas->id;
+    p->canvas_revision = revision;
+    memcpy(p->canvas.mapped + p->canvas_turn * pixels, canvas->pixels, 4 * pixels);
+    return QS_OK;
+}
+
 /* The number of columns in which pictures of this shape can be largest. */
 static uint32_t best_columns(const viewer_rect *room, uint32_t width, uint32_t height,
                              uint32_t count, float gap, float *scale)
@@ -410,10 +445,14 @@ void picture_draw(const picture *p, VkCommandBuffer commands, VkExtent2D extent,
                   const picture_part *part)
 {
     const picture_grid *grid = &part->grid;
-    const picture_store *store = part->from_strip ? &p->strip : &p->shown;
+    const picture_store *store = part->source == PICTURE_STRIP    ? &p->strip
+                                 : part->source == PICTURE_CANVAS ? &p->canvas
+                                                                  : &p->shown;
     const VkDeviceSize picture_bytes = (VkDeviceSize)4 * grid->width * grid->height;
-    const VkDeviceSize end =
-        4 * (VkDeviceSize)part->first_pixel + (grid->first + grid->count) * picture_bytes;
+    const uint32_t first = part->source == PICTURE_CANVAS
+                               ? p->canvas_turn * p->canvas_w * p->canvas_h
+                               : part->first_pixel;
+    const VkDeviceSize end = 4 * (VkDeviceSize)first + (grid->first + grid->count) * picture_bytes;
     if (grid->count == 0 || grid->cell_w < 1.0f || end > store->size_bytes)
         return;
     const picture_args args = {
@@ -429,7 +468,7 @@ void picture_draw(const picture *p, VkCommandBuffer commands, VkExtent2D extent,
         .checker_dark = 0.270f,
         .brightness = part->brightness,
         .smooth_filter = part->smooth,
-        .first_pixel = part->first_pixel,
+        .first_pixel = first,
     };
     const VkRect2D scissor = scissor_of(&part->clip, extent);
     vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, p->pipeline);

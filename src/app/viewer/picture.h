@@ -2,7 +2,7 @@
  * The pictures on the screen. A finished frame is copied on the device into a buffer of the
  * viewer's own, so that the session may have its slot back at once and the picture stays on the
  * screen while another session is made; a fragment shader reads that buffer. A second one, which
- * the host writes, has the small pictures of the film strip.
+ * the host writes, has the small pictures of the film strip, a third one the canvas.
  * (Dear ImGui 1.86 cannot draw a texture of ours.)
  */
 #ifndef VIEWER_PICTURE_H
@@ -21,14 +21,21 @@ typedef struct picture_store {
 /* A film strip's slot is no larger. */
 enum { STRIP_SIDE = 96, STRIP_SLOTS = 72 };
 
+enum { CANVAS_TURNS = PRESENT_FRAMES + 1 }; /* one is written while others may still be drawn */
+
+typedef enum picture_source { PICTURE_SHOWN, PICTURE_STRIP, PICTURE_CANVAS } picture_source;
+
 typedef struct picture {
     qs_vulkan_device vulkan;
     VkDescriptorSetLayout set_layout;
     VkPipelineLayout layout;
     VkPipeline pipeline;
     VkDescriptorPool sets;
-    picture_store shown, strip;
-    uint32_t width, height; /* of the pictures in `shown` */
+    picture_store shown, strip, canvas;
+    uint32_t width, height;              /* of the pictures in `shown` */
+    uint32_t canvas_w, canvas_h;         /* of those in `canvas`: CANVAS_TURNS of them */
+    uint32_t canvas_turn;                /* the one that is drawn */
+    uint32_t canvas_id, canvas_revision; /* which it is */
 } picture;
 
 /* Where the pictures of a batch are: a grid inside a rectangle. */
@@ -46,7 +53,8 @@ typedef struct picture_part {
     picture_grid grid;
     viewer_rect clip;     /* nothing outside of it */
     uint32_t first_pixel; /* of picture 0 in the store */
-    bool from_strip, smooth;
+    picture_source source;
+    bool smooth;
     float checker_px, brightness; /* brightness 1: as it is */
 } picture_part;
 
@@ -71,6 +79,9 @@ qs_status picture_take(picture *p, VkCommandBuffer commands, const qs_session *s
 /* Makes a frame's picture small enough for a slot of the strip, and writes it there. */
 void picture_strip_put(picture *p, uint32_t slot, const uint8_t *rgba, uint32_t width,
                        uint32_t height, uint32_t *small_width, uint32_t *small_height);
+
+/* The canvas as it is now, once a frame that is presented. */
+qs_status picture_canvas_put(picture *p, const viewer_canvas *canvas, uint32_t revision);
 
 /* Inside the pass. */
 void picture_draw(const picture *p, VkCommandBuffer commands, VkExtent2D extent,

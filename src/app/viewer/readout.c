@@ -188,3 +188,21 @@ double readout_total_ms(const qs_op_time *ops, size_t count)
         total_ms += ops[i].ms;
     return total_ms;
 }
+
+/* A multistep consistency model begins at any time. */
+static bool begins_anywhere(const qs_model_info *model)
+{
+    return model->default_sampler == QS_SAMPLER_MULTISTEP;
+}
+
+float readout_strength(const qs_model_info *model, uint32_t steps, float strength)
+{
+    const float least = ceilf(1e6f / (float)steps) / 1e6f;
+    return begins_anywhere(model) || strength >= least ? strength : least;
+}
+
+uint32_t readout_edit_steps(const qs_model_info *model, uint32_t steps, float strength)
+{
+    const double run = rint((double)readout_strength(model, steps, strength) * 1e6) / 1e6 * steps;
+    return (uint32_t)(begins_anywhere(model) ? ceil(run - 1e-9) : run);
+}

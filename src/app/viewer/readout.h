@@ -37,4 +37,9 @@ size_t readout_kinds(const qs_op_time *ops, size_t count, readout_kind kinds[REA
 size_t readout_longest(const qs_op_time *ops, size_t count, size_t *places, size_t most);
 double readout_total_ms(const qs_op_time *ops, size_t count);
 
+/* How many of so many steps run from a canvas at this strength. */
+uint32_t readout_edit_steps(const qs_model_info *model, uint32_t steps, float strength);
+/* A strength at which one of them does at least. */
+float readout_strength(const qs_model_info *model, uint32_t steps, float strength);
+
 #endif

@@ -11,6 +11,7 @@ static void become(loop *l, const viewer_controls *wanted)
     const viewer_controls before = l->controls;
     l->controls = *wanted;
     l->controls.animate = before.animate;
+    l->controls.brush = before.brush;
     if (before.model == wanted->model)
         return;
     loop_choose_model(l, &before);
@@ -25,6 +26,7 @@ static bool is_change(const viewer_controls *a, const viewer_controls *b)
 {
     viewer_controls x = *a;
     x.animate = b->animate;
+    x.brush = b->brush; /* nor is choosing one */
     if (same_words(&x.words, &b->words))
         x.words = b->words; /* what lies behind their ends does not count */
     return memcmp(&x, b, sizeof x) != 0;
@@ -83,6 +85,10 @@ void recall_picture(loop *l, const viewer_recipe *r)
     c->words = r->words;
     c->batch = r->batch;
     c->precision = r->precision;
+    c->canvas = r->canvas;
+    c->canvas_revision = r->canvas_revision;
+    if (r->canvas)
+        c->strength = r->strength;
     if (!readout_find_notch(&l->readings.slider, r->steps, &c->notch))
         c->notch = readout_default_notch(&l->readings);
     if (c->notch < l->readings.slider.few || r->sampler != l->readings.diffusion_sampler)
@@ -111,6 +117,25 @@ static void open_folder(loop *l, const char *path)
     l->redraw = LOOP_SETTLE;
 }
 
+/* A photograph, or a PNG whose recipe is not for this window. */
+static void draw_from(loop *l, const char *path)
+{
+    const viewer_controls before = l->controls;
+    qs_status status = QS_OK;
+    if (!l->readings.model.reads_pictures)
+        status = app_error(QS_ERROR_USAGE, "%s: this model's autoencoder has no encoder", path);
+    else
+        status = touch_open(&l->touch, path, &l->readings.model, &l->controls);
+    if (status != QS_OK) {
+        loop_note(l, true, "%s", app_error_message());
+        return;
+    }
+    loop_note(l, false, "pictures are drawn from %s", path);
+    l->history.changed_at = 0;
+    recall_remember(l, &before);
+    l->redraw = LOOP_SETTLE;
+}
+
 void recall_dropped(loop *l)
 {
     struct stat info;
@@ -121,6 +146,6 @@ void recall_dropped(loop *l)
     else if (film_read_recipe(&l->catalog, path, &recipe) == QS_OK)
         recall_picture(l, &recipe);
     else
-        loop_note(l, true, "%s: %s", path, app_error_message());
+        draw_from(l, path);
     l->window.dropped[0] = 0;
 }

@@ -259,7 +259,7 @@ const ui_layout *ui_build(const viewer_readings *readings, viewer_controls *cont
     const ImVec4 background = color(BACKGROUND);
     memcpy(layout.background, &background, sizeof layout.background);
     ui.requests = requests->bits;
-    *requests = { 0, nullptr, -1, false };
+    *requests = { 0, nullptr, -1, false, {} };
     push_font(ui.text);
     build_all(*readings, *controls, *requests);
     ImGui::PopFont();

@@ -52,7 +52,7 @@ void viewer_ui::build_film(const viewer_readings &readings, const viewer_control
         picture_part *part = add_part(readings, controls, low, ImVec2(width, side));
         if (!part)
             break;
-        part->from_strip = true;
+        part->source = PICTURE_STRIP;
         part->smooth = controls.smooth || kept.width > side;
         part->first_pixel = kept.slot * STRIP_SIDE * STRIP_SIDE;
         part->grid = { kept.width,  kept.height, low.x * s.x, low.y * s.y, width * s.x, side * s.y,

@@ -15,6 +15,7 @@ constexpr const char *ROWS[][2] = {
     { "P", "pin the seed, for walks" },
     { "W", "walk, or new seeds" },
     { "V", "one, columns, wipe" },
+    { "T", "draw from this picture" },
     { "L", "labels, or the prompt" },
     { "M", "models" },
     { "A", "samplers" },
@@ -37,7 +38,7 @@ constexpr const char *ROWS[][2] = {
 void viewer_ui::build_help()
 {
     const ImVec2 all = ImGui::GetIO().DisplaySize;
-    const ImVec2 size(std::min(430 * ui.u, all.x), std::min(620 * ui.u, all.y));
+    const ImVec2 size(std::min(430 * ui.u, all.x), std::min(650 * ui.u, all.y));
     ImGui::SetNextWindowPos(ImVec2((all.x - size.x) / 2, (all.y - size.y) / 2));
     ImGui::SetNextWindowSize(size);
     ImGui::SetNextWindowFocus();

@@ -48,6 +48,7 @@ void viewer_ui::build_panel(const viewer_readings &readings, viewer_controls &co
     line();
     build_prompt(readings, controls);
     build_recipe(readings, controls, requests);
+    build_touch(readings, controls, requests);
     build_view(readings, controls);
     line();
     build_motion(controls, requests);

@@ -43,6 +43,8 @@ struct state {
     bool beside, below;  // where the panel has room; neither: over the picture
     bool notes_below;    // the bar of the steps has room for a message
     bool help;
+    bool stroking;     // the brush is down
+    ImVec2 stroke_at;  // where it was last, in pixels of the canvas
     uint32_t requests; // bits of viewer_request that keys asked for in this frame
     ui_layout layout;
 };
@@ -94,6 +96,8 @@ void line(); // between two sections
 void build_prompt(const viewer_readings &readings, viewer_controls &controls);
 void build_recipe(const viewer_readings &readings, viewer_controls &controls,
                   viewer_requests &requests);
+void build_touch(const viewer_readings &readings, viewer_controls &controls,
+                 viewer_requests &requests);
 void build_motion(viewer_controls &controls, viewer_requests &requests);
 void build_view(const viewer_readings &readings, viewer_controls &controls);
 void build_speed(const viewer_readings &readings);
@@ -108,6 +112,9 @@ void build_picture(const viewer_readings &readings, viewer_controls &controls,
 void build_columns(const viewer_readings &readings, const viewer_controls &controls, ImVec2 at,
                    ImVec2 size);
 void build_wipe(const viewer_readings &readings, viewer_controls &controls, ImVec2 at, ImVec2 size);
+// Beside it: what is painted on.
+void build_canvas(const viewer_readings &readings, viewer_controls &controls,
+                  viewer_requests &requests, ImVec2 at, ImVec2 size);
 // Below it: the last pictures.
 void build_film(const viewer_readings &readings, const viewer_controls &controls,
                 viewer_requests &requests, ImVec2 at, ImVec2 size);

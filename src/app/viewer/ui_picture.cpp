@@ -129,6 +129,14 @@ void viewer_ui::build_picture(const viewer_readings &readings, viewer_controls &
                               viewer_requests &requests, ImVec2 at, ImVec2 size)
 {
     const qs_frame &frame = readings.frame;
+    if (readings.canvas && !readings.present) { // to the left of it, or above
+        const bool beside = size.x >= size.y;
+        const ImVec2 half(beside ? floorf(size.x / 2) : size.x,
+                          beside ? size.y : floorf(size.y / 2));
+        build_canvas(readings, controls, requests, at, half);
+        at = ImVec2(beside ? at.x + half.x : at.x, beside ? at.y : at.y + half.y);
+        size = ImVec2(beside ? size.x - half.x : size.x, beside ? size.y : size.y - half.y);
+    }
     const float margin =
         readings.present ? 0 : std::min(MARGIN * ui.u, std::min(size.x, size.y) / 16);
     const ImVec2 inner_at(at.x + margin, at.y + margin);
@@ -147,6 +155,9 @@ void viewer_ui::build_picture(const viewer_readings &readings, viewer_controls &
         lost_device(readings, requests, at, size);
     } else if (readings.preparing) {
         preparation(at, size, readings);
+    } else if (readings.model.fills_in && !(readings.canvas && readings.canvas->masked)) {
+        banner(at, strip, ACCENT,
+               "this model fills in: begin from a picture, and brush what is to be drawn anew");
     } else if (frame.serial && frame.check != QS_OK) {
         snprintf(text, sizeof text,
                  frame.bad_count ? "this picture is broken: %u values are not numbers"

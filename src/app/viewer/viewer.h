@@ -48,6 +48,27 @@ typedef enum viewer_view {
 
 enum { COLUMNS_MAX = 6, PINS_MAX = 16 };
 
+/* What the brush does on a canvas. */
+typedef enum viewer_tool {
+    TOOL_PAINT, /* colours it */
+    TOOL_ANEW,  /* masks: drawn anew */
+    TOOL_KEEP,  /* no longer */
+} viewer_tool;
+
+typedef struct viewer_brush {
+    viewer_tool tool;
+    float size; /* across, of the canvas' width */
+    float colour[3];
+} viewer_brush;
+
+/* A picture that others are drawn from. */
+typedef struct viewer_canvas {
+    uint32_t id, width, height; /* id 0: none */
+    uint8_t *pixels;            /* [height, width, 4] RGBA8 */
+    uint8_t *mask;              /* [height, width]: 255 is drawn anew, 0 is kept */
+    bool masked;                /* something is to be drawn anew only; otherwise all is */
+} viewer_canvas;
+
 /* One value per widget; a change acts on the next picture. */
 typedef struct viewer_controls {
     uint32_t model; /* of viewer_readings.models */
@@ -69,6 +90,10 @@ typedef struct viewer_controls {
     viewer_view view;
     uint32_t wipe_left, wipe_right; /* columns */
     float wipe;                     /* where they meet, 0 .. 1 */
+    uint32_t canvas;                /* the id of what pictures are drawn from, 0: noise alone */
+    uint32_t canvas_revision;       /* counts the stroke's changes of it */
+    float strength;                 /* how far from it, 0 .. 1 */
+    viewer_brush brush;
 } viewer_controls;
 
 /* Where a walk is: picture i lies between the seeds seed + i and to + i. */
@@ -82,6 +107,7 @@ typedef struct viewer_drawn {
     viewer_controls controls;
     viewer_place place;
     uint32_t column; /* of the views with several; notch and sampler are its */
+    uint32_t steps;  /* asked for; from a canvas fewer may run */
 } viewer_drawn;
 
 /* One number of steps beside the others. */
@@ -108,6 +134,8 @@ typedef enum viewer_request {
     REQUEST_PRESENT = 1 << 11, /* without controls, or with them again */
     REQUEST_UNDO = 1 << 12,
     REQUEST_REDO = 1 << 13,
+    REQUEST_CANVAS = 1 << 14, /* from the picture on the screen, or from noise alone again */
+    REQUEST_CANVAS_BLANK = 1 << 15,
     /* for the user interface itself */
     REQUEST_PANEL = 1 << 16, /* shows or hides the panel */
     REQUEST_MODEL_LIST = 1 << 17,
@@ -115,13 +143,22 @@ typedef enum viewer_request {
     REQUEST_SAMPLER_LIST = 1 << 19,
     REQUEST_SEED_FIELD = 1 << 20,
     REQUEST_HELP = 1 << 21,
+    /* for the loop again */
+    REQUEST_CANVAS_UNMASK = 1 << 22,
 } viewer_request;
+
+/* The brush went from here to there, in pixels of the canvas; begins: it was set down. */
+typedef struct viewer_stroke {
+    bool there, begins;
+    float x0, y0, x1, y1;
+} viewer_stroke;
 
 typedef struct viewer_requests {
     uint32_t bits;         /* of viewer_request */
     const char *complaint; /* what was typed and cannot be, or NULL */
     int recall;            /* a picture of the film strip, -1: none */
     bool start_again;      /* the device, after it was lost */
+    viewer_stroke stroke;
 } viewer_requests;
 
 /* All that makes a picture again. */
@@ -133,6 +170,8 @@ typedef struct viewer_recipe {
     viewer_words words;
     qs_sampler sampler; /* as viewer_controls has it */
     qs_precision precision;
+    uint32_t canvas, canvas_revision; /* likewise */
+    float strength;
 } viewer_recipe;
 
 /* A picture of the film strip. */
@@ -164,7 +203,9 @@ typedef struct viewer_readings {
     uint32_t column_count;
     viewer_kept film[FILM_MAX]; /* the newest first */
     uint32_t film_count;
-    bool present;     /* pictures only */
+    const viewer_canvas *canvas; /* the controls', NULL: none */
+    uint32_t canvas_revision;    /* of it */
+    bool present;                /* pictures only */
     const char *lost; /* the device was lost, and why; it can be started again. NULL: it was not */
     qs_progress progress;
     bool preparing;                /* a session is being made, for longer than a moment: */
