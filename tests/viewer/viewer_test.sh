@@ -11,7 +11,8 @@ set -u
 viewer=$(realpath "$1")
 model=$(realpath "$2")
 faults=$(realpath "$3")
-networks=$(realpath "$(dirname "$0")/../golden/networks")
+here=$(realpath "$(dirname "$0")")
+networks=$(realpath "$here/../golden/networks")
 work=$(mktemp -d)
 number=0
 failed=0
@@ -642,6 +643,9 @@ for after in 0.05 0.4 0.8 1.1 1.5 2; do
 done
 [ $after = 2 ]
 ok $? "closed after 0.05 to 2 seconds, exit status 0 each time"
+
+# --- pictures from pictures
+. "$here/touch.sh"
 
 # --- displays that refuse (faults.c): ten times in a row is survived, for ever is an error
 weather() { # weather STATUS NAME LAST_FAULT FAULTS: what the viewer makes of it

@@ -1,0 +1,95 @@
+# shellcheck shell=bash
+# What pictures are drawn from: canvases, masks, brushes. Sourced by viewer_test.sh.
+
+point() { rect "$1" | awk -v u="$2" -v v="$3" '{ printf "%d %d", $1 + u * $3, $2 + v * $4 }'; }
+# stroke WIDGET U0 V0 U1 V1: the brush from there to there, in parts of it
+stroke() {
+    xdotool mousemove $(point "$1" "$2" "$3") sleep 0.1 mousedown 1 sleep 0.1
+    xdotool mousemove $(point "$1" "$4" "$5") sleep 0.2 mouseup 1
+}
+cli=$(dirname "$viewer")/../cli/quickstep
+
+start --steps 4 --batch 1
+await 20 '^picture 1 ' && await 5 '^layout end'
+settle
+at=$(lines)
+click canvas.this
+await 60 '^picture .*steps=3 seed=5 .*strength=0.600' "$at" && await 5 '^widget canvas ' "$at"
+ok $? "from this one: three of four steps run from the picture on the screen"
+look canvas before.png
+at=$(lines)
+click tool.anew
+stroke canvas 0.3 0.3 0.6 0.4
+await 10 '^picture .*strength=0.600' "$at"
+ok $? "a stroke draws anew"
+xdotool mousemove 3 3
+look canvas masked.png
+changed=$(differing before.png masked.png)
+[ "$changed" -gt 50 ]
+ok $? "the mask is seen on the canvas ($changed pixels)"
+at=$(lines)
+xdotool key s
+await 10 '^note saved ' "$at"
+file=$(sed -n 's/^note saved //p' out | tail -n 1)
+from=${file%.png}-from.png
+[ -s "$from" ] && [ -s "${file%.png}-mask.png" ] && "$cli" metadata --command "$file" >command 2>warned &&
+    [ ! -s warned ] && eval "$(sed "s|^quickstep sample --model [^ ]*|'$cli' sample --quiet --model '$model'|" command)" >/dev/null
+changed=$(differing "$file" repeat.png)
+[ "$changed" = 0 ]
+ok $? "saved with canvas and mask beside it, and the command line draws it again ($changed differ)"
+for part in "$file" "$from"; do
+    convert "$part" -gravity south -crop 100%x35%+0+0 +repage "part-$(basename "$part")"
+done
+changed=$(differing "part-$(basename "$file")" "part-$(basename "$from")")
+[ "$changed" = 0 ]
+ok $? "what is not masked is what it was ($changed pixels differ)"
+at=$(lines)
+xdotool key ctrl+z
+await 10 '^picture .*strength=0.600' "$at"
+xdotool mousemove 3 3
+look canvas undone.png
+[ "$(differing before.png undone.png)" = 0 ]
+ok $? "Ctrl Z takes the stroke back"
+at=$(lines)
+xdotool mousemove $(point strength 0.3 0.5) sleep 0.1 mousedown 1 sleep 0.3 mousemove $(point strength 0.15 0.5) sleep 0.3 mouseup 1
+await 10 '^picture .*steps=[12] .*strength=0\.[1-4]' "$at"
+ok $? "pictures follow the strength's slider, with fewer steps"
+at=$(lines)
+click canvas.leave
+await 10 '^picture .*steps=4 seed=5 .*strength=0.000' "$at" && await 5 '^layout end' "$at"
+ok $? "leave: from noise alone again"
+at=$(lines)
+click canvas.blank
+await 10 '^picture .*strength=0\.[1-9]' "$at"
+settle
+look canvas blank.png
+at=$(lines)
+click colour.3
+stroke canvas 0.4 0.3 0.5 0.7
+await 10 '^picture .*strength=0\.[1-9]' "$at"
+xdotool mousemove 3 3
+look canvas painted.png
+[ "$(differing blank.png painted.png)" -gt 50 ]
+ok $? "paint on a blank canvas, and a picture follows"
+at=$(lines)
+xdotool key t
+await 10 '^picture .*strength=0.000' "$at"
+ok $? "T leaves it"
+xdotool key Escape
+stop
+ok $? "exit status 0"
+
+convert -size 90x60 gradient:red-blue photo.jpg
+play --paused --steps 4 --batch 1 photo.jpg
+await 60 '^note pictures are drawn from photo.jpg' && await 60 '^picture .*strength=0.600'
+ok $? "a photograph on the command line (or dropped) is drawn from"
+xdotool key Escape
+stop
+ok $? "exit status 0"
+echo 'no picture' >text.txt
+play --paused --steps 1 --batch 1 text.txt
+await 60 '^note text.txt cannot be read as PNG or JPEG' && ! grep -q 'strength=0\.[1-9]' out
+ok $? "a text is no picture, and says so"
+xdotool key Escape
+stop
+ok $? "exit status 0"
