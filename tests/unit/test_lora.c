@@ -214,6 +214,38 @@ static void what_is_added(void **state)
     lora_close(NULL);
 }
 
+/* More columns than are added at a time, and ranks that no four divide. */
+static void a_wide_weight(void **state)
+{
+    (void)state;
+    enum { ROWS = 3, RANK = 6, COLUMNS = 1031 };
+    static float up[ROWS * RANK], down[RANK * COLUMNS], base[ROWS * COLUMNS], got[ROWS * COLUMNS];
+    for (int i = 0; i < ROWS * RANK; ++i)
+        up[i] = (float)(i % 5 - 2);
+    for (int i = 0; i < RANK * COLUMNS; ++i)
+        down[i] = (float)(i % 7 - 3);
+    component c = { 0 };
+    lora *l = NULL;
+    written model = { 0 }, file = { 0 };
+    PUT(&model, "a.weight", base, ROWS, COLUMNS);
+    write_file(&model, "diffusion_pytorch_model.safetensors", NULL);
+    PUT(&file, "lora_unet_a.lora_up.weight", up, ROWS, RANK);
+    PUT(&file, "lora_unet_a.lora_down.weight", down, RANK, COLUMNS);
+    assert_int_equal(component_open(&c, "unet", folder, WEIGHTS_DIFFUSERS, NULL), QS_OK);
+    assert_int_equal(lora_open(write_file(&file, "wide.safetensors", NULL), 1, &l), QS_OK);
+    assert_int_equal(lora_add(l, &c, 1, "m"), QS_OK);
+    read_weight(&c, "a.weight", got);
+    for (int row = 0; row < ROWS; ++row)
+        for (int i = 0; i < COLUMNS; ++i) {
+            float sum = 0;
+            for (int k = 0; k < RANK; ++k)
+                sum += up[row * RANK + k] * down[k * COLUMNS + i];
+            assert_true(got[row * COLUMNS + i] == sum);
+        }
+    component_close(&c);
+    lora_close(l);
+}
+
 static void refused(const written *w, const char *const *metadata, const char *message)
 {
     component c = open_unet();
@@ -316,9 +348,9 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names),           cmocka_unit_test(names_of_other_things),
-        IN_FOLDER(what_is_added),          IN_FOLDER(what_is_refused),
-        IN_FOLDER(nan_is_found_when_read),
+        cmocka_unit_test(names),    cmocka_unit_test(names_of_other_things),
+        IN_FOLDER(what_is_added),   IN_FOLDER(a_wide_weight),
+        IN_FOLDER(what_is_refused), IN_FOLDER(nan_is_found_when_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
