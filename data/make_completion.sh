@@ -19,6 +19,10 @@ options() {
                 print command, short, substr(name, 3), value, about
             name = ""
         }
+        # the value of what may be given several times has no "=" in front
+        match($0, /^ +(-[a-z], )?--[a-z-]+ [A-Z]/) {
+            $0 = substr($0, 1, RSTART + RLENGTH - 3) "=" substr($0, RSTART + RLENGTH - 1)
+        }
         match($0, /^ +(-[a-z], )?--[a-z-]+(=[^ ]+)? +/) {
             finish()
             name = $0

@@ -65,6 +65,9 @@ ok $? 'quickstep has a manual page'
 bash -c '. "$0" && compopt() { :; } && COMP_WORDS=(quickstep sample --prec) && COMP_CWORD=2 && _quickstep &&
     [ "${COMPREPLY[*]}" = "--precision=" ]' "$tree/share/bash-completion/completions/quickstep" >"$work/words" 2>&1
 ok $? 'bash completes an option of a command'
+bash -c '. "$0" && compopt() { :; } && COMP_WORDS=(quickstep sample --lor) && COMP_CWORD=2 && _quickstep &&
+    [ "${COMPREPLY[*]}" = "--lora=" ]' "$tree/share/bash-completion/completions/quickstep" >"$work/words" 2>&1
+ok $? 'bash completes an option that may be given several times'
 
 export PKG_CONFIG_PATH="$lib/pkgconfig"
 pc() { pkg-config "--define-variable=prefix=$tree" "$@" quickstep; }
