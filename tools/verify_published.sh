@@ -114,12 +114,12 @@ draw() {
     if [ "$model" = cd_imagenet64_l2 ]; then
         echo "seed 0, label 0, time points $1:"
         "$program" sample --quiet --model "$folder" --rng torch --seed 0 --label 0 \
-            --steps "$(echo "$1" | awk -F, '{ print NF }')" --timesteps "$1" --output "$picture"
+            --steps "$(echo "$1" | awk -F, '{ print NF }')" --timesteps "$1" --output "$picture" >/dev/null
     else
         echo "a photograph of an astronaut riding a horse, three steps:"
         noise "$start"
         "$program" sample --quiet --model "$folder" --scheduler DDIMScheduler --noise "$start" --steps 3 \
-            --prompt "a photograph of an astronaut riding a horse" --guidance 7.5 --output "$picture"
+            --prompt "a photograph of an astronaut riding a horse" --guidance 7.5 --output "$picture" >/dev/null
     fi
 }
 

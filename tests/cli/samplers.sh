@@ -10,7 +10,7 @@ run inspect --model "$networks/openai_imagenet"
 grep -q '^steps  *1 to 40, 4 by default; tuned by its authors for 1$' out
 report $? 'inspect says which numbers of steps are possible, and which were tuned'
 run inspect --model "$networks/ddpm"
-grep -q '^sampler  *ddpm (default), ddim$' out && grep -q '^steps  *1 to 1000$' out
+grep -q '^sampler  *ddpm (default), ddim$' out && grep -q '^steps  *1 to 1000, 50 by default$' out
 report $? 'inspect of a diffusion model'
 
 small ddpm --seed 1 -o a.png
@@ -42,7 +42,7 @@ small openai_imagenet --steps 2 --seed 5 -o b.png
 report $? 'other time points, another file'
 
 run inspect --model "$networks/ddpm" --scheduler LCMScheduler
-grep -q '^sampler  *lcm (default)$' out && grep -q '^steps  *1 to 50$' out
+grep -q '^sampler  *lcm (default)$' out && grep -q '^steps  *1 to 50, 4 by default$' out
 report $? 'inspect --scheduler LCMScheduler'
 small ddpm --scheduler LCMScheduler --seed 5 -o a.png
 grep -q ' 4 steps, lcm,' out
