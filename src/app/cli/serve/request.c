@@ -10,7 +10,7 @@
 
 serve_request serve_request_default(const cli_engine *engine)
 {
-    serve_request request = { .steps = 1, .scale = 1, .label = -1 };
+    serve_request request = { .steps = engine->info.default_steps, .scale = 1, .label = -1 };
     const char *example = qs_model_example(engine->model, 0);
     if (example)
         snprintf(request.prompt, sizeof request.prompt, "%s", example);

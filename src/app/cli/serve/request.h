@@ -17,7 +17,7 @@ typedef struct serve_request {
     char prompt[SERVE_WORDS_SIZE], negative[SERVE_WORDS_SIZE];
 } serve_request;
 
-/* The model's own: 1 step, seed 0, its first example. */
+/* The model's own steps, seed 0, its first example. */
 serve_request serve_request_default(const cli_engine *engine);
 
 /* Changes what the object's keys name: steps, seed, label, prompt, negative, guidance, sampler,
