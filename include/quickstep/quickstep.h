@@ -277,11 +277,8 @@ QS_API const char *qs_model_label_name(const qs_model *model, uint32_t label);
 /* Prompts to try (model_index.json's "examples"). Owned by the model; NULL past the last. */
 QS_API const char *qs_model_example(const qs_model *model, uint32_t index);
 
-/* Its LoRAs as they were given, the path owned by the model; false past the last. */
-QS_API bool qs_model_lora(const qs_model *model, uint32_t index, qs_lora *lora);
-
-/* Its qs_model_options.decoder, owned by the model; NULL: none was given. */
-QS_API const char *qs_model_decoder(const qs_model *model);
+/* What it was opened with; owned by the model. */
+QS_API const qs_model_options *qs_model_opened_with(const qs_model *model);
 
 /* The numbers of steps that the model's authors trained or tuned it for, ascending; *count: how
  * many, 0 where nothing is known, as of a diffusion model. Owned by the model. */

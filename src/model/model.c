@@ -230,21 +230,14 @@ static qs_status open_components(qs_model *model, const model_folder *folder, co
     return status;
 }
 
-static qs_status add_loras(qs_model *model, const qs_lora *given, uint32_t count)
+static qs_status add_loras(qs_model *model)
 {
     qs_status status = QS_OK;
     char name[128];
-    if (count && !given)
-        return qs_error(QS_ERROR_USAGE, "qs_model_options: %u LoRAs, but loras is NULL", count);
-    model->loras = calloc((size_t)count + 1, sizeof *model->loras);
-    if (!model->loras)
-        return qs_error(QS_ERROR_MEMORY, "no host memory for %u LoRAs", count);
     model_folder_name(model->path, name);
-    for (uint32_t i = 0; i < count; ++i) {
-        if (!given[i].path)
-            TRY(qs_error(QS_ERROR_USAGE, "qs_model_options: the path of LoRA %u is NULL", i));
-        TRY(lora_open(given[i].path, given[i].scale, &model->loras[i]));
-        ++model->lora_count;
+    for (uint32_t i = 0; i < model->opened.lora_count; ++i) {
+        const qs_lora *given = &model->opened.loras[i];
+        TRY(lora_open(given->path, given->scale, &model->loras[i]));
         TRY(lora_add(model->loras[i], model->components, COMPONENT_COUNT, name));
     }
 fail:
@@ -298,6 +291,39 @@ void model_release(qs_model *model, weight_store *const *stores)
 
 /* ---- the folder ------------------------------------------------------------------------------ */
 
+static const char *copy_text(qs_model *model, const char *text, bool *all)
+{
+    const char *copy = text ? arena_strdup(&model->arena, text) : NULL;
+    *all &= !text || copy;
+    return copy;
+}
+
+static qs_status copy_options(qs_model *model, const char *path, const qs_model_options *given)
+{
+    const uint32_t count = given->lora_count;
+    bool all = true;
+    if (count && !given->loras)
+        return qs_error(QS_ERROR_USAGE, "qs_model_options: %u LoRAs, but loras is NULL", count);
+    qs_lora *loras = arena_alloc(&model->arena, (size_t)count + 1, sizeof *loras);
+    model->loras = arena_alloc(&model->arena, (size_t)count + 1, sizeof *model->loras);
+    if (!loras || !model->loras)
+        return qs_error(QS_ERROR_MEMORY, "no host memory for %u LoRAs", count);
+    for (uint32_t i = 0; i < count; ++i) {
+        if (!given->loras[i].path)
+            return qs_error(QS_ERROR_USAGE, "qs_model_options: the path of LoRA %u is NULL", i);
+        loras[i] = (qs_lora){ copy_text(model, given->loras[i].path, &all), given->loras[i].scale };
+    }
+    model->path = copy_text(model, path, &all);
+    model->opened = (qs_model_options){ .variant = copy_text(model, given->variant, &all),
+                                        .scheduler = copy_text(model, given->scheduler, &all),
+                                        .width = given->width,
+                                        .height = given->height,
+                                        .decoder = copy_text(model, given->decoder, &all),
+                                        .loras = loras,
+                                        .lora_count = count };
+    return all ? QS_OK : qs_error(QS_ERROR_MEMORY, "no host memory for a model");
+}
+
 qs_status qs_model_open_with(const char *path, const qs_model_options *options, qs_model **out)
 {
     if (!path || !out)
@@ -309,12 +335,8 @@ qs_status qs_model_open_with(const char *path, const qs_model_options *options, 
     qs_model *model = NULL;
     TRY(qs_model_find(path, found));
     model = calloc(1, sizeof *model);
-    if (model)
-        model->path = strdup(found);
-    if (model && given.decoder)
-        model->decoder = strdup(given.decoder);
-    if (!model || !model->path || (given.decoder && !model->decoder))
-        TRY(qs_error(QS_ERROR_MEMORY, "no host memory for a model"));
+    TRY(model ? copy_options(model, found, &given)
+              : qs_error(QS_ERROR_MEMORY, "no host memory for a model"));
     TRY(autoencoder_refuse(found));
     TRY(model_folder_find(found, given.scheduler, &folder));
     TRY(autoencoder_choose(&folder, given.decoder));
@@ -322,7 +344,7 @@ qs_status qs_model_open_with(const char *path, const qs_model_options *options, 
     TRY(model_config_resize(&model->config, given.width, given.height));
     TRY(open_tokenizers(model, &folder));
     TRY(open_components(model, &folder, given.variant));
-    TRY(add_loras(model, given.loras, given.lora_count));
+    TRY(add_loras(model));
     model_folder_finish(&folder);
     *out = model;
     return QS_OK;
@@ -345,12 +367,10 @@ void qs_model_destroy(qs_model *model)
         component_close(&model->components[i]);
     for (uint32_t i = 0; i < TEXT_ENCODERS_MAX; ++i)
         tokenizer_close(model->tokenizers[i]);
-    for (uint32_t i = 0; i < model->lora_count; ++i)
+    for (uint32_t i = 0; model->loras && i < model->opened.lora_count; ++i)
         lora_close(model->loras[i]);
-    free(model->loras);
     model_config_finish(&model->config);
-    free(model->path);
-    free(model->decoder);
+    arena_finish(&model->arena);
     free(model);
 }
 
@@ -426,17 +446,9 @@ const char *qs_model_label_name(const qs_model *model, uint32_t label)
     return model && label < model->config.label_count ? model->config.labels[label] : NULL;
 }
 
-const char *qs_model_decoder(const qs_model *model)
+const qs_model_options *qs_model_opened_with(const qs_model *model)
 {
-    return model ? model->decoder : NULL;
-}
-
-bool qs_model_lora(const qs_model *model, uint32_t index, qs_lora *lora)
-{
-    if (!model || !lora || index >= model->lora_count)
-        return false;
-    lora_get(model->loras[index], lora);
-    return true;
+    return model ? &model->opened : NULL;
 }
 
 const char *qs_model_example(const qs_model *model, uint32_t index)

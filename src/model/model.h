@@ -9,13 +9,13 @@
 #include "weights/lora.h"
 
 struct qs_model {
-    char *path;
+    arena arena; /* has what follows, up to config */
+    const char *path;
+    qs_model_options opened; /* the caller's */
+    lora **loras;            /* [opened.lora_count], added to the components */
     model_config config;
     component components[COMPONENT_COUNT];    /* without files: the model has no such one */
     tokenizer *tokenizers[TEXT_ENCODERS_MAX]; /* [config.text_encoder_count], of one length */
-    char *decoder;                            /* the caller's in place of vae/; NULL: vae/ */
-    lora **loras;                             /* [lora_count], added to the components */
-    uint32_t lora_count;
 };
 
 /* The weights of all components on a device, at first none; release frees what nobody else uses.

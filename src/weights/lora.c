@@ -253,11 +253,6 @@ fail:
     return status;
 }
 
-void lora_get(const lora *l, qs_lora *given)
-{
-    *given = (qs_lora){ l->given, l->scale };
-}
-
 void lora_close(lora *l)
 {
     if (!l)

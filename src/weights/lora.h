@@ -10,7 +10,6 @@ typedef struct lora lora;
  * namings of weights/lora_name.h. scale: what is added is multiplied by it and, where the file has
  * an alpha, by alpha / rank. QS_ERROR_USAGE: the scale. */
 qs_status lora_open(const char *path, float scale, lora **l);
-void lora_get(const lora *l, qs_lora *given); /* as it was opened */
 void lora_close(lora *l);                     /* after the components that it was added to */
 
 /* From now on the components' weights are read with all of it added, behind what was added before.

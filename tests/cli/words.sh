@@ -28,6 +28,13 @@ run metadata --command empty.png
 grep -q -e "--negative=''" out
 report $? 'an empty negative prompt is not none'
 
+drawn --prompt 'red knight' --size 40x24 --scheduler DDIMScheduler -o oblong.png
+run metadata --command oblong.png
+read -r _ again <out
+eval "\"\$quickstep\" ${again/--model xl/--model \"\$xl\"}" >out 2>err # as a shell has it
+cmp -s oblong.png repeat.png && [ "$("$helper" pixels oblong.png | cut -d ' ' -f 1)" = 40x24 ]
+report $? 'the command of a picture of another size and scheduler draws it again'
+
 rm -rf empty && mkdir empty
 fails 'a mix of nothing' 2 '--mix: of what' sample -m "$xl" --mix 0.5 -o empty/a.png
 fails 'too much' 2 "--mix wants a number from 0 to 1, not '1.5'" sample -m "$xl" --prompt-to b --mix 1.5 -o empty/a.png

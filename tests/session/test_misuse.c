@@ -109,7 +109,6 @@ static void models_without(void **state)
     char path[QS_PATH_SIZE];
     float noise[1];
     size_t count = 7;
-    qs_lora lora;
     qs_model *none = NULL;
     refused(qs_model_find(NULL, path));
     refused(qs_model_find("sprites", NULL));
@@ -126,11 +125,7 @@ static void models_without(void **state)
     assert_null(qs_model_example(NULL, 0));
     assert_null(qs_model_example(model, UINT32_MAX));
     assert_null(qs_model_label_name(model, UINT32_MAX));
-    assert_false(qs_model_lora(NULL, 0, &lora));
-    assert_false(qs_model_lora(model, 0, NULL));
-    assert_false(qs_model_lora(model, UINT32_MAX, &lora));
-    assert_null(qs_model_decoder(NULL));
-    assert_null(qs_model_decoder(model));
+    assert_null(qs_model_opened_with(NULL));
     assert_null(qs_model_tuned_steps(NULL, &count));
     assert_int_equal(count, 0);
     (void)qs_model_tuned_steps(model, NULL);

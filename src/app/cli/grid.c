@@ -194,8 +194,6 @@ static qs_status draw_and_write(cli_engine *engine, grid_run *run)
     const qs_recipe drawn = cli_job_recipe(&run->job);
     app_recipe_init(&recipe, engine->model, engine->device, engine->options.precision, &drawn,
                     run->job.label);
-    if (cli_shared_options.scheduler)
-        snprintf(recipe.scheduler, sizeof recipe.scheduler, "%s", cli_shared_options.scheduler);
     snprintf(recipe.command, sizeof recipe.command, "grid");
     snprintf(recipe.steps, sizeof recipe.steps, "%s", run->steps);
     recipe.count = run->job.count;

@@ -96,9 +96,9 @@ static void print_model(const cli_engine *engine)
         printf(", text encoder ");
         print_grouped(info->text_encoder_parameter_count);
     }
-    qs_lora lora;
-    for (uint32_t i = 0; qs_model_lora(engine->model, i, &lora); i++)
-        printf("\nLoRA        %s, %g times", lora.path, (double)lora.scale);
+    const qs_model_options *opened = qs_model_opened_with(engine->model);
+    for (uint32_t i = 0; i < opened->lora_count; i++)
+        printf("\nLoRA        %s, %g times", opened->loras[i].path, (double)opened->loras[i].scale);
     printf("\nsampler     %s (default)", qs_sampler_name(info->default_sampler));
     for (qs_sampler s = QS_SAMPLER_MULTISTEP; s <= QS_SAMPLER_DPMSOLVER; s++)
         if (s != info->default_sampler && qs_model_check_sampler(engine->model, s) == QS_OK)

@@ -166,8 +166,6 @@ static qs_status draw_and_write(cli_engine *engine, const sample_run *run)
     const qs_recipe drawn = cli_job_recipe(&run->job);
     app_recipe_init(&recipe, engine->model, engine->device, engine->options.precision, &drawn,
                     run->job.label);
-    if (cli_shared_options.scheduler)
-        snprintf(recipe.scheduler, sizeof recipe.scheduler, "%s", cli_shared_options.scheduler);
     recipe.scale = run->scale;
     snprintf(recipe.noise, sizeof recipe.noise, "%s", texts.noise ? texts.noise : "");
     snprintf(recipe.timesteps, sizeof recipe.timesteps, "%s",

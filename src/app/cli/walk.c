@@ -282,8 +282,6 @@ static void fill_recipe(const cli_engine *engine, walk_run *run)
     drawn.seed = run->seeds[0];
     app_recipe_init(r, engine->model, engine->device, engine->options.precision, &drawn,
                     run->job.label);
-    if (cli_shared_options.scheduler)
-        snprintf(r->scheduler, sizeof r->scheduler, "%s", cli_shared_options.scheduler);
     snprintf(r->command, sizeof r->command, "walk");
     snprintf(r->to, sizeof r->to, "%s", texts.to);
     r->loop = loop;

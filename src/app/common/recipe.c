@@ -28,7 +28,8 @@ static const struct {
     FIELD(at, false),        FIELD(scheduler, false), FIELD(prompt, false),
     FIELD(negative, false),  FIELD(prompt_to, false), FIELD(decoder, false),
     FIELD(init, false),      FIELD(init_hash, false), FIELD(mask, false),
-    FIELD(mask_hash, false), FIELD(fit, false),
+    FIELD(mask_hash, false), FIELD(fit, false),       FIELD(variant, false),
+    FIELD(size, false),
 #undef FIELD
 };
 enum { TEXT_FIELD_COUNT = sizeof text_fields / sizeof text_fields[0] };
@@ -42,14 +43,22 @@ static void copy_words(char *to, const char *words)
             *to = ' ';
 }
 
-void app_recipe_weights(app_recipe *recipe, const qs_model *model)
+static void copy_option(char *to, size_t size, const char *option)
 {
-    qs_lora lora;
-    const char *decoder = qs_model_decoder(model);
-    snprintf(recipe->decoder, sizeof recipe->decoder, "%s", decoder ? decoder : "");
-    while (recipe->lora_count < APP_LORAS_MAX && qs_model_lora(model, recipe->lora_count, &lora))
-        snprintf(recipe->loras[recipe->lora_count++], sizeof recipe->loras[0], "%s:%.9g", lora.path,
-                 (double)lora.scale);
+    snprintf(to, size, "%s", option ? option : "");
+}
+
+void app_recipe_opened_with(app_recipe *recipe, const qs_model *model)
+{
+    const qs_model_options *o = qs_model_opened_with(model);
+    copy_option(recipe->variant, sizeof recipe->variant, o->variant);
+    copy_option(recipe->scheduler, sizeof recipe->scheduler, o->scheduler);
+    copy_option(recipe->decoder, sizeof recipe->decoder, o->decoder);
+    if (o->width)
+        snprintf(recipe->size, sizeof recipe->size, "%" PRIu32 "x%" PRIu32, o->width, o->height);
+    for (uint32_t i = 0; i < o->lora_count && i < APP_LORAS_MAX; i++, recipe->lora_count++)
+        snprintf(recipe->loras[i], sizeof recipe->loras[0], "%s:%.9g", o->loras[i].path,
+                 (double)o->loras[i].scale);
 }
 
 void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device *device,
@@ -62,7 +71,7 @@ void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device 
     *recipe = (app_recipe){ .command = "sample", .seed = drawn->seed, .count = 1, .scale = 1 };
     snprintf(recipe->version, sizeof recipe->version, "%s", qs_version());
     snprintf(recipe->model, sizeof recipe->model, "%s", info.name);
-    app_recipe_weights(recipe, model);
+    app_recipe_opened_with(recipe, model);
     snprintf(recipe->steps, sizeof recipe->steps, "%" PRIu32, drawn->steps ? drawn->steps : 1);
     if (info.label_count > 0)
         snprintf(recipe->label, sizeof recipe->label, "%s",
@@ -279,6 +288,8 @@ static qs_status check_words(const app_recipe *recipe)
     qs_rng rng;
     if (recipe->rng[0] && qs_rng_parse(recipe->rng, &rng) != QS_OK)
         return app_error(QS_ERROR_OTHER, "the recipe's rng \"%s\" is unknown", recipe->rng);
+    if (recipe->size[strspn(recipe->size, "0123456789x")])
+        return app_error(QS_ERROR_OTHER, "the recipe's \"size\" is damaged");
     if (recipe->timesteps[strspn(recipe->timesteps, "0123456789,")])
         return app_error(QS_ERROR_OTHER, "the recipe's \"timesteps\" are damaged");
     if (qs_sampler_parse(recipe->sampler, &sampler) != QS_OK)
@@ -423,7 +434,9 @@ char *app_recipe_command(const app_recipe *recipe)
     char *out = strdup("quickstep");
     put(&out, " %s", recipe->command);
     put_quoted(&out, "--model", recipe->model);
+    put_quoted(&out, "--variant", recipe->variant);
     put_quoted(&out, "--scheduler", recipe->scheduler);
+    put_quoted(&out, "--size", recipe->size);
     put_quoted(&out, "--decoder", recipe->decoder);
     for (uint32_t i = 0; i < recipe->lora_count; i++)
         put_quoted(&out, "--lora", recipe->loras[i]);

@@ -8,8 +8,8 @@
  * Optional: "prompt", "negative", "guidance" (absent: the model reads none), "prompt_to" and "mix",
  * "label" (absent: the model has none), "rng" (absent: philox), "eta" (absent: 0), "timesteps"
  * ("22,0"), "scheduler" (what replaced the model's: a class or a file), "decoder" (what
- * replaced the model's vae/), "lora" (a list:
- * "style.safetensors:0.8"), "init", "mask" (picture files that were begun from), "init_hash",
+ * replaced the model's vae/), "variant", "size" ("640x512"; absent: as it was trained), "lora" (a
+ * list: "style.safetensors:0.8"), "init", "mask" (picture files that were begun from), "init_hash",
  * "mask_hash" (app_file_hash), "strength" and "fit" with them, "headings" (absent: a grid
  * without), "noise" (the file that replaced the seed's noise), "scale" (absent: 1). A "walk" has
  * "to" ("2,3") and perhaps "loop", "frames" and "fps", or "at" ("0.5"). A "seed" above 2^63 - 1,
@@ -41,11 +41,12 @@ typedef struct app_recipe {
     double guidance;     /* scale; 0: the model reads no prompts */
     char sampler[32];
     char precision[8];
-    char rng[16];                                       /* "" or a qs_rng_name */
-    double eta;                                         /* 0 .. 1 */
-    char timesteps[1024];                               /* "": the model's own; "22,0" */
-    char scheduler[1024];                               /* "": the model's own */
-    char decoder[1024];                                 /* "": the model's vae/ */
+    char rng[16];               /* "" or a qs_rng_name */
+    double eta;                 /* 0 .. 1 */
+    char timesteps[1024];       /* "": the model's own; "22,0" */
+    char scheduler[1024];       /* "": the model's own */
+    char variant[64], size[24]; /* "": as the model comes; "fp16", "640x512" */
+    char decoder[1024];         /* "": the model's vae/ */
     char loras[APP_LORAS_MAX][APP_LORA_PATH_SIZE + 16]; /* "style.safetensors:0.8" */
     uint32_t lora_count;
     char noise[256];             /* "": the seed's */
@@ -61,14 +62,14 @@ typedef struct app_recipe {
     char device[256], driver[256];
 } app_recipe;
 
-/* Fills in version, model with its decoder and LoRAs, sampler (the default resolved) and its
+/* Fills in version, model and how it was opened, sampler (the default resolved) and its
  * options, label's name, precision and device; command "sample", count 1, scale 1. label -1: the
  * model's default. */
 void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device *device,
                      qs_precision precision, const qs_recipe *drawn, int32_t label);
 
-/* The model's decoder and LoRAs alone. */
-void app_recipe_weights(app_recipe *recipe, const qs_model *model);
+/* How the model was opened, alone: variant, scheduler, size, decoder, LoRAs. */
+void app_recipe_opened_with(app_recipe *recipe, const qs_model *model);
 
 /* ASCII JSON on one line, to be freed by the caller; NULL without memory. */
 char *app_recipe_to_json(const app_recipe *recipe);

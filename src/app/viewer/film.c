@@ -104,25 +104,31 @@ static bool find_label(const qs_model *model, const char *name, int32_t *label)
     return *label >= 0 || info.label_count == 0;
 }
 
-/* The weights of an open model stay as they are: a picture of others is not drawn again. */
-static qs_status check_weights(const qs_model *model, const app_recipe *from)
+static qs_status check_option(const char *option, const char *drawn, const char *open,
+                              const char *model)
+{
+    if (strcmp(drawn, open) == 0)
+        return QS_OK;
+    return app_error(QS_ERROR_OTHER,
+                     drawn[0] ? "it was drawn with %s %s, which %s was not opened with"
+                              : "it was drawn without %s %s, which %s was opened with",
+                     option, drawn[0] ? drawn : open, model);
+}
+
+/* An open model stays as it is: a picture of another is not drawn again. */
+static qs_status check_opened(const qs_model *model, const app_recipe *from)
 {
     app_recipe open = { 0 };
-    app_recipe_weights(&open, model);
-    if (strcmp(from->decoder, open.decoder) != 0)
-        return app_error(QS_ERROR_OTHER,
-                         from->decoder[0]
-                             ? "it was drawn with --decoder %s, which %s was not opened with"
-                             : "it was drawn without --decoder %s, which %s was opened with",
-                         from->decoder[0] ? from->decoder : open.decoder, from->model);
+    qs_status status = QS_OK;
+    app_recipe_opened_with(&open, model);
+    TRY(check_option("--variant", from->variant, open.variant, from->model));
+    TRY(check_option("--scheduler", from->scheduler, open.scheduler, from->model));
+    TRY(check_option("--size", from->size, open.size, from->model));
+    TRY(check_option("--decoder", from->decoder, open.decoder, from->model));
     for (uint32_t i = 0; i < APP_LORAS_MAX; i++)
-        if (strcmp(from->loras[i], open.loras[i]) != 0)
-            return app_error(QS_ERROR_OTHER,
-                             from->loras[i][0]
-                                 ? "it was drawn with --lora %s, which %s was not opened with"
-                                 : "it was drawn without --lora %s, which %s was opened with",
-                             from->loras[i][0] ? from->loras[i] : open.loras[i], from->model);
-    return QS_OK;
+        TRY(check_option("--lora", from->loras[i], open.loras[i], from->model));
+fail:
+    return status;
 }
 
 static qs_status read_names(const catalog *c, const app_recipe *from, viewer_recipe *recipe)
@@ -134,7 +140,7 @@ static qs_status read_names(const catalog *c, const app_recipe *from, viewer_rec
         return app_error(QS_ERROR_OTHER, "its model, %s, is not here", from->model);
     viewer_model *model = &c->models[recipe->model];
     TRY(catalog_open(model));
-    TRY(check_weights(model->model, from));
+    TRY(check_opened(model->model, from));
     if (!find_label(model->model, from->label, &recipe->label))
         return app_error(QS_ERROR_OTHER, "the model %s has no label \"%s\"", from->model,
                          from->label);

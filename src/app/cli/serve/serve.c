@@ -62,8 +62,6 @@ static qs_status encode_png(const cli_engine *engine, const serve_request *reque
     app_recipe_init(&recipe, engine->model, engine->device, engine->options.precision, drawn,
                     request->label);
     recipe.scale = request->scale;
-    if (cli_shared_options.scheduler)
-        snprintf(recipe.scheduler, sizeof recipe.scheduler, "%s", cli_shared_options.scheduler);
     char *json = app_recipe_to_json(&recipe);
     const qs_status status =
         json ? app_png_encode(image, json, bytes, size) : app_error(QS_ERROR_MEMORY, "no memory");
