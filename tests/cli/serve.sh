@@ -78,12 +78,17 @@ else
     report $? 'every change is a frame'
 
     # a long picture is given up, and what comes after it is drawn
+    drawing() { # drawing true|false: waits until something is being drawn, or nothing
+        for _ in $(seq 100); do
+            ask 200 "$url/health" && grep -q "\"drawing\":$1" out && return
+            sleep 0.1
+        done
+        return 1
+    }
+    drawing false
     curl --silent --output cancelled --write-out '%{http_code}' "$url/picture.png?steps=1024" >code &
     long=$!
-    for _ in $(seq 100); do
-        ask 200 "$url/health" && grep -q '"queue":1' out && break
-        sleep 0.1
-    done
+    drawing true
     json 200 -d '{}' "$url/cancel"
     wait $long
     [ "$(cat code)" = 409 ] && grep -q cancelled cancelled && ask 200 "$url/picture.png?seed=1"

@@ -21,8 +21,10 @@ report() { # report STATUS NAME: one TAP line; the last command's output is in .
         echo "ok $number - $2"
     else
         echo "not ok $number - $2"
-        sed 's/^/# out: /' out 2>/dev/null | head -20
-        sed 's/^/# err: /' err 2>/dev/null | head -20
+        for file in out err; do # a picture may be in them
+            head -c 4000 $file 2>/dev/null | tr -cd '\n[:print:]' | head -20 | sed "s/^/# $file: /"
+            echo
+        done
     fi
 }
 skip() { # skip NAME REASON

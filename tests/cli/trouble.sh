@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Files, streams and signals that do not do what one hopes. Sourced by test_cli.sh.
 
-mkdir empty
+rm -rf empty && mkdir empty
 sample --steps 1 -o nosuch/a.png
 is_error 8 'nosuch'
 report $? 'a folder that is not there: exit 8'

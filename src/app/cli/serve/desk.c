@@ -189,6 +189,7 @@ bool desk_take(desk *d, desk_job *job)
         d->live_taken = d->live_wanted;
     }
     d->cancelled = false;
+    d->state.drawing = any;
     pthread_mutex_unlock(&d->mutex);
     return any;
 }
@@ -204,6 +205,7 @@ bool desk_is_cancelled(desk *d)
 void desk_give(desk *d, desk_job *job, double ms)
 {
     pthread_mutex_lock(&d->mutex);
+    d->state.drawing = false;
     if (job->answer.outcome == DESK_DRAWN) {
         d->state.drawn++;
         d->state.ms = ms;

@@ -33,7 +33,8 @@ typedef struct desk_answer {
 } desk_answer;
 
 typedef struct desk_state {
-    uint32_t queued; /* pictures that wait, that of the drawer's hands included */
+    uint32_t queued; /* pictures that were asked for, that in the drawer's hands included */
+    bool drawing;    /* one is in the drawer's hands: what desk_cancel gives up */
     uint64_t drawn;  /* since the start, live ones included */
     uint64_t live;   /* number of the newest live frame */
     double ms;       /* that the last picture took */

@@ -184,12 +184,12 @@ static enum MHD_Result answer_health(serve_http *http, struct MHD_Connection *c,
     const union MHD_DaemonInfo *clients =
         MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
     return send_json(c, MHD_HTTP_OK,
-                     json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:f}", "version", qs_version(),
-                               "model", http->engine->info.name, "device",
+                     json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:I, s:f}", "version",
+                               qs_version(), "model", http->engine->info.name, "device",
                                http->engine->device_info.name, "clients",
                                (json_int_t)(clients ? clients->num_connections : 0), "queue",
                                (json_int_t)s.queued, "queue_max", (json_int_t)DESK_QUEUE_MAX,
-                               "drawn", (json_int_t)s.drawn, "ms", s.ms));
+                               "drawing", s.drawing, "drawn", (json_int_t)s.drawn, "ms", s.ms));
 }
 
 static enum MHD_Result answer_model(serve_http *http, struct MHD_Connection *c, const exchange *e)
