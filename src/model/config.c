@@ -163,16 +163,18 @@ static qs_status read_xl(config_reader *r, model_config *config)
     return status;
 }
 
+/* Keys of model_index.json, and folders. */
+static const char *const text_parts[TEXT_ENCODERS_MAX][2] = { { "text_encoder", "tokenizer" },
+                                                              { "text_encoder_2", "tokenizer_2" } };
+
 static qs_status check_text_encoders(config_reader *r, const model_config *config)
 {
-    static const char *const keys[TEXT_ENCODERS_MAX][2] = { { "text_encoder", "tokenizer" },
-                                                            { "text_encoder_2", "tokenizer_2" } };
     qs_status status = QS_OK;
     for (uint32_t i = 0; i < config->text_encoder_count; ++i) {
         const bool projects = config->text_encoders[i].projection_dim != 0;
-        TRY(check_component(r, keys[i][0],
+        TRY(check_component(r, text_parts[i][0],
                             projects ? "CLIPTextModelWithProjection" : "CLIPTextModel"));
-        TRY(check_component(r, keys[i][1], "CLIPTokenizer"));
+        TRY(check_component(r, text_parts[i][1], "CLIPTokenizer"));
     }
 fail:
     return status;
@@ -341,15 +343,13 @@ static qs_status read_autoencoder(const model_folder *folder, const json_t *inde
 
 static qs_status read_text_encoder(const model_folder *folder, uint32_t index, model_config *config)
 {
-    static const char *const names[TEXT_ENCODERS_MAX][2] = { { "text_encoder", "tokenizer" },
-                                                             { "text_encoder_2", "tokenizer_2" } };
     const char *dir = folder->dirs[COMPONENT_TEXT_ENCODER + index];
     qs_status status = QS_OK;
     json_t *root = NULL;
     if (!dir || !folder->tokenizers[index])
         return qs_error(QS_ERROR_MODEL,
                         "%s: the network reads prompts, but there is no %s/ beside unet/",
-                        folder->unet, names[index][dir != NULL]);
+                        folder->unet, text_parts[index][dir != NULL]);
     config->has_component[COMPONENT_TEXT_ENCODER + index] = true;
     const char *path = arena_format(&config->arena, "%s/config.json", dir);
     if (!path)

@@ -37,15 +37,16 @@ static const program_row rows[TEXT_ENCODERS_MAX] = {
       .readbacks = { "text_states", "pooled" } },
 };
 
-static void write_ids(const program_set *set, const texts *t, uint32_t encoder, const uint32_t *ids)
+void embed_write_ids(const qs_model *model, const state_set *states, uint32_t slot,
+                     uint32_t encoder, const uint32_t *ids, uint32_t count)
 {
-    const uint32_t tokens = model_tokens(t->model), count = t->texts.batch;
-    uint32_t *ends = states_upload(&set->states, encoder ? "ends_2" : "ends", 0);
-    memcpy(states_upload(&set->states, encoder ? "ids_2" : "ids", 0), ids,
+    const uint32_t tokens = model_tokens(model);
+    uint32_t *ends = states_upload(states, encoder ? "ends_2" : "ends", slot);
+    memcpy(states_upload(states, encoder ? "ids_2" : "ids", slot), ids,
            (size_t)count * tokens * sizeof *ids);
     for (uint32_t i = 0; i < count && ends; ++i)
-        ends[i] = text_encoder_end(&t->model->config.text_encoders[encoder],
-                                   ids + (size_t)i * tokens, tokens);
+        ends[i] = text_encoder_end(&model->config.text_encoders[encoder], ids + (size_t)i * tokens,
+                                   tokens);
 }
 
 /* A list of tokens, [n, tokens, 1, c] on the device, as rows. */
@@ -72,7 +73,7 @@ qs_status embed_texts(qs_device *device, qs_model *model, dtype storage, uint32_
     TRY(program_set_build(&set, device, rows, encoders, &options));
     TRY(program_set_make(&set));
     for (uint32_t i = 0; i < encoders; ++i) {
-        write_ids(&set, &t, i, ids[i]);
+        embed_write_ids(model, &set.states, 0, i, ids[i], count);
         TRY(program_run(&set, i, 0));
     }
     read_rows(states_find(&set.states, "text_states"), states);
@@ -84,22 +85,20 @@ fail:
     return status;
 }
 
-static qs_status read_prompts(const qs_model *model, const char *const *prompts, uint32_t count,
-                              uint32_t *const *ids)
+qs_status embed_read_prompt(const qs_model *model, const char *prompt, uint32_t *const *ids,
+                            uint32_t index)
 {
+    const uint32_t tokens = model_tokens(model);
     qs_status status = QS_OK;
-    for (uint32_t e = 0; e < model->config.text_encoder_count; ++e)
-        for (uint32_t i = 0; i < count; ++i) {
-            uint32_t dropped = 0;
-            TRY(tokenizer_encode(model->tokenizers[e], prompts[i] ? prompts[i] : "",
-                                 ids[e] + (size_t)i * model_tokens(model), &dropped));
-            if (dropped > 0 && e == 0)
-                log_line(QS_LOG_WARNING,
-                         "the prompt has %u tokens more than the text encoder's %u: they are left "
-                         "out",
-                         dropped, model_tokens(model) - 2);
-        }
-fail:
+    for (uint32_t i = 0; i < model->config.text_encoder_count && status == QS_OK; ++i) {
+        uint32_t dropped = 0;
+        status = tokenizer_encode(model->tokenizers[i], prompt ? prompt : "",
+                                  ids[i] + (size_t)index * tokens, &dropped);
+        if (status == QS_OK && dropped > 0 && i == 0)
+            log_line(QS_LOG_WARNING,
+                     "the prompt has %u tokens more than the text encoder's %u: they are left out",
+                     dropped, tokens - 2);
+    }
     return status;
 }
 
@@ -120,7 +119,8 @@ qs_status qs_model_embed(qs_device *device, qs_model *model, qs_precision precis
         return qs_error(QS_ERROR_USAGE, "qs_model_embed: %u prompts: 1 to %u at a time", count,
                         QS_BATCH_MAX);
     TRY(program_storage(device, precision, &storage));
-    TRY(read_prompts(model, prompts, count, by_encoder));
+    for (uint32_t i = 0; i < count; ++i)
+        TRY(embed_read_prompt(model, prompts[i], by_encoder, i));
     TRY(embed_texts(device, model, storage, count, by_encoder, states, pooled));
 fail:
     return status;

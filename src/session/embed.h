@@ -3,6 +3,16 @@
 #define QS_SESSION_EMBED_H
 
 #include "model/model.h"
+#include "program/state.h"
+
+/* Every text encoder's ids of a prompt (NULL: ""), as text `index` of ids: by text encoder
+ * [.., tokens]. What is too long is cut, with a warning. */
+qs_status embed_read_prompt(const qs_model *model, const char *prompt, uint32_t *const *ids,
+                            uint32_t index);
+
+/* ids [count, tokens] into the states that the encoder's program reads. */
+void embed_write_ids(const qs_model *model, const state_set *states, uint32_t slot,
+                     uint32_t encoder, const uint32_t *ids, uint32_t count);
 
 /* ids: by text encoder [count, tokens], count up to 3 * QS_BATCH_MAX. states, pooled: as
  * qs_model_embed has them. */

@@ -135,24 +135,29 @@ static void build_decode(graph *g, const void *session)
     op_frame(g, "frame", picture, frame, report, config->premultiplied_alpha);
 }
 
+static model_texts texts_once(const qs_session *s)
+{
+    return (model_texts){ .batch = s->options.batch, .rows = s->options.batch };
+}
+
 static void build_words_once(graph *g, const void *session)
 {
     const qs_session *s = session;
-    const model_texts texts = { .batch = s->options.batch, .rows = s->options.batch };
+    const model_texts texts = texts_once(s);
     model_build_words(g, s->model, 0, &texts);
 }
 
 static void build_words_2_once(graph *g, const void *session)
 {
     const qs_session *s = session;
-    const model_texts texts = { .batch = s->options.batch, .rows = s->options.batch };
+    const model_texts texts = texts_once(s);
     model_build_words(g, s->model, 1, &texts);
 }
 
 static void build_condition_once(graph *g, const void *session)
 {
     const qs_session *s = session;
-    const model_texts texts = { .batch = s->options.batch, .rows = s->options.batch };
+    const model_texts texts = texts_once(s);
     model_build_condition(g, s->model, &texts);
 }
 

@@ -100,30 +100,13 @@ static qs_status read_guidance(qs_session *s, const qs_recipe *r)
     return QS_OK;
 }
 
-/* Each text encoder's ids of a prompt, as text `index`. */
-static qs_status read_prompt(const qs_session *s, const char *prompt, uint32_t index)
-{
-    const uint32_t tokens = model_tokens(s->model);
-    qs_status status = QS_OK;
-    for (uint32_t i = 0; i < encoder_count(s) && status == QS_OK; ++i) {
-        uint32_t dropped = 0;
-        status = tokenizer_encode(s->model->tokenizers[i], prompt ? prompt : "",
-                                  s->words.next.ids[i] + (size_t)index * tokens, &dropped);
-        if (status == QS_OK && dropped > 0 && i == 0)
-            log_line(QS_LOG_WARNING,
-                     "the prompt has %u tokens more than the text encoder's %u: they are left out",
-                     dropped, tokens - 2);
-    }
-    return status;
-}
-
 /* Texts of a batch that begins with text `first`. */
 static qs_status read_prompts(const qs_session *s, const char *one, const char *const *each,
                               uint32_t first)
 {
     qs_status status = QS_OK;
     for (uint32_t i = 0; i < s->options.batch && status == QS_OK; ++i)
-        status = read_prompt(s, each ? each[i] : one, first + i);
+        status = embed_read_prompt(s->model, each ? each[i] : one, s->words.next.ids, first + i);
     return status;
 }
 
@@ -192,17 +175,6 @@ fail:
 
 /* ---- ids -> device --------------------------------------------------------------------------- */
 
-static void write_ids(const qs_session *s, const state_set *states, uint32_t slot, uint32_t encoder)
-{
-    const uint32_t *all = s->words.next.ids[encoder];
-    const uint32_t tokens = model_tokens(s->model);
-    uint32_t *ends = states_upload(states, encoder ? "ends_2" : "ends", slot);
-    memcpy(states_upload(states, encoder ? "ids_2" : "ids", slot), all, ids_bytes(s));
-    for (uint32_t i = 0; i < session_texts(s) && ends; ++i)
-        ends[i] = text_encoder_end(&s->model->config.text_encoders[encoder],
-                                   all + (size_t)i * tokens, tokens);
-}
-
 /* Tokens are pixels to a state: [texts, tokens, 1, width]. */
 static void write_given(const state *to, uint32_t slot, const float *values)
 {
@@ -244,7 +216,7 @@ void words_write(const qs_session *s, const state_set *states, uint32_t slot)
     if (host.states && states_find(states, "pooled"))
         write_given(states_find(states, "pooled"), slot, host.pooled);
     for (uint32_t i = 0; i < encoder_count(s) && !host.states; ++i)
-        write_ids(s, states, slot, i);
+        embed_write_ids(s->model, states, slot, i, w->ids[i], session_texts(s));
     memcpy(states_upload(states, "text_weights", slot), w->weights, weights_bytes(s));
     float *scales = state_mapped(&guidance->upload, slot);
     for (uint32_t i = 0; i < guidance->tensor.n; ++i)
