@@ -1,5 +1,6 @@
 #include "model/autoencoder.h"
 
+#include "core/text.h"
 #include "model/folder.h"
 #include "weights/check.h"
 #include "weights/file.h"
@@ -136,11 +137,6 @@ fail:
 
 /* ---- the files ------------------------------------------------------------------------------- */
 
-static bool has_prefix(const char *name, const char *prefix)
-{
-    return strncmp(name, prefix, strlen(prefix)) == 0;
-}
-
 uint64_t autoencoder_parameter_count(const component *vae, autoencoder_half half)
 {
     static const char *const prefixes[][2] = {
@@ -152,7 +148,7 @@ uint64_t autoencoder_parameter_count(const component *vae, autoencoder_half half
     for (size_t i = 0; i < tensors; ++i) {
         const qs_tensor *t = weight_files_at(vae->files, i);
         for (int p = 0; p < 2; ++p)
-            if (has_prefix(weight_files_name(vae->files, i), prefixes[half][p]))
+            if (text_begins_with(weight_files_name(vae->files, i), prefixes[half][p]))
                 count += t->size_bytes / qs_dtype_size_bytes(t->dtype);
     }
     return count;

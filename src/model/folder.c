@@ -1,5 +1,7 @@
 #include "model/folder.h"
 
+#include "core/text.h"
+
 #include "weights/file.h"
 
 #include <ctype.h>
@@ -23,12 +25,6 @@ static qs_status look(arena *a, const char *dir, const char *name, const char **
     return *path ? file_exists(*path, exists) : no_memory(dir);
 }
 
-static bool ends_with(const char *text, const char *ending)
-{
-    const size_t length = strlen(text), ending_length = strlen(ending);
-    return length >= ending_length && strcmp(text + length - ending_length, ending) == 0;
-}
-
 static qs_status check_is_folder(const char *path)
 {
     struct stat info;
@@ -36,7 +32,7 @@ static qs_status check_is_folder(const char *path)
         return qs_error(QS_ERROR_MODEL, "%s: cannot open: %s", path, strerror(errno));
     if (S_ISDIR(info.st_mode))
         return QS_OK;
-    const bool pickle = ends_with(path, ".pt") || ends_with(path, ".ckpt");
+    const bool pickle = text_ends_with(path, ".pt") || text_ends_with(path, ".ckpt");
     return qs_error(QS_ERROR_MODEL,
                     "%s: is not a folder; a model is a folder with config.json beside its weights, "
                     "as diffusers writes it%s",

@@ -2,6 +2,7 @@
 
 #include "core/arena.h"
 #include "core/log.h"
+#include "core/text.h"
 #include "weights/file.h"
 #include "weights/lora_name.h"
 
@@ -54,17 +55,11 @@ static bool is_folder(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-static bool ends_with(const char *text, const char *ending)
-{
-    const size_t length = strlen(text), ending_length = strlen(ending);
-    return length >= ending_length && strcmp(text + length - ending_length, ending) == 0;
-}
-
 static qs_status refuse_pickle(const char *path)
 {
     static const char *const endings[] = { ".pt", ".pth", ".ckpt", ".bin", ".pkl" };
     for (size_t i = 0; i < sizeof endings / sizeof *endings; ++i)
-        if (ends_with(path, endings[i]))
+        if (text_ends_with(path, endings[i]))
             return qs_error(QS_ERROR_MODEL,
                             "%s: is a Python pickle, which can run code and is not read: a LoRA is "
                             "a .safetensors file",

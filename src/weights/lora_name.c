@@ -1,20 +1,11 @@
 #include "weights/lora_name.h"
 
+#include "core/text.h"
+
 #include <stdio.h>
 #include <string.h>
 
 /* ---- texts ----------------------------------------------------------------------------------- */
-
-static bool begins_with(const char *text, const char *beginning)
-{
-    return strncmp(text, beginning, strlen(beginning)) == 0;
-}
-
-static bool ends_with(const char *text, const char *ending)
-{
-    const size_t length = strlen(text), ending_length = strlen(ending);
-    return length >= ending_length && strcmp(text + length - ending_length, ending) == 0;
-}
 
 /* Puts `to` in the place of `length` characters at `at`; the tables below add a few at most. */
 static void replace(char text[LORA_MODULE_SIZE], size_t at, size_t length, const char *to)
@@ -153,7 +144,7 @@ static void rename_first(char module[LORA_MODULE_SIZE], uint32_t layers)
     else if (first_block(module, layers, to))
         memcpy(module, to, sizeof to);
     for (size_t i = 0; i < sizeof first_names / sizeof *first_names; ++i)
-        if (ends_with(module, first_names[i].from))
+        if (text_ends_with(module, first_names[i].from))
             replace(module, strlen(module) - strlen(first_names[i].from),
                     strlen(first_names[i].from), first_names[i].to);
 }
@@ -164,7 +155,7 @@ static void rename_first(char module[LORA_MODULE_SIZE], uint32_t layers)
 static void drop_text_model(char module[LORA_MODULE_SIZE])
 {
     static const char prefix[] = "text_model_";
-    if (begins_with(module, prefix))
+    if (text_begins_with(module, prefix))
         replace(module, 0, sizeof prefix - 1, "");
 }
 
@@ -178,8 +169,8 @@ static void make_module(lora_name *name, uint32_t layers)
     if (at)
         replace(module, (size_t)(at - module), sizeof processor - 1, "_");
     for (size_t i = 0; i < sizeof old_endings / sizeof *old_endings; ++i)
-        if (begins_with(name->component, old_endings[i].component) &&
-            ends_with(module, old_endings[i].ending))
+        if (text_begins_with(name->component, old_endings[i].component) &&
+            text_ends_with(module, old_endings[i].ending))
             replace(module, strlen(module) - strlen(old_endings[i].ending),
                     strlen(old_endings[i].ending), old_endings[i].to);
     if (strcmp(name->component, "unet") == 0)
@@ -201,13 +192,13 @@ bool lora_name_parse(const char *key, uint32_t layers_per_block, lora_name *name
     *name = (lora_name){ .component = "unet", .part = LORA_PART_COUNT };
     size_t begin = 0, end = strlen(key);
     for (size_t i = 0; i < sizeof parts / sizeof *parts && name->part == LORA_PART_COUNT; ++i) {
-        if (ends_with(key, parts[i].ending)) {
+        if (text_ends_with(key, parts[i].ending)) {
             name->part = parts[i].part;
             end -= strlen(parts[i].ending);
         }
     }
     for (size_t i = 0; i < sizeof components / sizeof *components && begin == 0; ++i) {
-        if (begins_with(key, components[i].beginning)) {
+        if (text_begins_with(key, components[i].beginning)) {
             name->component = components[i].component;
             begin = strlen(components[i].beginning);
         }
@@ -224,7 +215,7 @@ bool lora_module_of_tensor(const char *tensor, char module[LORA_MODULE_SIZE])
 {
     static const char ending[] = ".weight";
     const size_t length = strlen(tensor);
-    if (!ends_with(tensor, ending) || length > 512)
+    if (!text_ends_with(tensor, ending) || length > 512)
         return false;
     snprintf(module, LORA_MODULE_SIZE, "%.*s", (int)(length - (sizeof ending - 1)), tensor);
     underscore(module);

@@ -1,5 +1,6 @@
 #include "weights/weight_folder.h"
 #include "core/log.h"
+#include "core/text.h"
 #include "weights/file.h"
 
 #include <ctype.h>
@@ -21,12 +22,6 @@ typedef struct listing {
 
 /* ---- names --------------------------------------------------------------------------------- */
 
-static bool ends_with(const char *text, const char *ending)
-{
-    const size_t length = strlen(text), ending_length = strlen(ending);
-    return length >= ending_length && strcmp(text + length - ending_length, ending) == 0;
-}
-
 /* "-00001-of-00003" at the end: the shard of an index. */
 static bool is_shard_number(const char *text, size_t length)
 {
@@ -46,7 +41,8 @@ static bool parse_variant(const char *name, const char *stem, const char *middle
     char prefix[VARIANT_LENGTH_MAX * 2];
     snprintf(prefix, sizeof prefix, "%s%s", stem, middle_text);
     const size_t before = strlen(prefix), after = strlen(suffix), length = strlen(name);
-    if (length <= before + after || strncmp(name, prefix, before) != 0 || !ends_with(name, suffix))
+    if (length <= before + after || strncmp(name, prefix, before) != 0 ||
+        !text_ends_with(name, suffix))
         return false;
     const size_t middle = length - before - after;
     if (middle >= VARIANT_LENGTH_MAX || is_shard_number(name + before, middle))
@@ -58,8 +54,9 @@ static bool parse_variant(const char *name, const char *stem, const char *middle
 
 static bool is_pickle(const char *name)
 {
-    return ends_with(name, ".bin") || ends_with(name, ".pt") || ends_with(name, ".pth") ||
-           ends_with(name, ".ckpt") || ends_with(name, ".pkl");
+    return text_ends_with(name, ".bin") || text_ends_with(name, ".pt") ||
+           text_ends_with(name, ".pth") || text_ends_with(name, ".ckpt") ||
+           text_ends_with(name, ".pkl");
 }
 
 /* ---- the folder ------------------------------------------------------------------------------ */
@@ -94,7 +91,7 @@ static void add_name(listing *l, const char *stem, const char *name)
         add_variant(l, variant);
     else if (is_pickle(name))
         keep_first(l->pickle, name);
-    else if (ends_with(name, ".safetensors"))
+    else if (text_ends_with(name, ".safetensors"))
         keep_first(l->other, name);
 }
 
