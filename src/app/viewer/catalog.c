@@ -142,6 +142,17 @@ fail:
     return status;
 }
 
+bool catalog_label(const qs_model *model, const char *name, int32_t *label)
+{
+    qs_model_info info;
+    qs_model_get_info(model, &info);
+    *label = -1;
+    for (uint32_t i = 0; i < info.label_count; i++)
+        if (strcmp(qs_model_label_name(model, i), name) == 0)
+            *label = (int32_t)i;
+    return *label >= 0 || info.label_count == 0;
+}
+
 void catalog_finish(catalog *c)
 {
     for (uint32_t i = 0; i < c->count; i++) {

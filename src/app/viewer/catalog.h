@@ -22,6 +22,8 @@ qs_status catalog_open(viewer_model *model); /* of the list, if it is not open y
 /* The model of that name, or in that folder, which joins the list; false: there is none. */
 bool catalog_find(const catalog *c, const char *name, uint32_t *model);
 qs_status catalog_add(catalog *c, const char *path, uint32_t *model);
+/* *label: the model's of that name, -1 if there is none; false: and it has some. */
+bool catalog_label(const qs_model *model, const char *name, int32_t *label);
 void catalog_finish(catalog *c); /* after the last session */
 
 /* Another model was chosen in `controls`, which were `before`: opens it and asks for it what it was

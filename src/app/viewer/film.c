@@ -93,17 +93,6 @@ qs_status film_favourites_folder(char *folder, size_t size)
     return QS_OK;
 }
 
-static bool find_label(const qs_model *model, const char *name, int32_t *label)
-{
-    qs_model_info info;
-    qs_model_get_info(model, &info);
-    *label = -1;
-    for (uint32_t i = 0; i < info.label_count; i++)
-        if (strcmp(qs_model_label_name(model, i), name) == 0)
-            *label = (int32_t)i;
-    return *label >= 0 || info.label_count == 0;
-}
-
 static qs_status check_option(const char *option, const char *drawn, const char *open,
                               const char *model)
 {
@@ -141,7 +130,7 @@ static qs_status read_names(const catalog *c, const app_recipe *from, viewer_rec
     viewer_model *model = &c->models[recipe->model];
     TRY(catalog_open(model));
     TRY(check_opened(model->model, from));
-    if (!find_label(model->model, from->label, &recipe->label))
+    if (!catalog_label(model->model, from->label, &recipe->label))
         return app_error(QS_ERROR_OTHER, "the model %s has no label \"%s\"", from->model,
                          from->label);
     if (strlen(from->prompt) >= WORDS_SIZE || strlen(from->negative) >= WORDS_SIZE)

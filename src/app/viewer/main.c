@@ -110,18 +110,14 @@ static qs_status parse_options(int argc, const char **argv, viewer_options *opti
     return status;
 }
 
-static qs_status find_label(const qs_model *model, const qs_model_info *info, const char *text,
+static qs_status read_label(const qs_model *model, const qs_model_info *info, const char *text,
                             int32_t *label)
 {
     uint64_t number = 0;
     if (info->label_count == 0)
         return app_error(QS_ERROR_USAGE, "--label: the model %s has no labels", info->name);
-    for (uint32_t i = 0; i < info->label_count; i++) {
-        if (strcmp(qs_model_label_name(model, i), text) == 0) {
-            *label = (int32_t)i;
-            return QS_OK;
-        }
-    }
+    if (catalog_label(model, text, label))
+        return QS_OK;
     if (!parse_number(text, info->label_count - 1, &number))
         return app_error(QS_ERROR_USAGE,
                          "--label: the model %s has no label '%s'; 'quickstep "
@@ -166,7 +162,7 @@ static qs_status fill_controls(const viewer_options *options, const viewer_model
     if (options->steps)
         TRY(find_notch(&readings->slider, options->steps, &controls->notch));
     if (options->label)
-        TRY(find_label(model->model, &readings->model, options->label, &controls->label));
+        TRY(read_label(model->model, &readings->model, options->label, &controls->label));
     if (options->prompt && readings->model.prompt_tokens == 0)
         return app_error(QS_ERROR_USAGE, "--prompt: the model %s reads no prompts",
                          readings->model.name);
