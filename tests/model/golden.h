@@ -233,4 +233,12 @@ static inline struct CMUnitTest make_test(const char *what, CMUnitTestFunction f
                                 .initial_state = name };
 }
 
+/* A recipe that cannot be drawn, and what of the reason. */
+static inline void recipe_refused(qs_session *session, const qs_recipe *recipe, const char *message)
+{
+    assert_int_equal(qs_session_begin(session, recipe), QS_ERROR_USAGE);
+    if (!strstr(qs_last_error(), message))
+        fail_msg("\"%s\" is not in \"%s\"", message, qs_last_error());
+}
+
 #endif

@@ -269,32 +269,25 @@ static void a_soft_mask_mixes(void **state)
 /* ---- what cannot be ----------------------------------------------------------------------------
  */
 
-static void refused(qs_session *session, const qs_recipe *recipe, const char *message)
-{
-    assert_int_equal(qs_session_begin(session, recipe), QS_ERROR_USAGE);
-    if (!strstr(qs_last_error(), message))
-        fail_msg("\"%s\" is not in \"%s\"", message, qs_last_error());
-}
-
 static void what_cannot_be_is_refused(void **state)
 {
     (void)state;
     edits e = open_edits("networks", "ddpm");
     qs_session *session = NULL;
     ok(qs_session_create(device, e.model, &(qs_session_options){ .edits = true }, &session));
-    refused(session, &(qs_recipe){ .mask = e.mask }, "a mask without a picture");
-    refused(session, &(qs_recipe){ .strength = .5f }, "a strength without a picture");
-    refused(session, &(qs_recipe){ .init = e.init, .strength = 1.01f }, "a strength of 1.01");
-    refused(session, &(qs_recipe){ .init = e.init, .strength = -.1f }, "a strength of -0.1");
-    refused(session, &(qs_recipe){ .init = e.init, .strength = NAN }, "a strength of nan");
-    refused(session, &(qs_recipe){ .steps = 4, .init = e.init, .strength = .2f },
+    recipe_refused(session, &(qs_recipe){ .mask = e.mask }, "a mask without a picture");
+    recipe_refused(session, &(qs_recipe){ .strength = .5f }, "a strength without a picture");
+    recipe_refused(session, &(qs_recipe){ .init = e.init, .strength = 1.01f }, "a strength of 1.01");
+    recipe_refused(session, &(qs_recipe){ .init = e.init, .strength = -.1f }, "a strength of -0.1");
+    recipe_refused(session, &(qs_recipe){ .init = e.init, .strength = NAN }, "a strength of nan");
+    recipe_refused(session, &(qs_recipe){ .steps = 4, .init = e.init, .strength = .2f },
             "a strength of 0.2 leaves none of 4 steps: 0.25 or more");
     e.init[3] = 0;
-    refused(session, &(qs_recipe){ .init = e.init }, "transparent pixels");
+    recipe_refused(session, &(qs_recipe){ .init = e.init }, "transparent pixels");
     e.init[3] = 255;
     qs_session_destroy(session);
     ok(qs_session_create(device, e.model, NULL, &session));
-    refused(session, &(qs_recipe){ .init = e.init }, "qs_session_options.edits");
+    recipe_refused(session, &(qs_recipe){ .init = e.init }, "qs_session_options.edits");
     qs_session_destroy(session);
     close_edits(&e);
 }
@@ -306,7 +299,7 @@ static void a_grey_model_takes_no_colours(void **state)
     qs_session *session = NULL;
     ok(qs_session_create(device, e.model, &(qs_session_options){ .edits = true }, &session));
     e.init[1] ^= 64;
-    refused(session, &(qs_recipe){ .init = e.init }, "is in colour");
+    recipe_refused(session, &(qs_recipe){ .init = e.init }, "is in colour");
     qs_session_destroy(session);
     close_edits(&e);
 }

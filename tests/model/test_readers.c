@@ -203,13 +203,6 @@ static void given_states_draw(void **state)
     close_network(&net);
 }
 
-static void refused(qs_session *session, const qs_recipe *recipe, const char *message)
-{
-    assert_int_equal(qs_session_begin(session, recipe), QS_ERROR_USAGE);
-    if (!strstr(qs_last_error(), message))
-        fail_msg("\"%s\" is not in \"%s\"", message, qs_last_error());
-}
-
 static void what_cannot_be_is_refused(void **state)
 {
     (void)state;
@@ -217,14 +210,14 @@ static void what_cannot_be_is_refused(void **state)
     memset(long_prompt, 'a', (10 << 20) - 1);
     network scaled = open_golden("scaled"), plain = open_golden("sd1");
     qs_session *session = make_session(&scaled, (qs_session_options){ 0 });
-    refused(session, &(qs_recipe){ .negative = "dark" }, "needs qs_session_options.guided");
-    refused(session, &(qs_recipe){ .prompt = "a \xff" }, "UTF-8");
-    refused(session, &(qs_recipe){ .prompt = long_prompt }, "16384");
-    refused(session, &(qs_recipe){ .guidance = 1e6f }, "1 (none) to 1000");
-    refused(session, &(qs_recipe){ .guidance = NAN }, "1 (none) to 1000");
+    recipe_refused(session, &(qs_recipe){ .negative = "dark" }, "needs qs_session_options.guided");
+    recipe_refused(session, &(qs_recipe){ .prompt = "a \xff" }, "UTF-8");
+    recipe_refused(session, &(qs_recipe){ .prompt = long_prompt }, "16384");
+    recipe_refused(session, &(qs_recipe){ .guidance = 1e6f }, "1 (none) to 1000");
+    recipe_refused(session, &(qs_recipe){ .guidance = NAN }, "1 (none) to 1000");
     qs_session_destroy(session);
     session = make_session(&plain, (qs_session_options){ 0 });
-    refused(session, &(qs_recipe){ .guidance = 2 }, "evaluates the network once a step");
+    recipe_refused(session, &(qs_recipe){ .guidance = 2 }, "evaluates the network once a step");
     qs_session_destroy(session);
     assert_int_equal(
         qs_session_create(device, scaled.model, &(qs_session_options){ .guided = true }, &session),
@@ -243,20 +236,20 @@ static void mixes_and_states_that_do_not_fit(void **state)
     const qs_text_states few = { values, 16 * 40 - 1, values, 12 },
                          none = { NULL, 16 * 40, values, 12 }, flat = { values, 16 * 40, NULL, 12 },
                          wide = { values, 16 * 40, values, 13 };
-    refused(session, &(qs_recipe){ .mix = 0.5f }, "needs qs_session_options.blended");
-    refused(session, &(qs_recipe){ .prompt_to = "b" }, "needs qs_session_options.blended");
-    refused(session, &(qs_recipe){ .mix = 1.5f }, "a mix of 1.5: 0, the first prompt, to 1");
-    refused(session, &(qs_recipe){ .mix = NAN }, "a mix of nan");
-    refused(session, &(qs_recipe){ .text_states = &few },
+    recipe_refused(session, &(qs_recipe){ .mix = 0.5f }, "needs qs_session_options.blended");
+    recipe_refused(session, &(qs_recipe){ .prompt_to = "b" }, "needs qs_session_options.blended");
+    recipe_refused(session, &(qs_recipe){ .mix = 1.5f }, "a mix of 1.5: 0, the first prompt, to 1");
+    recipe_refused(session, &(qs_recipe){ .mix = NAN }, "a mix of nan");
+    recipe_refused(session, &(qs_recipe){ .text_states = &few },
             "text states of 639 floats: 1 texts of 16 tokens of 40 are 640");
-    refused(session, &(qs_recipe){ .text_states = &none }, "text states of 0 floats");
-    refused(session, &(qs_recipe){ .text_states = &flat },
+    recipe_refused(session, &(qs_recipe){ .text_states = &none }, "text states of 0 floats");
+    recipe_refused(session, &(qs_recipe){ .text_states = &flat },
             "pooled states of 0 floats: 1 texts of 12");
-    refused(session, &(qs_recipe){ .text_states = &wide }, "pooled states of 13 floats");
-    refused(session, &(qs_recipe){ .text_states = &few, .prompt = "a" }, "instead of prompts");
+    recipe_refused(session, &(qs_recipe){ .text_states = &wide }, "pooled states of 13 floats");
+    recipe_refused(session, &(qs_recipe){ .text_states = &few, .prompt = "a" }, "instead of prompts");
     qs_session_destroy(session);
     session = make_session(&net, (qs_session_options){ .guided = true, .blended = true });
-    refused(session, &(qs_recipe){ .text_states = &few }, "3 texts of 16 tokens of 40 are 1920");
+    recipe_refused(session, &(qs_recipe){ .text_states = &few }, "3 texts of 16 tokens of 40 are 1920");
     qs_session_destroy(session);
     close_network(&net);
     qs_model *speechless = NULL;
@@ -265,8 +258,8 @@ static void mixes_and_states_that_do_not_fit(void **state)
         qs_session_create(device, speechless, &(qs_session_options){ .blended = true }, &session),
         QS_ERROR_USAGE);
     ok(qs_session_create(device, speechless, NULL, &session));
-    refused(session, &(qs_recipe){ .text_states = &few }, "reads no prompts");
-    refused(session, &(qs_recipe){ .mix = 1 }, "reads no prompts");
+    recipe_refused(session, &(qs_recipe){ .text_states = &few }, "reads no prompts");
+    recipe_refused(session, &(qs_recipe){ .mix = 1 }, "reads no prompts");
     qs_session_destroy(session);
     qs_model_destroy(speechless);
 }

@@ -256,18 +256,25 @@ static void test_lost_stays_lost(void **state)
     qs_device_destroy(other);
 }
 
+/* A device of its own, with work for a while. */
+static qs_device *busy_device(struct scene *scene, uint64_t *ticket)
+{
+    qs_device *busy;
+    assert_ok(qs_device_create(NULL, &busy));
+    scene_init(scene, busy, 1 << 22);
+    record_scene(scene, busy, 0);
+    for (int i = 0; i < 50; i++)
+        assert_ok(gpu_submit(busy, scene->commands, ticket));
+    return busy;
+}
+
 static void test_watchdog(void **state)
 {
     (void)state;
-    qs_device *other;
     struct scene scene;
     uint64_t ticket = 0;
-    assert_ok(qs_device_create(NULL, &other));
-    scene_init(&scene, other, 1 << 22);
-    record_scene(&scene, other, 0);
+    qs_device *other = busy_device(&scene, &ticket);
     other->watchdog_ms = 1;
-    for (int i = 0; i < 50; i++)
-        assert_ok(gpu_submit(other, scene.commands, &ticket));
     qs_status status = QS_OK;
     while (status == QS_OK && other->done_ticket < ticket) {
         other->silent_ns = 1000000000; /* as if all that were long ago */
@@ -290,14 +297,9 @@ static void test_watchdog(void **state)
 static void test_stopped_process(void **state)
 {
     (void)state;
-    qs_device *other;
     struct scene scene;
     uint64_t ticket = 0;
-    assert_ok(qs_device_create(NULL, &other));
-    scene_init(&scene, other, 1 << 22);
-    record_scene(&scene, other, 0);
-    for (int i = 0; i < 50; i++)
-        assert_ok(gpu_submit(other, scene.commands, &ticket));
+    qs_device *other = busy_device(&scene, &ticket);
     other->looked_ns = clock_ns() - (uint64_t)3600 * 1000000000u;
     assert_ok(gpu_poll(other, NULL));
     assert_ok(gpu_wait(other, ticket, UINT32_MAX));
