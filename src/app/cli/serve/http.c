@@ -154,9 +154,6 @@ static enum MHD_Result answer_live(serve_http *http, struct MHD_Connection *c, c
 
 static enum MHD_Result change_live(serve_http *http, struct MHD_Connection *c, const exchange *e)
 {
-    const char *type = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Type");
-    if (!type || strncasecmp(type, "application/json", 16) != 0) /* what no form can send */
-        return send_error(c, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "send application/json");
     serve_request live = desk_live(http->desk);
     json_error_t error;
     json_t *object = json_loadb(e->body, e->size, JSON_REJECT_DUPLICATES, &error);
@@ -170,9 +167,6 @@ static enum MHD_Result change_live(serve_http *http, struct MHD_Connection *c, c
 static enum MHD_Result answer_cancel(serve_http *http, struct MHD_Connection *c, const exchange *e)
 {
     (void)e;
-    const char *type = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Type");
-    if (!type || strncasecmp(type, "application/json", 16) != 0)
-        return send_error(c, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "send application/json");
     desk_cancel(http->desk);
     return send_json(c, MHD_HTTP_OK, json_object());
 }
@@ -311,6 +305,13 @@ static const struct route {
     { "/model", "GET", answer_model },
 };
 
+/* Of a POST: what no form of another page can send. */
+static bool is_json(struct MHD_Connection *c)
+{
+    const char *type = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Type");
+    return type && strncasecmp(type, "application/json", 16) == 0;
+}
+
 static enum MHD_Result answer(serve_http *http, struct MHD_Connection *c, const char *path,
                               const char *method, const exchange *e)
 {
@@ -323,9 +324,12 @@ static enum MHD_Result answer(serve_http *http, struct MHD_Connection *c, const 
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
         if (strcmp(path, routes[i].path) != 0)
             continue;
-        if (strcmp(method, routes[i].method) == 0)
-            return routes[i].answer(http, c, e);
         known = true;
+        if (strcmp(method, routes[i].method) != 0)
+            continue;
+        if (strcmp(method, "POST") == 0 && !is_json(c))
+            return send_error(c, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "send application/json");
+        return routes[i].answer(http, c, e);
     }
     return known ? send_error(c, MHD_HTTP_METHOD_NOT_ALLOWED, "not by this method")
                  : send_error(c, MHD_HTTP_NOT_FOUND, "there is no such page");
