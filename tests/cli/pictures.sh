@@ -150,6 +150,17 @@ run bench --model "$model" --repeats 2 --json
     grep -q '"dispatch_us": [0-9.]*[1-9]' out && grep -q '"submit_us": [0-9.]*[1-9]' out
 report $? 'bench --json: pictures, CPU and start, and ops with their share of the roofline'
 
+run bench --model "$model" --repeats 2 --trace trace.json
+[ "$status" -eq 0 ] && "$check_trace" trace.json >sums 2>>err &&
+    awk '/ one step / { s = $7 " " $1 } / decode / { s = s " " $5 " " $1 } END { print s }' out >table &&
+    paste -d' ' table sums | awk '{ d = $2 - $6; e = $4 - $8 }
+        END { exit !($1 > 0 && $1 == $5 && $3 > 0 && $3 == $7 && d * d < 4e-6 && e * e < 4e-6) }'
+report $? 'bench --trace: times that nest, and add up to those of its table'
+run bench --trace missing/trace.json
+is_error 8 'missing'
+report $? 'bench --trace into no folder: exit 8, and nothing is measured'
+fails 'bench --trace for single ops' 2 'trace wants' bench --ops --trace trace.json
+
 run bench --ops 'group_norm silu f32 128 @ 8x8' --repeats 1 --json
 [ "$status" -eq 0 ] && [ "$(grep -c '"name"' out)" -eq 1 ] && grep -q '"roof_share": [0-9.]*[1-9]' out
 report $? 'bench --ops FILTER --json'

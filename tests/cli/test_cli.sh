@@ -1,9 +1,10 @@
 #!/bin/bash
-# The program 'quickstep' from outside, in TAP: test_cli.sh QUICKSTEP HELPER.
+# The program 'quickstep' from outside, in TAP: test_cli.sh QUICKSTEP HELPER CHECK_TRACE.
 # The model is $QUICKSTEP_TEST_MODEL, or the one the program comes with.
 set -u
 quickstep=$(realpath "$1")
 helper=$(realpath "$2")
+check_trace=$(realpath "$3")
 here=$(cd "$(dirname "$0")" && pwd)
 model=${QUICKSTEP_TEST_MODEL-sprites}
 [ "$model" = "${model#*/}" ] || model=$(realpath "$model")

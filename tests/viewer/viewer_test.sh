@@ -1,7 +1,7 @@
 #!/bin/bash
 # quickstep-view on a virtual display, with real mouse and key events. TAP on standard output.
 #
-#     viewer_test.sh PATH/quickstep-view MODEL_FOLDER PATH/faults.so
+#     viewer_test.sh PATH/quickstep-view MODEL_FOLDER PATH/faults.so PATH/check_trace
 #
 # Needs Xvfb, xdotool and ImageMagick; without them the test is skipped. Validation is on,
 # and the viewer exits 1 after any message of it, so every "exit status 0" below is also
@@ -11,6 +11,7 @@ set -u
 viewer=$(realpath "$1")
 model=$(realpath "$2")
 faults=$(realpath "$3")
+check_trace=$(realpath "$4")
 here=$(realpath "$(dirname "$0")")
 networks=$(realpath "$here/../golden/networks")
 work=$(mktemp -d)
@@ -646,6 +647,9 @@ ok $? "closed after 0.05 to 2 seconds, exit status 0 each time"
 
 # --- pictures from pictures
 . "$here/touch.sh"
+
+# --- times
+. "$here/timeline.sh"
 
 # --- displays that refuse (faults.c): ten times in a row is survived, for ever is an error
 weather() { # weather STATUS NAME LAST_FAULT FAULTS: what the viewer makes of it

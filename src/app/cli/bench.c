@@ -5,12 +5,15 @@
 #include "progress.h"
 #include "signals.h"
 
+#include "common/output.h"
+#include "common/trace.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 static struct {
-    char *steps, *batch, *repeats;
+    char *steps, *batch, *repeats, *trace;
     int json, ops;
 } texts;
 
@@ -20,6 +23,8 @@ static const struct poptOption options[] = {
     { "repeats", 'r', POPT_ARG_STRING, &texts.repeats, 3,
       "How often everything is measured, after a warm-up (default: 20)", "R" },
     { "json", 'j', POPT_ARG_NONE, &texts.json, 4, "Print JSON", NULL },
+    { "trace", '\0', POPT_ARG_STRING, &texts.trace, 6,
+      "Write the ops as a timeline that ui.perfetto.dev opens", "FILE.json" },
     { "ops", '\0', POPT_ARG_NONE, &texts.ops, 5,
       "Single ops on fixed shapes instead of a model; FILTER picks by name", NULL },
     CLI_INCLUDE(cli_model_options),
@@ -36,11 +41,19 @@ static const char notes[] =
     "Ops: the device's time stamps in the last step of every repeat; a multiplication and an\n"
     "addition count as two operations; bytes are inputs read once and outputs written once.\n"
     "All numbers are medians over the repeats, p95 is the 95th percentile.\n"
+    "Trace: one step and one decode, op after op, with the medians as their times.\n"
     "Roof: the share of what the device could do at best, given by its rate of float32 operations\n"
     "and its copy bandwidth, whichever is nearer; both are measured by two small shaders first.\n"
     "What stays in a cache may exceed the copy bandwidth; matrix units and Winograd, the rate.\n";
 
 enum { REPEATS_MAX = 10000 };
+
+/* What runs as one. */
+typedef struct op_table {
+    size_t count;
+    qs_op_time *ops; /* in the order in which they run; ms: the median */
+    double *times;   /* [count, repeats] */
+} op_table;
 
 typedef struct bench_run {
     cli_engine engine;
@@ -50,11 +63,8 @@ typedef struct bench_run {
     double picture_ms_median, picture_ms_p95; /* per batch of pictures */
     double cpu_ms;                            /* per batch, the mean */
     qs_roofline roofline;
-    size_t op_count;
-    qs_op_time *ops; /* ms: the median; sorted, slowest first */
-    size_t decode_op_count;
+    op_table step, decode;
     qs_session_memory plan; /* how many barriers there are */
-    qs_op_time decode;      /* of a batch, all its ops together; ms: the median */
 } bench_run;
 
 static int by_value(const void *a, const void *b)
@@ -124,74 +134,73 @@ static qs_status measure_pictures(bench_run *run)
     return status;
 }
 
-static int by_time(const void *a, const void *b)
-{
-    const double x = ((const qs_op_time *)a)->ms, y = ((const qs_op_time *)b)->ms;
-    return (x < y) - (x > y);
-}
+typedef qs_status read_times_fn(qs_session *session, qs_op_time *times, size_t *count);
 
-/* One decode of the last batch. */
-static qs_status add_decode_ops(bench_run *run, double *ms)
+static qs_status make_table(bench_run *run, read_times_fn *read, op_table *table)
 {
     qs_status status = QS_OK;
-    size_t count = run->decode_op_count;
-    qs_op_time *ops = calloc(count + 1, sizeof *ops);
-    if (!ops)
-        return app_error(QS_ERROR_MEMORY, "no memory");
-    QS(qs_session_decode_times(run->engine.session, ops, &count));
-    run->decode = (qs_op_time){ 0 };
-    *ms = 0;
-    for (size_t i = 0; i < count; i++) {
-        *ms += ops[i].ms;
-        run->decode.flops += ops[i].flops;
-        run->decode.bytes += ops[i].bytes;
-    }
+    QS(read(run->engine.session, NULL, &table->count));
+    table->ops = calloc(table->count + 1, sizeof *table->ops);
+    table->times = calloc(table->count + 1, run->repeats * sizeof *table->times);
+    if (!table->ops || !table->times)
+        status = app_error(QS_ERROR_MEMORY, "no memory");
 fail:
-    free(ops);
     return status;
 }
 
-/* times: [op_count + 1, repeats]; the last ones are decode's */
-static qs_status fill_op_times(bench_run *run, double *times)
+/* Of the last batch. */
+static qs_status fill_table(bench_run *run, read_times_fn *read, uint32_t repeat, op_table *table)
 {
-    double *decode_times = times + run->op_count * run->repeats;
-    qs_status status = QS_OK;
-    for (uint32_t repeat = 0; repeat < run->repeats; repeat++) {
-        double unused;
-        size_t count = run->op_count;
-        set_title("ops", repeat + 1, run->repeats);
-        TRY(draw(run, repeat, &unused));
-        QS(qs_session_op_times(run->engine.session, run->ops, &count));
-        for (size_t i = 0; i < run->op_count; i++)
-            times[i * run->repeats + repeat] = run->ops[i].ms;
-        TRY(add_decode_ops(run, &decode_times[repeat]));
-    }
-    run->decode.ms = percentile(decode_times, run->repeats, 0.5);
-    for (size_t i = 0; i < run->op_count; i++)
-        run->ops[i].ms = percentile(times + i * run->repeats, run->repeats, 0.5);
-    qsort(run->ops, run->op_count, sizeof *run->ops, by_time);
-fail:
+    size_t count = table->count;
+    const qs_status status = app_library(read(run->engine.session, table->ops, &count));
+    for (size_t i = 0; i < count && status == QS_OK; i++)
+        table->times[i * run->repeats + repeat] = table->ops[i].ms;
     return status;
+}
+
+static void take_medians(const bench_run *run, op_table *table)
+{
+    for (size_t i = 0; i < table->count; i++)
+        table->ops[i].ms = percentile(table->times + i * run->repeats, run->repeats, 0.5);
+}
+
+static void free_table(op_table *table)
+{
+    free(table->ops);
+    free(table->times);
+}
+
+/* All ops together. */
+static qs_op_time sum_of(const op_table *table)
+{
+    qs_op_time sum = { 0 };
+    for (size_t i = 0; i < table->count; i++) {
+        sum.ms += table->ops[i].ms;
+        sum.flops += table->ops[i].flops;
+        sum.bytes += table->ops[i].bytes;
+    }
+    return sum;
 }
 
 static qs_status measure_ops(bench_run *run)
 {
-    double unused, *times = NULL;
+    double unused;
     qs_status status = QS_OK;
     TRY(cli_engine_start(&run->engine,
                          (qs_session_options){ .batch = run->batch, .profile = true }));
     TRY(draw(run, 0, &unused));
-    QS(qs_session_op_times(run->engine.session, NULL, &run->op_count));
-    QS(qs_session_decode_times(run->engine.session, NULL, &run->decode_op_count));
+    TRY(make_table(run, qs_session_op_times, &run->step));
+    TRY(make_table(run, qs_session_decode_times, &run->decode));
     qs_session_get_memory(run->engine.session, &run->plan);
-    run->ops = calloc(run->op_count + 1, sizeof *run->ops);
-    times = calloc((run->op_count + 1) * run->repeats, sizeof *times);
-    if (!run->ops || !times)
-        status = app_error(QS_ERROR_MEMORY, "no memory");
-    else
-        status = fill_op_times(run, times);
+    for (uint32_t repeat = 0; repeat < run->repeats; repeat++) {
+        set_title("ops", repeat + 1, run->repeats);
+        TRY(draw(run, repeat, &unused));
+        TRY(fill_table(run, qs_session_op_times, repeat, &run->step));
+        TRY(fill_table(run, qs_session_decode_times, repeat, &run->decode));
+    }
+    take_medians(run, &run->step);
+    take_medians(run, &run->decode);
 fail:
-    free(times);
     return status;
 }
 
@@ -238,19 +247,24 @@ static json_t *roofline_json(const qs_roofline *roofline)
                      roofline->submit_us);
 }
 
-static double ops_total_ms(const bench_run *run)
+static int by_time(const void *a, const void *b)
 {
-    double total_ms = 0.0;
-    for (size_t i = 0; i < run->op_count; i++)
-        total_ms += run->ops[i].ms;
-    return total_ms;
+    const double x = ((const qs_op_time *)a)->ms, y = ((const qs_op_time *)b)->ms;
+    return (x < y) - (x > y);
+}
+
+static void print_sum(const char *what, const char *share, const qs_op_time *sum, size_t op_count,
+                      uint32_t barrier_count)
+{
+    printf("%10.3f %7s %9.2f %8.2f %7s  %-12s %zu dispatches, %u barriers, %.1f MB\n", sum->ms,
+           share, rate(sum->flops, sum->ms), rate(sum->bytes, sum->ms), "", what, op_count,
+           barrier_count, sum->bytes * 1e-6);
 }
 
 static void print_text(const bench_run *run)
 {
-    const double total_ms = ops_total_ms(run);
+    const qs_op_time step = sum_of(&run->step), decode = sum_of(&run->decode);
     const double per_second = run->batch * 1e3 / run->picture_ms_median;
-    double flops = 0.0, bytes = 0.0;
     printf("%s on %s\n", run->engine.info.name, run->engine.device_info.name);
     printf("%s, %u step%s, batch %u, %u repeats: median %.2f ms, p95 %.2f ms per picture, "
            "%.2f pictures/s\n",
@@ -258,26 +272,19 @@ static void print_text(const bench_run *run)
            run->steps == 1 ? "" : "s", run->batch, run->repeats,
            run->picture_ms_median / run->batch, run->picture_ms_p95 / run->batch, per_second);
     printf("CPU %.2f ms per picture, start %.0f ms\n", run->cpu_ms / run->batch, run->start_ms);
-    if (run->op_count == 0) /* a device without timestamps */
+    if (run->step.count == 0) /* a device without timestamps */
         return;
     print_roofline(&run->roofline);
     printf("%10s %7s %9s %8s %7s  %-12s %s\n", "ms", "share", "GFLOP/s", "GB/s", "roof", "op",
            "name");
-    for (size_t i = 0; i < run->op_count; i++) {
-        const qs_op_time *t = &run->ops[i];
-        flops += t->flops;
-        bytes += t->bytes;
+    for (size_t i = 0; i < run->step.count; i++) {
+        const qs_op_time *t = &run->step.ops[i];
         printf("%10.3f %6.1f%% %9.2f %8.2f %6.1f%%  %-12s %s\n", t->ms,
-               total_ms > 0.0 ? 100.0 * t->ms / total_ms : 0.0, rate(t->flops, t->ms),
+               step.ms > 0.0 ? 100.0 * t->ms / step.ms : 0.0, rate(t->flops, t->ms),
                rate(t->bytes, t->ms), 100.0 * op_roof_share(run, t), t->op, t->name);
     }
-    printf("%10.3f %6.1f%% %9.2f %8.2f %7s  %-12s %zu dispatches, %u barriers, %.1f MB\n", total_ms,
-           100.0, rate(flops, total_ms), rate(bytes, total_ms), "", "one step", run->op_count,
-           run->plan.barrier_count, bytes * 1e-6);
-    printf("%10.3f %7s %9.2f %8.2f %7s  %-12s %zu dispatches, %u barriers, %.1f MB\n",
-           run->decode.ms, "", rate(run->decode.flops, run->decode.ms),
-           rate(run->decode.bytes, run->decode.ms), "", "decode", run->decode_op_count,
-           run->plan.decode_barrier_count, run->decode.bytes * 1e-6);
+    print_sum("one step", "100.0%", &step, run->step.count, run->plan.barrier_count);
+    print_sum("decode", "", &decode, run->decode.count, run->plan.decode_barrier_count);
     printf("roof: the share of what the device could do; convolutions are counted as direct ones, "
            "and\n"
            "Winograd's, with up to 4 times fewer products, may exceed it\n");
@@ -285,41 +292,62 @@ static void print_text(const bench_run *run)
 
 static qs_status print_json(const bench_run *run)
 {
-    const double total_ms = ops_total_ms(run);
+    const double total_ms = sum_of(&run->step).ms;
     json_t *ops = json_array();
-    for (size_t i = 0; i < run->op_count; i++) {
-        const qs_op_time *t = &run->ops[i];
+    for (size_t i = 0; i < run->step.count; i++) {
+        const qs_op_time *t = &run->step.ops[i];
         json_array_append_new(
             ops, json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f}", "name", t->name, "op", t->op,
                            "ms", t->ms, "share", total_ms > 0.0 ? t->ms / total_ms : 0.0, "gflops",
                            rate(t->flops, t->ms), "gbytes_per_s", rate(t->bytes, t->ms),
                            "roof_share", op_roof_share(run, t)));
     }
-    return cli_print_json(
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, "
-                  "s:i, s:i, s:i, "
-                  "s:i, s:o, s:o}",
-                  "version", qs_version(), "model", run->engine.info.name, "device",
-                  run->engine.device_info.name, "driver", run->engine.device_info.driver_info,
-                  "precision", run->engine.options.precision == QS_F16 ? "f16" : "f32", "steps",
-                  (int)run->steps, "batch", (int)run->batch, "repeats", (int)run->repeats,
-                  "picture_ms_median", run->picture_ms_median / run->batch, "picture_ms_p95",
-                  run->picture_ms_p95 / run->batch, "cpu_ms", run->cpu_ms / run->batch, "start_ms",
-                  run->start_ms, "pictures_per_s", run->batch * 1e3 / run->picture_ms_median,
-                  "step_ms", total_ms, "decode_ms", run->decode.ms, "dispatches",
-                  (int)run->op_count, "barriers", (int)run->plan.barrier_count, "decode_dispatches",
-                  (int)run->decode_op_count, "decode_barriers", (int)run->plan.decode_barrier_count,
-                  "roofline", roofline_json(&run->roofline), "ops", ops));
+    return cli_print_json(json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, "
+        "s:i, s:i, s:i, "
+        "s:i, s:o, s:o}",
+        "version", qs_version(), "model", run->engine.info.name, "device",
+        run->engine.device_info.name, "driver", run->engine.device_info.driver_info, "precision",
+        run->engine.options.precision == QS_F16 ? "f16" : "f32", "steps", (int)run->steps, "batch",
+        (int)run->batch, "repeats", (int)run->repeats, "picture_ms_median",
+        run->picture_ms_median / run->batch, "picture_ms_p95", run->picture_ms_p95 / run->batch,
+        "cpu_ms", run->cpu_ms / run->batch, "start_ms", run->start_ms, "pictures_per_s",
+        run->batch * 1e3 / run->picture_ms_median, "step_ms", total_ms, "decode_ms",
+        sum_of(&run->decode).ms, "dispatches", (int)run->step.count, "barriers",
+        (int)run->plan.barrier_count, "decode_dispatches", (int)run->decode.count,
+        "decode_barriers", (int)run->plan.decode_barrier_count, "roofline",
+        roofline_json(&run->roofline), "ops", ops));
+}
+
+static qs_status write_trace(const bench_run *run)
+{
+    const app_trace_span spans[] = { { "step", run->step.ops, run->step.count },
+                                     { "decode", run->decode.ops, run->decode.count } };
+    return app_trace_write(texts.trace, run->engine.device_info.name, run->engine.info.name, spans,
+                           2);
+}
+
+static qs_status check_trace(const bench_run *run)
+{
+    if (!run->engine.device_info.timestamps)
+        return app_error(QS_ERROR_DEVICE, "--trace: %s takes no time stamps",
+                         run->engine.device_info.name);
+    return app_output_check(texts.trace);
 }
 
 static qs_status bench_model(bench_run *run)
 {
     qs_status status = QS_OK;
     TRY(cli_engine_open(&run->engine));
+    if (texts.trace)
+        TRY(check_trace(run));
     TRY(measure_pictures(run));
     if (run->engine.device_info.timestamps) {
         TRY(measure_roofline(run));
         TRY(measure_ops(run));
+        if (texts.trace)
+            TRY(write_trace(run));
+        qsort(run->step.ops, run->step.count, sizeof *run->step.ops, by_time);
     }
     cli_progress_clear();
     if (texts.json)
@@ -328,7 +356,8 @@ static qs_status bench_model(bench_run *run)
         print_text(run);
 fail:
     cli_progress_clear();
-    free(run->ops);
+    free_table(&run->step);
+    free_table(&run->decode);
     return status;
 }
 
@@ -395,6 +424,8 @@ static qs_status run_bench(const char *filter)
     TRY(cli_precision(&precision));
     if (filter && !texts.ops)
         status = app_error(QS_ERROR_USAGE, "a FILTER goes with --ops only");
+    else if (texts.trace && (texts.ops || strcmp(texts.trace, "-") == 0))
+        status = app_error(QS_ERROR_USAGE, "--trace wants a file, and a model in place of --ops");
     else
         status = texts.ops ? bench_ops(&run, filter) : bench_model(&run);
 fail:

@@ -65,10 +65,4 @@ const viewer_drawn *generate_drawn(const generator *g, const viewer_readings *re
 /* A seed short enough to read out. */
 uint64_t generate_seed(void);
 
-/* Writes the frame on the screen (solo >= 0: this one picture of it) into a folder, NULL: the
- * working one. name: where the file is. QS_ERROR_WRITE; QS_ERROR_USAGE if there is nothing to save.
- */
-qs_status generate_save(generator *g, const viewer_readings *readings, int solo, const char *folder,
-                        char *name, size_t name_size);
-
 #endif

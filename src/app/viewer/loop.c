@@ -2,6 +2,7 @@
 
 #include "viewer/readout.h"
 #include "viewer/recall.h"
+#include "viewer/save.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -59,8 +60,8 @@ static const char *save_to(loop *l, const char *folder)
 {
     static char name[5000];
     const bool alone = l->readings.frame.count > 1 && l->layout->solo >= 0;
-    const qs_status status = generate_save(&l->generator, &l->readings,
-                                           alone ? l->layout->solo : -1, folder, name, sizeof name);
+    const qs_status status = save_picture(&l->generator, &l->readings, alone ? l->layout->solo : -1,
+                                          folder, name, sizeof name);
     if (status == QS_OK)
         return name;
     loop_note(l, true, "not saved: %s", app_error_message());
@@ -72,6 +73,15 @@ static void save(loop *l)
     const char *name = save_to(l, NULL);
     if (name)
         loop_note(l, false, "saved %s", name);
+}
+
+static void save_times(loop *l)
+{
+    char name[600];
+    if (save_timeline(&l->generator, &l->readings, name, sizeof name) == QS_OK)
+        loop_note(l, false, "saved %s: ui.perfetto.dev opens it", name);
+    else
+        loop_note(l, true, "not saved: %s", app_error_message());
 }
 
 static viewer_recipe recipe_on_screen(const loop *l)
@@ -216,6 +226,8 @@ static void take_requests(loop *l, uint32_t bits)
         turn_pin(l);
     if (bits & REQUEST_SAVE)
         save(l);
+    if (bits & REQUEST_TIMELINE)
+        save_times(l);
     if (bits & REQUEST_FAVOURITE)
         keep_favourite(l);
     if (bits & REQUEST_FULL_SCREEN)

@@ -55,6 +55,6 @@ void viewer_ui::build_panel(const viewer_readings &readings, viewer_controls &co
     line();
     build_speed(readings);
     gap(2);
-    build_profile(readings, controls);
+    build_profile(readings, controls, requests);
     ImGui::End();
 }

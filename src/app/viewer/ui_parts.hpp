@@ -103,7 +103,8 @@ void build_view(const viewer_readings &readings, viewer_controls &controls);
 void build_speed(const viewer_readings &readings);
 void build_panel(const viewer_readings &readings, viewer_controls &controls,
                  viewer_requests &requests, ImVec2 at, ImVec2 size);
-void build_profile(const viewer_readings &readings, viewer_controls &controls);
+void build_profile(const viewer_readings &readings, viewer_controls &controls,
+                   viewer_requests &requests);
 void build_steps(const viewer_readings &readings, viewer_controls &controls, ImVec2 at,
                  ImVec2 size);
 void build_picture(const viewer_readings &readings, viewer_controls &controls,

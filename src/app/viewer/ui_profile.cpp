@@ -118,7 +118,8 @@ void op_list(const qs_op_time *ops, size_t count, double total_ms)
 
 } // namespace
 
-void viewer_ui::build_profile(const viewer_readings &readings, viewer_controls &controls)
+void viewer_ui::build_profile(const viewer_readings &readings, viewer_controls &controls,
+                              viewer_requests &requests)
 {
     const bool open = ImGui::TreeNodeEx(
         "where the time goes", ImGuiTreeNodeFlags_SpanAvailWidth | ImGuiTreeNodeFlags_FramePadding |
@@ -139,4 +140,9 @@ void viewer_ui::build_profile(const viewer_readings &readings, viewer_controls &
     text_line(ui.small, DIM, "%zu ops in a step of %.2f ms; the longest:", readings.op_count,
               total_ms);
     op_list(readings.ops, readings.op_count, total_ms);
+    gap(2);
+    if (ImGui::Button("save the timeline", ImVec2(-FLT_MIN, 0)))
+        requests.bits |= REQUEST_TIMELINE;
+    report_item("timeline");
+    tooltip("A step and a decode, op by op, for ui.perfetto.dev (Ctrl E)");
 }

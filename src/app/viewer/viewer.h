@@ -145,6 +145,7 @@ typedef enum viewer_request {
     REQUEST_HELP = 1 << 21,
     /* for the loop again */
     REQUEST_CANVAS_UNMASK = 1 << 22,
+    REQUEST_TIMELINE = 1 << 23, /* saved */
 } viewer_request;
 
 /* The brush went from here to there, in pixels of the canvas; begins: it was set down. */
