@@ -79,6 +79,45 @@ xdotool key Escape
 stop
 ok $? "exit status 0"
 
+# again PNG: recalled, and saved once more; $changed pixels differ
+again() {
+    play --paused --steps 1 --batch 1 "$1"
+    await 60 '^picture .*steps=3 seed=5 .*strength=0.600' && await 5 '^widget canvas '
+    settle
+    xdotool mousemove 3 3 key s
+    await 10 '^note saved '
+    import -silent -window root -crop 1100x760+0+0 +repage recalled.png
+    changed=$(differing "$1" "$(sed -n 's/^note saved //p' out | tail -n 1)")
+    xdotool key Escape
+}
+# refused PNG PATTERN: a note has it, and nothing is drawn from anything
+refused() {
+    play --paused --steps 1 --batch 1 "$1"
+    await 60 "^note .*$2" && ! grep -q 'strength=0\.[1-9]' out
+}
+again "$file"
+[ "$changed" = 0 ]
+ok $? "dropped, it is drawn again from its canvas, with its mask ($changed pixels differ)"
+stop
+ok $? "exit status 0"
+mkdir elsewhere
+cp "$file" "$from" "${file%.png}-mask.png" elsewhere
+mv "$from" hidden.png
+again "elsewhere/$file"
+[ "$changed" = 0 ]
+ok $? "and in another folder from the one beside it ($changed pixels differ)"
+stop
+refused "$file" "$file was drawn from $from, which is neither beside it nor here"
+ok $? "without its canvas: a note says which is missing"
+xdotool key Escape
+stop
+convert "elsewhere/$from" -flop "$from"
+refused "$file" "$file was drawn from $from, which has changed since"
+ok $? "with another one in its place: a note says so"
+xdotool key Escape
+stop
+ok $? "exit status 0"
+
 convert -size 90x60 gradient:red-blue photo.jpg
 play --paused --steps 4 --batch 1 photo.jpg
 await 60 '^note pictures are drawn from photo.jpg' && await 60 '^picture .*strength=0.600'

@@ -1,7 +1,7 @@
 /* quickstep metadata: the recipe of a PNG. */
 #include "commands.h"
 #include "common/png_file.h"
-#include "common/recipe.h"
+#include "common/recipe_files.h"
 
 #include <stdlib.h>
 

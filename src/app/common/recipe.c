@@ -1,7 +1,5 @@
 #include "common/recipe.h"
 
-#include "common/log.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -312,24 +310,6 @@ static qs_status check_pictures(const app_recipe *recipe)
         return app_error(QS_ERROR_OTHER,
                          "the recipe's \"init\", \"mask\", \"strength\" or \"fit\" is damaged");
     return QS_OK;
-}
-
-static void warn_of_file(const char *path, const char *hash)
-{
-    char now[APP_HASH_SIZE];
-    if (!path[0])
-        return;
-    if (app_file_hash(path, now) != QS_OK)
-        app_warning("%s, which the picture was drawn from", app_error_message());
-    else if (hash[0] && strcmp(now, hash) != 0)
-        app_warning("%s has changed since the picture was drawn from it: another will come of it",
-                    path);
-}
-
-void app_recipe_warn_of_files(const app_recipe *recipe)
-{
-    warn_of_file(recipe->init, recipe->init_hash);
-    warn_of_file(recipe->mask, recipe->mask_hash);
 }
 
 qs_status app_recipe_from_json(const char *json, app_recipe *recipe)

@@ -78,9 +78,6 @@ char *app_recipe_to_json(const app_recipe *recipe);
  * without control characters. QS_ERROR_OTHER. */
 qs_status app_recipe_from_json(const char *json, app_recipe *recipe);
 
-/* Warns of files that the recipe names and that are not there or have changed since. */
-void app_recipe_warn_of_files(const app_recipe *recipe);
-
 /* Has the text no control characters? */
 bool app_recipe_holds(const char *text);
 

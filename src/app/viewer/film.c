@@ -1,7 +1,6 @@
 #include "viewer/film.h"
 
 #include "common/png_file.h"
-#include "common/recipe.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,6 +15,13 @@ void film_init(film *f, picture *p, viewer_readings *readings)
 {
     *f = (film){ .picture = p, .readings = readings };
     readings->film_count = 0;
+}
+
+void film_finish(film *f)
+{
+    for (uint32_t i = 0; f->readings && i < f->readings->film_count; i++)
+        free(f->readings->film[i].path);
+    *f = (film){ 0 };
 }
 
 /* The oldest that is no favourite, or the oldest. */
@@ -49,6 +55,7 @@ void film_push(film *f, const viewer_recipe *recipe, const uint8_t *rgba, uint32
     viewer_kept kept = { .recipe = *recipe, .favourite = favourite };
     if (r->film_count == FILM_MAX) {
         const uint32_t gone = least(r);
+        free(r->film[gone].path);
         memmove(r->film + gone, r->film + gone + 1, (r->film_count - gone - 1) * sizeof *r->film);
         r->film_count--;
     }
@@ -143,29 +150,38 @@ fail:
     return status;
 }
 
-qs_status film_read_recipe(const catalog *c, const char *path, viewer_recipe *recipe)
+/* What the window cannot say when it draws. */
+static qs_status check_drawn(const app_recipe *from)
+{
+    const char *what = from->rng[0]                           ? "--rng"
+                       : from->eta > 0                        ? "--eta"
+                       : from->timesteps[0]                   ? "--timesteps"
+                       : from->noise[0]                       ? "--noise"
+                       : from->to[0] && strchr(from->to, ',') ? "several seeds in --to"
+                                                              : NULL;
+    return what ? app_error(QS_ERROR_OTHER, "it was drawn with %s, which the window has not", what)
+                : QS_OK;
+}
+
+qs_status film_read_recipe(const catalog *c, const char *path, viewer_recipe *recipe,
+                           app_recipe *from)
 {
     qs_status status = QS_OK;
     char *json = NULL;
-    app_recipe from;
     TRY(app_png_read_recipe(path, &json));
-    TRY(app_recipe_from_json(json, &from));
+    TRY(app_recipe_from_json(json, from));
+    TRY(check_drawn(from));
     *recipe = (viewer_recipe){
-        .steps = (uint32_t)strtoul(from.steps, NULL, 10),
-        .batch = from.count > 9   ? 16
-                 : from.count > 4 ? 9
-                 : from.count > 1 ? 4
-                                  : 1,
-        .seed = from.seed,
-        .precision = strcmp(from.precision, "f16") == 0 ? QS_F16 : QS_F32,
+        .steps = (uint32_t)strtoul(from->steps, NULL, 10),
+        .batch = from->count > 9   ? 16
+                 : from->count > 4 ? 9
+                 : from->count > 1 ? 4
+                                   : 1,
+        .seed = from->seed,
+        .precision = strcmp(from->precision, "f16") == 0 ? QS_F16 : QS_F32,
+        .place = { strtoull(from->to, NULL, 10), strtod(from->at, NULL) },
     };
-    if (from.init[0])
-        TRY(app_error(QS_ERROR_OTHER, "it was drawn from %s", from.init));
-    if (from.to[0] && strchr(from.to, ','))
-        TRY(app_error(QS_ERROR_OTHER, "a walk through several seeds; `quickstep walk` draws it"));
-    recipe->place.to = strtoull(from.to, NULL, 10);
-    recipe->place.at = strtod(from.at, NULL);
-    TRY(read_names(c, &from, recipe));
+    TRY(read_names(c, from, recipe));
 fail:
     free(json);
     return status;
@@ -194,11 +210,14 @@ static int oldest_first(const void *a, const void *b)
 static void load(film *f, const catalog *c, const char *path)
 {
     viewer_recipe recipe;
+    app_recipe from;
     uint8_t *pixels = NULL;
     uint32_t width = 0, height = 0;
-    if (film_read_recipe(c, path, &recipe) == QS_OK &&
-        app_png_read_pixels(path, &pixels, &width, &height) == QS_OK)
+    if (film_read_recipe(c, path, &recipe, &from) == QS_OK &&
+        app_png_read_pixels(path, &pixels, &width, &height) == QS_OK) {
         film_push(f, &recipe, pixels, width, height, true);
+        f->readings->film[0].path = strdup(path);
+    }
     free(pixels);
 }
 

@@ -2,6 +2,7 @@
 #ifndef VIEWER_FILM_H
 #define VIEWER_FILM_H
 
+#include "common/recipe.h"
 #include "viewer/catalog.h"
 #include "viewer/picture.h"
 
@@ -12,6 +13,8 @@ typedef struct film {
 } film;
 
 void film_init(film *f, picture *p, viewer_readings *readings);
+
+void film_finish(film *f);
 
 /* In front of the others; the last one goes if there are too many, favourites last. rgba: of one
  * picture. */
@@ -24,8 +27,9 @@ qs_status film_favourites_folder(char *folder, size_t size);
 /* Those on disk, the newest in front; what cannot be read is left out. */
 void film_load_favourites(film *f, const catalog *c);
 
-/* From a PNG of Quickstep's. QS_ERROR_OTHER: it has no recipe, or of a model or command that the
- * window does not have. */
-qs_status film_read_recipe(const catalog *c, const char *path, viewer_recipe *recipe);
+/* From a PNG of Quickstep's; what it was begun from, canvas and strength, is in `from` only.
+ * QS_ERROR_OTHER: it has no recipe, or of a model or command that the window does not have. */
+qs_status film_read_recipe(const catalog *c, const char *path, viewer_recipe *recipe,
+                           app_recipe *from);
 
 #endif

@@ -327,10 +327,8 @@ static void build_ui(loop *l, uint32_t asked)
     take_canvas(l, &requests);
     if (!(requests.bits & (REQUEST_UNDO | REQUEST_REDO)))
         recall_remember(l, &before);
-    if (requests.recall >= 0) {
-        const viewer_recipe wanted = l->readings.film[requests.recall].recipe;
-        recall_picture(l, &wanted);
-    }
+    if (requests.recall >= 0)
+        recall_kept(l, (uint32_t)requests.recall);
     if (requests.start_again)
         l->readings.lost = NULL;
     if (requests.complaint)

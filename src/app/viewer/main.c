@@ -234,6 +234,7 @@ static void close_drawing(loop *l)
     if (l->vulkan.queue)
         vkQueueWaitIdle(l->vulkan.queue);
     ui_finish();
+    film_finish(&l->film);
     picture_finish(&l->picture);
     present_finish(&l->present);
     l->layout = NULL;

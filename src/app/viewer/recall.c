@@ -67,11 +67,29 @@ void recall_travel(loop *l, bool back)
     become(l, &h->states[h->at]);
 }
 
-/* A picture from the film strip or a file. */
-void recall_picture(loop *l, const viewer_recipe *r)
+/* What would be drawn without would be another picture. */
+static qs_status check_recipe(const loop *l, const viewer_recipe *r)
+{
+    uint32_t notch;
+    viewer_readings of_model;
+    readout_model(l->catalog.models[r->model].model, &of_model);
+    if (!readout_find_notch(&of_model.slider, r->steps, &notch))
+        return app_error(QS_ERROR_USAGE, "it was drawn with %u steps, which the slider has not",
+                         r->steps);
+    const viewer_controls with = { .canvas = r->canvas };
+    if (r->canvas && !touch_find(&l->touch, &with, &of_model.model))
+        return app_error(QS_ERROR_USAGE, "the picture that it was drawn from is no longer kept");
+    return QS_OK;
+}
+
+static void recall_recipe(loop *l, const viewer_recipe *r)
 {
     const viewer_controls before = l->controls;
     viewer_controls *c = &l->controls;
+    if (check_recipe(l, r) != QS_OK) {
+        loop_note(l, true, "%s", app_error_message());
+        return;
+    }
     c->model = r->model;
     if (before.model != r->model) {
         loop_choose_model(l, &before);
@@ -89,14 +107,53 @@ void recall_picture(loop *l, const viewer_recipe *r)
     c->canvas_revision = r->canvas_revision;
     if (r->canvas)
         c->strength = r->strength;
-    if (!readout_find_notch(&l->readings.slider, r->steps, &c->notch))
-        c->notch = readout_default_notch(&l->readings);
+    readout_find_notch(&l->readings.slider, r->steps, &c->notch);
     if (c->notch < l->readings.slider.few || r->sampler != l->readings.diffusion_sampler)
         c->sampler = r->sampler;
     walk_set(&l->generator.walk, r->seed, r->place);
     l->history.changed_at = 0; /* never a part of the change before */
     recall_remember(l, &before);
     l->redraw = LOOP_SETTLE;
+}
+
+/* The canvas of a picture in a file. */
+static qs_status recall_canvas(loop *l, const char *path, const app_recipe *from, viewer_recipe *r)
+{
+    viewer_controls with;
+    qs_model_info info;
+    if (!from->init[0])
+        return QS_OK;
+    qs_model_get_info(l->catalog.models[r->model].model, &info);
+    const qs_status status = touch_recall(&l->touch, path, from, &info, &with);
+    if (status != QS_OK)
+        return status;
+    r->canvas = with.canvas;
+    r->canvas_revision = with.canvas_revision;
+    r->strength = (float)from->strength;
+    return QS_OK;
+}
+
+/* False: it has no recipe, or none that can be drawn here. */
+static bool recall_file(loop *l, const char *path)
+{
+    viewer_recipe recipe;
+    app_recipe from;
+    if (film_read_recipe(&l->catalog, path, &recipe, &from) != QS_OK)
+        return false;
+    if (recall_canvas(l, path, &from, &recipe) == QS_OK)
+        recall_recipe(l, &recipe);
+    else
+        loop_note(l, true, "%s", app_error_message());
+    return true;
+}
+
+void recall_kept(loop *l, uint32_t index)
+{
+    const viewer_kept kept = l->readings.film[index];
+    if (!kept.path)
+        recall_recipe(l, &kept.recipe);
+    else if (!recall_file(l, kept.path))
+        loop_note(l, true, "%s", app_error_message());
 }
 
 static void open_folder(loop *l, const char *path)
@@ -121,12 +178,7 @@ static void open_folder(loop *l, const char *path)
 static void draw_from(loop *l, const char *path)
 {
     const viewer_controls before = l->controls;
-    qs_status status = QS_OK;
-    if (!l->readings.model.reads_pictures)
-        status = app_error(QS_ERROR_USAGE, "%s: this model's autoencoder has no encoder", path);
-    else
-        status = touch_open(&l->touch, path, &l->readings.model, &l->controls);
-    if (status != QS_OK) {
+    if (touch_open(&l->touch, path, &l->readings.model, &l->controls) != QS_OK) {
         loop_note(l, true, "%s", app_error_message());
         return;
     }
@@ -139,13 +191,10 @@ static void draw_from(loop *l, const char *path)
 void recall_dropped(loop *l)
 {
     struct stat info;
-    viewer_recipe recipe;
     const char *path = l->window.dropped;
     if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
         open_folder(l, path);
-    else if (film_read_recipe(&l->catalog, path, &recipe) == QS_OK)
-        recall_picture(l, &recipe);
-    else
+    else if (!recall_file(l, path))
         draw_from(l, path);
     l->window.dropped[0] = 0;
 }

@@ -8,7 +8,7 @@
 void recall_remember(loop *l, const viewer_controls *before);
 void recall_travel(loop *l, bool back); /* undo, or redo */
 
-void recall_picture(loop *l, const viewer_recipe *recipe);
+void recall_kept(loop *l, uint32_t index); /* of the film strip */
 /* What was dropped on the window: a PNG of Quickstep's, a model's folder. A note says what is wrong
  * with anything else. */
 void recall_dropped(loop *l);

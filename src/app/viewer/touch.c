@@ -1,6 +1,7 @@
 #include "viewer/touch.h"
 
 #include "common/picture_file.h"
+#include "common/recipe_files.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -53,16 +54,54 @@ static qs_status add(touch *t, uint32_t width, uint32_t height, uint8_t *pixels,
     return QS_OK;
 }
 
+static qs_status check_encoder(const qs_model_info *model, const char *path)
+{
+    return model->reads_pictures
+               ? QS_OK
+               : app_error(QS_ERROR_USAGE, "%s: the autoencoder of the model %s has no encoder",
+                           path, model->name);
+}
+
 qs_status touch_open(touch *t, const char *path, const qs_model_info *model,
                      viewer_controls *controls)
 {
     uint8_t *pixels = NULL;
-    const qs_status status =
-        app_photo_read(path, model->channels, APP_FIT_CROP, model->width, model->height, &pixels);
-    if (status != QS_OK)
-        return status;
-    return add(t, model->width, model->height, pixels,
-               calloc((size_t)model->width * model->height, 1), controls);
+    qs_status status = QS_OK;
+    TRY(check_encoder(model, path));
+    TRY(app_photo_read(path, model->channels, APP_FIT_CROP, model->width, model->height, &pixels));
+    TRY(add(t, model->width, model->height, pixels, calloc((size_t)model->width * model->height, 1),
+            controls));
+fail:
+    return status;
+}
+
+qs_status touch_recall(touch *t, const char *png, const app_recipe *recipe,
+                       const qs_model_info *model, viewer_controls *controls)
+{
+    const uint32_t width = model->width, height = model->height;
+    qs_status status = QS_OK;
+    uint8_t *pixels = NULL, *mask = NULL;
+    char path[4096];
+    app_fit fit;
+    TRY(check_encoder(model, png));
+    TRY(app_fit_parse(recipe->fit[0] ? recipe->fit : NULL, &fit));
+    TRY(app_recipe_find_file(png, recipe->init, recipe->init_hash, path, sizeof path));
+    TRY(app_photo_read(path, model->channels, fit, width, height, &pixels));
+    if (recipe->mask[0]) {
+        TRY(app_recipe_find_file(png, recipe->mask, recipe->mask_hash, path, sizeof path));
+        TRY(app_mask_read(path, fit, width, height, &mask));
+    }
+    const bool masked = mask != NULL;
+    if (!masked)
+        mask = calloc((size_t)width * height, 1);
+    status = add(t, width, height, pixels, mask, controls);
+    if (status == QS_OK)
+        find(t, controls->canvas)->masked = masked;
+    return status;
+fail:
+    free(pixels);
+    free(mask);
+    return status;
 }
 
 static void *copy_of(const void *from, size_t size)

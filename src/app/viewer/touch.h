@@ -6,7 +6,7 @@
 #ifndef VIEWER_TOUCH_H
 #define VIEWER_TOUCH_H
 
-#include "common/error.h"
+#include "common/recipe.h"
 #include "viewer/viewer.h"
 
 enum { TOUCH_CANVASES = 48 }; /* that undo can come back to */
@@ -27,6 +27,10 @@ const viewer_canvas *touch_find(const touch *t, const viewer_controls *controls,
  * QS_ERROR_USAGE. */
 qs_status touch_open(touch *t, const char *path, const qs_model_info *model,
                      viewer_controls *controls);
+/* What a PNG was begun from, as its recipe says, with its mask. QS_ERROR_USAGE: it is not there, or
+ * not what it was. */
+qs_status touch_recall(touch *t, const char *png, const app_recipe *recipe,
+                       const qs_model_info *model, viewer_controls *controls);
 qs_status touch_take(touch *t, const uint8_t *rgba, const qs_model_info *model,
                      viewer_controls *controls);
 qs_status touch_blank(touch *t, const qs_model_info *model, viewer_controls *controls);
