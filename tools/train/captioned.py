@@ -1,4 +1,4 @@
-"""Sprites with captions in place of classes; the interface is data.py's, its labels prompts of text_model.py.
+"""Sprites with captions in place of classes.
 
 A hero is the paper doll, put together at every draw; its caption names what it wears. Other pictures are called by their
 files' names. Held out, beside the pictures that sprites.py holds out: heroes whose body and right hand are one of a
@@ -13,7 +13,7 @@ import torch
 
 import sprites
 import words
-from captions import Folder
+from captions import Captioned, Folder
 from pictures import held_out
 from scenes import Scenes
 from tokens import Prompts, learn
@@ -93,25 +93,18 @@ class Named:
         return x[0], words.name_caption(self.name, stems[index], rng, complete)
 
 
-class Sprites:
+class Sprites(Captioned):
     """Heroes for the most part, and the other classes by sprites.py's shares."""
 
-    size, channels, encoder = 32, 4, None
-    names, default_label, example_prompts = ["prompt"], 0, EXAMPLES
+    size, channels = 32, 4
 
     def __init__(self, root, tokenizer=None, seed=0):
+        super().__init__(EXAMPLES, tokenizer, seed)
         self.heroes = Heroes(root)
         rest = [(n, f, share, flip) for n, f, share, flip in sprites.CLASSES if f]
         self.sources = [self.heroes, *(Named(root, n, f, flip) for n, f, _, flip in rest)]
         shares = np.array([s for *_, s, _ in rest])
         self.shares = np.array([HERO_SHARE, *(shares / shares.sum() * (1 - HERO_SHARE))])
-        self.prompts = Prompts(tokenizer) if tokenizer else None
-        self.vocabulary = len(self.prompts) if tokenizer else 0
-        self.generator = torch.Generator().manual_seed(seed)
-
-    def rng(self):
-        """numpy's, seeded from the generator, whose state so stays the source's whole state."""
-        return np.random.default_rng(torch.randint(2**62, (1,), generator=self.generator).item())
 
     def draw(self, count, validation=False, complete=False, heroes=False):
         """x [n, 4, 32, 32] in [-1, 1] and captions."""
@@ -124,22 +117,12 @@ class Sprites:
         """Heroes of pairs that training never draws, and their captions."""
         return self.draw(count, validation=True, complete=complete, heroes=True)
 
-    def batch(self, count, validation=False):
-        x, captions = self.draw(count, validation)
-        return x, self.prompts.labels(captions)
-
-    def pictures(self, x):
-        return x
-
-    def examples(self, count):
-        return self.prompts.examples(EXAMPLES, count)
-
     def sizes(self):
         return {s.name: [len(s.pictures.train), len(s.pictures.validation)] for s in self.sources[1:]}
 
 
-def load(path, size, flip, tokenizer=None, seed=0, device="cpu"):
-    """The source for a path; without a tokenizer it draws captions only."""
+def load(path, size, flip, tokenizer=None, seed=0):
+    """The captioned source for a path."""
     if all((path / name).is_dir() for name in ("mon", "dngn", "player")):
         return Sprites(path, tokenizer, seed)
     if (path / "emoji.jsonl").exists():

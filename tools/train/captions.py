@@ -1,5 +1,5 @@
-"""Pictures of a folder with captions: captions.jsonl there ({"file_name": "a.png", "text": "a cat"} a line; text may be a
-list), or NAME.txt beside NAME.png (a caption a line). The interface is data.py's, its labels prompts of text_model.py."""
+"""What every source of captioned pictures is, and a folder of them: captions.jsonl there ({"file_name": "a.png", "text": "a cat"}
+a line; text may be a list), or NAME.txt beside NAME.png (a caption a line)."""
 
 import json
 
@@ -24,11 +24,36 @@ def read_captions(folder):
     return {p: p.with_suffix(".txt").read_text(encoding="utf-8").splitlines() for p in files}
 
 
-class Folder:
-    """Every picture as often as any other; a caption is one of its own, often with words left out or phrases reordered."""
+class Captioned:
+    """data.py's interface over draw(count, validation) -> x, captions; labels are prompts of text_model.py. Without a tokenizer it
+    draws captions only."""
 
     encoder = None
     names, default_label = ["prompt"], 0
+
+    def __init__(self, examples, tokenizer, seed):
+        self.example_prompts = examples
+        self.prompts = Prompts(tokenizer) if tokenizer else None
+        self.vocabulary = len(self.prompts) if tokenizer else 0
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def rng(self):
+        """numpy's, seeded from the generator, whose state so stays the source's whole state."""
+        return np.random.default_rng(torch.randint(2**62, (1,), generator=self.generator).item())
+
+    def batch(self, count, validation=False):
+        x, captions = self.draw(count, validation)
+        return x, self.prompts.labels(captions)
+
+    def pictures(self, x):
+        return x
+
+    def examples(self, count):
+        return self.prompts.examples(self.example_prompts, count)
+
+
+class Folder(Captioned):
+    """Every picture as often as any other; a caption is one of its own, often with words left out or phrases reordered."""
 
     def __init__(self, folder, size, flip=False, tokenizer=None, seed=0):
         found = {p: said for p, texts in read_captions(folder).items() if (said := [t.strip() for t in texts if t.strip()])}
@@ -41,29 +66,16 @@ class Folder:
         self.parts = [[(x[i], said) for i, said in enumerate(found.values()) if held[i] == part] for part in (False, True)]
         if not all(self.parts):
             raise SystemExit(f"{folder}: {len(x)} pictures leave {[len(part) for part in self.parts]} for training and validation: too few")
-        self.example_prompts = [said[0] for _, said in self.parts[True]][:EXAMPLES]
-        self.prompts = Prompts(tokenizer) if tokenizer else None
-        self.vocabulary = len(self.prompts) if tokenizer else 0
-        self.generator = torch.Generator().manual_seed(seed)
+        super().__init__([said[0] for _, said in self.parts[True]][:EXAMPLES], tokenizer, seed)
 
     def draw(self, count, validation=False):
         """x [n, c, size, size] in [-1, 1] and captions."""
-        rng = np.random.default_rng(torch.randint(2**62, (1,), generator=self.generator).item())
+        rng = self.rng()
         rows = [self.parts[validation][i] for i in rng.integers(len(self.parts[validation]), size=count)]
         x = torch.stack([x for x, _ in rows]).float() / 127.5 - 1
         mirrored = torch.from_numpy(rng.random(count) < 0.5 * (self.flip and not validation))
         x = torch.where(mirrored.reshape(-1, 1, 1, 1), x.flip(3), x)
         return x, [words.reworded(words.pick(rng, said), rng) for _, said in rows]
-
-    def batch(self, count, validation=False):
-        x, captions = self.draw(count, validation)
-        return x, self.prompts.labels(captions)
-
-    def pictures(self, x):
-        return x
-
-    def examples(self, count):
-        return self.prompts.examples(self.example_prompts, count)
 
     def sizes(self):
         return {"pictures": [len(part) for part in self.parts]}

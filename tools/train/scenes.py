@@ -1,4 +1,4 @@
-"""Emoji and scenes of them, put together at every draw; the interface is data.py's, its labels prompts of text_model.py.
+"""Emoji and scenes of them, put together at every draw.
 
 A picture is an emoji alone, one small, one in another colour ("a blue apple"), one before a colour ("a cat on a red background"),
 two in stated places ("a cat above a red heart"), or two to four of a kind ("three apples"). Held out are a twentieth of all
@@ -17,7 +17,7 @@ import torch
 from torch.nn import functional as F
 
 import pictures
-from tokens import Prompts
+from captions import Captioned
 from words import pick, reworded
 
 SIDE = 64  # pixels
@@ -88,11 +88,11 @@ def placed(parts, centres, side, rng):
     return canvas
 
 
-class Scenes:
-    size, channels, encoder = SIDE, 4, None
-    names, default_label, example_prompts = ["prompt"], 0, EXAMPLES
+class Scenes(Captioned):
+    size, channels = SIDE, 4
 
     def __init__(self, folder, tokenizer=None, seed=0):
+        super().__init__(EXAMPLES, tokenizer, seed)
         rows = [json.loads(line) for line in (folder / "emoji.jsonl").read_text(encoding="utf-8").splitlines()]
         self.emoji = [row["name"] for row in rows]
         self.keywords = [row["keywords"] for row in rows]
@@ -100,9 +100,6 @@ class Scenes:
         groups = [row["group"] for row in rows]
         self.members = {g: [i for i, own in enumerate(groups) if own == g] for g in GROUPS}
         self.nouns = {g: [i for i in self.members[g] if len(self.emoji[i].split()) <= 2] for g in NOUNS}
-        self.prompts = Prompts(tokenizer) if tokenizer else None
-        self.vocabulary = len(self.prompts) if tokenizer else 0
-        self.generator = torch.Generator().manual_seed(seed)
 
     def picture(self, index):
         """[64, 64, 4] premultiplied in [0, 1]."""
@@ -167,23 +164,13 @@ class Scenes:
 
     def draw(self, count, validation=False, complete=False):
         """x [n, 4, 64, 64] in [-1, 1] and captions; complete: that name all there is, plainly."""
-        rng = np.random.default_rng(torch.randint(2**62, (1,), generator=self.generator).item())
+        rng = self.rng()
         x, captions = zip(*(self.compose(rng, validation, complete) for _ in range(count)))
         return torch.stack(x).permute(0, 3, 1, 2).contiguous() * 2 - 1, list(captions)
 
     def held_out(self, count, complete=False):
         """Scenes of combinations that training never draws, and their captions."""
         return self.draw(count, True, complete)
-
-    def batch(self, count, validation=False):
-        x, captions = self.draw(count, validation)
-        return x, self.prompts.labels(captions)
-
-    def pictures(self, x):
-        return x
-
-    def examples(self, count):
-        return self.prompts.examples(EXAMPLES, count)
 
     def sizes(self):
         return {group: [len(members), 0] for group, members in self.members.items()}

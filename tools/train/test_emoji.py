@@ -10,6 +10,7 @@ from PIL import Image
 
 import captioned
 import emoji
+import lessons
 import scenes
 import tokens
 import towers
@@ -98,7 +99,7 @@ def test_towers_learn_which_caption_is_whose(folder, tmp_path):
     torch.set_num_threads(1)
     tokens.learn(captioned.load(folder, None, False).draw(500)[1], 200, tmp_path / "tokenizer")
     source = captioned.load(folder, None, False, tmp_path / "tokenizer")
-    *_, (learned, share) = towers.learn(source, 40 * towers.BATCH)
+    *_, (learned, share) = towers.learn(source, 40 * lessons.BATCH)
     learned.save(tmp_path / "towers.pt")
     again = towers.Towers.load(tmp_path / "towers.pt")
     x, prompts = source.batch(64)

@@ -15,6 +15,7 @@ import captions
 import export
 import golden
 import judge_prompts
+import lessons
 import model
 import reading
 import sample
@@ -180,7 +181,7 @@ def test_reading_lessons_tell_what_words_look_like(folder, tmp_path):
     for i in range(60):  # a colour a caption
         Image.fromarray(np.full((16, 16, 3), 60 * (i % 4), np.uint8)).save(folder / f"{i}.png")
     run = start(folder, tmp_path / "run", "a")
-    *_, (reader, share) = reading.learn(run.source, 40 * reading.BATCH)
+    *_, (reader, share) = reading.learn(run.source, 40 * lessons.BATCH)
     assert share > 0.5  # of nothing but the mean: 0
     torch.save(reader.state_dict(), tmp_path / "reader.pt")
     told = start(folder, tmp_path / "again", "a", "--reader", str(tmp_path / "reader.pt"))

@@ -5,22 +5,18 @@
 They learn from what training draws; held-out combinations are new to them, as they are to the model that is judged.
 """
 
-import argparse
-import time
-from pathlib import Path
-
 import torch
 from torch import nn
 from torch.nn import functional as F
 from transformers import CLIPTextModel
 
-import captioned
+import lessons
 from features import flatten, to_bytes
 from text_model import text_config
 
 WIDTH = 128
 CHANNELS = (32, 64, 128, 192)
-BATCH, PEAK = 128, 1e-3
+PEAK = 1e-3  # learning rate
 
 
 class Towers(nn.Module):
@@ -42,7 +38,7 @@ class Towers(nn.Module):
 
     @torch.inference_mode()
     def see(self, pictures):
-        return torch.cat([F.normalize(self.eye(part * 2 - 1), dim=1) for part in pictures.split(BATCH)])
+        return torch.cat([F.normalize(self.eye(part * 2 - 1), dim=1) for part in pictures.split(lessons.BATCH)])
 
     @torch.inference_mode()
     def read(self, ids):
@@ -69,35 +65,19 @@ def learn(source, count):
     towers = Towers(source.vocabulary)
     x, prompts = source.batch(2)
     towers(seen(x), prompts[:, :-1])  # so that the lazy layer has its size
-    optimiser = torch.optim.AdamW(towers.parameters(), weight_decay=0.05)
-    steps, own = count // BATCH, torch.arange(BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, PEAK, total_steps=steps, pct_start=0.1)
-    for step in range(steps):
-        x, prompts = source.batch(BATCH)
-        scores = towers(seen(x), prompts[:, :-1])
+
+    def lesson(x, ids):
+        scores, own = towers(seen(x), ids), torch.arange(len(x))
         loss = (F.cross_entropy(scores, own) + F.cross_entropy(scores.T, own)) / 2
-        loss.backward()
-        optimiser.step()
-        optimiser.zero_grad()
-        schedule.step()
-        if step % 100 == 99 or step == steps - 1:
-            yield towers, (scores.argmax(1) == own).double().mean().item()
+        return loss, (scores.argmax(1) == own).double().mean()
+
+    for share in lessons.learn(source, list(towers.parameters()), lesson, count, PEAK, weight_decay=0.05):
+        yield towers, share
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--data", required=True, type=Path)
-    p.add_argument("--size", type=int, help="pixels a side, for a folder")
-    p.add_argument("--tokenizer", required=True, type=Path)
-    p.add_argument("--pictures", type=int, default=150_000)
-    p.add_argument("--out", required=True, type=Path)
-    args = p.parse_args()
-    torch.manual_seed(0)
-    torch.set_num_threads(1)
-    start = time.time()
-    for towers, share in learn(captioned.load(args.data, args.size, False, args.tokenizer), args.pictures):
-        print(f"{time.time() - start:.0f} s: {share:.3f} of {BATCH} pictures find their captions", flush=True)
-    towers.save(args.out)
+    towers, out = lessons.command(__doc__, 150_000, learn, f"{lessons.BATCH} pictures find their captions")
+    towers.save(out)
 
 
 if __name__ == "__main__":
