@@ -121,7 +121,7 @@ class Sprites(Captioned):
         return {s.name: [len(s.pictures.train), len(s.pictures.validation)] for s in self.sources[1:]}
 
 
-def load(path, size, flip, tokenizer=None, seed=0):
+def load(path, size=None, flip=False, tokenizer=None, seed=0):
     """The captioned source for a path."""
     if all((path / name).is_dir() for name in ("mon", "dngn", "player")):
         return Sprites(path, tokenizer, seed)

@@ -129,17 +129,20 @@ def from_folder(path, size, **options):
     return Table(x, np.array([k for _, k in files]), [p.name for p in classes], keys, **options)
 
 
-def load(path, size=None, flip=False, seed=0, device="cpu", autoencoder=None, tokenizer=None):
+def load(path, size=None, flip=False, seed=0, device="cpu", autoencoder=None, tokenizer=None, pool=0):
     """The source for a path. size: pixels a side, needed for folders. flip: mirror half of what is drawn for training.
 
     autoencoder: a folder of autoencoder.py, whose latents are the pictures then. tokenizer: one of tokens.py; the labels are
-    prompts then.
+    prompts then. pool: so many captioned pictures are drawn ahead (pool.py).
     """
     path, options = Path(path), dict(seed=seed, device=device)
     if tokenizer:
         import captioned  # it needs transformers, which class models do without
+        from pool import Pool
 
-        source = captioned.load(path, size, flip, tokenizer, seed)
+        options = dict(path=path, size=size, flip=flip, tokenizer=tokenizer)
+        source = captioned.load(**options, seed=seed)
+        source = Pool(source, options, pool, seed, device) if pool else source
     elif path.suffix == ".npz":
         source = from_npz(path, flip=flip, **options)
     elif all((path / name).is_dir() for name in ("mon", "dngn", "player")):

@@ -1,13 +1,14 @@
 """Does a model that reads draw what it is told? R-precision and KID on held-out combinations: of the paper doll, of emoji.
 
     towers.py --data SPRITES --tokenizer MODEL_DIR/tokenizer --out towers.pt
-    judge_prompts.py MODEL_DIR --data SPRITES --towers towers.pt --features mobilenet_v2_1.0_224_quant.tflite
+    judge_prompts.py MODEL_DIR --data SPRITES --towers towers.pt --features mobilenet_v2_1.0_224_quant.tflite --out OUT
 
 COUNT pictures of held-out combinations are composed, with captions that name all that they show. The model draws every caption; the
 drawn picture must find its own caption's composed picture among CANDIDATES (its own, and the next ones of the list), by the angle
 of MobileNetV2's features, from which the candidates' mean is taken away, or by pixels over mid grey; or its own caption
 itself, by two towers. The row "composed" has the composed pictures in place of drawn ones: what the towers can tell. Chance is
-1 / CANDIDATES. KID is that of the drawn pictures against as many other composed ones of held-out combinations.
+1 / CANDIDATES. KID is that of the drawn pictures against as many other composed ones of held-out combinations. OUT/evaluation.md gets
+the table, for export.py --evaluation.
 """
 
 import argparse
@@ -55,21 +56,22 @@ def kid(x, y):
 @torch.no_grad()
 def draw(net, settings, autoencoder, labels, steps, batch=32):
     """steps: of multistep consistency, or 0: 64 of DDIM in the limit."""
-    parts = []
+    parts, device = [], next(net.parameters()).device
     for start in range(0, len(labels), batch):
-        part = labels[start : start + batch]
-        noise = draws.noise((len(part), net.config.in_channels, net.config.sample_size, net.config.sample_size), SEED + start)
+        part = labels[start : start + batch].to(device)
+        noise = draws.noise((len(part), net.config.in_channels, net.config.sample_size, net.config.sample_size), SEED + start).to(device)
         clip = settings["clip_sample"]
         x = sample.multistep(net, noise, part, steps, clip) if steps else sample.diffusion(net, noise, part, 64, clip=clip)
-        parts.append(autoencoder.pictures(x) if autoencoder else x)
+        parts.append((autoencoder.pictures(x) if autoencoder else x).cpu())
     return torch.cat(parts)
 
 
 def judge(args):
     """Yields a table's rows: what was drawn; R-precision by features, by pixels, by two towers; KID and its interval."""
     net, settings = export.load(args.model)
-    autoencoder, describe = export.load_autoencoder(args.model), MobileNetV2(args.features).describe
-    source, prompts = captioned.load(args.data, None, False, seed=SEED), Prompts(Path(args.model) / "tokenizer")
+    net = net.to(args.device)
+    autoencoder, describe = export.load_autoencoder(args.model, args.device), MobileNetV2(args.features).describe
+    source, prompts = captioned.load(args.data, seed=SEED), Prompts(Path(args.model) / "tokenizer")
     composed, captions = source.held_out(args.count, complete=True)
     others, _ = source.held_out(args.count)
     towers = Towers.load(args.towers)
@@ -83,12 +85,24 @@ def judge(args):
             found(a, b, args.candidates) for a, b in ((ours, theirs), (pixels(x), pixels(composed)), (towers.see(flatten(x)), said))), *kid(ours, real)
 
 
+ABOUT = """{count} held-out combinations, which training never draws together, guidance {guidance:g}, among {candidates} candidates; chance is \
+{chance:.2f}. R-precision: the drawn picture finds its own caption's composed picture, by MobileNetV2's features or by pixels, or its \
+caption, by two towers that learned from what training draws. "composed" has the composed pictures in place of drawn ones: what can \
+be told. KID against as many other composed pictures (`tools/train/judge_prompts.py`).
+
+| steps | R-precision, features | by pixels | by towers | KID-MobileNetV2 x 1000 |
+| --- | --- | --- | --- | --- |
+"""
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("model")
     p.add_argument("--data", required=True, type=Path)
     p.add_argument("--towers", required=True, type=Path)
     p.add_argument("--features", default=os.environ.get("QUICKSTEP_FEATURES"), required="QUICKSTEP_FEATURES" not in os.environ)
+    p.add_argument("--out", required=True, type=Path)
+    p.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     p.add_argument("--count", type=int, default=200)
     p.add_argument("--candidates", type=int, default=100)
     p.add_argument("--guidance", type=float, default=3.0)
@@ -97,9 +111,12 @@ def main():
     if args.candidates > args.count:
         p.error("--candidates are taken from --count captions")
     torch.set_num_threads(1)
-    print("| steps | R-precision, features | R-precision, pixels | R-precision, towers | KID-MobileNetV2 x 1000 |\n" + "| --- " * 5 + "|")
+    args.out.mkdir(parents=True, exist_ok=True)
+    text = ABOUT.format(count=args.count, guidance=args.guidance, candidates=args.candidates, chance=1 / args.candidates)
     for steps, *shares, value, interval in judge(args):
-        print(f"| {steps} | {' | '.join(f'{share:.2f}' for share in shares)} | {value:.1f} ± {interval:.1f} |", flush=True)
+        text += f"| {steps} | {' | '.join(f'{share:.2f}' for share in shares)} | {value:.1f} ± {interval:.1f} |\n"
+        print(text.splitlines()[-1], flush=True)
+    (args.out / "evaluation.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -23,10 +23,11 @@ def told(pictures):
     return nn.functional.adaptive_avg_pool2d(pictures, SIDE).flatten(1)
 
 
-def learn(source, count):
+def learn(source, count, device="cpu"):
     """A CLIPTextModel that has read so many captions; yields it with the share of the pictures' variance that it tells."""
     reader, tell = CLIPTextModel(text_config(source.vocabulary)), nn.LazyLinear(source.channels * SIDE * SIDE)
     tell(torch.zeros(1, reader.config.hidden_size))  # so that the lazy layer has its size
+    reader, tell = reader.to(device), tell.to(device)
 
     def lesson(x, ids):
         y = told(x)

@@ -1,24 +1,26 @@
 #!/usr/bin/env bash
-# Trains, judges and packs both models on a machine with an NVIDIA GPU, each on the latents of a tiny autoencoder that it
+# Trains, judges and packs the models on a machine with an NVIDIA GPU, each on the latents of a tiny autoencoder that it
 # trains first. No network is needed.
 #
-#     SPRITES=DIR CLOTHING=clothing64.npz QUICKSTEP_FEATURES=FILE.tflite tools/train/run_gpu.sh MINUTES OUT
+#     SPRITES=DIR EMOJI=DIR CLOTHING=clothing64.npz QUICKSTEP_FEATURES=FILE.tflite tools/train/run_gpu.sh MINUTES OUT
 #
 # OUT gets models.tar.* (parts of 15 MiB: `cat OUT/models.tar.* | tar x`; for each model a folder for the engine with card,
 # samples and evaluation, and phase a's state), NAME.png (samples) and log.txt. Started again with another folder's parts
 # as EARLIER (default: OUT's own), phase a goes on from there (with the same autoencoder) for its share of MINUTES, and
 # phase b starts anew from it.
 #
-# SPRITES, CLOTHING    the pictures (data.py); a model whose variable is not set is left out
-# WHEELS               folder of wheels for what Python lacks (diffusers, importlib_metadata, tflite), put into WORK/site
+# SPRITES, CLOTHING    the pictures (data.py); what has no variable is left out. SPRITES makes two models, sprites and heroes
+# EMOJI                emoji.sh's folder
+# WHEELS               folder of wheels for what Python lacks (diffusers, transformers, tflite ...), put into WORK/site
 # WORK                 checkpoints and logs; default OUT.work. What is there already goes on, with its optimiser's state
 # PYTHON, DEVICE       default python3, cuda; DEVICE=cpu to rehearse
 # COMMON               options of both phases; default --compile --batch 512 --ema 0.9995
 # AUTOENCODER          options of train_autoencoder.py; default --width 64 --batch 128
-# SPRITE_NET, CLOTHING_NET, EVALUATE    options of new networks and of evaluate.py
+# POOL, LESSONS        captioned pictures drawn ahead, default 200000, and pictures of reading lessons and towers, default 250000
+# SPRITE_NET, CLOTHING_NET, READER_NET, EVALUATE, JUDGE_PROMPTS    options of new networks, of evaluate.py and of judge_prompts.py
 set -euo pipefail
 
-(($# == 2)) || { sed -n '2,20s/^# \{0,1\}//p' "$0"; exit 2; }
+(($# == 2)) || { sed -n '2,23s/^# \{0,1\}//p' "$0"; exit 2; }
 minutes=$1
 mkdir -p "$2"
 out=$(cd "$2" && pwd)
@@ -28,6 +30,10 @@ earlier=${EARLIER:-$out}
 python=${PYTHON:-python3}
 device=${DEVICE:-cuda}
 common=${COMMON:---compile --batch 512 --ema 0.9995}
+pool=${POOL:-200000} lessons=${LESSONS:-250000}
+declare -A titles=([sprites]=Sprites [heroes]=Heroes [emoji]=Emoji [clothing]=Clothing)
+declare -A licences=([emoji]=apache-2.0) # of the weights; the others': CC0
+declare -A coders=([heroes]=sprites)     # whose autoencoder, if not one's own
 mkdir -p "$work"
 exec > >(tee -a "$out/log.txt") 2>&1
 
@@ -47,6 +53,11 @@ prepare() {
             if [[ -d $vae ]]; then
                 cp -rT "$vae" "${vae%/model/vae}/vae"
                 touch "${vae%/model/vae}/vae.done"
+            fi
+        done
+        for words in "$work"/*/model/tokenizer; do
+            if [[ -d $words ]]; then
+                cp -rT "$words" "${words%/model/tokenizer}/tokenizer"
             fi
         done
         say "going on from $earlier"
@@ -82,27 +93,58 @@ code() {
     touch "$work/$name/vae.done"
 }
 
-# publish NAME TITLE: the folder for the engine, phase a's state without optimiser, and the samples
+# teach NAME DATA MERGES: a tokenizer, and a text encoder that had its reading lessons, unless they are there
+teach() {
+    local folder=$work/$1
+    if [[ ! -d $folder/tokenizer ]]; then
+        "$python" "$here/captioned.py" --data "$2" --merges "$3" --out "$folder/tokenizer"
+    fi
+    [[ ! -f $folder/a.pt && ! -f $folder/reader.pt ]] || return 0
+    say "$1: reading lessons"
+    "$python" "$here/reading.py" --data "$2" --tokenizer "$folder/tokenizer" --out "$folder/reader.pt" --pictures "$lessons" \
+        --pool "$pool" --device "$device"
+}
+
+vae_of() { echo "$work/${coders[$1]:-$1}/vae"; }
+
+# publish NAME: the folder for the engine, phase a's state without optimiser, and the samples
 publish() {
-    local options=(--autoencoder "$work/$1/vae")
+    local options=(--autoencoder "$(vae_of "$1")")
+    [[ -d $work/$1/tokenizer ]] && options+=(--tokenizer "$work/$1/tokenizer")
     [[ -f $work/$1/evaluation/evaluation.md ]] && options+=(--evaluation "$work/$1/evaluation" --rows 0)
-    "$python" "$here/export.py" "$work/$1/b.pt" "$work/$1/model" --title "$2" --licence cc0-1.0 --about "$here/about/$1.md" "${options[@]}"
+    "$python" "$here/export.py" "$work/$1/b.pt" "$work/$1/model" --title "${titles[$1]}" \
+        --licence "${licences[$1]:-cc0-1.0}" --about "$here/about/$1.md" "${options[@]}"
     "$python" "$here/checkpoint.py" "$work/$1/a.pt" "$work/$1/a_small.pt"
     cp "$work/$1/model/samples.png" "$out/$1.png"
 }
 
 failed=0
-# judge NAME TITLE DATA_OPTIONS...: measures, and puts the tables into the card; a failure leaves the card as it is
+# judge NAME PROGRAM OPTIONS...: what the program measures goes into the card; a failure leaves the card as it is
 judge() {
-    local name=$1 title=$2
+    local name=$1 program=$2
     shift 2
     say "$name: evaluation"
-    # shellcheck disable=SC2086
-    if "$python" "$here/evaluate.py" "$work/$name/model" --out "$work/$name/evaluation" --device "$device" ${EVALUATE:-} "$@"; then
-        publish "$name" "$title"
+    if "$python" "$here/$program" "$work/$name/model" --out "$work/$name/evaluation" "$@"; then
+        publish "$name"
     else
         say "$name: evaluation failed" && failed=1
     fi
+}
+
+judge_classes() { # NAME DATA_OPTIONS...
+    # shellcheck disable=SC2086
+    judge "$1" evaluate.py --device "$device" ${EVALUATE:-} "${@:2}"
+}
+
+judge_reader() { # NAME DATA
+    local towers=$work/$1/towers.pt
+    if [[ ! -f $towers ]]; then
+        say "$1: towers"
+        "$python" "$here/towers.py" --data "$2" --tokenizer "$work/$1/tokenizer" --out "$towers" --pictures "$lessons" --pool "$pool" \
+            --device "$device"
+    fi
+    # shellcheck disable=SC2086
+    judge "$1" judge_prompts.py --data "$2" --towers "$towers" --device "$device" ${JUDGE_PROMPTS:-}
 }
 
 pack() {
@@ -115,38 +157,62 @@ pack() {
     say "packed: $*"
 }
 
-train_model() { # NAME TITLE DATA_OPTIONS... -- NET_OPTIONS...
-    local name=$1 title=$2 where=(--autoencoder "$work/$1/vae")
-    shift 2
+# train_model NAME DATA_OPTIONS... -- NET_OPTIONS... -- OPTIONS_OF_B...
+train_model() {
+    local name=$1 where net=()
+    where=(--autoencoder "$(vae_of "$1")")
+    shift
     while [[ $1 != -- ]]; do where+=("$1") && shift; done
     shift
-    learn "$name" a "$(share 0.38)" "${where[@]}" "$@"
+    while [[ $1 != -- ]]; do net+=("$1") && shift; done
+    shift
+    learn "$name" a "$(share 0.38)" "${where[@]}" "${net[@]}"
     rm -f "$work/$name/b.pt" # it belongs to an earlier a
-    learn "$name" b "$(share 0.26)" "${where[@]}" --teacher frozen --hop mixed --guidance 1.5 --teacher-steps 32 512 --lr 3e-4
+    learn "$name" b "$(share 0.26)" "${where[@]}" --teacher frozen --lr 3e-4 "$@"
     rm -rf "$work/$name/evaluation"
-    publish "$name" "$title"
+    publish "$name"
     done_models+=("$name")
     pack "${done_models[@]}"
 }
 
+train_classes() { # NAME DATA_OPTIONS... -- NET_OPTIONS...
+    train_model "$@" -- --hop mixed --guidance 1.5 --teacher-steps 32 512
+}
+
+train_reader() { # NAME DATA MERGES
+    local words=$work/$1/tokenizer
+    teach "$@"
+    # shellcheck disable=SC2086
+    train_model "$1" --data "$2" --tokenizer "$words" --pool "$pool" -- --reader "$work/$1/reader.pt" \
+        ${READER_NET:---channels 96,160,224 --dropout 0.03} -- --teacher-steps 16 64 --diffusion-rows 0.3
+}
+
 models=0
-for variable in SPRITES CLOTHING; do [[ -z ${!variable:-} ]] || models=$((models + 1)); done
-((models)) || { echo "neither SPRITES nor CLOTHING is set: nothing to train on"; exit 2; }
+for variable in SPRITES SPRITES EMOJI CLOTHING; do [[ -z ${!variable:-} ]] || models=$((models + 1)); done
+((models)) || { echo "none of SPRITES, EMOJI and CLOTHING is set: nothing to train on"; exit 2; }
 done_models=()
 prepare
 # shellcheck disable=SC2086 # options are words
 if [[ -n ${SPRITES:-} ]]; then
     code sprites --data "$SPRITES" --encoder-blocks 0,2 --decoder-blocks 2,1
-    train_model sprites Sprites --data "$SPRITES" -- ${SPRITE_NET:---channels 96,160,224 --dropout 0.05} # 12 M parameters, 1.1 GFLOP
+    train_classes sprites --data "$SPRITES" -- ${SPRITE_NET:---channels 96,160,224 --dropout 0.05} # 12 M parameters, 1.1 GFLOP
+    train_reader heroes "$SPRITES" 1000
+fi
+if [[ -n ${EMOJI:-} ]]; then
+    mkdir -p "$work/emoji"
+    "$python" "$here/scenes.py" --data "$EMOJI" --npz "$work/emoji/scenes.npz" --count "${SCENES:-8000}"
+    code emoji --data "$work/emoji/scenes.npz"
+    train_reader emoji "$EMOJI" 2500
 fi
 # shellcheck disable=SC2086
 if [[ -n ${CLOTHING:-} ]]; then
     code clothing --data "$CLOTHING" --flip
-    train_model clothing Clothing --data "$CLOTHING" --flip -- ${CLOTHING_NET:---channels 96,160,224 --dropout 0.1} # the same size
+    train_classes clothing --data "$CLOTHING" --flip -- ${CLOTHING_NET:---channels 96,160,224 --dropout 0.1} # the same size
 fi
 if [[ -n ${QUICKSTEP_FEATURES:-} ]]; then
-    if [[ -n ${SPRITES:-} ]]; then judge sprites Sprites --data "$SPRITES"; fi
-    if [[ -n ${CLOTHING:-} ]]; then judge clothing Clothing --data "$CLOTHING" --flip; fi
+    if [[ -n ${SPRITES:-} ]]; then judge_classes sprites --data "$SPRITES" && judge_reader heroes "$SPRITES"; fi
+    if [[ -n ${EMOJI:-} ]]; then judge_reader emoji "$EMOJI"; fi
+    if [[ -n ${CLOTHING:-} ]]; then judge_classes clothing --data "$CLOTHING" --flip; fi
     pack "${done_models[@]}"
 else
     say "QUICKSTEP_FEATURES is not set: no evaluation"

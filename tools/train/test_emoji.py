@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 import captioned
+import data
 import emoji
 import lessons
 import scenes
@@ -92,6 +93,17 @@ def test_colours(folder):
 def test_words():
     assert [scenes.plural(w) for w in ("cat", "fox", "red cherry", "key", "peach")] == ["cats", "foxes", "red cherries", "keys", "peaches"]
     assert scenes.article("owl") == "an owl" and scenes.article("cat") == "a cat"
+
+
+def test_a_pool_has_what_training_draws(folder, tmp_path):
+    tokens.learn(captioned.load(folder).draw(500)[1], 200, tmp_path / "tokenizer")
+    one, two = (data.load(folder, tokenizer=tmp_path / "tokenizer", pool=300) for _ in range(2))
+    (x, prompts), (same, _) = one.batch(64), two.batch(64)
+    assert x.shape == (64, 4, 64, 64) and torch.equal(x, same) and len(x.flatten(1).unique(dim=0)) > 32
+    said = lambda prompts: set(one.prompts.tokenizer.batch_decode(prompts[:, :-1], skip_special_tokens=True))
+    trained, held = said(one.labels), said(one.batch(100, validation=True)[1])
+    assert len(trained) > 100 and len(held) > 5 and not trained & held
+    assert said(one.source.batch(400)[1]) & trained  # the same scenes
 
 
 def test_towers_learn_which_caption_is_whose(folder, tmp_path):

@@ -60,14 +60,15 @@ def seen(x):
     return flatten(to_bytes(x, "premultiplied" if x.shape[1] == 4 else None))
 
 
-def learn(source, count):
+def learn(source, count, device="cpu"):
     """Towers that have seen so many pictures; yields them with the share of a batch's pictures that find their captions."""
     towers = Towers(source.vocabulary)
     x, prompts = source.batch(2)
-    towers(seen(x), prompts[:, :-1])  # so that the lazy layer has its size
+    towers(seen(x.cpu()), prompts[:, :-1].cpu())  # so that the lazy layer has its size
+    towers = towers.to(device)
 
     def lesson(x, ids):
-        scores, own = towers(seen(x), ids), torch.arange(len(x))
+        scores, own = towers(seen(x), ids), torch.arange(len(x), device=device)
         loss = (F.cross_entropy(scores, own) + F.cross_entropy(scores.T, own)) / 2
         return loss, (scores.argmax(1) == own).double().mean()
 

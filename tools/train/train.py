@@ -50,6 +50,7 @@ def parse(arguments=None):
     p.add_argument("--flip", action="store_true", help="mirror half of the pictures (the sprites know themselves)")
     p.add_argument("--autoencoder", type=Path, help="of train_autoencoder.py: the network draws its latents")
     p.add_argument("--tokenizer", type=Path, help="of tokens.py: labels are prompts, and the network reads them")
+    p.add_argument("--pool", type=int, default=0, help="draw so many captioned pictures ahead, by all cores, and learn from those")
     p.add_argument("--reader", type=Path, help="of reading.py: a new text network starts with this text encoder")
     p.add_argument("--start", type=Path, help="a new text network takes over what it can of this model folder's unet")
     p.add_argument("--out", required=True, type=Path)
@@ -151,7 +152,7 @@ class Run:
     def __init__(self, args, workers):
         torch.manual_seed(args.seed)
         self.args, self.workers, self.device = args, workers, workers.device
-        self.source = data.load(args.data, args.size, args.flip, device=self.device, autoencoder=args.autoencoder, tokenizer=args.tokenizer)
+        self.source = data.load(args.data, args.size, args.flip, device=self.device, autoencoder=args.autoencoder, tokenizer=args.tokenizer, pool=args.pool)
         self.path = args.out / f"{args.phase}.pt"
         state = torch.load(self.path, map_location="cpu") if args.resume and self.path.exists() else None
         self.create(state)
