@@ -92,8 +92,11 @@ SHARED_STRUCT(concat_args) {
  * of a pixel; statistics are made of `chunks` chunks of chunk_pixels (the last may be shorter). */
 SHARED_STRUCT(group_norm_args) {
     tensor_view x, y;
+    tensor_view first;                /* each image's first pixel */
+    tensor_view stats;                /* of group_norm_stats: each pixel two of a chunk */
     tensor_view scale_shift;          /* [n, 1, 1, 2 * channels] */
-    uint32_t pixels, quads, channels; /* of one image */
+    uint32_t pixels, quads, channels; /* of x: of one image, or of a band of it */
+    uint32_t image_pixels;
     uint32_t groups, group_channels;
     uint32_t block_groups, block_quads;
     uint32_t chunks, chunk_pixels;

@@ -1,5 +1,5 @@
 // Mean and variance per channel, by one workgroup: block_quads vectors of four channels of one
-// image over a chunk of its pixels. Needs lib/args.h, the input x and `args`, and the constants
+// image over a chunk of its pixels. Needs lib/args.h, the inputs x and first, `args`, and the constants
 // LANES_X, LANES_Y and ENTRIES (block_quads * LANES_Y at least).
 //
 // Everything is relative to the channel's first value in the image, its shift, so that a mean of
@@ -17,7 +17,7 @@ shared vec4 squares[ENTRIES]; // sums of (x - mean)^2
 
 vec4 shift_of(uint image, uint quad)
 {
-    return fetch4(x, args.x.offset + image * args.pixels * args.x.stride + quad);
+    return load4(first, args.first.offset + image * args.first.stride + quad);
 }
 
 // How many of the chunk's pixels the lane y has.

@@ -1,5 +1,5 @@
 // y = activation(((x - mean) * rstd * gamma + beta) * (1 + scale) + shift)
-//   x, y         [n, h, w, c]
+//   x, y         [n, h, w, c]; or, where x is bound in bands, of one image [1, pixels, 1, c]
 //   chunk_stats  [n, chunks, 2, c] float, of group_norm_stats; not read when WHOLE
 //   gamma, beta  [c] float
 //   scale_shift  [n, 1, 1, 2c]: scale, then shift
@@ -26,6 +26,7 @@ layout(set = 0, binding = 2, std430) readonly buffer Gamma { vec4 gamma[]; };
 layout(set = 0, binding = 3, std430) readonly buffer Beta { vec4 beta[]; };
 layout(set = 0, binding = 4, std430) readonly buffer ScaleShift { S4 scale_shift[]; };
 layout(set = 0, binding = 5, std430) writeonly buffer Y { S4 y[]; };
+layout(set = 0, binding = 6, std430) readonly buffer First { S4 first[]; }; // as x
 layout(push_constant) uniform Push { group_norm_args args; };
 #include "lib/group_stats.glsl"
 
@@ -39,8 +40,8 @@ void merge_chunks(uint image, uint quad, uint entry)
     float count = 0.0;
     vec4 mean = vec4(0.0), square = vec4(0.0);
     for (uint i = 0; i < args.chunks; ++i) {
-        const uint from = 2 * (image * args.chunks + i) * args.quads + quad;
-        const float more = float(min(args.chunk_pixels, args.pixels - i * args.chunk_pixels));
+        const uint from = args.stats.offset + 2 * (image * args.chunks + i) * args.quads + quad;
+        const float more = float(min(args.chunk_pixels, args.image_pixels - i * args.chunk_pixels));
         const float part = more / (count + more);
         const vec4 apart = chunk_stats[from] - mean;
         mean += apart * part;
@@ -64,7 +65,7 @@ group_statistics merge_channels(uint image, uint first_quad, uint group)
 {
     const uint first = group * args.group_channels, end = first + args.group_channels;
     const float shift = shift_of(image, first_quad + first / 4)[first % 4];
-    const float pixels = float(args.pixels);
+    const float pixels = float(args.image_pixels);
     float mean = 0.0, square = 0.0;
     for (uint q = first / 4; q < (end + 3) / 4; ++q) {
         const vec4 own = means[q * LANES_Y] + (shift_of(image, first_quad + q) - shift);

@@ -14,6 +14,7 @@ layout(local_size_x_id = 0, local_size_y_id = 1) in;
 
 INPUT4(0, X, x);
 layout(set = 0, binding = 1, std430) writeonly buffer Stats { vec4 stats[]; };
+layout(set = 0, binding = 2, std430) readonly buffer First { S4 first[]; }; // as x
 layout(push_constant) uniform Push { group_norm_args args; };
 #include "lib/group_stats.glsl"
 
@@ -26,7 +27,8 @@ void main()
     for (uint q = gl_LocalInvocationIndex; q < args.block_quads; q += LANES_X * LANES_Y) {
         const uint quad = block * args.block_quads + q;
         if (quad < args.quads) {
-            const uint to = 2 * (image * args.chunks + chunk) * args.quads + quad;
+            const uint to =
+                args.stats.offset + 2 * (image * args.chunks + chunk) * args.quads + quad;
             stats[to] = means[q * LANES_Y];
             stats[to + args.quads] = squares[q * LANES_Y];
         }

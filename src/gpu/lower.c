@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What Vulkan promises of every device is the least that can be asked for. */
+/* What Vulkan promises of every device is the least that can be asked for; of a range, what lets
+ * small networks be tried in bands. */
 static const struct {
     const char *word;
     size_t offset; /* of a uint32_t or, if wide, a uint64_t in gpu_physical */
@@ -14,7 +15,7 @@ static const struct {
 } numbers[] = {
     { "workgroup", offsetof(gpu_physical, limits.workgroup_invocations), false, 128 },
     { "shared", offsetof(gpu_physical, limits.shared_bytes), false, 16384 },
-    { "range", offsetof(gpu_physical, limits.storage_range_bytes), true, 1 << 27 },
+    { "range", offsetof(gpu_physical, limits.storage_range_bytes), true, 1 << 20 },
     { "buffers", offsetof(gpu_physical, storage_buffers_max), false, 4 },
     { "texels", offsetof(gpu_physical, limits.texel_elements), true, 65536 },
 };
@@ -45,8 +46,7 @@ static qs_status lower_number(gpu_physical *physical, const char *text, size_t l
             continue;
         const uint64_t value = strtoull(text + word + 1, &end, 10);
         if (end != text + length || value < numbers[i].least)
-            return qs_error(QS_ERROR_USAGE,
-                            "QUICKSTEP_DEBUG: limits=%.*s: every Vulkan device has %llu or more",
+            return qs_error(QS_ERROR_USAGE, "QUICKSTEP_DEBUG: limits=%.*s: it must be %llu or more",
                             (int)length, text, (unsigned long long)numbers[i].least);
         lower(physical, i, value);
         return QS_OK;

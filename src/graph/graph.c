@@ -195,6 +195,22 @@ tensor_id graph_root(const graph *g, tensor_id id)
     return id;
 }
 
+tensor_id graph_whole(const graph *g, tensor_id id)
+{
+    return g->tensors[id].band ? g->tensors[id].parent : id;
+}
+
+tensor_range graph_range(const graph *g, tensor_id id)
+{
+    const tensor *t = graph_tensor(g, id), *root = graph_tensor(g, graph_root(g, id));
+    if (!t->band)
+        return (tensor_range){ 0, root->bytes };
+    const uint64_t pixel = t->offset / t->stride, end = pixel + (uint64_t)t->h * t->w;
+    const uint64_t pixel_bytes = (uint64_t)t->stride * dtype_bytes(t->type);
+    const uint64_t begin = pixel * pixel_bytes / GPU_ALIGNMENT * GPU_ALIGNMENT;
+    return (tensor_range){ begin, end * pixel_bytes - begin };
+}
+
 tensor_id graph_find_state(const graph *g, const char *name)
 {
     for (tensor_id id = 0; id < g->tensor_count; ++id)
@@ -203,10 +219,10 @@ tensor_id graph_find_state(const graph *g, const char *name)
     return NO_TENSOR;
 }
 
-static bool is_parent(const graph *g, tensor_id id)
+static bool has_slices(const graph *g, tensor_id id)
 {
     for (tensor_id other = 0; other < g->tensor_count; ++other)
-        if (g->tensors[other].parent == id)
+        if (g->tensors[other].parent == id && !g->tensors[other].band)
             return true;
     return false;
 }
@@ -218,15 +234,21 @@ bool graph_can_slice(const graph *g, tensor_id part, tensor_id whole, uint32_t c
     const bool lanes_fit = channel % 4 == 0 && (p->c % 4 == 0 || channel + p->c == w->c);
     return part != whole && lanes_fit && p->kind == TENSOR_ACTIVATION &&
            w->kind == TENSOR_ACTIVATION && p->type == w->type && p->parent == NO_TENSOR &&
-           w->parent == NO_TENSOR && !is_parent(g, part);
+           w->parent == NO_TENSOR && !has_slices(g, part);
 }
 
 void graph_slice(graph *g, tensor_id part, tensor_id whole, uint32_t channel)
 {
     tensor *p = &g->tensors[part];
+    const uint32_t stride = g->tensors[whole].stride;
+    for (tensor_id id = 0; id < g->tensor_count; ++id)
+        if (g->tensors[id].parent == part) { /* a band of it */
+            g->tensors[id].offset = g->tensors[id].offset / p->stride * stride + channel;
+            g->tensors[id].stride = stride;
+        }
     p->parent = whole;
     p->offset = channel;
-    p->stride = g->tensors[whole].stride;
+    p->stride = stride;
     p->bytes = 0;
 }
 
@@ -239,6 +261,21 @@ tensor_id graph_part(graph *g, const char *name, tensor_id whole, uint32_t chann
     if (part != NO_TENSOR)
         graph_slice(g, part, whole, channel);
     return part;
+}
+
+tensor_id graph_band(graph *g, tensor_id whole, uint32_t first, uint32_t h, uint32_t w)
+{
+    if (g->status != QS_OK)
+        return NO_TENSOR;
+    tensor band = *graph_tensor(g, whole);
+    band.n = 1;
+    band.h = h;
+    band.w = w;
+    band.offset += first * band.stride;
+    band.parent = whole;
+    band.band = true;
+    band.bytes = 0;
+    return add_tensor(g, &band);
 }
 
 /* ---- nodes --------------------------------------------------------------------------------- */

@@ -5,7 +5,8 @@
  * any h * w = tokens: the same bytes. A pixel takes `stride` elements, a multiple of 4 and at
  * least c; the pad lanes c .. ceil4(c)-1 are always zero, so that shaders load and store vectors
  * of four without looking. A tensor may be a channel slice of another one (`parent`, `offset`):
- * that is how a concat costs nothing.
+ * that is how a concat costs nothing. Or a band, consecutive pixels of another one: that is how an
+ * op works on a tensor that is larger than what the device binds.
  */
 #ifndef QS_GRAPH_GRAPH_H
 #define QS_GRAPH_GRAPH_H
@@ -92,8 +93,9 @@ typedef struct tensor {
     dtype type;
     uint32_t n, h, w, c;
     uint32_t stride;  /* elements from pixel to pixel, in the root */
-    uint32_t offset;  /* elements from the root's start: the channel offset */
+    uint32_t offset;  /* elements from the root's start: the first pixel's first channel */
     tensor_id parent; /* NO_TENSOR: this is a root, with memory of its own */
+    bool band;        /* of its parent: all channels of some pixels */
     uint64_t bytes;   /* a root's size */
     const weight *weight;
 } tensor;
@@ -167,6 +169,9 @@ void graph_slice(graph *g, tensor_id part, tensor_id whole, uint32_t channel);
  * of 4. */
 tensor_id graph_part(graph *g, const char *name, tensor_id whole, uint32_t channel, uint32_t c);
 
+/* Pixels [first, first + h * w) of `whole`, counted through all images, as [1, h, w, c]. */
+tensor_id graph_band(graph *g, tensor_id whole, uint32_t first, uint32_t h, uint32_t w);
+
 /* Appends a node; params (params_bytes) and in[] are copied; name gets the scope in front. */
 void graph_node(graph *g, const op *op, const char *name, const tensor_id *in, uint32_t in_count,
                 tensor_id out, const void *params, size_t params_bytes, double flops);
@@ -188,6 +193,14 @@ static inline uint32_t graph_channels(const graph *g, tensor_id id)
 }
 
 tensor_id graph_root(const graph *g, tensor_id id);
+tensor_id graph_whole(const graph *g, tensor_id id); /* what a band is of; others themselves */
+
+/* The bytes of the root that a dispatch binds: all, or those of a band, which begin at a multiple
+ * of GPU_ALIGNMENT. */
+typedef struct tensor_range {
+    uint64_t begin, bytes;
+} tensor_range;
+tensor_range graph_range(const graph *g, tensor_id id);
 tensor_id graph_find_state(const graph *g, const char *name); /* NO_TENSOR if there is none */
 
 #endif

@@ -1,6 +1,7 @@
 #include "ops/conv2d.h"
 
 #include "graph/choice.h"
+#include "ops/conv2d_bands.h"
 #include "ops/winograd.h"
 
 /* ---- weights ------------------------------------------------------------------------------- */
@@ -297,6 +298,19 @@ void conv2d_append(graph *g, const op *op, const char *name, const conv2d_params
                2.0 * sums * graph_tensor(g, p->x)->c * taps);
 }
 
+static tensor_id packed_weight(graph *g, const conv2d_params *p, conv2d_way way)
+{
+    const uint32_t ci = graph_tensor(g, p->x)->c;
+    const weight source = { .keys = &p->weight,
+                            .key_count = 1,
+                            .rank = 4,
+                            .shape = { p->out_channels, ci, p->kernel, p->kernel } };
+    return way.algorithm == CONV2D_WINOGRAD ? winograd_weight(g, p, way.winograd)
+           : way.algorithm == CONV2D_MATRIX ? conv2d_matrix_weight(g, p, &source)
+           : p->upsample                    ? upsampling_weight(g, p->weight, p->out_channels, ci)
+                                            : conv2d_weight(g, &source);
+}
+
 tensor_id op_conv2d(graph *g, const char *name, const conv2d_params *p)
 {
     if (graph_status(g) != QS_OK)
@@ -310,21 +324,16 @@ tensor_id op_conv2d(graph *g, const char *name, const conv2d_params *p)
     conv2d_way way;
     if (graph_status(g) != QS_OK || !conv2d_choose(g, name, p, graph_tensor(g, y), &way))
         return NO_TENSOR;
-    const weight source = { .keys = &p->weight,
-                            .key_count = 1,
-                            .rank = 4,
-                            .shape = { p->out_channels, x.c, p->kernel, p->kernel } };
-    if (way.algorithm == CONV2D_WINOGRAD) {
-        winograd_append(g, name, p, y, way.winograd);
-        return y;
-    }
-    const tensor_id weight = way.algorithm == CONV2D_MATRIX ? conv2d_matrix_weight(g, p, &source)
-                             : p->upsample ? upsampling_weight(g, p->weight, p->out_channels, x.c)
-                                           : conv2d_weight(g, &source);
+    const tensor_id weight = packed_weight(g, p, way);
     const tensor_id bias = p->bias ? weight_vector(g, p->bias, p->out_channels) : NO_TENSOR;
-    if (way.algorithm == CONV2D_MATRIX)
-        conv2d_matrix_append(g, false, name, p, weight, bias, y, way.matrix);
-    else
-        conv2d_append(g, &op_conv, name, p, weight, bias, y, way.direct);
+    conv2d_bands bands = conv2d_cut(g, name, p, y);
+    while (conv2d_next_band(g, &bands)) {
+        if (way.algorithm == CONV2D_WINOGRAD)
+            winograd_append(g, bands.name, &bands.p, weight, bias, bands.y, way.winograd);
+        else if (way.algorithm == CONV2D_MATRIX)
+            conv2d_matrix_append(g, false, bands.name, &bands.p, weight, bias, bands.y, way.matrix);
+        else
+            conv2d_append(g, &op_conv, bands.name, &bands.p, weight, bias, bands.y, way.direct);
+    }
     return y;
 }

@@ -5,15 +5,6 @@
  * statistics of chunks of the image, which the second one merges.
  */
 
-/* inputs of group_norm's node */
-enum { NORM_X, NORM_STATS, NORM_WEIGHT, NORM_BIAS, NORM_SCALE_SHIFT, NORM_INPUTS };
-
-typedef struct norm_params {
-    uint32_t groups;
-    float eps;
-    activation activation;
-} norm_params;
-
 /* ---- how the groups and pixels are cut into workgroups -------------------------------------- */
 
 typedef struct norm_tile {
@@ -107,9 +98,25 @@ static norm_tile whole_tile(const gpu_limits *limits, const tensor *x, uint32_t 
     return tile;
 }
 
-static norm_tile choose_tile(const gpu_limits *limits, const tensor *x, uint32_t groups)
+static bool is_bound_whole(const graph *g, tensor_id x)
 {
+    return graph_range(g, x).bytes <= g->limits->storage_range_bytes;
+}
+
+/* Pixels that are bound at a time, wherever they begin. */
+static uint32_t pixels_bound(const graph *g, const tensor *x)
+{
+    const uint64_t pixel_bytes = (uint64_t)x->stride * dtype_bytes(x->type);
+    const uint64_t pixels = (g->limits->storage_range_bytes - GPU_ALIGNMENT) / pixel_bytes;
+    return pixels < image_pixels(x) ? (uint32_t)pixels : image_pixels(x);
+}
+
+static norm_tile choose_tile(const graph *g, tensor_id x_id, uint32_t groups)
+{
+    const gpu_limits *limits = g->limits;
+    const tensor *x = graph_tensor(g, x_id);
     norm_tile tile = whole_tile(limits, x, groups);
+    tile.whole &= is_bound_whole(g, x_id);
     if (tile.whole)
         return tile;
     /* so many units that 8 lanes have the same number of vectors each */
@@ -122,7 +129,8 @@ static norm_tile choose_tile(const gpu_limits *limits, const tensor *x, uint32_t
     const uint32_t useful = pixels / (8 * tile.lanes_y);
     const uint32_t chunks = min_u32(min_u32(wanted, useful), GROUP_NORM_CHUNKS_MAX);
     const uint32_t needed = divide_up(rounds(&tile, pixels), ROUNDS_MAX);
-    tile.chunk_pixels = divide_up(pixels, chunks > needed ? chunks : needed);
+    tile.chunk_pixels =
+        min_u32(divide_up(pixels, chunks > needed ? chunks : needed), pixels_bound(g, x));
     tile.chunks = divide_up(pixels, tile.chunk_pixels);
     const uint32_t parts = divide_up(pixels, tile.lanes_y * (limits->cpu ? 32 : 4));
     tile.part_pixels = divide_up(pixels, min_u32(parts, 65535));
@@ -131,65 +139,82 @@ static norm_tile choose_tile(const gpu_limits *limits, const tensor *x, uint32_t
 
 /* ---- dispatch rules ------------------------------------------------------------------------ */
 
-static group_norm_args args_for(const graph *g, const norm_params *p, tensor_id x_id,
-                                const norm_tile *tile)
+/* inputs of group_norm's node, and the first of group_norm_stats' */
+enum { NORM_X, NORM_FIRST, NORM_STATS, NORM_WEIGHT, NORM_BIAS, NORM_SCALE_SHIFT, NORM_INPUTS };
+enum { STATS_INPUTS = NORM_FIRST + 1 };
+
+typedef struct norm_node {
+    uint32_t groups, image_pixels;
+    float eps;
+    activation activation;
+    norm_tile tile; /* of a whole image */
+} norm_node;
+
+/* x: a tensor, or a band of an image; first: x, or a band of the image's first pixel. */
+static group_norm_args args_for(const graph *g, const node *self, tensor_id stats)
 {
-    const tensor *x = graph_tensor(g, x_id);
+    const norm_node *p = self->params;
+    const tensor *x = graph_tensor(g, self->in[NORM_X]);
+    const tensor_view view = op_view(g, self->in[NORM_X]);
     return (group_norm_args){
-        .x = op_view(g, x_id),
+        .x = view,
+        .first = { op_view(g, self->in[NORM_FIRST]).offset, p->image_pixels * view.stride },
+        .stats = op_view(g, stats),
         .pixels = image_pixels(x),
         .quads = ceil4(x->c) / 4,
         .channels = x->c,
+        .image_pixels = p->image_pixels,
         .groups = p->groups,
         .group_channels = x->c / p->groups,
-        .block_groups = tile->block_groups,
-        .block_quads = tile->block_quads,
-        .chunks = tile->chunks,
-        .chunk_pixels = tile->chunk_pixels,
-        .part_pixels = tile->part_pixels,
+        .block_groups = p->tile.block_groups,
+        .block_quads = p->tile.block_quads,
+        .chunks = p->tile.chunks,
+        .chunk_pixels = p->tile.chunk_pixels,
+        .part_pixels = p->tile.part_pixels,
         .eps = p->eps,
     };
 }
 
 static void dispatch_stats(const graph *g, const node *self, op_dispatch *d)
 {
-    const norm_params *p = self->params;
-    const tensor *x = graph_tensor(g, self->in[0]);
-    const norm_tile tile = choose_tile(g->limits, x, p->groups);
-    const group_norm_args args = args_for(g, p, self->in[0], &tile);
-    d->shader = op_shader(g, &TEXEL_BUILDS(group_norm_stats), self->in[0], self->in[0]);
-    op_constant(d, tile.lanes_x);
-    op_constant(d, tile.lanes_y);
-    op_constant(d, tile.entries);
-    op_groups(d, tile.blocks, tile.chunks, x->n);
-    op_bind(d, self->in[0], ACCESS_READ, NO_TENSOR);
+    const norm_node *p = self->params;
+    const tensor_id x = self->in[NORM_X];
+    const group_norm_args args = args_for(g, self, self->out);
+    d->shader = op_shader(g, &TEXEL_BUILDS(group_norm_stats), x, x);
+    op_constant(d, p->tile.lanes_x);
+    op_constant(d, p->tile.lanes_y);
+    op_constant(d, p->tile.entries);
+    op_groups(d, p->tile.blocks, divide_up(args.pixels, p->tile.chunk_pixels),
+              graph_tensor(g, x)->n);
+    op_bind(d, x, ACCESS_READ, NO_TENSOR);
     op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, self->in[NORM_FIRST], ACCESS_READ, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
 }
 
 static void dispatch_norm(const graph *g, const node *self, op_dispatch *d)
 {
-    const norm_params *p = self->params;
-    const tensor_id x_id = self->in[NORM_X], scale_shift = self->in[NORM_SCALE_SHIFT];
-    const tensor *x = graph_tensor(g, x_id);
-    const norm_tile tile = choose_tile(g->limits, x, p->groups);
-    group_norm_args args = args_for(g, p, x_id, &tile);
+    const norm_node *p = self->params;
+    const tensor_id x = self->in[NORM_X], scale_shift = self->in[NORM_SCALE_SHIFT];
+    group_norm_args args = args_for(g, self, self->in[NORM_STATS]);
     args.y = op_view(g, self->out);
     args.scale_shift = op_view(g, scale_shift);
-    d->shader = op_shader(g, &TEXEL_BUILDS(group_norm), x_id, x_id);
-    op_constant(d, tile.lanes_x);
-    op_constant(d, tile.lanes_y);
-    op_constant(d, tile.entries);
-    op_constant(d, tile.whole);
+    d->shader = op_shader(g, &TEXEL_BUILDS(group_norm), x, x);
+    op_constant(d, p->tile.lanes_x);
+    op_constant(d, p->tile.lanes_y);
+    op_constant(d, p->tile.entries);
+    op_constant(d, p->tile.whole);
     op_constant(d, scale_shift != NO_TENSOR);
     op_constant(d, p->activation);
-    op_groups(d, tile.blocks, divide_up(args.pixels, tile.part_pixels), x->n);
-    op_bind(d, x_id, ACCESS_READ, NO_TENSOR);
-    op_bind(d, self->in[NORM_STATS], ACCESS_READ, x_id);
+    op_groups(d, p->tile.blocks, divide_up(args.pixels, p->tile.part_pixels),
+              graph_tensor(g, x)->n);
+    op_bind(d, x, ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[NORM_STATS], ACCESS_READ, x);
     op_bind(d, self->in[NORM_WEIGHT], ACCESS_READ, NO_TENSOR);
     op_bind(d, self->in[NORM_BIAS], ACCESS_READ, NO_TENSOR);
-    op_bind(d, scale_shift, ACCESS_READ, x_id);
+    op_bind(d, scale_shift, ACCESS_READ, x);
     op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
+    op_bind(d, self->in[NORM_FIRST], ACCESS_READ, NO_TENSOR);
     op_set_push(d, &args, sizeof args);
 }
 
@@ -207,7 +232,7 @@ static bool check(graph *g, const char *name, const group_norm_params *p)
                                full_name, x->c, p->groups));
         return false;
     }
-    if (choose_tile(g->limits, x, p->groups).block_quads > ENTRIES_MAX) {
+    if (choose_tile(g, p->x, p->groups).block_quads > ENTRIES_MAX) {
         graph_fail(g,
                    qs_error(QS_ERROR_MODEL, "%s: groups of %u channels, at most %u are supported",
                             full_name, x->c / p->groups, 4 * ENTRIES_MAX - 4));
@@ -225,35 +250,97 @@ static bool check(graph *g, const char *name, const group_norm_params *p)
     return true;
 }
 
-/* NO_TENSOR where group_norm makes them itself. */
-static tensor_id append_stats(graph *g, const char *name, tensor_id x_id, const norm_params *p)
+/* ---- nodes --------------------------------------------------------------------------------- */
+
+/* How x is worked on: at once or, where it is larger than a binding, in bands of an image, each a
+ * whole number of chunks, so that the statistics are the same. */
+typedef struct norm_bands {
+    bool cut;
+    uint32_t pixels, per_image, count; /* pixels: of all but an image's last */
+} norm_bands;
+
+static norm_bands cut(const graph *g, tensor_id x_id, const norm_tile *tile)
 {
-    const tensor x = *graph_tensor(g, x_id);
-    const norm_tile tile = choose_tile(g->limits, &x, p->groups);
-    if (tile.whole)
-        return NO_TENSOR;
-    const char *stats_name = graph_format(g, "%s.stats", name);
-    const tensor_id stats = graph_activation(g, stats_name, DTYPE_F32, x.n, tile.chunks, 2, x.c);
-    graph_node(g, &op_stats, stats_name, &x_id, 1, stats, p, sizeof *p, 5 * element_count(&x));
-    return stats;
+    const tensor *x = graph_tensor(g, x_id);
+    if (is_bound_whole(g, x_id))
+        return (norm_bands){ .count = 1 };
+    const uint32_t chunks = pixels_bound(g, x) / tile->chunk_pixels;
+    const uint32_t pixels = chunks * tile->chunk_pixels;
+    const uint32_t per_image = divide_up(image_pixels(x), pixels);
+    return (norm_bands){ true, pixels, per_image, per_image * x->n };
+}
+
+/* Pixels of the image of band i, from `first` on and `count` of them if it has so many. */
+static tensor_id part(graph *g, const norm_bands *bands, uint32_t i, tensor_id id, uint32_t first,
+                      uint32_t count)
+{
+    if (!bands->cut || id == NO_TENSOR)
+        return id;
+    const uint32_t pixels = image_pixels(graph_tensor(g, id));
+    return graph_band(g, id, i / bands->per_image * pixels + first, min_u32(count, pixels - first),
+                      1);
+}
+
+static void append_stats(graph *g, const char *name, const norm_bands *bands, uint32_t i,
+                         tensor_id x, tensor_id stats, const norm_node *node)
+{
+    const uint32_t first = bands->cut ? i % bands->per_image * bands->pixels : 0;
+    const uint32_t chunk = node->tile.chunk_pixels;
+    const tensor_id in[STATS_INPUTS] = { [NORM_X] = part(g, bands, i, x, first, bands->pixels),
+                                         [NORM_FIRST] = part(g, bands, i, x, 0, 1) };
+    const tensor_id out =
+        part(g, bands, i, stats, 2 * (first / chunk), 2 * (bands->pixels / chunk));
+    if (graph_status(g) == QS_OK)
+        graph_node(g, &op_stats, name, in, STATS_INPUTS, out, node, sizeof *node,
+                   5 * element_count(graph_tensor(g, in[NORM_X])));
+}
+
+static void append_norm(graph *g, const char *name, const norm_bands *bands, uint32_t i,
+                        const tensor_id whole[NORM_INPUTS], tensor_id y, const norm_node *node)
+{
+    const uint32_t first = bands->cut ? i % bands->per_image * bands->pixels : 0;
+    const tensor_id in[NORM_INPUTS] = {
+        [NORM_X] = part(g, bands, i, whole[NORM_X], first, bands->pixels),
+        [NORM_FIRST] = part(g, bands, i, whole[NORM_X], 0, 1),
+        [NORM_STATS] = part(g, bands, i, whole[NORM_STATS], 0, UINT32_MAX),
+        [NORM_WEIGHT] = whole[NORM_WEIGHT],
+        [NORM_BIAS] = whole[NORM_BIAS],
+        [NORM_SCALE_SHIFT] = part(g, bands, i, whole[NORM_SCALE_SHIFT], 0, 1),
+    };
+    const tensor_id out = part(g, bands, i, y, first, bands->pixels);
+    if (graph_status(g) == QS_OK)
+        graph_node(g, &op_norm, name, in, NORM_INPUTS, out, node, sizeof *node,
+                   ((node->activation == ACTIVATION_SILU ? 7 : 3) + (node->tile.whole ? 5 : 0)) *
+                       element_count(graph_tensor(g, in[NORM_X])));
 }
 
 tensor_id op_group_norm(graph *g, const char *name, const group_norm_params *params)
 {
     if (graph_status(g) != QS_OK || !check(g, name, params))
         return NO_TENSOR;
-    const tensor x = *graph_tensor(g, params->x);
-    const norm_params p = { params->groups, params->eps, params->activation };
+    const tensor_id x_id = params->x;
+    const tensor x = *graph_tensor(g, x_id);
+    const norm_node node = { .groups = params->groups,
+                             .image_pixels = image_pixels(&x),
+                             .eps = params->eps,
+                             .activation = params->activation,
+                             .tile = choose_tile(g, x_id, params->groups) };
+    const norm_bands bands = cut(g, x_id, &node.tile);
+    const char *stats_name = graph_format(g, "%s.stats", name);
+    const tensor_id stats =
+        node.tile.whole ? NO_TENSOR
+                        : graph_activation(g, stats_name, DTYPE_F32, x.n, node.tile.chunks, 2, x.c);
+    for (uint32_t i = 0; i < bands.count && stats != NO_TENSOR; ++i)
+        append_stats(g, op_band_name(g, stats_name, i, bands.count), &bands, i, x_id, stats, &node);
     const tensor_id in[NORM_INPUTS] = {
-        [NORM_X] = params->x,
-        [NORM_STATS] = append_stats(g, name, params->x, &p),
+        [NORM_X] = x_id,
+        [NORM_STATS] = stats,
         [NORM_WEIGHT] = weight_vector(g, params->weight, x.c),
         [NORM_BIAS] = weight_vector(g, params->bias, x.c),
         [NORM_SCALE_SHIFT] = params->scale_shift,
     };
     const tensor_id y = graph_activation(g, name, x.type, x.n, x.h, x.w, x.c);
-    graph_node(g, &op_norm, name, in, NORM_INPUTS, y, &p, sizeof p,
-               ((p.activation == ACTIVATION_SILU ? 7 : 3) + (in[NORM_STATS] == NO_TENSOR ? 5 : 0)) *
-                   element_count(&x));
+    for (uint32_t i = 0; i < bands.count; ++i)
+        append_norm(g, op_band_name(g, name, i, bands.count), &bands, i, in, y, &node);
     return y;
 }

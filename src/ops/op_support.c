@@ -44,13 +44,19 @@ tensor_view op_view(const graph *g, tensor_id id)
     if (id == NO_TENSOR)
         return (tensor_view){ 0 };
     const tensor *t = graph_tensor(g, id);
-    return (tensor_view){ .offset = t->offset / 4, .stride = t->stride / 4 };
+    const uint32_t bound = (uint32_t)(graph_range(g, id).begin / dtype_bytes(t->type));
+    return (tensor_view){ .offset = (t->offset - bound) / 4, .stride = t->stride / 4 };
+}
+
+const char *op_band_name(graph *g, const char *name, uint32_t i, uint32_t count)
+{
+    return i + 1 == count ? name : graph_format(g, "%s.band%u", name, i);
 }
 
 static bool fits_texels(const graph *g, tensor_id id)
 {
-    const tensor *root = graph_tensor(g, graph_root(g, id));
-    return root->bytes / (root->type == DTYPE_F16 ? 8 : 16) <= g->limits->texel_elements;
+    const uint32_t texel_bytes = 4 * dtype_bytes(graph_tensor(g, id)->type);
+    return graph_range(g, id).bytes / texel_bytes <= g->limits->texel_elements;
 }
 
 uint32_t op_shader(const graph *g, const shader_builds *builds, tensor_id a, tensor_id b)

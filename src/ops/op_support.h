@@ -56,7 +56,7 @@ typedef struct shader_builds {
 /* The build for the device; a and b are what the shader reads as texel buffers, if they fit. */
 uint32_t op_shader(const graph *g, const shader_builds *builds, tensor_id a, tensor_id b);
 
-/* Where the shaders find a tensor, in vectors of four; zeros for NO_TENSOR. */
+/* Where the shaders find a tensor in what is bound of it, in vectors of four; zeros for NO_TENSOR. */
 tensor_view op_view(const graph *g, tensor_id id);
 
 /* Vectors [c] (or [rows[i]]) of the weights file, stacked as struct weight says, as floats, padded
@@ -64,6 +64,9 @@ tensor_view op_view(const graph *g, tensor_id id);
 tensor_id weight_vectors(graph *g, const char *const *keys, uint32_t key_count, uint32_t c,
                          const uint32_t *rows);
 tensor_id weight_vector(graph *g, const char *key, uint32_t c);
+
+/* NAME.bandI, and NAME of the last of `count` bands. */
+const char *op_band_name(graph *g, const char *name, uint32_t i, uint32_t count);
 
 /* Appends a specialization constant: the i-th call is constant_id i. */
 void op_constant(op_dispatch *d, uint32_t value);

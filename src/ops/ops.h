@@ -244,7 +244,8 @@ typedef struct op_dispatch {
 op_dispatch op_lower(const graph *g, const node *node);
 
 /* Binding i is the i-th call. An absent optional tensor (NO_TENSOR) binds `fallback`, which the
- * shader's specialization constants keep it from reading. The whole root is bound. */
+ * shader's specialization constants keep it from reading. What is bound is the tensor's
+ * graph_range(). */
 void op_bind(op_dispatch *d, tensor_id tensor, op_access access, tensor_id fallback);
 void op_set_push(op_dispatch *d, const void *push, size_t bytes);
 

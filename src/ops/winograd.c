@@ -175,11 +175,11 @@ static void pack_weight(const weight *w, uint32_t key, const float *values, void
     winograd_pack(w->layout[0], values, w->shape[0], w->shape[1], w->type == DTYPE_F16, packed);
 }
 
-static tensor_id transformed_weight(graph *g, const char *key, uint32_t co, uint32_t ci,
-                                    uint32_t tile)
+tensor_id winograd_weight(graph *g, const conv2d_params *p, uint32_t tile)
 {
+    const uint32_t co = p->out_channels, ci = graph_tensor(g, p->x)->c;
     return graph_weight(
-        g, &(weight){ .keys = &key,
+        g, &(weight){ .keys = &p->weight,
                       .key_count = 1,
                       .rank = 4,
                       .shape = { co, ci, 3, 3 },
@@ -228,12 +228,12 @@ static void append_band(graph *g, const char *name, const conv2d_params *p, tens
                tiles * co * (side + node->tile) * output_flops(node->tile));
 }
 
-void winograd_append(graph *g, const char *name, const conv2d_params *p, tensor_id y, uint32_t tile)
+void winograd_append(graph *g, const char *name, const conv2d_params *p, tensor_id weight,
+                     tensor_id bias, tensor_id y, uint32_t tile)
 {
     const tensor x = *graph_tensor(g, p->x), t = *graph_tensor(g, y);
-    const tensor_id weight = transformed_weight(g, p->weight, t.c, x.c, tile);
     const tensor_id in[OUTPUT_INPUTS] = {
-        [OUTPUT_BIAS] = p->bias ? weight_vector(g, p->bias, t.c) : NO_TENSOR,
+        [OUTPUT_BIAS] = bias,
         [OUTPUT_EMBEDDING] = p->embedding,
         [OUTPUT_RESIDUAL] = p->residual,
     };
@@ -249,9 +249,7 @@ void winograd_append(graph *g, const char *name, const conv2d_params *p, tensor_
     const uint32_t tiles = t.n * image_tiles(&t, tile), band = band_tiles(&x, &t, tile);
     for (uint32_t i = 0; node.first < tiles && graph_status(g) == QS_OK; ++i) {
         node.count = min_u32(band, tiles - node.first);
-        const bool final = node.first + node.count == tiles;
-        append_band(g, final ? name : graph_format(g, "%s.band%u", name, i), p, y, in, weight,
-                    &node);
+        append_band(g, op_band_name(g, name, i, divide_up(tiles, band)), p, y, in, weight, &node);
         node.first += node.count;
     }
 }

@@ -12,8 +12,11 @@ bool winograd_can(const graph *g, const conv2d_params *p, const tensor *y, uint3
 /* Whether that is the default. */
 bool winograd_pays(const graph *g, const conv2d_params *p, const tensor *y, uint32_t tile);
 
-/* Appends the nodes that write y. */
-void winograd_append(graph *g, const char *name, const conv2d_params *p, tensor_id y,
-                     uint32_t tile);
+tensor_id winograd_weight(graph *g, const conv2d_params *p, uint32_t tile);
+
+/* Appends the nodes that write y. weight: of winograd_weight; bias: of weight_vector, or NO_TENSOR
+ * (p's own are not looked at). */
+void winograd_append(graph *g, const char *name, const conv2d_params *p, tensor_id weight,
+                     tensor_id bias, tensor_id y, uint32_t tile);
 
 #endif

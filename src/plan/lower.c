@@ -22,8 +22,8 @@ static qs_status record_node(qs_device *device, const graph *g, const node *node
     gpu_slice slices[OP_BINDINGS_MAX];
     for (uint32_t i = 0; i < d.binding_count; ++i) {
         const tensor_id root = graph_root(g, d.bindings[i].tensor);
-        slices[i] =
-            (gpu_slice){ buffer, offsets[root], graph_tensor(g, root)->bytes + extra_bytes };
+        const tensor_range range = graph_range(g, d.bindings[i].tensor);
+        slices[i] = (gpu_slice){ buffer, offsets[root] + range.begin, range.bytes + extra_bytes };
     }
     const qs_status status = record_dispatch(device, node, &d, slices, commands);
     if (status == QS_OK)

@@ -108,12 +108,13 @@ uint32_t plan_node_ranges(const plan *p, uint32_t node, plan_range ranges[OP_BIN
     for (uint32_t b = 0; b < d->binding_count; ++b) {
         const tensor_id root = graph_root(g, d->bindings[b].tensor);
         const tensor *t = graph_tensor(g, root);
+        const tensor_range range = graph_range(g, d->bindings[b].tensor);
         const bool write = d->bindings[b].access & ACCESS_WRITE;
-        if (t->kind == TENSOR_ACTIVATION)
+        const bool state = t->kind == TENSOR_STATE;
+        const uint64_t begin = range.begin + (state ? 0 : p->offsets[root]);
+        if (state || t->kind == TENSOR_ACTIVATION)
             ranges[count++] =
-                (plan_range){ 0, p->offsets[root], p->offsets[root] + t->bytes, write };
-        else if (t->kind == TENSOR_STATE)
-            ranges[count++] = (plan_range){ 1 + root, 0, t->bytes, write };
+                (plan_range){ state ? 1 + root : 0, begin, begin + range.bytes, write };
     }
     return count;
 }
@@ -153,13 +154,13 @@ static qs_status place_barriers(plan *p)
 
 /* ---- the whole ----------------------------------------------------------------------------- */
 
-/* A binding is a whole root: of several pictures there may be too many. */
+/* A binding is a whole root or a band: of several pictures there may be too many. */
 static qs_status check_ranges(const graph *g, const node *n, const op_dispatch *d)
 {
     const uint64_t most = g->limits->storage_range_bytes;
     for (uint32_t b = 0; b < d->binding_count; ++b) {
         const tensor *t = graph_tensor(g, graph_root(g, d->bindings[b].tensor));
-        if (t->bytes <= most)
+        if (graph_range(g, d->bindings[b].tensor).bytes <= most)
             continue;
         const uint64_t fitting = most / (t->bytes / t->n);
         char advice[64] = "; float16 takes half of it";

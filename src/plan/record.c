@@ -61,8 +61,11 @@ static qs_status record_node(qs_device *device, const plan *p, uint32_t n, const
     const op_dispatch *d = &p->dispatches[n];
     gpu_slice bindings[OP_BINDINGS_MAX];
     for (uint32_t b = 0; b < d->binding_count; ++b) {
+        const tensor_range range = graph_range(p->graph, d->bindings[b].tensor);
         bindings[b] = slices[graph_root(p->graph, d->bindings[b].tensor)];
         assert(bindings[b].buffer && "a root without memory");
+        bindings[b].offset += range.begin;
+        bindings[b].size = range.bytes;
     }
     return record_dispatch(device, &p->graph->nodes[n], d, bindings, commands);
 }

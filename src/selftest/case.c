@@ -115,6 +115,13 @@ void test_end(test *t)
 
 /* ---- a case -------------------------------------------------------------------------------- */
 
+void test_bind_at_most(test *t, uint64_t bytes)
+{
+    t->limits = *t->graph.limits;
+    t->limits.storage_range_bytes = bytes;
+    t->graph.limits = &t->limits;
+}
+
 bool test_begin(test *t, selftest *suite, dtype storage, const char *format, ...)
 {
     memset(t, 0, sizeof *t);

@@ -41,6 +41,7 @@ typedef struct conv_case {
     bool bias, embedding, residual;
     activation activation;
     uint32_t repeats;
+    uint64_t bound; /* bytes of a tensor that are bound at a time; 0: all */
 } conv_case;
 
 static activation dice_activation(dice *d)
@@ -60,6 +61,8 @@ static void run_conv(selftest *suite, dtype storage, const conv_case *p, const c
                     p->residual ? " residual" : "", activation_name(p->activation), kind))
         return;
     t.repeats = p->repeats;
+    if (p->bound)
+        test_bind_at_most(&t, p->bound);
     const uint32_t terms = p->ci * p->kernel * p->kernel;
     const tensor_id x = test_activation(&t, "x", p->n, p->h, p->w, p->ci);
     test_fill_normal(&t, x, 0, 1);
@@ -145,6 +148,55 @@ static void case_conv_tiles(selftest *suite, dtype storage)
         }
 }
 
+/* Bytes that a device binds of rows as wide as these, from anywhere on; test_activation makes a
+ * pixel up to 24 channels wider. */
+static uint64_t rows_bytes(uint32_t rows, uint32_t w, uint32_t channels, dtype storage)
+{
+    return GPU_ALIGNMENT + (uint64_t)rows * w * (ceil4(channels) + 24) * dtype_bytes(storage);
+}
+
+/* Tensors that are larger than what is bound: of one image and of several, whose rows end anywhere
+ * between multiples of GPU_ALIGNMENT, and as many as the last band may have. */
+static void case_conv_bands(selftest *suite, dtype storage)
+{
+    static const conv_case shapes[] = {
+        { .n = 1, .h = 23, .w = 9, .ci = 7, .co = 20, .kernel = 3, .stride = 1, .bias = true },
+        { .n = 2, .h = 9, .w = 13, .ci = 21, .co = 13, .kernel = 3, .stride = 1 },
+        { .n = 2, .h = 8, .w = 17, .ci = 5, .co = 33, .kernel = 1, .stride = 1, .bias = true },
+        { .n = 1, .h = 41, .w = 11, .ci = 10, .co = 9, .kernel = 3, .stride = 2, .bias = true },
+        { .n = 1, .h = 37, .w = 6, .ci = 6, .co = 5, .kernel = 5, .stride = 1 },
+    };
+    for (uint32_t i = 0; i < sizeof shapes / sizeof *shapes; ++i)
+        for (uint32_t pad = 0; pad <= shapes[i].kernel / 2; ++pad) {
+            conv_case p = shapes[i];
+            p.pad_top = p.pad_left = pad;
+            p.pad_bottom = p.pad_right = p.kernel / 2;
+            p.embedding = i % 2 == 0;
+            p.residual = i % 2 == pad % 2;
+            p.activation = pad ? ACTIVATION_SILU : ACTIVATION_NONE;
+            const uint32_t channels = p.ci > p.co ? p.ci : p.co, rows = 3 * p.stride + p.kernel;
+            p.bound = rows_bytes(rows, p.w, channels, storage);
+            run_conv(suite, storage, &p, " in bands");
+        }
+    /* large enough for Winograd's own bands in each of these */
+    if (storage == DTYPE_F32)
+        run_conv(suite, storage,
+                 &(conv_case){ .n = 1,
+                               .h = 50,
+                               .w = 52,
+                               .ci = 456,
+                               .co = 9,
+                               .kernel = 3,
+                               .stride = 1,
+                               .pad_top = 1,
+                               .pad_left = 1,
+                               .pad_bottom = 1,
+                               .pad_right = 1,
+                               .bias = true,
+                               .bound = 4300000 },
+                 " in bands");
+}
+
 static void case_conv(selftest *suite, dtype storage, uint32_t seed)
 {
     static const uint32_t kernels[] = { 3, 3, 3, 1 };
@@ -176,7 +228,7 @@ static void case_conv(selftest *suite, dtype storage, uint32_t seed)
 }
 
 /* The input enlarged first, or the residual, or both. */
-static void case_conv_upsample(selftest *suite, dtype storage, uint32_t seed)
+static void case_conv_upsample(selftest *suite, dtype storage, uint32_t seed, bool bands)
 {
     dice d = { seed };
     const uint32_t n = 1 + dice_below(&d, 2), h = dice_size(&d, 18), w = dice_size(&d, 18);
@@ -185,14 +237,16 @@ static void case_conv_upsample(selftest *suite, dtype storage, uint32_t seed)
     const uint32_t which = dice_below(&d, 4);
     const bool residual = which > 0, upsample = which<3, upsample_residual = which> 1;
     test t;
-    if (!test_begin(&t, suite, storage, "conv2d %s [%u, %u, %u, %u] -> %u%s%s%s seed %u",
+    if (!test_begin(&t, suite, storage, "conv2d %s [%u, %u, %u, %u] -> %u%s%s%s%s seed %u",
                     test_storage_name(storage), n, h, w, ci, co, upsample ? " upsample" : "",
                     embedding ? " embedding" : "",
                     upsample_residual ? " upsampled residual"
                     : residual        ? " residual"
                                       : "",
-                    seed))
+                    bands ? " in bands" : "", seed))
         return;
+    if (bands)
+        test_bind_at_most(&t, rows_bytes(7, 2 * w, ci > co ? ci : co, storage));
     /* x, and all that has not been enlarged, has h * w pixels; the result has four times as many */
     const tensor_id x = upsample ? test_activation(&t, "x", n, h, w, ci)
                                  : test_activation(&t, "x", n, 2 * h, 2 * w, ci);
@@ -435,7 +489,7 @@ void cases_convolution(selftest *suite)
     for (dtype storage = DTYPE_F32; storage <= DTYPE_F16; ++storage) {
         for (uint32_t seed = 1; seed <= SEEDS; ++seed) {
             case_conv(suite, storage, seed);
-            case_conv_upsample(suite, storage, seed);
+            case_conv_upsample(suite, storage, seed, false);
             case_linear(suite, storage, seed);
             case_linear_stack(suite, storage, seed, true);
             case_linear_stack(suite, storage, seed, false);
@@ -444,6 +498,9 @@ void cases_convolution(selftest *suite)
         case_linear_stack_taken(suite, storage, 40);
         case_relu_extremes(suite, storage);
         case_conv_tiles(suite, storage);
+        case_conv_bands(suite, storage);
+        for (uint32_t seed = 1; seed <= 8; ++seed)
+            case_conv_upsample(suite, storage, seed, true);
         run_conv(suite, storage,
                  &(conv_case){ .n = 1,
                                .h = 16,

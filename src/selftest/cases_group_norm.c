@@ -62,6 +62,7 @@ typedef struct norm_case {
     activation activation;
     double mean, sigma;
     uint32_t repeats;
+    uint64_t bound; /* bytes of a tensor that are bound at a time; 0: all */
 } norm_case;
 
 static void expect_norm(test *t, tensor_id x, tensor_id scale_shift, const norm_case *p,
@@ -96,6 +97,8 @@ static void run_case(selftest *suite, dtype storage, const norm_case *p, const c
                     test_storage_name(storage), p->n, p->h, p->w, p->c, p->groups,
                     p->scale_shift ? " scale-shift" : "", activation_name(p->activation), kind))
         return;
+    if (p->bound)
+        test_bind_at_most(&t, p->bound);
     const tensor_id x = test_activation(&t, "x", p->n, p->h, p->w, p->c);
     test_fill_normal(&t, x, p->mean, p->sigma);
     tensor_id scale_shift = NO_TENSOR;
@@ -266,6 +269,21 @@ void cases_group_norm(selftest *suite)
                                .mean = 3,
                                .sigma = 1 },
                  " chunks");
+        /* bands of one chunk each, and of several, which begin anywhere between multiples of
+         * GPU_ALIGNMENT */
+        for (uint32_t n = 1; n <= 2; ++n)
+            run_case(suite, storage,
+                     &(norm_case){ .n = n,
+                                   .h = n == 1 ? 67 : 19,
+                                   .w = 61,
+                                   .c = 38,
+                                   .groups = 19,
+                                   .scale_shift = true,
+                                   .activation = ACTIVATION_SILU,
+                                   .mean = 3,
+                                   .sigma = 1,
+                                   .bound = (n == 1 ? 300000 : 160000) / 4 * dtype_bytes(storage) },
+                     " in bands");
         run_case(suite, storage,
                  &(norm_case){ .n = 1, .h = 2, .w = 3, .c = 1280, .groups = 1, .sigma = 1 }, "");
         /* more pixels than llvmpipe lets a lane go over */

@@ -167,6 +167,22 @@ static void mark_writable(const test *t, uint8_t *writable, uint64_t size)
     }
 }
 
+static void check_bindings(const test *t, outcome *o)
+{
+    const graph *g = &t->graph;
+    for (uint32_t i = 0; i < g->node_count; ++i) {
+        const op_dispatch d = op_lower(g, &g->nodes[i]);
+        for (uint32_t b = 0; b < d.binding_count; ++b) {
+            const tensor *s = graph_tensor(g, d.bindings[b].tensor);
+            const uint64_t bytes = graph_range(g, d.bindings[b].tensor).bytes;
+            if (s->kind == TENSOR_ACTIVATION && bytes > g->limits->storage_range_bytes)
+                fail(o, "%s binds %llu bytes of \"%s\", more than %llu", g->nodes[i].name,
+                     (unsigned long long)bytes, s->name,
+                     (unsigned long long)g->limits->storage_range_bytes);
+        }
+    }
+}
+
 /* ---- after the run ------------------------------------------------------------------------- */
 
 static void check_untouched(const test *t, uint64_t size, outcome *o)
@@ -267,6 +283,7 @@ static qs_status run(test *t, outcome *o)
     gpu_commands *commands = NULL;
     qs_status status = QS_OK;
     TRY(graph_status(&t->graph));
+    check_bindings(t, o);
     t->offsets = test_alloc(t, t->graph.tensor_count, sizeof *t->offsets);
     const uint64_t size = lower_place(&t->graph, SENTINEL_BYTES, t->offsets);
     TRY(suite_reserve(suite, size));

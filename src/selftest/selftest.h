@@ -93,6 +93,7 @@ typedef struct test {
     selftest *suite;
     graph graph;
     struct chooser chooser;
+    gpu_limits limits; /* of test_bind_at_most */
     uint64_t hash;        /* of the name before the @ */
     const char *variants; /* the name behind the @; NULL: no op has a variant at this turn */
     arena arena;          /* of everything below */
@@ -129,6 +130,10 @@ bool test_skip(test *t);
 
 const char *test_storage_name(dtype storage); /* "f32" */
 const gpu_limits *test_device_limits(const selftest *suite);
+
+/* Before the op: the device binds no more bytes of a tensor at a time. test_end checks that no more of
+ * an activation is. */
+void test_bind_at_most(test *t, uint64_t bytes);
 
 /* Inputs. An activation is, by the dice, a slice of a wider tensor whose other channels are NaN. */
 tensor_id test_activation(test *t, const char *name, uint32_t n, uint32_t h, uint32_t w,

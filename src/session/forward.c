@@ -104,11 +104,12 @@ qs_status qs_session_activation(qs_session *s, uint32_t index, qs_activation *ac
         return qs_error(QS_ERROR_USAGE, "activation %u: the network has %u nodes", index,
                         g->node_count);
     const node *n = &g->nodes[index];
-    const tensor *t = graph_tensor(g, n->out);
+    const tensor_id out = graph_whole(g, n->out);
+    const tensor *t = graph_tensor(g, out);
     *activation = (qs_activation){
         .name = n->name, .n = t->n, .c = t->c, .h = t->h, .w = t->w, .variant = graph_variant(g, n)
     };
     if (data)
-        program_read_activation(&s->forward, FORWARD, n->out, data);
+        program_read_activation(&s->forward, FORWARD, out, data);
     return QS_OK;
 }

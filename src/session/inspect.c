@@ -11,14 +11,14 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-static float *read_output(const qs_session *s, session_program program, const node *n,
+static float *read_output(const qs_session *s, session_program program, tensor_id out,
                           size_t *count)
 {
-    const tensor *t = graph_tensor(&s->programs.programs[program].graph, n->out);
+    const tensor *t = graph_tensor(&s->programs.programs[program].graph, out);
     *count = (size_t)t->n * t->c * t->h * t->w;
     float *values = malloc(*count * sizeof *values);
     if (values)
-        program_read_activation(&s->programs, program, n->out, values);
+        program_read_activation(&s->programs, program, out, values);
     return values;
 }
 
@@ -59,11 +59,12 @@ qs_status session_inspect(qs_session *s, session_program program)
     TRY(program_set_read_arena(&s->programs));
     for (uint32_t i = 0; i < g->node_count; ++i) {
         const node *n = &g->nodes[i];
-        const tensor *t = graph_tensor(g, n->out);
+        const tensor_id out = graph_whole(g, n->out);
+        const tensor *t = graph_tensor(g, out);
         size_t count = 0;
         if (t->kind != TENSOR_ACTIVATION)
             continue;
-        float *values = read_output(s, program, n, &count);
+        float *values = read_output(s, program, out, &count);
         if (!values)
             return qs_error(QS_ERROR_MEMORY, "no host memory to inspect %s", n->name);
         if (debug_get()->check && clean && !all_finite(values, count)) {

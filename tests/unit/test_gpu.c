@@ -399,8 +399,9 @@ static void test_lowered_limits(void **state)
     assert_ok(gpu_lower_limits(&p, "no_push_descriptor+no_f16+no_shuffle"));
     assert_false(p.limits.f16 || p.info.push_descriptors);
     assert_int_equal(p.subgroup_operations, VK_SUBGROUP_FEATURE_BASIC_BIT);
-    const char *const wrong[] = { "workgroup:64", "workgroup", "workgroup:", "shared:16384x",
-                                  "shader:16384", "buffers:3", "no_f16:1",   "+no_f16" };
+    const char *const wrong[] = { "workgroup:64",  "workgroup",    "workgroup:",
+                                  "shared:16384x", "shader:16384", "buffers:3",
+                                  "no_f16:1",      "+no_f16",      "range:1048575" };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_error(QS_ERROR_USAGE, "limits=", gpu_lower_limits(&p, wrong[i]));
 }

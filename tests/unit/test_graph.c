@@ -66,6 +66,37 @@ static void slices_share_their_parent(void **state)
     graph_finish(&g);
 }
 
+static void bands_follow_their_tensor(void **state)
+{
+    (void)state;
+    graph g;
+    graph_init(&g, &limits, DTYPE_F32);
+    const tensor_id whole = graph_activation(&g, "whole", DTYPE_F32, 2, 6, 5, 16);
+    const tensor_id part = graph_activation(&g, "part", DTYPE_F32, 2, 6, 5, 8);
+    const tensor_id band = graph_band(&g, part, 6 * 5 + 3, 2, 5); /* of the second image */
+    const tensor *t = graph_tensor(&g, band);
+    assert_int_equal(t->n, 1);
+    assert_int_equal(t->offset, 33 * 8);
+    assert_int_equal(graph_whole(&g, band), part);
+    tensor_range range = graph_range(&g, band); /* pixels of 32 bytes */
+    assert_int_equal(range.begin, 1024);
+    assert_int_equal(range.begin + range.bytes, (33 + 10) * 32);
+    assert_true(graph_can_slice(&g, part, whole, 8));
+    graph_slice(&g, part, whole, 8);
+    t = graph_tensor(&g, band);
+    assert_int_equal(t->offset, 33 * 16 + 8);
+    assert_int_equal(t->stride, 16);
+    assert_int_equal(graph_root(&g, band), whole);
+    assert_int_equal(graph_whole(&g, band), part);
+    range = graph_range(&g, band); /* of 64 bytes */
+    assert_int_equal(range.begin, 2048);
+    assert_int_equal(range.begin + range.bytes, (33 + 10) * 64);
+    range = graph_range(&g, part);
+    assert_int_equal(range.begin, 0);
+    assert_int_equal(range.bytes, 2 * 6 * 5 * 64);
+    graph_finish(&g);
+}
+
 static void the_first_failure_stays(void **state)
 {
     (void)state;
@@ -118,6 +149,7 @@ int main(void)
         cmocka_unit_test(names_follow_the_scope),
         cmocka_unit_test(strides_are_multiples_of_four),
         cmocka_unit_test(slices_share_their_parent),
+        cmocka_unit_test(bands_follow_their_tensor),
         cmocka_unit_test(the_first_failure_stays),
         cmocka_unit_test(states_are_found_by_name),
         cmocka_unit_test(loops_that_llvmpipe_leaves_are_refused),

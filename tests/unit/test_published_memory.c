@@ -1,5 +1,6 @@
-/* What the published consistency models take on a device, by their plans alone: no device, no
- * weights. */
+/* What the published consistency models, and Stable Diffusion's autoencoder, take on a device, by
+ * their plans alone: no device, no weights. */
+#include "model/autoencoder.h"
 #include "model/config_reader.h"
 #include "model/model.h"
 #include "plan/plan.h"
@@ -25,6 +26,12 @@ static const char bedroom256[] =
     "\"ResnetDownsampleBlock2D\",\"AttnDownBlock2D\",\"AttnDownBlock2D\",\"AttnDownBlock2D\"],"
     "\"up_block_types\":[\"AttnUpBlock2D\",\"AttnUpBlock2D\",\"AttnUpBlock2D\","
     "\"ResnetUpsampleBlock2D\",\"ResnetUpsampleBlock2D\",\"ResnetUpsampleBlock2D\"]}";
+
+static const char autoencoder_kl[] =
+    "{\"_class_name\":\"AutoencoderKL\",\"block_out_channels\":[128,256,512,512],"
+    "\"down_block_types\":[\"DownEncoderBlock2D\",\"DownEncoderBlock2D\",\"DownEncoderBlock2D\","
+    "\"DownEncoderBlock2D\"],\"up_block_types\":[\"UpDecoderBlock2D\",\"UpDecoderBlock2D\","
+    "\"UpDecoderBlock2D\",\"UpDecoderBlock2D\"],\"layers_per_block\":2,\"latent_channels\":4}";
 
 static const double MIB = 1048576;
 
@@ -92,11 +99,51 @@ static void a_picture_fits_the_smallest_binding(void **state)
     assert_int_equal(plan_network(imagenet64, DTYPE_F32, 8, &weights, &arena), QS_OK);
 }
 
+/* MiB of the arena of one direction, in float32. */
+static double plan_autoencoder(uint32_t width, uint32_t height, bool decode, bool cpu)
+{
+    gpu_limits device = limits;
+    autoencoder_config c = { 0 };
+    json_t *root = json_loads(autoencoder_kl, 0, NULL);
+    graph g;
+    plan p;
+    device.cpu = cpu;
+    assert_int_equal(config_parse_autoencoder("config.json", root, &c), QS_OK);
+    json_decref(root);
+    graph_init(&g, &device, DTYPE_F32);
+    const tensor_id picture = graph_state(&g, "picture", DTYPE_F32, 1, height, width, 3);
+    const tensor_id latent = graph_state(&g, "latent", DTYPE_F32, 1, height / 8, width / 8, 4);
+    if (decode)
+        autoencoder_build_decoder(&g, &c, LATENT_OF_ENCODER, latent, picture);
+    else
+        autoencoder_build_encoder(&g, &c, LATENT_OF_ENCODER, picture, latent);
+    if (plan_create(&g, false, &p) != QS_OK)
+        fail_msg("%s", qs_last_error());
+    const double mib = (double)p.arena_bytes / MIB;
+    fprintf(stderr, "# %s to %u x %u, f32: arena %.1f MiB\n", decode ? "decoder" : "encoder", width,
+            height, mib);
+    plan_finish(&p);
+    graph_finish(&g);
+    return mib;
+}
+
+/* 256 channels at 512 x 512 are 256 MiB in float32: twice what is bound at a time. */
+static void an_autoencoder_works_in_bands(void **state)
+{
+    (void)state;
+    for (int cpu = 0; cpu <= 1; ++cpu) {
+        assert_true(plan_autoencoder(512, 512, true, cpu) < 700);
+        plan_autoencoder(1024, 1024, true, cpu);
+        plan_autoencoder(1024, 1024, false, cpu);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_in_half_precision),
         cmocka_unit_test(a_picture_fits_the_smallest_binding),
+        cmocka_unit_test(an_autoencoder_works_in_bands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
