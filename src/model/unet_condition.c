@@ -119,7 +119,8 @@ static void build_guidance(graph *g, const unet_config *c, tensor_id guidance, t
                           &(time_embedding_params){ .time = guidance,
                                                     .channels = c->time_cond_proj_dim,
                                                     .freq_shift = 1,
-                                                    .max_period = 10000.0f });
+                                                    .max_period = 10000.0f,
+                                                    .divides_first = true });
     op_rescale_out(g, "guidance_embedding",
                    layer_linear(g, "time_embedding.cond_proj", sinusoids, c->block_out_channels[0],
                                 false, ACTIVATION_NONE),

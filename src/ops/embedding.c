@@ -9,7 +9,7 @@
 /* No file has the frequencies: a weight without keys. exp on the CPU in double, because the
  * argument of sine and cosine multiplies its error by a time of up to 1000; everything before exp
  * is rounded as PyTorch's float32 arithmetic rounds it. layout: half the channels, freq_shift,
- * max_period. */
+ * max_period, divides_first. */
 static void pack_frequencies(const weight *w, uint32_t key, const float *values, void *packed)
 {
     (void)key;
@@ -18,9 +18,10 @@ static void pack_frequencies(const weight *w, uint32_t key, const float *values,
     const uint32_t count = w->layout[0];
     const float shift = float_from_bits(w->layout[1]), period = float_from_bits(w->layout[2]);
     const float rate = (float)-log((double)period);
+    const float divisor = (float)((double)count - (double)shift);
     for (uint32_t i = 0; i < count; ++i) {
-        const float numerator = rate * (float)i;
-        const float exponent = numerator / (float)((double)count - (double)shift);
+        const float quotient = rate / divisor, numerator = rate * (float)i;
+        const float exponent = w->layout[3] ? (float)i * quotient : numerator / divisor;
         frequencies[i] = (float)exp((double)exponent);
     }
 }
@@ -28,14 +29,15 @@ static void pack_frequencies(const weight *w, uint32_t key, const float *values,
 static tensor_id frequencies(graph *g, const time_embedding_params *p)
 {
     const uint32_t count = p->channels / 2;
-    return graph_weight(g, &(weight){ .key_count = 0,
-                                      .rank = 1,
-                                      .shape = { count },
-                                      .type = DTYPE_F32,
-                                      .packed_bytes = (count ? ceil4(count) : 4) * sizeof(float),
-                                      .pack = pack_frequencies,
-                                      .layout = { count, bits_from_float(p->freq_shift),
-                                                  bits_from_float(p->max_period) } });
+    return graph_weight(
+        g, &(weight){ .key_count = 0,
+                      .rank = 1,
+                      .shape = { count },
+                      .type = DTYPE_F32,
+                      .packed_bytes = (count ? ceil4(count) : 4) * sizeof(float),
+                      .pack = pack_frequencies,
+                      .layout = { count, bits_from_float(p->freq_shift),
+                                  bits_from_float(p->max_period), p->divides_first } });
 }
 
 enum { EMBEDDING_LANES = 64 };

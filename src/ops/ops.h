@@ -142,6 +142,8 @@ typedef struct time_embedding_params {
     float freq_shift; /* downscale_freq_shift */
     float max_period; /* 10000 */
     bool relative;
+    bool divides_first; /* as get_guidance_scale_embedding (pipeline_latent_consistency_text2img.py)
+                           rounds: log(max_period) / (channels / 2 - freq_shift) first */
 } time_embedding_params;
 tensor_id op_time_embedding(graph *g, const char *name, const time_embedding_params *params);
 

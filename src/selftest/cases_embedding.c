@@ -17,8 +17,8 @@ static void reference_time_embedding(reference *out, const reference *time,
         const uint32_t of_time = c % p->channels;
         if (of_time >= 2 * half)
             continue; /* zero */
-        const float exponent =
-            rate * (float)(of_time % half) / (float)(half - (double)p->freq_shift);
+        const float i = (float)(of_time % half), divisor = (float)(half - (double)p->freq_shift);
+        const float exponent = p->divides_first ? i * (rate / divisor) : rate * i / divisor;
         const float frequency = (float)exp(exponent);
         const float argument = (float)reference_at(time, n, 0, 0, c / p->channels) * frequency;
         const bool cosine = (of_time >= half) != p->flip_sin_to_cos;
@@ -49,11 +49,13 @@ static void case_time(selftest *suite, dtype storage, uint32_t seed, uint32_t co
     dice d = { seed };
     const uint32_t n = 1 + dice_below(&d, 4), channels = 1 + dice_size(&d, 320);
     const bool flip = dice_below(&d, 2), relative = dice_below(&d, 2);
+    const bool divides_first = seed % 4 == 0;
     const float freq_shift = channels > 3 ? (float)dice_below(&d, 2) : 0;
     test t;
-    if (!test_begin(&t, suite, storage, "time_embedding %s [%u, %u x %u]%s%s shift %g seed %u",
+    if (!test_begin(&t, suite, storage, "time_embedding %s [%u, %u x %u]%s%s%s shift %g seed %u",
                     test_storage_name(storage), n, count, channels, flip ? " flip" : "",
-                    relative ? " relative" : "", freq_shift, seed))
+                    relative ? " relative" : "", divides_first ? " divides first" : "", freq_shift,
+                    seed))
         return;
     double *times = test_alloc(&t, (size_t)n * count, sizeof *times);
     for (uint32_t i = 0; i < n * count; ++i)
@@ -65,7 +67,8 @@ static void case_time(selftest *suite, dtype storage, uint32_t seed, uint32_t co
                                            .flip_sin_to_cos = flip,
                                            .freq_shift = freq_shift,
                                            .max_period = 10000,
-                                           .relative = relative };
+                                           .relative = relative,
+                                           .divides_first = divides_first };
     const tensor_id y = op_time_embedding(&t.graph, "y", &params);
     test_slice_output(&t, y);
     reference expected = reference_like(&t, y);

@@ -143,6 +143,39 @@ static void loops_that_llvmpipe_leaves_are_refused(void **state)
     assert_int_equal(attention_status(18, true), QS_ERROR_DEVICE);
 }
 
+/* Where the two orders of rounding differ, torch 2.13.0's of diffusers'
+ * get_guidance_scale_embedding and get_timestep_embedding, 256 channels. A scale of 8.5 multiplies
+ * the difference by 7500. */
+static void frequencies_are_rounded_as_pytorch_rounds(void **state)
+{
+    static const struct {
+        uint32_t i;
+        float guidance, time;
+    } expected[] = { { 5, 0x1.64474ep-1f, 0x1.64474cp-1f },
+                     { 24, 0x1.6745dep-3f, 0x1.6745dap-3f } };
+    (void)state;
+    for (int guidance = 0; guidance <= 1; ++guidance) {
+        float packed[128];
+        graph g;
+        graph_init(&g, &limits, DTYPE_F32);
+        op_time_embedding(&g, "y",
+                          &(time_embedding_params){
+                              .time = graph_state(&g, "time", DTYPE_F32, 1, 1, 1, 1),
+                              .channels = 256,
+                              .freq_shift = 1,
+                              .max_period = 10000,
+                              .divides_first = guidance,
+                          });
+        const weight *w = graph_tensor(&g, g.nodes[0].in[1])->weight;
+        assert_int_equal(w->packed_bytes, sizeof packed);
+        w->pack(w, 0, NULL, packed);
+        for (size_t k = 0; k < sizeof expected / sizeof *expected; ++k)
+            assert_true(packed[expected[k].i] ==
+                        (guidance ? expected[k].guidance : expected[k].time));
+        graph_finish(&g);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +186,7 @@ int main(void)
         cmocka_unit_test(the_first_failure_stays),
         cmocka_unit_test(states_are_found_by_name),
         cmocka_unit_test(loops_that_llvmpipe_leaves_are_refused),
+        cmocka_unit_test(frequencies_are_rounded_as_pytorch_rounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
