@@ -1,10 +1,11 @@
 #!/bin/bash
-# The program 'quickstep' from outside, in TAP: test_cli.sh QUICKSTEP HELPER CHECK_TRACE.
+# The program 'quickstep' from outside, in TAP: test_cli.sh QUICKSTEP HELPER CHECK_TRACE TERMINAL.
 # The model is $QUICKSTEP_TEST_MODEL, or the one the program comes with.
 set -u
 quickstep=$(realpath "$1")
 helper=$(realpath "$2")
 check_trace=$(realpath "$3")
+terminal=$(realpath "$4")
 here=$(cd "$(dirname "$0")" && pwd)
 model=${QUICKSTEP_TEST_MODEL-sprites}
 [ "$model" = "${model#*/}" ] || model=$(realpath "$model")
@@ -59,6 +60,7 @@ no_files() { # nothing in the folder, hidden temporaries neither
 
 . "$here/usage.sh"
 . "$here/pictures.sh"
+. "$here/preview.sh"
 . "$here/init.sh"
 . "$here/walk.sh"
 . "$here/samplers.sh"

@@ -2,8 +2,11 @@
 #include "commands.h"
 #include "init.h"
 #include "picture.h"
+#include "preview.h"
 #include "render.h"
 #include "tensors.h"
+
+#include "common/montage.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,6 +14,7 @@
 
 static struct {
     char *output, *steps, *count, *eta, *timesteps, *noise, *scale;
+    int preview;
 } texts;
 
 static const struct poptOption options[] = {
@@ -37,6 +41,9 @@ static const struct poptOption options[] = {
       "FILE" },
     { "scale", '\0', POPT_ARG_STRING, &texts.scale, 9,
       "Enlarge the PNG by whole pixels, 1 to 64 times (default: 1)", "K" },
+    { "preview", '\0', POPT_ARG_NONE, &texts.preview, 16,
+      "Show the pictures in the terminal, too, if it says that it can (kitty's protocol or sixels)",
+      NULL },
     CLI_INCLUDE(cli_model_options),
     CLI_INCLUDE(cli_device_options),
     CLI_INCLUDE(cli_help_options),
@@ -156,6 +163,21 @@ static void print_summary(const app_recipe *recipe, const sample_run *run,
     fprintf(out, ", %s, %.1f ms\n", recipe->precision, pictures->ms);
 }
 
+/* As large as can be seen. */
+static qs_status show_preview(const cli_engine *engine, const uint8_t *pixels, uint32_t count)
+{
+    enum { SEEN = 256 };
+    const qs_model_info *info = &engine->info;
+    const uint32_t scale = info->height < SEEN ? SEEN / info->height : 1;
+    app_image image = { .has_alpha = info->has_alpha };
+    const qs_status status = app_montage(pixels, count, info->width, info->height,
+                                         app_montage_columns(count), scale, &image);
+    if (status == QS_OK)
+        cli_preview_show(&image);
+    app_montage_free(&image);
+    return status;
+}
+
 static qs_status draw_and_write(cli_engine *engine, const sample_run *run)
 {
     cli_pictures pictures = { 0 };
@@ -177,6 +199,8 @@ static qs_status draw_and_write(cli_engine *engine, const sample_run *run)
             : cli_write_safetensors(&run->target, engine, &recipe, pictures.floats, run->job.count);
     if (status == QS_OK)
         print_summary(&recipe, run, &pictures);
+    if (status == QS_OK && texts.preview)
+        status = show_preview(engine, pictures.pixels, run->job.count);
 fail:
     cli_pictures_free(&pictures);
     return status;
