@@ -1,13 +1,11 @@
 # shellcheck shell=bash
 # What pictures are drawn from: canvases, masks, brushes. Sourced by viewer_test.sh.
 
-point() { rect "$1" | awk -v u="$2" -v v="$3" '{ printf "%d %d", $1 + u * $3, $2 + v * $4 }'; }
 # stroke WIDGET U0 V0 U1 V1: the brush from there to there, in parts of it
 stroke() {
     xdotool mousemove $(point "$1" "$2" "$3") sleep 0.1 mousedown 1 sleep 0.1
     xdotool mousemove $(point "$1" "$4" "$5") sleep 0.2 mouseup 1
 }
-cli=$(dirname "$viewer")/../cli/quickstep
 
 start --steps 4 --batch 1
 await 20 '^picture 1 ' && await 5 '^layout end'
@@ -50,6 +48,29 @@ xdotool mousemove 3 3
 look canvas undone.png
 [ "$(differing before.png undone.png)" = 0 ]
 ok $? "Ctrl Z takes the stroke back"
+at=$(lines)
+xdotool mousemove $(point brush.feather 0.1 0.5) sleep 0.1 mousedown 1 sleep 0.2 mousemove $(point brush.feather 0.7 0.5) sleep 0.2 mouseup 1
+stroke canvas 0.4 0.4 0.6 0.4
+await 10 '^picture .*strength=0.600' "$at"
+xdotool mousemove 3 3
+settle
+at=$(lines)
+xdotool key s
+await 10 '^note saved ' "$at"
+soft=$(sed -n 's/^note saved //p' out | tail -n 1)
+import -silent -window root -crop 1100x760+0+0 +repage feather.png
+shades=$(identify -format %k "${soft%.png}-mask.png")
+for part in "$soft" "${soft%.png}-from.png" "${soft%.png}-mask.png"; do
+    convert "$part" -depth 8 RGBA:- | od -An -v -tx1 -w4 >"$part.txt"
+done
+# what the mask keeps, and how much of it is what it was
+kept=$(paste "${soft%.png}-mask.png.txt" "$soft.txt" "${soft%.png}-from.png.txt" |
+    awk '$1 == "00" { kept++; same += $5 $6 $7 $8 == $9 $10 $11 $12 } END { print kept + 0, same + 0 }')
+[ "$shades" -gt 8 ] && [ "${kept% *}" -gt 300 ] && [ "${kept% *}" = "${kept#* }" ]
+ok $? "a soft brush masks in $shades shades, and what it keeps is what it was ($kept pixels)"
+at=$(lines)
+xdotool key ctrl+z
+await 10 '^picture .*strength=0.600' "$at"
 at=$(lines)
 xdotool mousemove $(point strength 0.3 0.5) sleep 0.1 mousedown 1 sleep 0.3 mousemove $(point strength 0.15 0.5) sleep 0.3 mouseup 1
 await 10 '^picture .*steps=[12] .*strength=0\.[1-4]' "$at"

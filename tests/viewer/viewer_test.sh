@@ -10,6 +10,7 @@
 set -u
 viewer=$(realpath "$1")
 model=$(realpath "$2")
+cli=$(dirname "$viewer")/../cli/quickstep
 faults=$(realpath "$3")
 check_trace=$(realpath "$4")
 here=$(realpath "$(dirname "$0")")
@@ -95,6 +96,7 @@ lines() { wc -l <out; }
 rect() { awk -v name="$1" '$1 == "widget" && $2 == name { r = $3 " " $4 " " $5 " " $6 } END { print r }' out; }
 middle() { rect "$1" | awk '{ printf "%d %d", $1 + $3 / 2, $2 + $4 / 2 }'; }
 move() { xdotool mousemove $(middle "$1"); sleep 0.1; }
+point() { rect "$1" | awk -v u="$2" -v v="$3" '{ printf "%d %d", $1 + u * $3, $2 + v * $4 }'; }
 click() { move "$1"; xdotool mousedown 1 sleep 0.1 mouseup 1; }
 settle() { # until what was asked for is presented, and nothing else is
     local before=
@@ -506,7 +508,7 @@ xdotool key s
 await 5 '^note saved .*-to[0-9]*\.png$' "$at"
 file=$(sed -n 's/^note saved //p' out | tail -n 1)
 shown=$(grep '^picture' out | tail -n 1)
-"$(dirname "$viewer")/../cli/quickstep" metadata --command "$file" >command &&
+"$cli" metadata --command "$file" >command &&
     grep -q -- '--from 5 --to [0-9]* --at 0\.' command
 ok $? "such a picture is saved with its place on the way"
 xdotool key w space
@@ -645,8 +647,14 @@ done
 [ $after = 2 ]
 ok $? "closed after 0.05 to 2 seconds, exit status 0 each time"
 
+# --- two prompts
+. "$here/words.sh"
+
 # --- pictures from pictures
 . "$here/touch.sh"
+
+# --- other programs
+. "$here/clipboard.sh"
 
 # --- times
 . "$here/timeline.sh"

@@ -19,6 +19,7 @@ static qs_status open_model(viewer_model *m, const qs_model_options *options)
     const char *example = qs_model_example(m->model, 0);
     snprintf(m->words.prompt, sizeof m->words.prompt, "%s", example ? example : "");
     m->words.guidance = info.default_guidance;
+    m->words.mix = 0.5f;
     m->sampler = info.default_sampler;
 fail:
     return status;

@@ -140,10 +140,14 @@ static qs_status read_names(const catalog *c, const app_recipe *from, viewer_rec
     if (!catalog_label(model->model, from->label, &recipe->label))
         return app_error(QS_ERROR_OTHER, "the model %s has no label \"%s\"", from->model,
                          from->label);
-    if (strlen(from->prompt) >= WORDS_SIZE || strlen(from->negative) >= WORDS_SIZE)
+    if (strlen(from->prompt) >= WORDS_SIZE || strlen(from->negative) >= WORDS_SIZE ||
+        strlen(from->prompt_to) >= WORDS_SIZE)
         return app_error(QS_ERROR_OTHER, "its prompt is longer than the window's field");
     snprintf(recipe->words.prompt, WORDS_SIZE, "%s", from->prompt);
     snprintf(recipe->words.negative, WORDS_SIZE, "%s", from->negative);
+    snprintf(recipe->words.prompt_to, WORDS_SIZE, "%s", from->prompt_to);
+    recipe->words.blended = from->blended;
+    recipe->words.mix = (float)from->mix;
     recipe->words.guidance = from->guidance > 0 ? (float)from->guidance : 1;
     QS(qs_sampler_parse(from->sampler, &recipe->sampler));
 fail:

@@ -12,9 +12,9 @@
 
 enum { UNSEEN_MAX = 2 }; /* a third recipe in flight would make qs_session_begin wait */
 
-void generate_init(generator *g, qs_device *device, VkQueue queue)
+void generate_init(generator *g, qs_device *device, VkQueue queue, bool offload)
 {
-    *g = (generator){ .device = device, .queue = queue };
+    *g = (generator){ .device = device, .queue = queue, .offload = offload };
 }
 
 /* What is drawn of the session's frames comes to its end first. */
@@ -49,7 +49,8 @@ void generate_finish(generator *g)
 static bool same_session(const generator *g, const viewer_controls *a)
 {
     const viewer_controls *b = &g->asked;
-    const bool same_way = !g->guides || (a->words.guidance > 1) == (b->words.guidance > 1);
+    const bool same_way = (!g->guides || (a->words.guidance > 1) == (b->words.guidance > 1)) &&
+                          a->words.blended == b->words.blended;
     return a->model == b->model && a->batch == b->batch && a->precision == b->precision &&
            a->profile == b->profile && same_way && (!a->canvas || g->edits);
 }
@@ -73,6 +74,7 @@ static void ask_again(const generator *g, viewer_controls *controls)
     controls->profile = g->asked.profile;
     if (!g->edits)
         controls->canvas = 0;
+    controls->words.blended = g->asked.words.blended;
     if (g->guides)
         controls->words.guidance = g->asked.words.guidance;
 }
@@ -88,6 +90,8 @@ qs_status generate_make_session(generator *g, viewer_controls *controls, viewer_
         .precision = wanted.precision,
         .profile = wanted.profile,
         .guided = guided(&readings->model, &wanted.words),
+        .blended = wanted.words.blended,
+        .offload = g->offload && readings->model.prompt_tokens > 0,
         .edits = wanted.canvas != 0,
     };
     const qs_status status =
@@ -143,6 +147,17 @@ static uint32_t next_column(const viewer_controls *controls, const viewer_readin
     return column;
 }
 
+void generate_tell(const qs_model_info *model, const viewer_words *words, qs_recipe *recipe)
+{
+    if (model->prompt_tokens == 0)
+        return;
+    recipe->prompt = words->prompt;
+    recipe->negative = guided(model, words) && words->negative[0] ? words->negative : NULL;
+    recipe->guidance = words->guidance;
+    recipe->prompt_to = words->blended ? words->prompt_to : NULL;
+    recipe->mix = words->blended ? words->mix : 0;
+}
+
 static qs_status begin(generator *g, const viewer_controls *controls, uint32_t column,
                        const viewer_readings *readings)
 {
@@ -152,8 +167,6 @@ static qs_status begin(generator *g, const viewer_controls *controls, uint32_t c
     viewer_drawn drawn = { *controls, g->walk.place, column, 0 };
     if (controls->view != VIEW_PICTURES)
         drawn.controls.notch = readings->columns[column].notch;
-    const bool reads = readings->model.prompt_tokens > 0;
-    const bool twice = guided(&readings->model, &controls->words);
     for (uint32_t i = 0; i < controls->batch; i++)
         labels[i] = controls->label;
     TRY(walk_noise(&g->walk, g->model, controls->batch, controls->seed, &noise));
@@ -161,20 +174,18 @@ static qs_status begin(generator *g, const viewer_controls *controls, uint32_t c
         drawn.place.at = 0;
     drawn.steps = readings->slider.steps[drawn.controls.notch];
     const viewer_canvas *canvas = readings->canvas;
-    const qs_recipe recipe = {
+    qs_recipe recipe = {
         .steps = drawn.steps,
         .sampler = notch_sampler(readings, drawn.controls.notch, controls->sampler),
         .seed = controls->seed,
         .labels = labels,
         .noise = noise,
-        .prompt = reads ? controls->words.prompt : NULL,
-        .negative = twice && controls->words.negative[0] ? controls->words.negative : NULL,
-        .guidance = reads ? controls->words.guidance : 0,
         .init = canvas ? canvas->pixels : NULL,
         .mask = canvas && canvas->masked ? canvas->mask : NULL,
         .strength =
             canvas ? readout_strength(&readings->model, drawn.steps, controls->strength) : 0,
     };
+    generate_tell(&readings->model, &controls->words, &recipe);
     QS(qs_session_begin(g->session, &recipe));
     g->asked = *controls;
     g->place = g->walk.place;

@@ -16,6 +16,7 @@ enum { GENERATE_RECIPES = 16, GENERATE_ARRIVALS = 32, GENERATE_OPS_MAX = 4096 };
 typedef struct generator {
     qs_device *device;
     VkQueue queue; /* which draws the frames */
+    bool offload;  /* text encoders leave the device when they have read */
     qs_session *session;
     qs_model *model; /* the session's, or the last that there was; NULL: none was ever made */
 
@@ -37,7 +38,7 @@ typedef struct generator {
     qs_op_time *ops;
 } generator;
 
-void generate_init(generator *g, qs_device *device, VkQueue queue);
+void generate_init(generator *g, qs_device *device, VkQueue queue, bool offload);
 void generate_finish(generator *g);
 
 /* Another model, batch, precision or profile than the session's: generate_make_session first. */
@@ -61,6 +62,9 @@ qs_status generate_wait(generator *g, uint32_t timeout_ms);
 
 /* What the frame on the screen was asked for. */
 const viewer_drawn *generate_drawn(const generator *g, const viewer_readings *readings);
+
+/* Into a recipe: what a model that reads is told. The texts stay the caller's. */
+void generate_tell(const qs_model_info *model, const viewer_words *words, qs_recipe *recipe);
 
 /* A seed short enough to read out. */
 uint64_t generate_seed(void);

@@ -11,13 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MIX_UNSAID = -1000 };
+
 typedef struct viewer_options {
     char *model, *variant, *scheduler, *device, *seed, *batch, *precision, *label, *prompt,
-        *sampler, *size, *decoder;
+        *prompt_to, *sampler, *size, *decoder;
     char **loras;
     const char *file; /* a PNG or a model's folder */
-    int steps, paused, present, help, version, report;
-    double exit_after, scale;
+    int steps, paused, present, help, version, report, offload;
+    double exit_after, scale, mix;
 } viewer_options;
 
 /* Whole and not above `most`. */
@@ -62,6 +64,14 @@ static qs_status parse_options(int argc, const char **argv, viewer_options *opti
           "B" },
         { "prompt", '\0', POPT_ARG_STRING, &options->prompt, 0,
           "What a model that reads draws, in words", "TEXT" },
+        { "prompt-to", '\0', POPT_ARG_STRING, &options->prompt_to, 0,
+          "Draw between --prompt and this one", "TEXT" },
+        { "mix", '\0', POPT_ARG_DOUBLE, &options->mix, 0,
+          "How much of --prompt-to: 0, none, to 1, all (default: 0.5)", "M" },
+        { "offload", '\0', POPT_ARG_NONE, &options->offload, 0,
+          "Keep a text encoder's weights on the device only while it reads: less memory, and "
+          "another prompt takes longer",
+          NULL },
         { "label", 'l', POPT_ARG_STRING, &options->label, 0, "The label, by name or number", "L" },
         { "sampler", '\0', POPT_ARG_STRING, &options->sampler, 0,
           "multistep, ddim, addim, consistency, ddpm, lcm, tcd, euler, euler_ancestral or "
@@ -137,6 +147,38 @@ static qs_status find_notch(const viewer_slider *slider, int steps, uint32_t *no
     return app_error(QS_ERROR_USAGE, "--steps is 1 to %u%s, not %d", slider->few, more, steps);
 }
 
+static qs_status read_prompt(const char *option, const char *text, const qs_model_info *info,
+                             char prompt[WORDS_SIZE])
+{
+    if (!text)
+        return QS_OK;
+    if (info->prompt_tokens == 0)
+        return app_error(QS_ERROR_USAGE, "%s: the model %s reads no prompts", option, info->name);
+    if (strlen(text) >= WORDS_SIZE)
+        return app_error(QS_ERROR_USAGE, "%s: at most %d bytes", option, WORDS_SIZE - 1);
+    snprintf(prompt, WORDS_SIZE, "%s", text);
+    return QS_OK;
+}
+
+static qs_status read_words(const viewer_options *options, const qs_model_info *info,
+                            viewer_words *words)
+{
+    qs_status status = QS_OK;
+    TRY(read_prompt("--prompt", options->prompt, info, words->prompt));
+    TRY(read_prompt("--prompt-to", options->prompt_to, info, words->prompt_to));
+    words->blended = options->prompt_to != NULL;
+    if (options->mix != MIX_UNSAID && !(options->mix >= 0 && options->mix <= 1))
+        return app_error(QS_ERROR_USAGE, "--mix is a number from 0 to 1, not %g", options->mix);
+    if (options->mix != MIX_UNSAID && !words->blended)
+        return app_error(QS_ERROR_USAGE, "--mix is for --prompt-to, and there is none");
+    words->mix = options->mix != MIX_UNSAID ? (float)options->mix : 0.5f;
+    if (options->offload && info->prompt_tokens == 0)
+        return app_error(QS_ERROR_USAGE,
+                         "--offload: the model %s has no text encoder that could be", info->name);
+fail:
+    return status;
+}
+
 static qs_status fill_controls(const viewer_options *options, const viewer_model *model,
                                const viewer_readings *readings, viewer_controls *controls)
 {
@@ -150,7 +192,7 @@ static qs_status fill_controls(const viewer_options *options, const viewer_model
     controls->seconds = 3;
     controls->wipe = 0.5f;
     controls->strength = 0.6f;
-    controls->brush = (viewer_brush){ TOOL_ANEW, 0.2f, { 0.85f, 0.2f, 0.18f } };
+    controls->brush = (viewer_brush){ TOOL_ANEW, 0.2f, 0, { 0.85f, 0.2f, 0.18f } };
     controls->wipe_right = readings->column_count - 1;
     controls->animate = !options->paused;
     controls->sampler = model->sampler;
@@ -163,13 +205,7 @@ static qs_status fill_controls(const viewer_options *options, const viewer_model
         TRY(find_notch(&readings->slider, options->steps, &controls->notch));
     if (options->label)
         TRY(read_label(model->model, &readings->model, options->label, &controls->label));
-    if (options->prompt && readings->model.prompt_tokens == 0)
-        return app_error(QS_ERROR_USAGE, "--prompt: the model %s reads no prompts",
-                         readings->model.name);
-    if (options->prompt && strlen(options->prompt) >= WORDS_SIZE)
-        return app_error(QS_ERROR_USAGE, "--prompt: at most %d bytes", WORDS_SIZE - 1);
-    if (options->prompt)
-        snprintf(controls->words.prompt, WORDS_SIZE, "%s", options->prompt);
+    TRY(read_words(options, &readings->model, &controls->words));
     if (options->seed && !parse_number(options->seed, UINT64_MAX, &controls->seed))
         return app_error(QS_ERROR_USAGE, "--seed is a whole number from 0, not '%s'",
                          options->seed);
@@ -272,7 +308,7 @@ static qs_status start_again(const viewer_options *options, loop *l, qs_device *
     l->vulkan = (qs_vulkan_device){ 0 };
     TRY(use_device(options, l, device));
     TRY(open_drawing(l));
-    generate_init(&l->generator, *device, l->vulkan.queue);
+    generate_init(&l->generator, *device, l->vulkan.queue, options->offload);
     l->readings.frame = (qs_frame){ 0 };
     l->readings.frame_number = 0;
     l->readings.progress = (qs_progress){ 0 };
@@ -329,7 +365,7 @@ static qs_status view(const viewer_options *options)
     TRY(open_drawing(&l));
     snprintf(l.window.dropped, sizeof l.window.dropped, "%s", options->file ? options->file : "");
     l.window.requests = options->present ? REQUEST_PRESENT : 0;
-    generate_init(&l.generator, device, l.vulkan.queue);
+    generate_init(&l.generator, device, l.vulkan.queue, options->offload);
     TRY(run(options, &l, &device));
 fail:
     generate_finish(&l.generator);
@@ -345,7 +381,7 @@ fail:
 
 int main(int argc, char **argv)
 {
-    static viewer_options options = { 0 };
+    static viewer_options options = { .mix = MIX_UNSAID };
     app_log_to_stderr("quickstep-view", QS_LOG_WARNING);
     bool leave = false;
     qs_status status = parse_options(argc, (const char **)argv, &options, &leave);

@@ -103,43 +103,79 @@ static void recipe_place(app_recipe *recipe, const viewer_place *place, uint32_t
     snprintf(recipe->at, sizeof recipe->at, "%.17g", place->at);
 }
 
+/* solo >= 0: this one of the frame. The canvas is not in it. */
+static qs_status describe(const generator *g, const viewer_readings *readings, int solo,
+                          app_recipe *recipe)
+{
+    const qs_frame *frame = &readings->frame;
+    qs_model_info info; /* readings->model may be the next one already */
+    if (!frame->serial || !frame->pixels || frame->check != QS_OK)
+        return app_error(QS_ERROR_USAGE, "there is no good picture to save");
+    const viewer_drawn *drawn = generate_drawn(g, readings);
+    const uint32_t first = solo >= 0 ? (uint32_t)solo : 0;
+    qs_recipe made = {
+        .steps = drawn->steps,
+        .sampler = readings->frame_sampler,
+        .seed = frame->seed + first,
+    };
+    qs_model_get_info(g->model, &info);
+    generate_tell(&info, &drawn->controls.words, &made);
+    app_recipe_init(recipe, g->model, g->device, g->asked.precision, &made, drawn->controls.label);
+    recipe->count = solo >= 0 ? 1 : frame->count;
+    if (drawn->place.at > 0)
+        recipe_place(recipe, &drawn->place, first);
+    return QS_OK;
+}
+
+/* To be freed with app_montage_free. */
+static qs_status picture_of(const generator *g, const viewer_readings *readings, int solo,
+                            app_image *image)
+{
+    const qs_frame *frame = &readings->frame;
+    const uint32_t count = solo >= 0 ? 1 : frame->count;
+    const size_t first = solo >= 0 ? (size_t)solo : 0;
+    qs_model_info info;
+    qs_model_get_info(g->model, &info);
+    const qs_status status =
+        app_montage(frame->pixels + first * frame->width * frame->height * 4, count, frame->width,
+                    frame->height, app_montage_columns(count), 1, image);
+    image->has_alpha = info.has_alpha;
+    return status;
+}
+
 qs_status save_picture(const generator *g, const viewer_readings *readings, int solo,
                        const char *folder, char *name, size_t name_size)
 {
     qs_status status = QS_OK;
-    const qs_frame *frame = &readings->frame;
     char *json = NULL;
     app_image image = { 0 };
-    qs_model_info info; /* readings->model may be the next one already */
-    if (!frame->serial || !frame->pixels || frame->check != QS_OK)
-        return app_error(QS_ERROR_USAGE, "there is no good picture to save");
-    const uint32_t first = solo >= 0 ? (uint32_t)solo : 0;
-    const uint32_t count = solo >= 0 ? 1 : frame->count;
-    const viewer_drawn *drawn = generate_drawn(g, readings);
-    const qs_recipe made = {
-        .steps = drawn->steps,
-        .sampler = readings->frame_sampler,
-        .seed = frame->seed + first,
-        .prompt = drawn->controls.words.prompt,
-        .negative = drawn->controls.words.negative,
-        .guidance = drawn->controls.words.guidance,
-    };
     app_recipe recipe;
-    qs_model_get_info(g->model, &info);
-    app_recipe_init(&recipe, g->model, g->device, g->asked.precision, &made, drawn->controls.label);
-    recipe.count = count;
-    if (drawn->place.at > 0)
-        recipe_place(&recipe, &drawn->place, first);
+    TRY(describe(g, readings, solo, &recipe));
     free_name(&recipe, folder, name, name_size);
-    TRY(save_canvas(drawn, readings, name, &recipe));
+    TRY(save_canvas(generate_drawn(g, readings), readings, name, &recipe));
     json = app_recipe_to_json(&recipe);
     if (!json)
         TRY(app_error(QS_ERROR_MEMORY, "out of memory"));
-    const size_t picture_bytes = (size_t)frame->width * frame->height * 4;
-    TRY(app_montage(frame->pixels + first * picture_bytes, count, frame->width, frame->height,
-                    app_montage_columns(count), 1, &image));
-    image.has_alpha = info.has_alpha;
+    TRY(picture_of(g, readings, solo, &image));
     TRY(app_png_write(name, &image, json));
+fail:
+    app_montage_free(&image);
+    free(json);
+    return status;
+}
+
+qs_status save_to_memory(const generator *g, const viewer_readings *readings, int solo,
+                         uint8_t **png, size_t *size)
+{
+    qs_status status = QS_OK;
+    char *json = NULL;
+    app_image image = { 0 };
+    app_recipe recipe;
+    TRY(describe(g, readings, solo, &recipe));
+    if (!generate_drawn(g, readings)->controls.canvas) /* of which nothing would be beside it */
+        json = app_recipe_to_json(&recipe);
+    TRY(picture_of(g, readings, solo, &image));
+    TRY(app_png_encode(&image, json, png, size));
 fail:
     app_montage_free(&image);
     free(json);

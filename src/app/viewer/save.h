@@ -9,6 +9,11 @@
 qs_status save_picture(const generator *g, const viewer_readings *readings, int solo,
                        const char *folder, char *name, size_t name_size);
 
+/* The same as the bytes of a PNG, to be freed by the caller after an error, too. It has its recipe
+ * unless it was drawn from a canvas. */
+qs_status save_to_memory(const generator *g, const viewer_readings *readings, int solo,
+                         uint8_t **png, size_t *size);
+
 /* The last step's and decode's ops as a timeline, into the working folder. Likewise. */
 qs_status save_timeline(const generator *g, const viewer_readings *readings, char *name,
                         size_t name_size);

@@ -130,15 +130,16 @@ qs_status touch_blank(touch *t, const qs_model_info *model, viewer_controls *con
 /* ---- the brush ---------------------------------------------------------------------------------
  */
 
-/* Of the pixel whose middle is x, y: how much of it the stroke covers, with an edge of one pixel.
- */
-static float coverage(const viewer_stroke *s, float radius, float x, float y)
+/* Of the pixel whose middle is x, y: how much of it the stroke covers. The edge is one pixel wide,
+ * and with a feather so much of the radius. */
+static float coverage(const viewer_stroke *s, float radius, float feather, float x, float y)
 {
     const float dx = s->x1 - s->x0, dy = s->y1 - s->y0, length2 = dx * dx + dy * dy;
     const float along = length2 > 0 ? ((x - s->x0) * dx + (y - s->y0) * dy) / length2 : 0;
     const float at = fminf(fmaxf(along, 0), 1);
     const float distance = hypotf(x - s->x0 - at * dx, y - s->y0 - at * dy);
-    return fminf(fmaxf(radius - distance + 0.5f, 0), 1);
+    const float edge = 1 + feather * (radius - 0.5f);
+    return fminf(fmaxf((radius - distance + 0.5f) / edge, 0), 1);
 }
 
 /* The colour over straight alpha. */
@@ -164,13 +165,14 @@ static void touch_pixel(viewer_canvas *c, const viewer_brush *brush, size_t pixe
 static void apply(viewer_canvas *c, const viewer_brush *brush, const viewer_stroke *s)
 {
     const float radius = fmaxf(0.5f, 0.5f * brush->size * (float)c->width), reach = radius + 1;
+    const float feather = brush->tool == TOOL_PAINT ? 0 : brush->feather;
     const uint32_t x0 = (uint32_t)fmaxf(fminf(s->x0, s->x1) - reach, 0);
     const uint32_t y0 = (uint32_t)fmaxf(fminf(s->y0, s->y1) - reach, 0);
     const float x1 = fminf(fmaxf(s->x0, s->x1) + reach, (float)c->width);
     const float y1 = fminf(fmaxf(s->y0, s->y1) + reach, (float)c->height);
     for (uint32_t y = y0; (float)y < y1; y++)
         for (uint32_t x = x0; (float)x < x1; x++) {
-            const float part = coverage(s, radius, (float)x + 0.5f, (float)y + 0.5f);
+            const float part = coverage(s, radius, feather, (float)x + 0.5f, (float)y + 0.5f);
             if (part > 0)
                 touch_pixel(c, brush, (size_t)y * c->width + x, part);
         }

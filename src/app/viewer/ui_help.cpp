@@ -25,6 +25,7 @@ constexpr const char *ROWS[][2] = {
     { "S", "save as PNG" },
     { "D", "keep as a favourite" },
     { "Ctrl  Z  Y", "undo, redo" },
+    { "Ctrl  C  V", "copy the picture, paste a path" },
     { "Ctrl  E", "save the timeline" },
     { "F5", "pictures only" },
     { "F11", "full screen" },

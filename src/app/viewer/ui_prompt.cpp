@@ -24,16 +24,18 @@ void echo(const char *words)
     ImGui::PopFont();
 }
 
-void prompt_field(viewer_words &words)
+void prompt_field(const char *name, const char *hint, bool open, char (&prompt)[WORDS_SIZE])
 {
-    if (asked(REQUEST_LABEL_LIST))
+    if (open)
         ImGui::SetKeyboardFocusHere();
     ImGui::SetNextItemWidth(-FLT_MIN);
-    ImGui::InputTextWithHint("##prompt", "say what to draw", words.prompt, sizeof words.prompt);
-    report_item("prompt");
+    ImGui::PushID(name);
+    ImGui::InputTextWithHint("##words", hint, prompt, sizeof prompt);
+    ImGui::PopID();
+    report_item(name);
     if (ImGui::IsItemActive())
-        report_item("prompt.typing");
-    echo(words.prompt);
+        report_item((std::string(name) + ".typing").c_str());
+    echo(prompt);
 }
 
 // The example behind the one that is shown, or the first.
@@ -58,6 +60,30 @@ void example_row(const viewer_readings &readings, viewer_words &words)
         snprintf(words.prompt, sizeof words.prompt, "%s", next);
     report_item("prompt.example");
     tooltip(next);
+}
+
+// Folded away: a second prompt, and how much of it.
+void blend_section(const viewer_readings &readings, viewer_words &words)
+{
+    ImGui::SetNextItemOpen(words.blended);
+    const bool open =
+        ImGui::TreeNodeEx("towards another prompt", ImGuiTreeNodeFlags_SpanAvailWidth |
+                                                        ImGuiTreeNodeFlags_FramePadding |
+                                                        ImGuiTreeNodeFlags_NoTreePushOnOpen);
+    report_item("blend");
+    tooltip("Draws what lies between two prompts: prepares the model anew");
+    const char *next = next_example(readings.labels, words.prompt);
+    if (open && !words.blended && !words.prompt_to[0] && next)
+        snprintf(words.prompt_to, sizeof words.prompt_to, "%s", next);
+    words.blended = open;
+    if (!open)
+        return;
+    char text[24];
+    snprintf(text, sizeof text, "%.0f %%", (double)(100 * words.mix));
+    prompt_field("prompt.to", "say towards what", false, words.prompt_to);
+    caption("mix");
+    build_slider("mix", 0, 1, &words.mix, text);
+    tooltip("How much of the second prompt: 0, none, to 1, nothing of the first");
 }
 
 void guidance_row(const qs_model_info &model, viewer_words &words)
@@ -90,8 +116,9 @@ void viewer_ui::build_prompt(const viewer_readings &readings, viewer_controls &c
 {
     if (readings.model.prompt_tokens == 0)
         return;
-    prompt_field(controls.words);
+    prompt_field("prompt", "say what to draw", asked(REQUEST_LABEL_LIST), controls.words.prompt);
     example_row(readings, controls.words);
+    blend_section(readings, controls.words);
     guidance_row(readings.model, controls.words);
     negative_row(readings.model, controls.words);
 }

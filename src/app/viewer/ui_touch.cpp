@@ -47,6 +47,15 @@ void size_row(const viewer_readings &readings, viewer_controls &controls)
     build_slider("brush.size", 0.02f, 0.5f, &controls.brush.size, text);
 }
 
+void feather_row(viewer_controls &controls)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%.0f %%", (double)(100 * controls.brush.feather));
+    caption("feather");
+    build_slider("brush.feather", 0, 1, &controls.brush.feather, text);
+    tooltip("How much of the brush is soft: there old and new are mixed");
+}
+
 bool same_colour(const float *a, ImVec4 b)
 {
     return a[0] == b.x && a[1] == b.y && a[2] == b.z;
@@ -167,14 +176,14 @@ void draw_mask(const viewer_canvas &canvas, const pane &p)
     for (uint32_t y = 0; canvas.masked && y < canvas.height; y++) {
         const uint8_t *row = canvas.mask + (size_t)y * canvas.width;
         for (uint32_t x = 0, end; x < canvas.width; x = end) {
-            const bool anew = row[x] > 127;
-            for (end = x + 1; end < canvas.width && (row[end] > 127) == anew; end++)
+            const int shade = row[x] >> 4;
+            for (end = x + 1; end < canvas.width && row[end] >> 4 == shade; end++)
                 ;
-            if (anew)
+            if (shade > 0)
                 list->AddRectFilled(
                     ImVec2(p.low.x + p.scale * (float)x, p.low.y + p.scale * (float)y),
                     ImVec2(p.low.x + p.scale * (float)end, p.low.y + p.scale * (float)(y + 1)),
-                    rgb(ACCENT, 150));
+                    rgb(ACCENT, 10 * (uint32_t)shade));
         }
     }
 }
@@ -226,6 +235,8 @@ void viewer_ui::build_touch(const viewer_readings &readings, viewer_controls &co
     size_row(readings, controls);
     if (controls.brush.tool == TOOL_PAINT)
         colour_row(controls);
+    else
+        feather_row(controls);
     canvas_buttons(readings, controls, requests);
 }
 

@@ -23,6 +23,9 @@ enum { WORDS_SIZE = 512 };
 typedef struct viewer_words {
     char prompt[WORDS_SIZE], negative[WORDS_SIZE];
     float guidance; /* scale; 1: none */
+    bool blended;   /* with prompt_to, */
+    float mix;      /* so much: 0 .. 1 */
+    char prompt_to[WORDS_SIZE];
 } viewer_words;
 
 /* A model that can be chosen. */
@@ -57,7 +60,8 @@ typedef enum viewer_tool {
 
 typedef struct viewer_brush {
     viewer_tool tool;
-    float size; /* across, of the canvas' width */
+    float size;    /* across, of the canvas' width */
+    float feather; /* of a mask: how much of it is soft, 0 .. 1 */
     float colour[3];
 } viewer_brush;
 
@@ -146,6 +150,8 @@ typedef enum viewer_request {
     /* for the loop again */
     REQUEST_CANVAS_UNMASK = 1 << 22,
     REQUEST_TIMELINE = 1 << 23, /* saved */
+    REQUEST_COPY = 1 << 24,
+    REQUEST_PASTE = 1 << 25,
 } viewer_request;
 
 /* The brush went from here to there, in pixels of the canvas; begins: it was set down. */
@@ -224,7 +230,8 @@ typedef struct viewer_readings {
 static inline bool same_words(const viewer_words *a, const viewer_words *b)
 {
     return strcmp(a->prompt, b->prompt) == 0 && strcmp(a->negative, b->negative) == 0 &&
-           a->guidance == b->guidance;
+           a->guidance == b->guidance && a->blended == b->blended &&
+           (!a->blended || (strcmp(a->prompt_to, b->prompt_to) == 0 && a->mix == b->mix));
 }
 
 /* The network is evaluated twice a step: another session than one that does not. */

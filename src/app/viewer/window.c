@@ -103,6 +103,10 @@ static void with_control(window *w, int key, bool shift)
         w->requests |= shift ? REQUEST_REDO : REQUEST_UNDO;
     if (key == GLFW_KEY_Y)
         w->requests |= REQUEST_REDO;
+    if (key == GLFW_KEY_C)
+        w->requests |= REQUEST_COPY;
+    if (key == GLFW_KEY_V)
+        w->requests |= REQUEST_PASTE;
     if (key == GLFW_KEY_E)
         w->requests |= REQUEST_TIMELINE;
     zoom(w, key);
