@@ -1,6 +1,6 @@
 /* The configs: defaults are diffusers', and every wrong value is an error that names file and key.
  */
-#include "../harness/temporary.h"
+#include "../harness/folder.h"
 
 #include "model/config.h"
 
@@ -11,8 +11,6 @@
 #define INDEX "model_index.json"
 #define UNET "unet/config.json"
 #define SCHEDULER "scheduler/scheduler_config.json"
-
-static char *folder;
 
 /* ------------------------------------------------------------------------------------------- */
 /* A valid model: ours with classes, segments and alpha                                         */
@@ -562,39 +560,31 @@ static void a_huge_config(void **state)
 
 /* ------------------------------------------------------------------------------------------- */
 
-static int create_folder(void **state)
+static int create_model(void **state)
 {
-    (void)state;
-    folder = temporary_create();
+    create_folder(state);
     mkdir(temporary_path(folder, "unet"), 0700);
     mkdir(temporary_path(folder, "scheduler"), 0700);
     write_base();
     return 0;
 }
 
-static int remove_folder(void **state)
-{
-    (void)state;
-    temporary_remove(folder);
-    return 0;
-}
-
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, create_folder, remove_folder)
+#define IN_MODEL(test) cmocka_unit_test_setup_teardown(test, create_model, remove_folder)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(every_value_arrives),
-        IN_FOLDER(absent_keys_are_diffusers_defaults),
-        IN_FOLDER(these_load),
-        IN_FOLDER(openai_scheduler_loads),
-        IN_FOLDER(damaged_values_are_named),
-        IN_FOLDER(damaged_consistency_schedulers),
-        IN_FOLDER(things_that_do_not_fit_together),
-        IN_FOLDER(embeddings_of_times_and_labels),
-        IN_FOLDER(learned_times_are_whole),
-        IN_FOLDER(files_that_are_not_json),
-        IN_FOLDER(a_huge_config),
+        IN_MODEL(every_value_arrives),
+        IN_MODEL(absent_keys_are_diffusers_defaults),
+        IN_MODEL(these_load),
+        IN_MODEL(openai_scheduler_loads),
+        IN_MODEL(damaged_values_are_named),
+        IN_MODEL(damaged_consistency_schedulers),
+        IN_MODEL(things_that_do_not_fit_together),
+        IN_MODEL(embeddings_of_times_and_labels),
+        IN_MODEL(learned_times_are_whole),
+        IN_MODEL(files_that_are_not_json),
+        IN_MODEL(a_huge_config),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

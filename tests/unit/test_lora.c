@@ -1,5 +1,5 @@
 /* LoRA files: names, what is added, and what is refused. */
-#include "../harness/temporary.h"
+#include "../harness/folder.h"
 
 #include "weights/lora.h"
 #include "weights/lora_name.h"
@@ -7,8 +7,6 @@
 #include <math.h>
 #include <setjmp.h>
 #include <cmocka.h>
-
-static char *folder;
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
@@ -328,22 +326,6 @@ static void nan_is_found_when_read(void **state)
     component_close(&c);
     lora_close(l);
 }
-
-static int create_folder(void **state)
-{
-    (void)state;
-    folder = temporary_create();
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    temporary_remove(folder);
-    return 0;
-}
-
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, create_folder, remove_folder)
 
 int main(void)
 {

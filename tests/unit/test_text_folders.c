@@ -1,6 +1,6 @@
 /* A folder of two text encoders that does not fit together, or has what is not supported, is an
  * error that names file and key: tests/golden/readers/xl with one thing changed. */
-#include "../harness/temporary.h"
+#include "../harness/folder.h"
 
 #include <jansson.h>
 #include <quickstep/quickstep.h>
@@ -33,8 +33,6 @@ static const char *const files[] = {
     "tokenizer_2/vocab.json",
     "tokenizer_2/merges.txt",
 };
-
-static char *folder;
 
 static const char *golden(const char *name)
 {
@@ -205,32 +203,23 @@ static void steps_and_guidance_by_default(void **state)
     }
 }
 
-static int create_folder(void **state)
+static int create_model(void **state)
 {
     static const char *const dirs[] = { "unet",           "vae",       "scheduler",  "text_encoder",
                                         "text_encoder_2", "tokenizer", "tokenizer_2" };
-    (void)state;
-    folder = temporary_create();
+    create_folder(state);
     for (size_t i = 0; i < sizeof dirs / sizeof *dirs; ++i)
         mkdir(temporary_path(folder, dirs[i]), 0700);
     link_all();
     return 0;
 }
 
-static int remove_folder(void **state)
-{
-    (void)state;
-    temporary_remove(folder);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(damaged_values_are_named, create_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(parts_that_are_missing, create_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(steps_and_guidance_by_default, create_folder,
-                                        remove_folder),
+        cmocka_unit_test_setup_teardown(damaged_values_are_named, create_model, remove_folder),
+        cmocka_unit_test_setup_teardown(parts_that_are_missing, create_model, remove_folder),
+        cmocka_unit_test_setup_teardown(steps_and_guidance_by_default, create_model, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,10 @@
 /* A component's folder: one file, shards with an index, variants, and what is refused. */
-#include "../harness/temporary.h"
+#include "../harness/folder.h"
 
 #include "weights/weights.h"
 
 #include <setjmp.h>
 #include <cmocka.h>
-
-static char *folder;
 
 static void write_shard(const char *name, const char *first, const char *second, float value)
 {
@@ -248,22 +246,6 @@ static void folders_without_safetensors(void **state)
         symlink("../blobs/1", temporary_path(folder, "diffusion_pytorch_model.safetensors")), 0);
     check_refused("is a link to a file that is not there: an incomplete download?");
 }
-
-static int create_folder(void **state)
-{
-    (void)state;
-    folder = temporary_create();
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    temporary_remove(folder);
-    return 0;
-}
-
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, create_folder, remove_folder)
 
 int main(void)
 {
