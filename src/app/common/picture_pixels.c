@@ -1,5 +1,7 @@
 #include "common/picture_pixels.h"
 
+#include "common/png_memory.h"
+
 #include <errno.h>
 #include <png.h>
 #include <setjmp.h>
@@ -51,25 +53,6 @@ static void on_png_error(png_structp png, png_const_charp text)
     png_longjmp(png, 1);
 }
 
-static void on_png_warning(png_structp png, png_const_charp text)
-{
-    (void)png, (void)text; /* of chunks that no pixel needs */
-}
-
-static png_voidp png_memory(png_structp png, png_alloc_size_t size)
-{
-    pixels *p = png_get_mem_ptr(png);
-    void *memory = malloc(size);
-    p->no_memory |= !memory;
-    return memory;
-}
-
-static void free_png_memory(png_structp png, png_voidp memory)
-{
-    (void)png;
-    free(memory);
-}
-
 /* All kinds become eight bits of red, green, blue and alpha. */
 static void read_png_rows(png_structp png, png_infop info, pixels *p)
 {
@@ -91,8 +74,9 @@ static void read_png_rows(png_structp png, png_infop info, pixels *p)
 
 static void read_png(pixels *p)
 {
-    png_structp png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, p, on_png_error,
-                                               on_png_warning, p, png_memory, free_png_memory);
+    png_structp png =
+        png_create_read_struct_2(PNG_LIBPNG_VER_STRING, p, on_png_error, png_ignore_warning,
+                                 &p->no_memory, png_memory_allocate, png_memory_free);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (info && setjmp(png_jmpbuf(png)) == 0) {
         png_init_io(png, p->file);

@@ -1,5 +1,7 @@
 #include "common/picture_tags.h"
 
+#include "common/png_memory.h"
+
 #include <libexif/exif-data.h>
 #include <png.h>
 #include <stdio.h>
@@ -56,14 +58,10 @@ static void on_error(png_structp png, png_const_charp text)
     png_longjmp(png, 1);
 }
 
-static void on_warning(png_structp png, png_const_charp text)
-{
-    (void)png, (void)text;
-}
-
 static void read_png(FILE *file, app_picture_tags *tags)
 {
-    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, NULL, on_error, on_warning);
+    png_structp png =
+        png_create_read_struct(PNG_LIBPNG_VER_STRING, NULL, on_error, png_ignore_warning);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (info && setjmp(png_jmpbuf(png)) == 0) {
         png_init_io(png, file);

@@ -1,6 +1,7 @@
 #include "common/png_file.h"
 
 #include "common/output.h"
+#include "common/png_memory.h"
 
 #include <errno.h>
 #include <png.h>
@@ -22,11 +23,6 @@ static void on_error(png_structp png, png_const_charp text)
     png_longjmp(png, 1);
 }
 
-static void on_warning(png_structp png, png_const_charp text)
-{
-    (void)png, (void)text;
-}
-
 static void append(png_structp png, png_bytep data, size_t size)
 {
     byte_buffer *buffer = png_get_io_ptr(png);
@@ -42,21 +38,6 @@ static void append(png_structp png, png_bytep data, size_t size)
     }
     memcpy(buffer->bytes + buffer->size, data, size);
     buffer->size += size;
-}
-
-/* libpng's own: its errors do not say that they are of memory. */
-static png_voidp allocate(png_structp png, png_alloc_size_t size)
-{
-    byte_buffer *buffer = png_get_mem_ptr(png);
-    void *memory = malloc(size);
-    buffer->no_memory |= !memory;
-    return memory;
-}
-
-static void release(png_structp png, png_voidp memory)
-{
-    (void)png;
-    free(memory);
 }
 
 static void flush_nothing(png_structp png)
@@ -91,8 +72,9 @@ static void write_chunks(png_structp png, png_infop info, const app_image *image
 
 static qs_status encode(const app_image *image, const char *recipe, byte_buffer *buffer)
 {
-    png_structp png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, NULL, on_error, on_warning,
-                                                buffer, allocate, release);
+    png_structp png =
+        png_create_write_struct_2(PNG_LIBPNG_VER_STRING, NULL, on_error, png_ignore_warning,
+                                  &buffer->no_memory, png_memory_allocate, png_memory_free);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (!info) {
         png_destroy_write_struct(&png, NULL);
@@ -130,7 +112,8 @@ qs_status app_png_write(const char *path, const app_image *image, const char *re
 /* Reads the chunks before the pixels only: the pixels of an untrusted file are never inflated. */
 static qs_status read_recipe(FILE *file, char **recipe)
 {
-    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, NULL, on_error, on_warning);
+    png_structp png =
+        png_create_read_struct(PNG_LIBPNG_VER_STRING, NULL, on_error, png_ignore_warning);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (!info) {
         png_destroy_read_struct(&png, NULL, NULL);
