@@ -58,6 +58,7 @@ qs_status qs_selftest(qs_device *device, const char *filter, qs_selftest_fn repo
     run_cases(&suite, cases_movement);
     run_cases(&suite, cases_embedding);
     run_cases(&suite, cases_sampler);
+    run_cases(&suite, cases_sampler_row);
     run_cases(&suite, cases_frame);
     run_cases(&suite, cases_text);
     tiled_cases(&suite);

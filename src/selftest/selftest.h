@@ -177,7 +177,8 @@ void cases_group_norm(selftest *suite);
 void cases_attention(selftest *suite);
 void cases_movement(selftest *suite);  /* add, silu, clamp, rescale, upsample, pool, concat */
 void cases_embedding(selftest *suite); /* time and class */
-void cases_sampler(selftest *suite);   /* begin, step_input, sampler_row */
+void cases_sampler(selftest *suite);   /* begin, row_times, step_input, keep */
+void cases_sampler_row(selftest *suite);
 void cases_text(selftest *suite);      /* layer norm, GEGLU, token embedding, blend */
 void cases_frame(selftest *suite);
 
