@@ -169,6 +169,20 @@ const void *test_result_bytes(const test *t, tensor_id id);
 
 void *test_alloc(test *t, size_t count, size_t size); /* zeroed, freed by test_end; never NULL */
 
+/* ---- a run ---------------------------------------------------------------------------------- */
+
+/* Parts of all cases that share hardly a shader. The last two are for devices of software only. */
+typedef enum selftest_part {
+    SELFTEST_ON_THIS_DEVICE,        /* every op */
+    SELFTEST_WITHOUT_TEXEL_BUFFERS, /* tensors too large for them */
+    SELFTEST_AS_ON_HARDWARE,        /* other shaders and tiles */
+    SELFTEST_PARTS,                 /* all of them */
+} selftest_part;
+
+/* qs_selftest, of one part or SELFTEST_PARTS. */
+qs_status selftest_run(qs_device *device, selftest_part part, const char *filter,
+                       qs_selftest_fn report, void *user);
+
 /* ---- the cases, one list per subject ------------------------------------------------------- */
 
 void cases_precision(selftest *suite); /* of the driver's arithmetic, no op */
@@ -179,7 +193,7 @@ void cases_movement(selftest *suite);  /* add, silu, clamp, rescale, upsample, p
 void cases_embedding(selftest *suite); /* time and class */
 void cases_sampler(selftest *suite);   /* begin, row_times, step_input, keep */
 void cases_sampler_row(selftest *suite);
-void cases_text(selftest *suite);      /* layer norm, GEGLU, token embedding, blend */
+void cases_text(selftest *suite); /* layer norm, GEGLU, token embedding, blend */
 void cases_frame(selftest *suite);
 
 #endif

@@ -2,11 +2,13 @@
  * Every op against its reference, with the validation layer on. TAP on standard output.
  *
  *     test_ops [FILTER]      only the cases whose name contains FILTER
+ *     test_ops --part N      the first, second or third of the parts that share hardly a shader
  */
-#include <quickstep/quickstep.h>
+#include "selftest/selftest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static unsigned count;
 
@@ -29,6 +31,13 @@ static void show_log(void *user, qs_log_level level, const char *message)
 
 int main(int argc, char **argv)
 {
+    const bool one_part = argc > 2 && strcmp(argv[1], "--part") == 0;
+    const selftest_part part = one_part ? (selftest_part)(atoi(argv[2]) - 1) : SELFTEST_PARTS;
+    const char *filter = argc > 1 && !one_part ? argv[1] : NULL;
+    if (one_part && part >= SELFTEST_PARTS) {
+        fprintf(stderr, "test_ops: parts are 1 to %d\n", SELFTEST_PARTS);
+        return 2;
+    }
     setenv("QUICKSTEP_DEBUG", "validate,sync", 0);
     qs_set_log(show_log, NULL);
     qs_device *device = NULL;
@@ -36,7 +45,7 @@ int main(int argc, char **argv)
         printf("Bail out! %s\n", qs_last_error());
         return 1;
     }
-    const qs_status status = qs_selftest(device, argc > 1 ? argv[1] : NULL, report, NULL);
+    const qs_status status = selftest_run(device, part, filter, report, NULL);
     if (status != QS_OK)
         printf("# %s\n", qs_last_error());
     printf("1..%u\n", count);
