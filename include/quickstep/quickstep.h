@@ -306,6 +306,7 @@ typedef enum qs_precision { QS_F32, QS_F16 } qs_precision; /* storage; sums are 
 #define QS_STEPS_MAX 1024u
 #define QS_BATCH_MAX 64u
 #define QS_GUIDANCE_MAX 1000 /* scale */
+#define QS_ORIGINAL_MAX 65535u /* pixels to a side of what a picture was made from */
 
 typedef struct qs_session_options {
     uint32_t batch; /* pictures at a time, 1 .. QS_BATCH_MAX; 0 means 1 */
@@ -360,6 +361,8 @@ typedef struct qs_recipe {
     const char *prompt;         /* for all pictures, */
     const char *const *prompts; /* or [batch], one each */
     const char *negative;       /* with options.guided: what to keep away from */
+    /* What a second text encoder (Stable Diffusion XL's) reads instead; NULL or "": the same. */
+    const char *prompt_2, *negative_2;
     float guidance;             /* scale: 1: none; 0: the model's own, qs_model_info's */
     /* With options.blended: 0, the prompts, to 1, these. What is between is linear in what the text
      * encoders make of both. */
@@ -384,6 +387,10 @@ typedef struct qs_recipe {
      * inpainting, but for QS_SAMPLER_CONSISTENCY), and the finished picture gets it whole. Of a
      * latent all pixels must be kept for it to be. NULL: nothing is kept. */
     const uint8_t *mask;
+    /* What such a network is told of the picture, in pixels, as diffusers' original_size and
+     * crops_coords_top_left: the size that it was made smaller from (0: its own), and where its
+     * corner lay in that. At most QS_ORIGINAL_MAX each. */
+    uint32_t original_width, original_height, crop_left, crop_top;
 } qs_recipe;
 
 typedef enum qs_phase {

@@ -85,16 +85,18 @@ fail:
     return status;
 }
 
-qs_status embed_read_prompt(const qs_model *model, const char *prompt, uint32_t *const *ids,
-                            uint32_t index)
+qs_status embed_read_prompt(const qs_model *model, const char *prompt, const char *prompt_2,
+                            uint32_t *const *ids, uint32_t index)
 {
+    const bool other = prompt_2 && prompt_2[0];
     const uint32_t tokens = model_tokens(model);
     qs_status status = QS_OK;
     for (uint32_t i = 0; i < model->config.text_encoder_count && status == QS_OK; ++i) {
         uint32_t dropped = 0;
-        status = tokenizer_encode(model->tokenizers[i], prompt ? prompt : "",
-                                  ids[i] + (size_t)index * tokens, &dropped);
-        if (status == QS_OK && dropped > 0 && i == 0)
+        const char *text = i > 0 && other ? prompt_2 : prompt ? prompt : "";
+        status =
+            tokenizer_encode(model->tokenizers[i], text, ids[i] + (size_t)index * tokens, &dropped);
+        if (status == QS_OK && dropped > 0 && (i == 0 || other))
             log_line(QS_LOG_WARNING,
                      "the prompt has %u tokens more than the text encoder's %u: they are left out",
                      dropped, tokens - 2);
@@ -120,7 +122,7 @@ qs_status qs_model_embed(qs_device *device, qs_model *model, qs_precision precis
                         QS_BATCH_MAX);
     TRY(program_storage(device, precision, &storage));
     for (uint32_t i = 0; i < count; ++i)
-        TRY(embed_read_prompt(model, prompts[i], by_encoder, i));
+        TRY(embed_read_prompt(model, prompts[i], NULL, by_encoder, i));
     TRY(embed_texts(device, model, storage, count, by_encoder, states, pooled));
 fail:
     return status;

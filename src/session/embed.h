@@ -6,9 +6,10 @@
 #include "program/state.h"
 
 /* Every text encoder's ids of a prompt (NULL: ""), as text `index` of ids: by text encoder
- * [.., tokens]. What is too long is cut, with a warning. */
-qs_status embed_read_prompt(const qs_model *model, const char *prompt, uint32_t *const *ids,
-                            uint32_t index);
+ * [.., tokens]. prompt_2: what the second reads; NULL or "": the same. What is too long is cut,
+ * with a warning. */
+qs_status embed_read_prompt(const qs_model *model, const char *prompt, const char *prompt_2,
+                            uint32_t *const *ids, uint32_t index);
 
 /* ids [count, tokens] into the states that the encoder's program reads. */
 void embed_write_ids(const qs_model *model, const state_set *states, uint32_t slot,

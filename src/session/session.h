@@ -73,6 +73,7 @@ typedef struct prompt_words {
     const qs_text_states *given;      /* instead of ids; the caller's */
     float *weights;                   /* [session_images, 4]: `text_weights` */
     float guidance;                   /* scale */
+    float time_ids[TIME_IDS];
 } prompt_words;
 
 /* The prompts whose condition the device has, or will have before anything that is submitted now.

@@ -75,8 +75,45 @@ void words_destroy(qs_session *s)
 static qs_status refuse_words(const qs_recipe *r)
 {
     if (r->prompt || r->prompts || r->negative || r->guidance > 0 || r->text_states ||
-        r->prompt_to || r->prompts_to || r->mix != 0)
+        r->prompt_to || r->prompts_to || r->mix != 0 || r->prompt_2 || r->negative_2)
         return qs_error(QS_ERROR_USAGE, "this model reads no prompts: it has no text encoder");
+    return QS_OK;
+}
+
+static qs_status check_second(const qs_session *s, const qs_recipe *r)
+{
+    if ((r->prompt_2 || r->negative_2) && encoder_count(s) < 2)
+        return qs_error(QS_ERROR_USAGE,
+                        "a prompt for a second text encoder: this model has one only");
+    if (r->negative_2 && !r->negative)
+        return qs_error(QS_ERROR_USAGE, "a second negative prompt without the first");
+    return QS_OK;
+}
+
+/* diffusers' original_size, crops_coords_top_left and target_size */
+static qs_status read_time_ids(qs_session *s, const qs_recipe *r)
+{
+    const model_extent size = model_picture_extent(&s->model->config);
+    const bool has_size = r->original_width > 0;
+    const uint32_t wanted[TIME_IDS] = { has_size ? r->original_height : size.h,
+                                        has_size ? r->original_width : size.w,
+                                        r->crop_top,
+                                        r->crop_left,
+                                        size.h,
+                                        size.w };
+    const bool given = has_size || r->original_height || r->crop_left || r->crop_top;
+    if (given && s->model->config.unet.time_id_dim == 0)
+        return qs_error(QS_ERROR_USAGE, "an original size or a crop: this network is told nothing "
+                                        "of a picture's size");
+    if (has_size != (r->original_height > 0))
+        return qs_error(QS_ERROR_USAGE, "an original size of %u x %u", r->original_width,
+                        r->original_height);
+    for (uint32_t i = 0; i < TIME_IDS; ++i) {
+        if (wanted[i] > QS_ORIGINAL_MAX)
+            return qs_error(QS_ERROR_USAGE, "an original size or a crop of %u: at most %u",
+                            wanted[i], QS_ORIGINAL_MAX);
+        s->words.next.time_ids[i] = (float)wanted[i];
+    }
     return QS_OK;
 }
 
@@ -100,13 +137,14 @@ static qs_status read_guidance(qs_session *s, const qs_recipe *r)
     return QS_OK;
 }
 
-/* Texts of a batch that begins with text `first`. */
+/* Texts of a batch that begins with text `first`. second: of the second text encoder, or NULL. */
 static qs_status read_prompts(const qs_session *s, const char *one, const char *const *each,
-                              uint32_t first)
+                              const char *second, uint32_t first)
 {
     qs_status status = QS_OK;
     for (uint32_t i = 0; i < s->options.batch && status == QS_OK; ++i)
-        status = embed_read_prompt(s->model, each ? each[i] : one, s->words.next.ids, first + i);
+        status =
+            embed_read_prompt(s->model, each ? each[i] : one, second, s->words.next.ids, first + i);
     return status;
 }
 
@@ -117,7 +155,7 @@ static qs_status check_given(const qs_session *s, const qs_recipe *r)
     const uint32_t texts = session_texts(s), tokens = model_tokens(s->model);
     const size_t states = (size_t)texts * tokens * c->cross_attention_dim,
                  pooled = (size_t)texts * c->pooled_dim;
-    if (r->prompt || r->prompts || r->negative || r->prompt_to || r->prompts_to)
+    if (r->prompt || r->prompts || r->prompt_2 || r->negative || r->prompt_to || r->prompts_to)
         return qs_error(QS_ERROR_USAGE,
                         "text states are given instead of prompts, not beside them");
     if (!given->states || given->state_count != states)
@@ -156,19 +194,21 @@ qs_status words_read(qs_session *s, const qs_recipe *r)
 {
     const uint32_t batch = s->options.batch, conditioned = session_images(s) - batch;
     qs_status status = QS_OK;
+    TRY(read_time_ids(s, r));
     if (encoder_count(s) == 0)
         return refuse_words(r);
     TRY(read_guidance(s, r));
     TRY(check_mix(s, r));
+    TRY(check_second(s, r));
     weigh(s, r);
     s->words.next.given = r->text_states;
     if (r->text_states)
         return check_given(s, r);
-    TRY(read_prompts(s, r->prompt, r->prompts, conditioned));
+    TRY(read_prompts(s, r->prompt, r->prompts, r->prompt_2, conditioned));
     if (s->options.guided)
-        TRY(read_prompts(s, r->negative, NULL, 0));
+        TRY(read_prompts(s, r->negative, NULL, r->negative_2, 0));
     if (s->options.blended)
-        TRY(read_prompts(s, r->prompt_to, r->prompts_to, session_images(s)));
+        TRY(read_prompts(s, r->prompt_to, r->prompts_to, NULL, session_images(s)));
 fail:
     return status;
 }
@@ -185,14 +225,12 @@ static void write_given(const state *to, uint32_t slot, const float *values)
         memcpy(bytes + i * t->stride, values + i * t->c, t->c * sizeof *values);
 }
 
-/* As StableDiffusionXLPipeline has them by default: a picture of this size that nobody cropped. */
 static void write_time_ids(const qs_session *s, const state *time_ids, uint32_t slot)
 {
-    const model_extent size = model_picture_extent(&s->model->config);
-    const float h = (float)size.h, w = (float)size.w, ids[TIME_IDS] = { h, w, 0, 0, h, w };
+    const prompt_words *w = &s->words.next;
     float *to = state_mapped(&time_ids->upload, slot);
     for (uint32_t i = 0; i < time_ids->tensor.n; ++i)
-        memcpy(to + (size_t)i * time_ids->tensor.stride, ids, sizeof ids);
+        memcpy(to + (size_t)i * time_ids->tensor.stride, w->time_ids, sizeof w->time_ids);
 }
 
 /* What comes from the host instead of ids: the caller's, or what embed_texts has read; or NULL. */
@@ -240,6 +278,7 @@ static bool same_condition(const qs_session *s)
     const prompt_words *have = &s->words.have, *next = &s->words.next;
     const bool scale_matters = s->model->config.unet.time_cond_proj_dim != 0;
     return memcmp(have->weights, next->weights, weights_bytes(s)) == 0 &&
+           memcmp(have->time_ids, next->time_ids, sizeof have->time_ids) == 0 &&
            !(scale_matters && have->guidance != next->guidance);
 }
 

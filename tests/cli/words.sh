@@ -28,6 +28,14 @@ run metadata --command empty.png
 grep -q -e "--negative=''" out
 report $? 'an empty negative prompt is not none'
 
+drawn --prompt 'red knight' --prompt-2 'old house' --negative dark --negative-2 'a light' --original-size 80x60 --crop 3,0 -o second.png
+run metadata --command second.png
+read -r _ again <out
+eval "\"\$quickstep\" ${again/--model xl/--model \"\$xl\"}" >out 2>err
+cmp -s second.png repeat.png && drawn --prompt 'red knight' --negative dark -o first.png &&
+    [ "$("$helper" differ first.png second.png)" != 0 ]
+report $? 'the command of a picture of two text encoders and a crop draws it again'
+
 drawn --prompt 'red knight' --size 40x24 --scheduler DDIMScheduler -o oblong.png
 run metadata --command oblong.png
 read -r _ again <out
@@ -38,6 +46,8 @@ report $? 'the command of a picture of another size and scheduler draws it again
 rm -rf empty && mkdir empty
 fails 'a mix of nothing' 2 '--mix: of what' sample -m "$xl" --mix 0.5 -o empty/a.png
 fails 'too much' 2 "--mix wants a number from 0 to 1, not '1.5'" sample -m "$xl" --prompt-to b --mix 1.5 -o empty/a.png
+fails 'a crop without a number' 2 "--crop wants two numbers of pixels, as in 640,480, not '3'" sample -m "$xl" --crop 3 -o empty/a.png
+fails 'a second prompt of one text encoder' 2 'this model has one only' sample -m "${xl%xl}sd1" --prompt-2 b -o empty/a.png
 fails 'of a model that does not read' 2 '--prompt-to: the model .* reads no prompts' sample -m "$model" --prompt-to b -o empty/a.png
 no_files empty
 report $? 'nothing was written'

@@ -15,15 +15,16 @@ static const char *negative_of(const network *net, const char *key)
     return strstr(key, " empty") ? "" : qs_safetensors_metadata(net->golden, "negative");
 }
 
-/* Tensors "picture.GUIDANCE", "picture.GUIDANCE none", "picture.GUIDANCE empty"; and
- * "picture.GUIDANCE mix", with a quarter of the other picture's prompt. */
+/* Tensors "picture.GUIDANCE", "picture.GUIDANCE none", "picture.GUIDANCE empty";
+ * "picture.GUIDANCE mix", with a quarter of the other picture's prompt; and "picture.GUIDANCE
+ * second", of which the second text encoder reads others, cut from a larger one. */
 static void draw(const network *net, const char *key, qs_precision precision)
 {
     const float guidance = strtof(key + strlen("picture."), NULL);
     qs_model_info info;
     qs_model_get_info(net->model, &info);
     const bool guided = guidance > 1 && !info.embeds_guidance,
-               blended = strstr(key, " mix") != NULL;
+               blended = strstr(key, " mix") != NULL, second = strstr(key, " second") != NULL;
     const char *const others[BATCH] = { net->prompts[1], net->prompts[0] };
     size_t count = 0;
     float *expected = read_floats(net->golden, key, &count);
@@ -39,6 +40,12 @@ static void draw(const network *net, const char *key, qs_precision precision)
         .guidance = guidance,
         .mix = blended ? 0.25f : 0,
         .prompts_to = blended ? others : NULL,
+        .prompt_2 = second ? net->prompts[1] : NULL,
+        .negative_2 = second ? net->prompts[0] : NULL,
+        .original_width = second ? 70 : 0,
+        .original_height = second ? 48 : 0,
+        .crop_left = second ? 9 : 0,
+        .crop_top = second ? 5 : 0,
     };
     ok(qs_session_render(session, &recipe, NULL, NULL, NULL, sample));
     double largest = 0, mean = 0;
@@ -218,6 +225,8 @@ static void what_cannot_be_is_refused(void **state)
     qs_session_destroy(session);
     session = make_session(&plain, (qs_session_options){ 0 });
     recipe_refused(session, &(qs_recipe){ .guidance = 2 }, "evaluates the network once a step");
+    recipe_refused(session, &(qs_recipe){ .prompt_2 = "b" }, "this model has one only");
+    recipe_refused(session, &(qs_recipe){ .crop_top = 8 }, "told nothing of a picture's size");
     qs_session_destroy(session);
     assert_int_equal(
         qs_session_create(device, scaled.model, &(qs_session_options){ .guided = true }, &session),
@@ -236,20 +245,25 @@ static void mixes_and_states_that_do_not_fit(void **state)
     const qs_text_states few = { values, 16 * 40 - 1, values, 12 },
                          none = { NULL, 16 * 40, values, 12 }, flat = { values, 16 * 40, NULL, 12 },
                          wide = { values, 16 * 40, values, 13 };
+    recipe_refused(session, &(qs_recipe){ .negative_2 = "b" }, "without the first");
+    recipe_refused(session, &(qs_recipe){ .original_width = 8 }, "an original size of 8 x 0");
+    recipe_refused(session, &(qs_recipe){ .crop_left = 65536 }, "65536: at most 65535");
     recipe_refused(session, &(qs_recipe){ .mix = 0.5f }, "needs qs_session_options.blended");
     recipe_refused(session, &(qs_recipe){ .prompt_to = "b" }, "needs qs_session_options.blended");
     recipe_refused(session, &(qs_recipe){ .mix = 1.5f }, "a mix of 1.5: 0, the first prompt, to 1");
     recipe_refused(session, &(qs_recipe){ .mix = NAN }, "a mix of nan");
     recipe_refused(session, &(qs_recipe){ .text_states = &few },
-            "text states of 639 floats: 1 texts of 16 tokens of 40 are 640");
+                   "text states of 639 floats: 1 texts of 16 tokens of 40 are 640");
     recipe_refused(session, &(qs_recipe){ .text_states = &none }, "text states of 0 floats");
     recipe_refused(session, &(qs_recipe){ .text_states = &flat },
-            "pooled states of 0 floats: 1 texts of 12");
+                   "pooled states of 0 floats: 1 texts of 12");
     recipe_refused(session, &(qs_recipe){ .text_states = &wide }, "pooled states of 13 floats");
-    recipe_refused(session, &(qs_recipe){ .text_states = &few, .prompt = "a" }, "instead of prompts");
+    recipe_refused(session, &(qs_recipe){ .text_states = &few, .prompt = "a" },
+                   "instead of prompts");
     qs_session_destroy(session);
     session = make_session(&net, (qs_session_options){ .guided = true, .blended = true });
-    recipe_refused(session, &(qs_recipe){ .text_states = &few }, "3 texts of 16 tokens of 40 are 1920");
+    recipe_refused(session, &(qs_recipe){ .text_states = &few },
+                   "3 texts of 16 tokens of 40 are 1920");
     qs_session_destroy(session);
     close_network(&net);
     qs_model *speechless = NULL;

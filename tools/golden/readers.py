@@ -187,7 +187,7 @@ def blend(pipe):
     return dict(prompt_embeds=states) | (dict(pooled_prompt_embeds=pooled) if hasattr(pipe, "text_encoder_2") else {})
 
 
-def draw(pipe, guidance, negative=NEGATIVE, words=None):
+def draw(pipe, guidance, negative=NEGATIVE, words=None, **more):
     """Both prompts' pictures in [-1, 1]; words: arguments in place of the prompts."""
     pipe.set_progress_bar_config(disable=True)
     generators = [torch.Generator().manual_seed(i) for i in range(len(PROMPTS))]
@@ -195,7 +195,7 @@ def draw(pipe, guidance, negative=NEGATIVE, words=None):
     negative = dict(negative_prompt=[negative] * len(PROMPTS)) if guided and negative is not None else {}
     size = pipe.unet.config.sample_size
     h, w = size if isinstance(size, (list, tuple)) else (size, size)
-    images = pipe(**(words or dict(prompt=PROMPTS)), height=2 * h, width=2 * w, num_inference_steps=STEPS, guidance_scale=guidance, **negative,
+    images = pipe(**(words or dict(prompt=PROMPTS)), height=2 * h, width=2 * w, num_inference_steps=STEPS, guidance_scale=guidance, **negative, **more,
                   generator=generators, output_type="pt").images
     return 2 * images - 1
 
@@ -214,6 +214,8 @@ def make(name, reader):
             out |= {f"picture.{guidance:g} mix": draw(pipe, guidance, words=blend(pipe)) for guidance in reader.pictures[-1:]}
         if reader.text_2 and pipe.unet.config.time_cond_proj_dim is None:
             out |= {f"picture.3 {name}": draw(pipe, 3, negative) for name, negative in (("none", None), ("empty", ""))}
+            second = dict(prompt_2=[PROMPTS[1]] * 2, negative_prompt_2=[PROMPTS[0]] * 2, original_size=(48, 70), crops_coords_top_left=(5, 9))
+            out["picture.3 second"] = draw(pipe, 3, **second)
     out = {k: (v.float() if v.is_floating_point() else v).contiguous() for k, v in out.items()}
     save_file(out, folder / "golden.safetensors", metadata={"prompts": "\n".join(PROMPTS), "negative": NEGATIVE})
     print(f"{name:12} output std {out['output'].std():.2f}")

@@ -8,10 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DEFAULT_BATCH_LIMIT = 16, DRAWING_FIRST = 52 };
+enum { DEFAULT_BATCH_LIMIT = 16, DRAWING_FIRST = 52, DRAWING_MORE = 72 };
 
 static struct {
-    char *seed, *label, *prompt, *prompt_to, *mix, *negative, *guidance, *sampler, *rng, *batch;
+    char *seed, *label, *prompt, *prompt_2, *prompt_to, *mix, *negative, *negative_2, *guidance,
+        *original_size, *crop, *sampler, *rng, *batch;
 } texts;
 
 struct poptOption cli_drawing_options[] = {
@@ -27,8 +28,16 @@ struct poptOption cli_drawing_options[] = {
       "TEXT" },
     { "mix", '\0', POPT_ARG_STRING, &texts.mix, DRAWING_FIRST + 9,
       "How much of --prompt-to, 0 (--prompt alone) to 1 (default: 0.5)", "M" },
+    { "prompt-2", '\0', POPT_ARG_STRING, &texts.prompt_2, DRAWING_MORE,
+      "What a second text encoder reads instead of --prompt (Stable Diffusion XL's)", "TEXT" },
     { "negative", '\0', POPT_ARG_STRING, &texts.negative, DRAWING_FIRST + 6,
       "What to keep away from, in words, where guidance takes two evaluations a step", "TEXT" },
+    { "negative-2", '\0', POPT_ARG_STRING, &texts.negative_2, DRAWING_MORE + 1,
+      "What a second text encoder reads instead of --negative", "TEXT" },
+    { "original-size", '\0', POPT_ARG_STRING, &texts.original_size, DRAWING_MORE + 2,
+      "The size that the network is told the picture was made from (default: its own)", "WxH" },
+    { "crop", '\0', POPT_ARG_STRING, &texts.crop, DRAWING_MORE + 3,
+      "Where in that the network is told its corner lay (default: 0,0)", "X,Y" },
     { "guidance", 'g', POPT_ARG_STRING, &texts.guidance, DRAWING_FIRST + 7,
       "How much the prompt is followed, 1 (not beyond the model's own answer) to 1000 (default: "
       "the "
@@ -48,6 +57,17 @@ struct poptOption cli_drawing_options[] = {
     CLI_END,
 };
 
+static qs_status read_pair(const char *option, const char *text, char between, uint32_t *a,
+                           uint32_t *b)
+{
+    char found = '\0', end = '\0';
+    if (text && (strspn(text, "0123456789x,") != strlen(text) ||
+                 sscanf(text, "%5u%c%5u%c", a, &found, b, &end) != 3 || found != between))
+        return app_error(QS_ERROR_USAGE, "%s wants two numbers of pixels, as in 640%c480, not '%s'",
+                         option, between, text);
+    return QS_OK;
+}
+
 qs_status cli_drawing_numbers(cli_job *job, uint32_t *batch)
 {
     qs_status status = QS_OK;
@@ -59,6 +79,9 @@ qs_status cli_drawing_numbers(cli_job *job, uint32_t *batch)
     TRY(cli_real("--guidance", texts.guidance, 1, QS_GUIDANCE_MAX, &job->guidance));
     job->mix = texts.prompt_to ? 0.5f : 0;
     TRY(cli_real("--mix", texts.mix, 0, 1, &job->mix));
+    TRY(read_pair("--original-size", texts.original_size, 'x', &job->original_width,
+                  &job->original_height));
+    TRY(read_pair("--crop", texts.crop, ',', &job->crop_left, &job->crop_top));
     if (texts.mix && !texts.prompt_to)
         TRY(app_error(QS_ERROR_USAGE, "--mix: of what? --prompt-to is missing"));
 fail:
@@ -91,10 +114,14 @@ static qs_status check_words(const cli_engine *engine, const cli_job *job)
                                "and no negative prompt"
                              : "--negative: the model %s is not guided without --guidance",
                          engine->info.name);
-    if ((texts.prompt && has_control(texts.prompt)) ||
-        (texts.prompt_to && has_control(texts.prompt_to)) ||
-        (texts.negative && has_control(texts.negative)))
-        return app_error(QS_ERROR_USAGE, "%s has control characters", option);
+    const char *const words[][2] = { { "--prompt", texts.prompt },
+                                     { "--prompt-2", texts.prompt_2 },
+                                     { "--prompt-to", texts.prompt_to },
+                                     { "--negative", texts.negative },
+                                     { "--negative-2", texts.negative_2 } };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (words[i][1] && has_control(words[i][1]))
+            return app_error(QS_ERROR_USAGE, "%s has control characters", words[i][0]);
     return QS_OK;
 }
 
@@ -107,6 +134,8 @@ static qs_status choose_words(const cli_engine *engine, cli_job *job)
     if (info->prompt_tokens > 0)
         job->prompt = texts.prompt ? texts.prompt : example ? example : "";
     job->negative = texts.negative;
+    job->prompt_2 = texts.prompt_2;
+    job->negative_2 = texts.negative_2;
     job->prompt_to = texts.prompt_to;
     job->blended = texts.prompt_to != NULL;
     return check_words(engine, job);
@@ -165,7 +194,13 @@ qs_recipe cli_job_recipe(const cli_job *job)
                         .mix = job->mix,
                         .init = job->init,
                         .strength = job->strength,
-                        .mask = job->mask };
+                        .mask = job->mask,
+                        .prompt_2 = job->prompt_2,
+                        .negative_2 = job->negative_2,
+                        .original_width = job->original_width,
+                        .original_height = job->original_height,
+                        .crop_left = job->crop_left,
+                        .crop_top = job->crop_top };
 }
 
 /* All pictures are kept until the last is drawn: said before the first is, and before the machine

@@ -11,14 +11,16 @@ typedef struct cli_job {
     uint64_t seed;
     qs_rng rng;
     float eta;
-    const uint32_t *timesteps; /* [steps] or NULL */
-    int32_t label;             /* -1: the model's default */
-    const char *prompt;        /* NULL: the model reads none */
-    const char *negative;      /* or NULL */
-    const char *prompt_to;     /* NULL: not blended */
-    float mix;                 /* how much of it */
-    float guidance;            /* scale; 0: the model's own */
-    bool guided;               /* the network is evaluated twice a step */
+    const uint32_t *timesteps;                                     /* [steps] or NULL */
+    int32_t label;                                                 /* -1: the model's default */
+    const char *prompt;                                            /* NULL: the model reads none */
+    const char *negative;                                          /* or NULL */
+    const char *prompt_to;                                         /* NULL: not blended */
+    const char *prompt_2, *negative_2;                             /* as qs_recipe's, or NULL */
+    uint32_t original_width, original_height, crop_left, crop_top; /* likewise, or 0 */
+    float mix;                                                     /* how much of it */
+    float guidance;                                                /* scale; 0: the model's own */
+    bool guided; /* the network is evaluated twice a step */
     bool blended;
     const float *noise;         /* [count, c, h, w] or NULL */
     const float *step_noise;    /* [steps, count, c, h, w] or NULL */

@@ -19,15 +19,16 @@ static const struct {
     {                                                                                              \
 #name, offsetof(app_recipe, name), sizeof((app_recipe *)0)->name, required                 \
     }
-    FIELD(command, true),    FIELD(version, true),    FIELD(model, true),
-    FIELD(label, false),     FIELD(sampler, true),    FIELD(precision, true),
-    FIELD(noise, false),     FIELD(device, false),    FIELD(driver, false),
-    FIELD(rng, false),       FIELD(timesteps, false), FIELD(to, false),
-    FIELD(at, false),        FIELD(scheduler, false), FIELD(prompt, false),
-    FIELD(negative, false),  FIELD(prompt_to, false), FIELD(decoder, false),
-    FIELD(init, false),      FIELD(init_hash, false), FIELD(mask, false),
-    FIELD(mask_hash, false), FIELD(fit, false),       FIELD(variant, false),
-    FIELD(size, false),
+    FIELD(command, true),    FIELD(version, true),        FIELD(model, true),
+    FIELD(label, false),     FIELD(sampler, true),        FIELD(precision, true),
+    FIELD(noise, false),     FIELD(device, false),        FIELD(driver, false),
+    FIELD(rng, false),       FIELD(timesteps, false),     FIELD(to, false),
+    FIELD(at, false),        FIELD(scheduler, false),     FIELD(prompt, false),
+    FIELD(negative, false),  FIELD(prompt_to, false),     FIELD(decoder, false),
+    FIELD(init, false),      FIELD(init_hash, false),     FIELD(mask, false),
+    FIELD(mask_hash, false), FIELD(fit, false),           FIELD(variant, false),
+    FIELD(size, false),      FIELD(prompt_2, false),      FIELD(negative_2, false),
+    FIELD(crop, false),      FIELD(original_size, false),
 #undef FIELD
 };
 enum { TEXT_FIELD_COUNT = sizeof text_fields / sizeof text_fields[0] };
@@ -78,11 +79,19 @@ void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device 
         copy_words(recipe->prompt, drawn->prompt);
         copy_words(recipe->negative, drawn->negative);
         copy_words(recipe->prompt_to, drawn->prompt_to);
+        copy_words(recipe->prompt_2, drawn->prompt_2);
+        copy_words(recipe->negative_2, drawn->negative_2);
         recipe->negative_given = drawn->negative != NULL;
         recipe->blended = drawn->prompt_to != NULL;
         recipe->mix = (double)drawn->mix;
         recipe->guidance = (double)(drawn->guidance > 0 ? drawn->guidance : info.default_guidance);
     }
+    if (drawn->original_width)
+        snprintf(recipe->original_size, sizeof recipe->original_size, "%" PRIu32 "x%" PRIu32,
+                 drawn->original_width, drawn->original_height);
+    if (drawn->crop_left || drawn->crop_top)
+        snprintf(recipe->crop, sizeof recipe->crop, "%" PRIu32 ",%" PRIu32, drawn->crop_left,
+                 drawn->crop_top);
     const qs_sampler sampler =
         drawn->sampler == QS_SAMPLER_DEFAULT ? info.default_sampler : drawn->sampler;
     snprintf(recipe->sampler, sizeof recipe->sampler, "%s", qs_sampler_name(sampler));
@@ -286,8 +295,10 @@ static qs_status check_words(const app_recipe *recipe)
     qs_rng rng;
     if (recipe->rng[0] && qs_rng_parse(recipe->rng, &rng) != QS_OK)
         return app_error(QS_ERROR_OTHER, "the recipe's rng \"%s\" is unknown", recipe->rng);
-    if (recipe->size[strspn(recipe->size, "0123456789x")])
-        return app_error(QS_ERROR_OTHER, "the recipe's \"size\" is damaged");
+    if (recipe->size[strspn(recipe->size, "0123456789x")] ||
+        recipe->original_size[strspn(recipe->original_size, "0123456789x")] ||
+        recipe->crop[strspn(recipe->crop, "0123456789,")])
+        return app_error(QS_ERROR_OTHER, "the recipe's \"size\" or \"crop\" is damaged");
     if (recipe->timesteps[strspn(recipe->timesteps, "0123456789,")])
         return app_error(QS_ERROR_OTHER, "the recipe's \"timesteps\" are damaged");
     if (qs_sampler_parse(recipe->sampler, &sampler) != QS_OK)
@@ -431,6 +442,10 @@ char *app_recipe_command(const app_recipe *recipe)
         }
         if (recipe->negative_given)
             put_words(&out, "--negative", recipe->negative);
+        put_quoted(&out, "--prompt-2", recipe->prompt_2);
+        put_quoted(&out, "--negative-2", recipe->negative_2);
+        put_quoted(&out, "--original-size", recipe->original_size);
+        put_quoted(&out, "--crop", recipe->crop);
         put(&out, " --guidance %.9g", recipe->guidance);
     }
     if (recipe->count > 1)

@@ -6,6 +6,7 @@
  *      "precision": "f32", "device": "llvmpipe (LLVM 15.0.6, 256 bits)", "driver": "Mesa 22.3.6"}
  *
  * Optional: "prompt", "negative", "guidance" (absent: the model reads none), "prompt_to" and "mix",
+ * "prompt_2", "negative_2", "original_size" ("640x512") and "crop" ("8,0"; absent: 0,0),
  * "label" (absent: the model has none), "rng" (absent: philox), "eta" (absent: 0), "timesteps"
  * ("22,0"), "scheduler" (what replaced the model's: a class or a file), "decoder" (what
  * replaced the model's vae/), "variant", "size" ("640x512"; absent: as it was trained), "lora" (a
@@ -35,10 +36,12 @@ typedef struct app_recipe {
     uint32_t count, scale;
     char label[128]; /* name, or number in decimals; "": none */
     char prompt[APP_PROMPT_SIZE], negative[APP_PROMPT_SIZE], prompt_to[APP_PROMPT_SIZE];
-    bool negative_given; /* the empty one is not none */
-    bool blended;        /* with prompt_to, */
-    double mix;          /* so much: 0 .. 1 */
-    double guidance;     /* scale; 0: the model reads no prompts */
+    char prompt_2[APP_PROMPT_SIZE], negative_2[APP_PROMPT_SIZE];
+    char original_size[24], crop[24]; /* "": its own size, not cropped */
+    bool negative_given;              /* the empty one is not none */
+    bool blended;                     /* with prompt_to, */
+    double mix;                       /* so much: 0 .. 1 */
+    double guidance;                  /* scale; 0: the model reads no prompts */
     char sampler[32];
     char precision[8];
     char rng[16];               /* "" or a qs_rng_name */

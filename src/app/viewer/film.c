@@ -161,6 +161,10 @@ static qs_status check_drawn(const app_recipe *from)
                        : from->eta > 0                        ? "--eta"
                        : from->timesteps[0]                   ? "--timesteps"
                        : from->noise[0]                       ? "--noise"
+                       : from->prompt_2[0]                    ? "--prompt-2"
+                       : from->negative_2[0]                  ? "--negative-2"
+                       : from->original_size[0]               ? "--original-size"
+                       : from->crop[0]                        ? "--crop"
                        : from->to[0] && strchr(from->to, ',') ? "several seeds in --to"
                                                               : NULL;
     return what ? app_error(QS_ERROR_OTHER, "it was drawn with %s, which the window has not", what)
