@@ -391,6 +391,11 @@ typedef struct qs_recipe {
      * crops_coords_top_left: the size that it was made smaller from (0: its own), and where its
      * corner lay in that. At most QS_ORIGINAL_MAX each. */
     uint32_t original_width, original_height, crop_left, crop_top;
+    /* Colouring: of what the mask keeps, which is all without one, only the luminance (0.2989 red +
+     * 0.587 green + 0.114 blue) is kept; the colours are drawn anew (arXiv 2303.01469, algorithm 4
+     * with its orthogonal matrix for colorization). For a model that draws RGB pixels, not latents.
+     */
+    bool keep_luminance;
 } qs_recipe;
 
 typedef enum qs_phase {

@@ -9,6 +9,15 @@
 #define EMBEDDED_ROWS 4    /* of a recipe are embedded at a time; step i reads row i % 4 of them */
 #define STEP_NOISE_SLOTS 2 /* step i reads slot i % 2, while the host fills the other */
 
+#define KEEPS_NOTHING 0u
+#define KEEPS_ALL 1u
+#define KEEPS_LUMINANCE 2u
+/* 0.2989 red, 0.587 green, 0.114 blue as a unit vector: the first of Song et al.'s orthogonal matrix
+ * for colorization. What is along it is set back, and the plane across it stays. */
+#define LUMINANCE_RED 0.44711344
+#define LUMINANCE_GREEN 0.87807155
+#define LUMINANCE_BLUE 0.17052838
+
 /*
  * One step of a sampler (a row of the table in ARCHITECTURE.md):
  *
@@ -21,7 +30,8 @@
  *   x  = next_x0 * x0 + next_before * x0_before + next_sample * x + next_model * m + g * e
  *        + next_noise * noise(seed, draw)
  *   k  = known_x0 * the known picture + known_start * begin's noise + known_noise * noise(seed, draw)
- *   x  = (1 - mask) * x + mask * k                       if known_x0 is not 0: what is to be kept
+ *   x  = (1 - mask) * x + mask * k                       if known_x0 is not 0: what is to be kept;
+ *                                                        of the luminance: x + mask * l l^T (k - x)
  *   x0_before = x0                                       if keep_x0: for the next row
  */
 SHARED_STRUCT(sampler_row)
@@ -40,7 +50,7 @@ SHARED_STRUCT(sampler_recipe)
     uint32_t steps;
     /* latent = initial_scale * noise(seed, draw 0) + initial_known * the known picture */
     float initial_scale, initial_known;
-    uint32_t keeps; /* there is a mask: where it is 1 the known picture stays */
+    uint32_t keeps; /* KEEPS_ALL: where the mask is 1 the known picture stays; or its luminance */
     uint32_t start_from_host; /* begin's noise: 1: start_noise's, 0: the seed's */
     uint32_t steps_from_host; /* noise(seed, draw) of the rows: 1: step_noise's, 0: the seed's */
     uint32_t seed_low[RECIPE_BATCH_MAX];

@@ -1,4 +1,4 @@
-// Where the recipe keeps a part of a photo, the finished picture has it, to the last bit.
+// Where the recipe keeps a part of a photo, the finished picture has it, to the last bit; or its luminance.
 //   recipe    struct sampler_recipe: nothing is done unless it keeps something
 //   picture   [n, h, w, c] f32: read and written
 //   photo     [1, h, w, c] f32
@@ -8,6 +8,7 @@
 #extension GL_GOOGLE_include_directive : require
 #include "lib/args.h"
 #include "lib/recipe.h"
+#include "lib/set_back.glsl"
 
 layout(local_size_x = SAMPLING_WORKGROUP) in;
 
@@ -21,9 +22,9 @@ layout(push_constant) uniform Args { sampling_args args; };
 void main()
 {
     const uint index = gl_GlobalInvocationID.x, picture = gl_GlobalInvocationID.y;
-    if (recipe.keeps == 0u || index >= args.pixels * args.quads)
+    if (recipe.keeps == KEEPS_NOTHING || index >= args.pixels * args.quads)
         return;
     const uint at = picture * args.pixels * args.quads + index;
     const float kept = mask[index / args.quads].x;
-    picture_values[at] = (1.0 - kept) * picture_values[at] + kept * photo[index];
+    picture_values[at] = set_back(picture_values[at], photo[index], kept, recipe.keeps);
 }

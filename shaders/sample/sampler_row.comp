@@ -16,6 +16,7 @@
 #include "lib/types.glsl"
 #include "lib/finite.glsl"
 #include "lib/noise.glsl"
+#include "lib/set_back.glsl"
 
 layout(local_size_x = SAMPLING_WORKGROUP) in;
 
@@ -81,10 +82,10 @@ void main()
     if (row.keep_x0 != 0u)
         x0_before[at] = x0;
     if (row.known_x0 != 0.0) {
-        const float kept = mask[pixel].x; // as sums of two products: 1 keeps exactly
+        const float kept = mask[pixel].x;
         const vec4 back = row.known_x0 * known[index] + row.known_start * begun_noise[at] +
                           row.known_noise * noise;
-        next = (1.0 - kept) * next + kept * back;
+        next = set_back(next, back, kept, recipe.keeps);
     }
     latent[at] = next;
 }

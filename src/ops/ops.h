@@ -214,7 +214,8 @@ void op_sampler_row(graph *g, const char *name, const sampler_states *states,
                     tensor_id model_output);
 
 /* Where the recipe keeps a part of the known picture: picture [n, h, w, c] = (1 - mask) * picture +
- * mask * photo, with photo [1, h, w, c] and mask [1, h, w, 1]; all f32 states. */
+ * mask * photo, or the same of their luminance alone, with photo [1, h, w, c] and mask [1, h, w, 1];
+ * all f32 states. */
 void op_keep(graph *g, const char *name, tensor_id recipe, tensor_id picture, tensor_id photo,
              tensor_id mask);
 

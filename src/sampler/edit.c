@@ -9,6 +9,8 @@ qs_status edit_check(const qs_recipe *wanted)
     if (!wanted->init && wanted->strength != 0)
         return qs_error(QS_ERROR_USAGE,
                         "a strength without a picture: it says how far from that to go");
+    if (!wanted->init && wanted->keep_luminance)
+        return qs_error(QS_ERROR_USAGE, "a luminance to keep without a picture that has it");
     if (!(wanted->strength >= 0 && wanted->strength <= 1))
         return qs_error(QS_ERROR_USAGE,
                         "a strength of %g: above 0, which is the picture itself, to 1",
@@ -20,6 +22,11 @@ double edit_strength(const qs_recipe *wanted)
 {
     const double decimal = rint((double)wanted->strength * 1e6) / 1e6;
     return decimal > 0 ? decimal : wanted->strength > 0 ? 1e-6 : 1;
+}
+
+uint32_t edit_keeps(const qs_recipe *wanted)
+{
+    return wanted->keep_luminance ? KEEPS_LUMINANCE : wanted->mask ? KEEPS_ALL : KEEPS_NOTHING;
 }
 
 qs_status edit_first_row(const qs_recipe *wanted, uint32_t *first)
@@ -45,15 +52,16 @@ void edit_rows(const qs_recipe *wanted, uint32_t first, const noise_level *level
                sampler_recipe *recipe)
 {
     /* what a mask gives away is then drawn from noise alone, as diffusers' inpainting does */
-    const bool anew = wanted->mask && edit_strength(wanted) == 1;
+    const bool keeps = edit_keeps(wanted) != KEEPS_NOTHING;
+    const bool anew = keeps && edit_strength(wanted) == 1;
     if (!anew) {
         recipe->initial_known = levels[first].alpha;
         recipe->initial_scale = levels[first].sigma;
     }
-    recipe->keeps = wanted->mask != NULL;
+    recipe->keeps = edit_keeps(wanted);
     for (uint32_t i = first; i < recipe->steps; ++i) {
         recipe->rows[i - first] = recipe->rows[i];
-        if (wanted->mask)
+        if (keeps)
             keep(&levels[i + 1], draws, &recipe->rows[i - first]);
     }
     recipe->steps -= first;

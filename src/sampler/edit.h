@@ -19,6 +19,9 @@ qs_status edit_check(const qs_recipe *wanted);
 /* As the caller wrote it; 1 where nothing is said, and without a picture. */
 double edit_strength(const qs_recipe *wanted);
 
+/* What stays of the picture: one of the KEEPS_ of lib/recipe.h. */
+uint32_t edit_keeps(const qs_recipe *wanted);
+
 /* The first row that runs of wanted->steps, as diffusers' image-to-image pipelines leave out the
  * first: int(steps * strength) remain. QS_ERROR_USAGE: none does. */
 qs_status edit_first_row(const qs_recipe *wanted, uint32_t *first);

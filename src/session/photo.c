@@ -61,15 +61,37 @@ static qs_status check_content(const qs_session *s, const uint8_t *rgba)
     return QS_OK;
 }
 
+/* Luminance is a sum of colours, and no number of a latent. */
+static qs_status check_colours(const qs_session *s, const qs_recipe *r)
+{
+    const uint32_t channels = session_pictures(s).c;
+    if (!r->keep_luminance || (channels == 3 && session_pictures(s).h == session_latents(s).h &&
+                               !model_fills_in(&s->model->config)))
+        return QS_OK;
+    return channels == 3
+               ? qs_error(QS_ERROR_USAGE,
+                          "this model draws latents: only one that draws the pixels "
+                          "themselves can keep a picture's luminance")
+               : qs_error(
+                     QS_ERROR_USAGE,
+                     "a model with %u channels: only one of 3, red, green and blue, can keep a "
+                     "picture's luminance",
+                     channels);
+}
+
 qs_status photo_check(const qs_session *s, const qs_recipe *r)
 {
-    const qs_status status = check_filling(s, r);
-    if (status != QS_OK || !r->init)
-        return status;
+    qs_status status = QS_OK;
+    TRY(check_filling(s, r));
+    TRY(check_colours(s, r));
+    if (!r->init)
+        return QS_OK;
     if (!s->options.edits)
         return qs_error(QS_ERROR_USAGE,
                         "this session begins from no picture: qs_session_options.edits");
-    return check_content(s, r->init);
+    TRY(check_content(s, r->init));
+fail:
+    return status;
 }
 
 /* ---- picture -> device ----------------------------------------------------------------------- */
@@ -134,7 +156,7 @@ static float least_kept(const qs_session *s, const uint8_t *mask, uint32_t y, ui
     const session_shape picture = session_pictures(s), latent = session_latents(s);
     const uint32_t factor = picture.h / latent.h;
     float least = 1;
-    for (uint32_t i = 0; i < factor; ++i)
+    for (uint32_t i = 0; i < factor && mask; ++i)
         for (uint32_t k = 0; k < factor; ++k)
             least =
                 fminf(least, kept(s, mask[(size_t)(y * factor + i) * picture.w + x * factor + k]));
@@ -142,14 +164,16 @@ static float least_kept(const qs_session *s, const uint8_t *mask, uint32_t y, ui
 }
 
 /* A state [1, h, w, 1] has vectors of four. */
-void photo_write_mask(const qs_session *s, const uint8_t *mask, uint32_t slot)
+void photo_write_mask(const qs_session *s, const qs_recipe *r, uint32_t slot)
 {
+    if (!r->mask && !r->keep_luminance)
+        return;
     const session_shape latent = session_latents(s);
     float *of_latent = states_upload(&s->programs.states, "mask", slot);
     float *of_picture = states_upload(&s->programs.states, "photo_mask", slot);
-    for (uint32_t y = 0; mask && y < latent.h; ++y)
+    for (uint32_t y = 0; y < latent.h; ++y)
         for (uint32_t x = 0; x < latent.w; ++x)
-            of_latent[4 * ((size_t)y * latent.w + x)] = least_kept(s, mask, y, x);
-    for (size_t i = 0; mask && of_picture && i < pixel_count(s); ++i)
-        of_picture[4 * i] = kept(s, mask[i]);
+            of_latent[4 * ((size_t)y * latent.w + x)] = least_kept(s, r->mask, y, x);
+    for (size_t i = 0; of_picture && i < pixel_count(s); ++i)
+        of_picture[4 * i] = r->mask ? kept(s, r->mask[i]) : 1;
 }

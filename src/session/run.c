@@ -1,5 +1,6 @@
 #include "core/clock.h"
 #include "core/debug.h"
+#include "sampler/edit.h"
 #include "session/session.h"
 
 #include <math.h>
@@ -46,7 +47,7 @@ static qs_status fill_recipe(const qs_session *s, const qs_recipe *r, sampler_re
     TRY(sampler_rows(&c->scheduler, c->unet.segment_embedding, &wanted, recipe));
     for (uint32_t i = 0; i < recipe->steps; ++i)
         recipe->rows[i].guidance = s->words.next.guidance;
-    recipe->keeps = r->mask != NULL;
+    recipe->keeps = edit_keeps(r);
 fail:
     return status;
 }
@@ -70,7 +71,7 @@ qs_status qs_session_begin(qs_session *s, const qs_recipe *r)
     if (states_upload(&s->programs.states, "labels", slot))
         memcpy(states_upload(&s->programs.states, "labels", slot), labels,
                session_images(s) * sizeof *labels);
-    photo_write_mask(s, r->mask, slot);
+    photo_write_mask(s, r, slot);
     TRY(words_submit(s, slot));
     TRY(photo_submit(s, r, slot));
     TRY(noise_start(s, r, recipe));

@@ -202,7 +202,7 @@ qs_status photo_check(const qs_session *s, const qs_recipe *wanted); /* QS_ERROR
 /* Submits encode from this recipe slot, if the picture is another than before. */
 qs_status photo_submit(qs_session *s, const qs_recipe *wanted, uint32_t slot);
 /* Into the host's copies of `mask` and `photo_mask`; nothing if there is none. */
-void photo_write_mask(const qs_session *s, const uint8_t *mask, uint32_t slot);
+void photo_write_mask(const qs_session *s, const qs_recipe *r, uint32_t slot);
 
 /* noise.c */
 /* Before the begin of a picture: writes its noise where that comes from the host, and says so in

@@ -85,3 +85,16 @@ for fit in crop resize; do
 done
 ! cmp -s crop.png resize.png
 report $? 'which are not the same'
+
+pixels=$here/../golden/networks/ddpm
+run sample -m "$pixels" --seed 3 --steps 4 --quiet -o photo.png
+run sample -m "$pixels" --seed 4 --steps 4 --init photo.png --colour -o coloured.png
+[ "$status" -eq 0 ] && grep -q 'photo.png at strength 1:' out && ! cmp -s photo.png coloured.png
+report $? 'sample --colour begins from noise alone unless a strength is said'
+run metadata --command coloured.png
+grep -q -- '--init photo.png --strength 1 --colour' out &&
+    eval "$(sed "s|^quickstep sample --model [^ ]*|run sample --quiet --model '$pixels'|" out)"
+[ "$status" -eq 0 ] && cmp -s coloured.png repeat.png
+report $? 'its recipe says so, and its command draws it again'
+fails '--colour without --init' 2 '--colour is for --init' sample -m "$pixels" --colour -o a.png
+fails '--colour by a model that draws latents' 2 'draws latents' sample -m clothing --init photo.png --fit resize --colour -o a.png

@@ -7,6 +7,8 @@
 static const double F32_MAX = 0.05, F16_MEAN = 0.5; /* of 255, as test_pictures.c says */
 enum { CASES_MIN = 5 };
 
+enum { MASKED = 1, COLOURED = 2 };
+
 /* A tensor "edit.SCHEDULER,SAMPLER,STRENGTH,MASKED,STEPS". */
 typedef struct edit_case {
     const char *key;
@@ -97,7 +99,8 @@ static qs_recipe recipe_of(const edits *e, const edit_case *c)
                          .rng = QS_RNG_TORCH,
                          .init = e->init,
                          .strength = c->strength,
-                         .mask = c->masked ? e->mask : NULL };
+                         .mask = c->masked == MASKED ? e->mask : NULL,
+                         .keep_luminance = c->masked == COLOURED };
     if (strcmp(e->kind, "latents") == 0)
         labels[0] = labels[1] = 1;
     else {
@@ -125,6 +128,33 @@ static void check_kept(const edits *e, const qs_frame *frame)
     }
 }
 
+/* Of every pixel that no clipping has changed; and most of them have other colours than they had.
+ */
+static void check_luminance(const edits *e, const float *drawn)
+{
+    static const double weights[3] = { 0.2989, 0.587, 0.114 };
+    size_t compared = 0, changed = 0;
+    for (size_t i = 0; i < BATCH * e->pixels; ++i) {
+        const float *at = drawn + i / e->pixels * 3 * e->pixels + i % e->pixels;
+        double is = 0, was = 0, most = 0, other = 0;
+        for (size_t c = 0; c < 3; ++c) {
+            const double value = at[c * e->pixels];
+            const double init = e->init[4 * (i % e->pixels) + c] / 255.0 * 2 - 1;
+            is += weights[c] * value;
+            was += weights[c] * init;
+            most = fmax(most, fabs(value));
+            other = fmax(other, fabs(value - init));
+        }
+        if (most >= 1)
+            continue;
+        if (!(fabs(is - was) < 1e-5))
+            fail_msg("%s: pixel %zu has the luminance %g, kept was %g", e->name, i, is, was);
+        compared++;
+        changed += other > 0.02;
+    }
+    assert_true(compared > 8 && changed > compared / 2);
+}
+
 static void draw(const edits *e, const edit_case *c, qs_precision precision)
 {
     const qs_recipe recipe = recipe_of(e, c);
@@ -144,8 +174,10 @@ static void draw(const edits *e, const edit_case *c, qs_precision precision)
             precision == QS_F16 ? "f16" : "f32", c->key, frame.steps, largest, mean);
     if (precision == QS_F32 ? !(largest <= F32_MAX) : !(mean <= F16_MEAN))
         fail_msg("%s, %s: max %.3f, mean %.3f of 255", e->name, c->key, largest, mean);
-    if (c->masked)
+    if (c->masked == MASKED)
         check_kept(e, &frame);
+    if (c->masked == COLOURED)
+        check_luminance(e, drawn);
     free(expected);
     free(drawn);
 }
@@ -277,11 +309,13 @@ static void what_cannot_be_is_refused(void **state)
     ok(qs_session_create(device, e.model, &(qs_session_options){ .edits = true }, &session));
     recipe_refused(session, &(qs_recipe){ .mask = e.mask }, "a mask without a picture");
     recipe_refused(session, &(qs_recipe){ .strength = .5f }, "a strength without a picture");
-    recipe_refused(session, &(qs_recipe){ .init = e.init, .strength = 1.01f }, "a strength of 1.01");
+    recipe_refused(session, &(qs_recipe){ .keep_luminance = true }, "a luminance to keep without");
+    recipe_refused(session, &(qs_recipe){ .init = e.init, .strength = 1.01f },
+                   "a strength of 1.01");
     recipe_refused(session, &(qs_recipe){ .init = e.init, .strength = -.1f }, "a strength of -0.1");
     recipe_refused(session, &(qs_recipe){ .init = e.init, .strength = NAN }, "a strength of nan");
     recipe_refused(session, &(qs_recipe){ .steps = 4, .init = e.init, .strength = .2f },
-            "a strength of 0.2 leaves none of 4 steps: 0.25 or more");
+                   "a strength of 0.2 leaves none of 4 steps: 0.25 or more");
     e.init[3] = 0;
     recipe_refused(session, &(qs_recipe){ .init = e.init }, "transparent pixels");
     e.init[3] = 255;
@@ -298,6 +332,8 @@ static void a_grey_model_takes_no_colours(void **state)
     edits e = open_edits("latents", "grey");
     qs_session *session = NULL;
     ok(qs_session_create(device, e.model, &(qs_session_options){ .edits = true }, &session));
+    recipe_refused(session, &(qs_recipe){ .init = e.init, .keep_luminance = true },
+                   "a model with 1 channels");
     e.init[1] ^= 64;
     recipe_refused(session, &(qs_recipe){ .init = e.init }, "is in colour");
     qs_session_destroy(session);

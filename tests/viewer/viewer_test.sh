@@ -653,6 +653,9 @@ ok $? "closed after 0.05 to 2 seconds, exit status 0 each time"
 # --- pictures from pictures
 . "$here/touch.sh"
 
+# --- colouring
+. "$here/colour.sh"
+
 # --- other programs
 . "$here/clipboard.sh"
 

@@ -6,7 +6,8 @@ NAME is a folder of tests/golden/networks (pixels), latents (an autoencoder), or
 
     init [h, w, 4], mask [h, w] of bytes     the picture to begin from; where the mask is 255 it is drawn anew, elsewhere 0
     edit.SCHEDULER,SAMPLER,STRENGTH,MASKED,STEPS [2, c, h, w] in [-1, 1]      what comes of it, picture i with noise from
-                                                                              torch.Generator().manual_seed(i)
+                                                                              torch.Generator().manual_seed(i);
+                                                                              MASKED 2: colouring, of init's luminance
 
 Readers: StableDiffusionImg2ImgPipeline and StableDiffusionInpaintPipeline themselves, with guidance. Networks of diffusers without
 words: the same loop around UNet2DModel; of consistency models Song et al.'s algorithm 4. Our multistep models, their limit and
@@ -34,6 +35,10 @@ import sample
 from readers import NEGATIVE, PROMPTS
 
 BATCH, GUIDANCE = 2, 4.0
+# the orthogonal matrix of its colorization, whose first column is along the luminance's weights
+LUMA = torch.linalg.qr(torch.tensor([[0.2989, 1, 0], [0.5870, 0, 1], [0.1140, 0, 0]], dtype=torch.float64)).Q
+COLOUR = 2  # in the place of masked
+COLOURING = [(1.0, COLOUR, 2), (1.0, COLOUR, 5), (0.6, COLOUR, 4)]
 CASES = [(0.6, False, 4), (0.6, True, 4), (1.0, False, 2), (1.0, True, 2), (0.35, True, 7)]  # strength, masked, steps
 SAMPLERS = {"DDPMScheduler": "ddpm", "DDIMScheduler": "ddim", "LCMScheduler": "lcm", "TCDScheduler": "tcd",
             "EulerDiscreteScheduler": "euler", "EulerAncestralDiscreteScheduler": "euler_ancestral",
@@ -76,13 +81,22 @@ class Edit:
         latent = read.latents if hasattr(read, "latents") else read.latent_dist.mode()
         return (latent - (self.vae.config.shift_factor or 0)) * self.vae.config.scaling_factor
 
+    def set_back(self, x, known, masked):
+        """Song et al.'s A^-1[(A known) (1 - Omega) + (A x) Omega] for inpainting or colorization."""
+        if not masked:
+            return x
+        if masked == COLOUR:
+            x, known = (torch.einsum("nchw,ck->nkhw", v.double(), LUMA) for v in (x, known.expand_as(x)))
+            return torch.einsum("nkhw,ck->nchw", torch.cat([known[:, :1], x[:, 1:]], 1), LUMA).float()
+        return self.keep * known + (1 - self.keep) * x
+
     def finish(self, x, masked):
         scale = self.vae and self.vae.config
         x = x if scale is None else self.vae.decode(x / scale.scaling_factor + (scale.shift_factor or 0)).sample
         return self.paste(x, masked).clamp(-1, 1)
 
     def paste(self, x, masked):
-        return self.keep * self.picture + (1 - self.keep) * x if masked else x
+        return self.set_back(x, self.picture, masked)
 
     def file(self, name, pictures):
         tensors = {"init": torch.from_numpy(self.init), "mask": torch.from_numpy(self.mask)} | pictures
@@ -149,8 +163,7 @@ def algorithm_4(net, scheduler, edit, strength, masked, steps, labels):
         c_skip, c_out = scheduler.get_scalings_for_boundary_condition(sigmas[i])
         x = c_out * output + c_skip * x
         x = x.clamp(-1, 1) if config.clip_denoised else x
-        if masked:
-            x = edit.keep * edit.latent + (1 - edit.keep) * x
+        x = edit.set_back(x, edit.latent, masked)
         if i + 1 < steps:
             up = (sigmas[i + 1] ** 2 - config.sigma_min**2).clamp(min=0).sqrt()
             x = x + up * randn_tensor(x.shape, generators) * config.s_noise
@@ -175,7 +188,7 @@ def diffusion(net, scheduler, edit, strength, masked, steps):
         x = scheduler.step(output, t, x, **options).prev_sample
         if masked:
             proper = scheduler.add_noise(known, noise, timesteps[i + 1 : i + 2]) if i + 1 < len(timesteps) else known
-            x = edit.keep * proper + (1 - edit.keep) * x
+            x = edit.set_back(x, proper, masked)
     return edit.finish(x, masked)
 
 
@@ -190,7 +203,7 @@ def networks(name):
     for own, path in configs.items():
         config = json.loads(path.read_text())
         kind = config["_class_name"]
-        for strength, masked, steps in CASES:
+        for strength, masked, steps in CASES + COLOURING * (net.config.in_channels == 3):
             scheduler = getattr(diffusers, kind).from_config(config)
             key = f"edit.{own},{SAMPLERS[kind]},{strength:g},{masked:d},{steps}"
             if kind == "CMStochasticIterativeScheduler":

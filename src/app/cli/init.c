@@ -10,6 +10,7 @@ enum { INIT_FIRST = 12 };
 
 static struct {
     char *init, *strength, *mask, *fit;
+    int colour;
 } texts;
 
 struct poptOption cli_init_options[] = {
@@ -17,7 +18,7 @@ struct poptOption cli_init_options[] = {
       "Draw from this picture (PNG or JPEG), not from noise alone", "FILE" },
     { "strength", '\0', POPT_ARG_STRING, &texts.strength, INIT_FIRST + 1,
       "How far from that picture: above 0 to 1, where next to nothing is left of it (default: 0.8, "
-      "with a mask 1)",
+      "with a mask or --colour 1)",
       "S" },
     { "mask", '\0', POPT_ARG_STRING, &texts.mask, INIT_FIRST + 2,
       "Where to draw: that picture is kept exactly where this one is black or clear, and drawn "
@@ -29,6 +30,10 @@ struct poptOption cli_init_options[] = {
       "scaled) "
       "or resize (stretched); otherwise it is an error",
       "crop|resize" },
+    { "colour", '\0', POPT_ARG_NONE, &texts.colour, INIT_FIRST + 5,
+      "Colour it: that picture's luminance is kept, where a mask is black or everywhere, and its "
+      "colours are drawn anew; for a model that draws RGB pixels, not latents",
+      NULL },
     CLI_END,
 };
 
@@ -40,7 +45,9 @@ const char *cli_init_path(void)
 static qs_status read_strength(float *strength)
 {
     char *end = texts.strength;
-    const double value = texts.strength ? strtod(texts.strength, &end) : texts.mask ? 1 : 0.8;
+    const double value = texts.strength               ? strtod(texts.strength, &end)
+                         : texts.mask || texts.colour ? 1
+                                                      : 0.8;
     if (texts.strength && (end == texts.strength || *end || !(value >= 1e-6 && value <= 1)))
         return app_error(QS_ERROR_USAGE, "--strength wants a number above 0, up to 1, not '%s'",
                          texts.strength);
@@ -53,6 +60,7 @@ qs_status cli_init_numbers(cli_job *job)
     const char *alone = texts.mask       ? "--mask"
                         : texts.strength ? "--strength"
                         : texts.fit      ? "--fit"
+                        : texts.colour   ? "--colour"
                                          : NULL;
     app_fit fit;
     if (!texts.init && alone)
@@ -81,6 +89,7 @@ qs_status cli_init_read(const cli_engine *engine, cli_init *init, cli_job *job)
         TRY(app_mask_read(texts.mask, fit, info->width, info->height, &init->mask));
     job->init = init->pixels;
     job->mask = init->mask;
+    job->keep_luminance = texts.colour;
 fail:
     return status;
 }

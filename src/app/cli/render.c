@@ -200,7 +200,8 @@ qs_recipe cli_job_recipe(const cli_job *job)
                         .original_width = job->original_width,
                         .original_height = job->original_height,
                         .crop_left = job->crop_left,
-                        .crop_top = job->crop_top };
+                        .crop_top = job->crop_top,
+                        .keep_luminance = job->keep_luminance };
 }
 
 /* All pictures are kept until the last is drawn: said before the first is, and before the machine

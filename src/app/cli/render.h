@@ -26,6 +26,7 @@ typedef struct cli_job {
     const float *step_noise;    /* [steps, count, c, h, w] or NULL */
     const uint8_t *init, *mask; /* as qs_recipe's, or NULL */
     float strength;             /* 0 without init */
+    bool keep_luminance;        /* of init, and colours are drawn anew */
     bool want_floats;
 } cli_job;
 

@@ -41,7 +41,7 @@ static const struct poptOption options[] = {
       "FILE" },
     { "scale", '\0', POPT_ARG_STRING, &texts.scale, 9,
       "Enlarge the PNG by whole pixels, 1 to 64 times (default: 1)", "K" },
-    { "preview", '\0', POPT_ARG_NONE, &texts.preview, 16,
+    { "preview", '\0', POPT_ARG_NONE, &texts.preview, 18,
       "Show the pictures in the terminal, too, if it says that it can (kitty's protocol or sixels)",
       NULL },
     CLI_INCLUDE(cli_model_options),

@@ -99,6 +99,7 @@ void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device 
         snprintf(recipe->rng, sizeof recipe->rng, "%s", qs_rng_name(drawn->rng));
     recipe->eta = (double)drawn->eta;
     recipe->strength = !drawn->init ? 0 : drawn->strength > 0 ? (double)drawn->strength : 1;
+    recipe->colour = drawn->keep_luminance;
     snprintf(recipe->precision, sizeof recipe->precision, "%s",
              precision == QS_F16 ? "f16" : "f32");
     snprintf(recipe->device, sizeof recipe->device, "%s", device_info.name);
@@ -163,6 +164,8 @@ char *app_recipe_to_json(const app_recipe *recipe)
         failed |= json_object_set_new(root, "lora", json_loras(recipe));
     if (recipe->strength > 0)
         failed |= json_object_set_new(root, "strength", json_real(decimal(recipe->strength)));
+    if (recipe->colour)
+        failed |= json_object_set_new(root, "colour", json_true());
     if (recipe->loop)
         failed |= json_object_set_new(root, "loop", json_true());
     if (recipe->frames > 0)
@@ -315,8 +318,8 @@ static bool is_hash(const char *text)
 static qs_status check_pictures(const app_recipe *recipe)
 {
     const bool begins = recipe->init[0] != 0, masked = recipe->mask[0] != 0;
-    if (begins != (recipe->strength > 0) || (masked && !begins) || !is_hash(recipe->init_hash) ||
-        !is_hash(recipe->mask_hash) ||
+    if (begins != (recipe->strength > 0) || ((masked || recipe->colour) && !begins) ||
+        !is_hash(recipe->init_hash) || !is_hash(recipe->mask_hash) ||
         (recipe->fit[0] && strcmp(recipe->fit, "crop") != 0 && strcmp(recipe->fit, "resize") != 0))
         return app_error(QS_ERROR_OTHER,
                          "the recipe's \"init\", \"mask\", \"strength\" or \"fit\" is damaged");
@@ -344,6 +347,7 @@ qs_status app_recipe_from_json(const char *json, app_recipe *recipe)
     recipe->blended = json_object_get(root, "mix") != NULL;
     recipe->negative_given = json_object_get(root, "negative") != NULL;
     TRY(read_real(root, "strength", 1e-6, 1, &recipe->strength));
+    recipe->colour = json_is_true(json_object_get(root, "colour"));
     TRY(check_pictures(recipe));
     TRY(read_seed(root, &recipe->seed));
     TRY(read_number(root, "count", 1, 1 << 20, 1, &count));
@@ -462,6 +466,8 @@ char *app_recipe_command(const app_recipe *recipe)
         put(&out, " --strength %.6g", recipe->strength);
     put_quoted(&out, "--mask", recipe->mask);
     put_quoted(&out, "--fit", recipe->fit);
+    if (recipe->colour)
+        put(&out, " --colour");
     if (recipe->scale > 1 || strcmp(recipe->command, "sample") != 0) /* others' default differs */
         put(&out, " --scale %" PRIu32, recipe->scale);
     if (strcmp(recipe->command, "grid") == 0 && !recipe->headings)

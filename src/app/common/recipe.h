@@ -11,7 +11,7 @@
  * ("22,0"), "scheduler" (what replaced the model's: a class or a file), "decoder" (what
  * replaced the model's vae/), "variant", "size" ("640x512"; absent: as it was trained), "lora" (a
  * list: "style.safetensors:0.8"), "init", "mask" (picture files that were begun from), "init_hash",
- * "mask_hash" (app_file_hash), "strength" and "fit" with them, "headings" (absent: a grid
+ * "mask_hash" (app_file_hash), "strength", "fit" and "colour" with them, "headings" (absent: a grid
  * without), "noise" (the file that replaced the seed's noise), "scale" (absent: 1). A "walk" has
  * "to" ("2,3") and perhaps "loop", "frames" and "fps", or "at" ("0.5"). A "seed" above 2^63 - 1,
  * JSON's integers as most programs read them, is a string of digits. "steps" of the command "grid"
@@ -57,6 +57,7 @@ typedef struct app_recipe {
     char init_hash[APP_HASH_SIZE], mask_hash[APP_HASH_SIZE];
     double strength;      /* 0: no picture was begun from */
     char fit[8];          /* "", "crop" or "resize" */
+    bool colour;          /* the luminance is kept, colours are drawn anew */
     bool headings;        /* a grid with words around it */
     char to[1536];        /* a walk: "2,3", the seeds after the first */
     bool loop;            /* and back to it */

@@ -110,8 +110,9 @@ qs_status generate_make_session(generator *g, viewer_controls *controls, viewer_
 
 static bool same_canvas(const viewer_controls *a, const viewer_controls *b)
 {
-    return a->canvas == b->canvas && (a->canvas == 0 || (a->canvas_revision == b->canvas_revision &&
-                                                         a->strength == b->strength));
+    return a->canvas == b->canvas &&
+           (a->canvas == 0 || (a->canvas_revision == b->canvas_revision &&
+                               a->strength == b->strength && a->colour == b->colour));
 }
 
 /* Of the same seeds and on the same place of the way, whatever the number of steps. */
@@ -182,6 +183,7 @@ static qs_status begin(generator *g, const viewer_controls *controls, uint32_t c
         .noise = noise,
         .init = canvas ? canvas->pixels : NULL,
         .mask = canvas && canvas->masked ? canvas->mask : NULL,
+        .keep_luminance = canvas && controls->colour && can_colour(&readings->model),
         .strength =
             canvas ? readout_strength(&readings->model, drawn.steps, controls->strength) : 0,
     };

@@ -105,8 +105,10 @@ static void recall_recipe(loop *l, const viewer_recipe *r)
     c->precision = r->precision;
     c->canvas = r->canvas;
     c->canvas_revision = r->canvas_revision;
-    if (r->canvas)
+    if (r->canvas) {
         c->strength = r->strength;
+        c->colour = r->colour;
+    }
     readout_find_notch(&l->readings.slider, r->steps, &c->notch);
     if (c->notch < l->readings.slider.few || r->sampler != l->readings.diffusion_sampler)
         c->sampler = r->sampler;
@@ -130,6 +132,7 @@ static qs_status recall_canvas(loop *l, const char *path, const app_recipe *from
     r->canvas = with.canvas;
     r->canvas_revision = with.canvas_revision;
     r->strength = (float)from->strength;
+    r->colour = from->colour;
     return QS_OK;
 }
 

@@ -84,7 +84,8 @@ static viewer_recipe recipe_on_screen(const loop *l)
                             .precision = c->precision,
                             .canvas = c->canvas,
                             .canvas_revision = c->canvas_revision,
-                            .strength = c->strength };
+                            .strength = c->strength,
+                            .colour = c->colour };
 }
 
 void requests_keep(loop *l, bool favourite)

@@ -90,6 +90,7 @@ static qs_status save_canvas(const viewer_drawn *drawn, const viewer_readings *r
     TRY(write_canvas(path, canvas, false, recipe->init, sizeof recipe->init, recipe->init_hash));
     if (canvas->masked)
         TRY(write_canvas(path, canvas, true, recipe->mask, sizeof recipe->mask, recipe->mask_hash));
+    recipe->colour = c->colour && can_colour(&readings->model);
     recipe->strength = (double)readout_strength(&readings->model, drawn->steps, c->strength);
 fail:
     return status;

@@ -19,6 +19,16 @@ void strength_row(viewer_controls &controls)
     tooltip("How far from the canvas: so much noise it gets, and so many of the steps run");
 }
 
+void colour_box(const viewer_readings &readings, viewer_controls &controls)
+{
+    if (!can_colour(&readings.model))
+        return;
+    caption("");
+    ImGui::Checkbox("colour it", &controls.colour);
+    report_item("colour.it");
+    tooltip("What is kept, without a mask all, keeps its luminance: its colours are drawn anew");
+}
+
 void tool_row(viewer_controls &controls)
 {
     static const struct {
@@ -231,6 +241,7 @@ void viewer_ui::build_touch(const viewer_readings &readings, viewer_controls &co
         return;
     }
     strength_row(controls);
+    colour_box(readings, controls);
     tool_row(controls);
     size_row(readings, controls);
     if (controls.brush.tool == TOOL_PAINT)

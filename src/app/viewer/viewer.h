@@ -97,6 +97,7 @@ typedef struct viewer_controls {
     uint32_t canvas;                /* the id of what pictures are drawn from, 0: noise alone */
     uint32_t canvas_revision;       /* counts the stroke's changes of it */
     float strength;                 /* how far from it, 0 .. 1 */
+    bool colour;                    /* its luminance is kept, its colours are drawn anew */
     viewer_brush brush;
 } viewer_controls;
 
@@ -179,6 +180,7 @@ typedef struct viewer_recipe {
     qs_precision precision;
     uint32_t canvas, canvas_revision; /* likewise */
     float strength;
+    bool colour;
 } viewer_recipe;
 
 /* A picture of the film strip. */
@@ -238,6 +240,12 @@ static inline bool same_words(const viewer_words *a, const viewer_words *b)
 static inline bool guided(const qs_model_info *model, const viewer_words *words)
 {
     return model->prompt_tokens > 0 && !model->embeds_guidance && words->guidance > 1;
+}
+
+/* Luminance is of RGB pixels, and of no latents. */
+static inline bool can_colour(const qs_model_info *model)
+{
+    return model->channels == 3 && model->latent_height == model->height && !model->fills_in;
 }
 
 /* In pixels of the framebuffer, from its upper left corner. */
