@@ -543,9 +543,15 @@ typedef struct qs_session_memory {
     uint64_t decoder_weights_bytes, decode_arena_bytes;
     uint32_t decode_node_count;
     uint32_t decode_barrier_count; /* as barrier_count, of a decode */
+    uint64_t available_bytes;      /* that the device has for weights, arena and states */
 } qs_session_memory;
 
 QS_API void qs_session_get_memory(const qs_session *session, qs_session_memory *memory);
+
+/* What such a session would take, also more than the device has: nothing is allocated on it, no
+ * weights are read, no pipelines made. Errors as qs_session_create's. */
+QS_API qs_status qs_session_plan(qs_device *device, qs_model *model,
+                                 const qs_session_options *options, qs_session_memory *memory);
 
 /* An activation of the last qs_session_forward, options.keep_activations only. index counts
  * nodes from 0; QS_ERROR_USAGE past the last. data [n, c, h, w] may be NULL to ask for the shape;

@@ -114,22 +114,37 @@ static uint64_t missing_weights(const program_set *set, uint32_t first)
     return store ? weight_store_missing_bytes(store, graphs, count) : 0;
 }
 
+uint64_t program_set_missing_weights(const program_set *set, uint32_t component)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < set->count; ++i)
+        if (set->programs[i].row->component == component)
+            bytes += missing_weights(set, i);
+    return bytes;
+}
+
+program_need program_set_need(program_set *set)
+{
+    program_need need = { .arena_bytes = arena_bytes(set),
+                          .state_bytes = states_bytes(&set->states) };
+    for (uint32_t i = 0; i < set->count; ++i)
+        need.weights_bytes += missing_weights(set, i);
+    return need;
+}
+
 /* Said before anything is allocated; what other programs hold is gpu_buffer_create's to notice. */
 static qs_status check_memory(program_set *set)
 {
-    uint64_t weights = 0;
-    for (uint32_t i = 0; i < set->count; ++i)
-        weights += missing_weights(set, i);
-    const uint64_t activations = arena_bytes(set), states = states_bytes(&set->states),
-                   need = weights + activations + states,
+    const program_need need = program_set_need(set);
+    const uint64_t all = need.weights_bytes + need.arena_bytes + need.state_bytes,
                    have = gpu_device_limits(set->device)->memory_bytes;
-    if (need <= have)
+    if (all <= have)
         return QS_OK;
     return qs_error(QS_ERROR_MEMORY,
                     "%s needs %.1f MiB on the device (weights %.1f, activations %.1f, state %.1f), "
                     "there are %.1f",
-                    set->options.what, (double)need / 1048576, (double)weights / 1048576,
-                    (double)activations / 1048576, (double)states / 1048576,
+                    set->options.what, (double)all / 1048576, (double)need.weights_bytes / 1048576,
+                    (double)need.arena_bytes / 1048576, (double)need.state_bytes / 1048576,
                     (double)have / 1048576);
 }
 
@@ -240,11 +255,16 @@ fail:
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+qs_status program_set_plan(program_set *set)
+{
+    const qs_status status = plan_all(set);
+    return status == QS_OK ? collect_states(set) : status;
+}
+
 qs_status program_set_make(program_set *set)
 {
     qs_status status = QS_OK;
-    TRY(plan_all(set));
-    TRY(collect_states(set));
+    TRY(program_set_plan(set));
     TRY(check_memory(set));
     TRY(load_and_compile(set));
     TRY(allocate(set));

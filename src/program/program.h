@@ -73,6 +73,14 @@ qs_status program_storage(qs_device *device, qs_precision precision, dtype *stor
 qs_status program_set_build(program_set *set, qs_device *device, const program_row *rows,
                             uint32_t count, const program_options *options);
 
+/* Plans alone, and what the set then takes of the device; weights: those that are not there yet. */
+typedef struct program_need {
+    uint64_t weights_bytes, arena_bytes, state_bytes;
+} program_need;
+qs_status program_set_plan(program_set *set);
+program_need program_set_need(program_set *set);
+uint64_t program_set_missing_weights(const program_set *set, uint32_t component);
+
 /* Plans, and holds what it takes against the device (QS_ERROR_MEMORY, QS_ERROR_DEVICE: before
  * anything is allocated); loads the weights while the pipelines are made; allocates and records. */
 qs_status program_set_make(program_set *set);

@@ -73,6 +73,29 @@ static qs_status advise(const cli_engine *engine, qs_status status)
                      decoder ? " --decoder tiny" : "");
 }
 
+/* With what the command line says of every session; the engine keeps it. */
+static qs_session_options complete(cli_engine *engine, qs_session_options options)
+{
+    options.no_tune = cli_shared_options.no_tune;
+    options.offload = cli_shared_options.offload;
+    return engine->options = options;
+}
+
+qs_status cli_engine_plan(cli_engine *engine, qs_session_options options, qs_session_memory *memory)
+{
+    options = complete(engine, options);
+    return app_library(qs_session_plan(engine->device, engine->model, &options, memory));
+}
+
+qs_status cli_engine_check(const cli_engine *engine, const qs_session_memory *memory)
+{
+    const uint64_t need = memory->weights_bytes + memory->arena_bytes + memory->state_bytes;
+    if (need <= memory->available_bytes)
+        return QS_OK;
+    return advise(engine, app_error(QS_ERROR_MEMORY, "it needs %s on the device, there are %s",
+                                    cli_bytes(need), cli_bytes(memory->available_bytes)));
+}
+
 qs_status cli_engine_start(cli_engine *engine, qs_session_options options)
 {
     qs_status status = cli_precision(&options.precision);
@@ -80,9 +103,7 @@ qs_status cli_engine_start(cli_engine *engine, qs_session_options options)
         return status;
     qs_session_destroy(engine->session);
     engine->session = NULL;
-    options.no_tune = cli_shared_options.no_tune;
-    options.offload = cli_shared_options.offload;
-    engine->options = options;
+    options = complete(engine, options);
     status =
         app_library(qs_session_create(engine->device, engine->model, &options, &engine->session));
     cli_progress_clear();

@@ -18,6 +18,12 @@ qs_status cli_engine_open(cli_engine *engine);
 qs_status cli_engine_open_model(cli_engine *engine);
 qs_status cli_engine_open_device(cli_engine *engine);
 
+/* What a session would take: nothing is allocated. */
+qs_status cli_engine_plan(cli_engine *engine, qs_session_options options,
+                          qs_session_memory *memory);
+/* QS_ERROR_MEMORY, and what takes less, if the device has less than that. */
+qs_status cli_engine_check(const cli_engine *engine, const qs_session_memory *memory);
+
 /* Makes the session, in place of an earlier one; the precision is that of --precision. */
 qs_status cli_engine_start(cli_engine *engine, qs_session_options options);
 

@@ -111,25 +111,47 @@ static void print_model(const cli_engine *engine)
         print_labels(engine);
 }
 
-static void print_memory(const cli_engine *engine)
+static void print_need(const char *what, const qs_session_memory *m)
 {
-    qs_session_memory m;
-    qs_session_get_memory(engine->session, &m);
+    printf("%-12s%s: weights %s, activations %s, state %s\n", what,
+           cli_bytes(m->weights_bytes + m->arena_bytes + m->state_bytes),
+           cli_bytes(m->weights_bytes), cli_bytes(m->arena_bytes), cli_bytes(m->state_bytes));
+}
+
+/* As `sample` draws; nothing is allocated. QS_ERROR_MEMORY: it does not fit, after all is said. */
+static qs_status print_memory(cli_engine *engine, qs_session_options session)
+{
+    static const char *const names[] = { [QS_F32] = "f32", [QS_F16] = "f16" };
+    const qs_model_info *info = &engine->info;
+    const qs_precision asked = session.precision;
+    qs_session_memory m[2];
+    qs_status status = QS_OK;
+    session.guided =
+        info->prompt_tokens > 0 && !info->embeds_guidance && info->default_guidance > 1;
     printf("device      %s\n", engine->device_info.name);
-    printf("session     batch %u, %s\n", engine->options.batch,
-           engine->options.precision == QS_F16 ? "f16" : "f32");
-    cli_print_plan(&m);
+    for (qs_precision p = QS_F32; p <= QS_F16; p++) {
+        session.precision = p;
+        status = cli_engine_plan(engine, session, &m[p]);
+        if (status == QS_OK)
+            print_need(names[p], &m[p]);
+        else if (p == asked)
+            return status;
+    }
+    engine->options.precision = asked;
+    printf("session     batch %u, %s%s\n", session.batch, names[asked],
+           session.guided ? ", guided" : "");
+    cli_print_plan(&m[asked]);
+    return cli_engine_check(engine, &m[asked]);
 }
 
 /* The activations' names and shapes are known after an evaluation that kept them. */
-static qs_status print_nodes(cli_engine *engine)
+static qs_status print_nodes(cli_engine *engine, qs_session_options kept)
 {
-    const uint32_t batch = engine->options.batch;
+    const uint32_t batch = kept.batch;
     const qs_model_info *info = &engine->info;
     const size_t count =
         (size_t)batch * info->latent_channels * info->latent_height * info->latent_width;
     const float timestep[QS_BATCH_MAX] = { 0 };
-    qs_session_options kept = engine->options;
     kept.keep_activations = true;
     qs_status status = QS_OK;
     float *sample = calloc(2 * count, sizeof *sample); /* and the output */
@@ -167,10 +189,9 @@ static qs_status run_inspect(const char *argument)
     TRY(cli_engine_open_model(&engine));
     print_model(&engine);
     TRY(cli_engine_open_device(&engine));
-    TRY(cli_engine_start(&engine, session));
-    print_memory(&engine);
+    TRY(print_memory(&engine, session));
     if (texts.nodes)
-        TRY(print_nodes(&engine));
+        TRY(print_nodes(&engine, session));
 fail:
     cli_engine_close(&engine);
     return status;

@@ -24,5 +24,6 @@ void cli_print_plan(const qs_session_memory *m)
         printf("decode      %u nodes, %s of the arena\n", m->decode_node_count,
                cli_bytes(m->decode_arena_bytes));
     printf("state       %s\n", cli_bytes(m->state_bytes));
-    printf("memory      %u allocations\n", m->allocation_count);
+    if (m->allocation_count > 0) /* otherwise nothing was */
+        printf("memory      %u allocations\n", m->allocation_count);
 }
