@@ -182,6 +182,13 @@ static void sessions_without(void **state)
     refused(qs_session_activation(session, 0, NULL, NULL));
     qs_session_get_memory(NULL, &memory);
     qs_session_get_memory(session, NULL);
+    refused(qs_session_plan(NULL, model, NULL, &memory));
+    refused(qs_session_plan(device, NULL, NULL, &memory));
+    refused(qs_session_plan(device, model, NULL, NULL));
+    refused(qs_session_plan(device, model, &(qs_session_options){ .batch = 65 }, &memory));
+    ok(qs_session_plan(device, model, NULL, &memory));
+    assert_int_equal(memory.weights_bytes, 0); /* the session has them */
+    assert_true(memory.arena_bytes > 0 && memory.state_bytes > 0);
     qs_session_get_frame_buffer(NULL, 0, &buffer, &offset, &size);
     qs_session_get_frame_buffer(session, UINT32_MAX, &buffer, &offset, &size);
     qs_session_get_frame_buffer(session, 0, NULL, NULL, NULL);
