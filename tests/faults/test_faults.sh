@@ -4,20 +4,16 @@
 # EVERY=1 tries all calls with all errors, which takes minutes; otherwise of each function the first and the last
 # call with every error that the specification allows it.
 set -u
+here=$(cd "$(dirname "$0")" && pwd)
 quickstep=$(realpath "$1")
 model=$(realpath "$2")
 layer=$(realpath "$3")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-unset QUICKSTEP_DEBUG
 export XDG_CACHE_HOME=$work/cache
-export NODEVICE_SELECT=1 # without Mesa's own layer, which takes it for granted that no call fails
-cat >layer.json <<END
-{ "file_format_version": "1.1.2", "layer": { "name": "VK_LAYER_QUICKSTEP_faults", "type": "GLOBAL",
-  "library_path": "$layer", "api_version": "1.3.0", "implementation_version": "1", "description": "one call fails" } }
-END
-export VK_LAYER_PATH=$work VK_INSTANCE_LAYERS=VK_LAYER_QUICKSTEP_faults
+# shellcheck source=tests/faults/common.sh
+. "$here/common.sh" "$layer"
 
 draw() { # draw FUNCTION CALL ERROR: a picture, or not
     rm -f a.png log
@@ -39,6 +35,17 @@ fits() {
     esac
 }
 
+# judge RESULT NAME: what is wrong with the last run, or nothing
+judge() {
+    if [ "$status" -eq 0 ]; then # done without; or, of a poll, there was no such call this time
+        cmp -s a.png right.png || echo "exit 0 with another picture"
+    elif [ -e a.png ]; then
+        echo "exit $status, and a file"
+    elif ! fits "$1" "$2"; then
+        echo "exit $status"
+    fi
+}
+
 draw none 0 0 # fills the cache
 draw none 0 0
 cp a.png right.png 2>/dev/null
@@ -46,7 +53,6 @@ cp log calls
 total=$(wc -l <calls)
 [ "$status" -eq 0 ] && [ "$total" -gt 50 ]
 good=$?
-number=1
 if [ $good = 0 ]; then
     echo "ok 1 - a picture, $total calls that may fail"
 else
@@ -54,34 +60,8 @@ else
     sed 's/^/# /' err
 fi
 
-plan=$(awk -v every="${EVERY-}" '{ last[$2] = $1; errors[$2] = $3 }
+awk -v every="${EVERY-}" '{ last[$2] = $1; errors[$2] = $3 }
     END { for (f in last) for (c = 1; c <= last[f]; c++)
         if (every || c == 1 || c == last[f])
             for (e = 0; e < errors[f]; e++)
-                print f, c, e }' calls | sort)
-declare -A bad tried
-while read -r name call error; do
-    draw "$name" "$call" "$error"
-    result=$(awk '$1 == "failed" { print $4 }' log)
-    tried[$name]=$((${tried[$name]-0} + 1))
-    verdict=
-    if [ "$status" -eq 0 ]; then # done without; or, of a poll, there was no such call this time
-        cmp -s a.png right.png || verdict="exit 0 with another picture"
-    elif [ -e a.png ]; then
-        verdict="exit $status, and a file"
-    elif ! fits "$result" "$name"; then
-        verdict="exit $status"
-    fi
-    [ -n "$verdict" ] && bad[$name]="${bad[$name]-}# call $call, result $result: $verdict: $(tail -n 1 err)
-"
-done <<<"$plan"
-for name in $(printf '%s\n' "${!tried[@]}" | sort); do
-    number=$((number + 1))
-    if [ -z "${bad[$name]-}" ]; then
-        echo "ok $number - $name fails, ${tried[$name]} ways"
-    else
-        echo "not ok $number - $name fails"
-        printf '%s' "${bad[$name]}"
-    fi
-done
-echo "1..$number"
+                print f, c, e }' calls | sort | fail_each draw judge

@@ -4,6 +4,7 @@
 # status and a message. A device that is lost once is started again. EVERY=1: calls 1, 2, 5 and the last of all
 # functions with every error, which takes an hour; otherwise of what only a window calls the first call with one error.
 set -u
+here=$(cd "$(dirname "$0")" && pwd)
 viewer=$(realpath "$1")
 model=$(realpath "$2")
 layer=$(realpath "$3")
@@ -18,14 +19,9 @@ for tool in Xvfb xdotool; do
     command -v $tool >/dev/null || { echo "1..0 # SKIP $tool is not installed" && exit 0; }
 done
 cd "$work" || exit 1
-unset QUICKSTEP_DEBUG
 export LC_ALL=C XDG_CACHE_HOME=$work/cache XDG_DATA_HOME=$work/data
-export NODEVICE_SELECT=1 # without Mesa's own layer, which takes it for granted that no call fails
-cat >layer.json <<END
-{ "file_format_version": "1.1.2", "layer": { "name": "VK_LAYER_QUICKSTEP_faults", "type": "GLOBAL",
-  "library_path": "$layer", "api_version": "1.3.0", "implementation_version": "1", "description": "one call fails" } }
-END
-export VK_LAYER_PATH=$work VK_INSTANCE_LAYERS=VK_LAYER_QUICKSTEP_faults
+# shellcheck source=tests/faults/common.sh
+. "$here/common.sh" "$layer"
 mkfifo display
 Xvfb -displayfd 3 -screen 0 800x600x24 -nolisten tcp 3>display 2>xvfb.log &
 server=$!
@@ -82,7 +78,6 @@ show none 0 0 # fills the cache
 show none 0 0
 cp log calls
 total=$(wc -l <calls)
-number=1
 if [ "$status" -eq 0 ] && [ -n "$drawn" ] && grep -q vkQueuePresentKHR calls; then
     echo "ok 1 - a window, resized and closed, $total calls that may fail"
 else
@@ -94,7 +89,7 @@ windows='vkAcquireNextImageKHR vkQueuePresentKHR vkCreateSwapchainKHR vkGetSwapc
 vkCreateSampler vkCreateRenderPass vkCreateFramebuffer vkCreateFence vkBindImageMemory vkCreateGraphicsPipelines
 vkGetFenceStatus vkResetFences vkCreateDescriptorPool vkAllocateDescriptorSets vkQueueWaitIdle
 vkGetPhysicalDeviceSurfaceSupportKHR vkGetPhysicalDeviceSurfaceCapabilitiesKHR vkGetPhysicalDeviceSurfaceFormatsKHR'
-plan=$(awk -v every="${EVERY-}" -v windows="$windows" '
+awk -v every="${EVERY-}" -v windows="$windows" '
     BEGIN { split(windows, w); for (i in w) of_window[w[i]] = 1; split("1 2 5", some) }
     { last[$2] = $1; errors[$2] = $3 }
     function one(f, c) { for (e = every ? 0 : errors[f] - 1; e < errors[f]; e++) print f, c, e }
@@ -107,23 +102,4 @@ plan=$(awk -v every="${EVERY-}" -v windows="$windows" '
                 one(f, 1)
                 if (f ~ /Swapchain/) one(f, 2) # after the resize
             }
-    }' calls | sort -u)
-declare -A bad tried
-while read -r name call error; do
-    show "$name" "$call" "$error"
-    result=$(awk '$1 == "failed" { print $4 }' log)
-    tried[$name]=$((${tried[$name]-0} + 1))
-    verdict=$(judge "$result" "$name")
-    [ -n "$verdict" ] && bad[$name]="${bad[$name]-}# call $call, result $result: $verdict: $(tail -n 1 err)
-"
-done <<<"$plan"
-for name in $(printf '%s\n' "${!tried[@]}" | sort); do
-    number=$((number + 1))
-    if [ -z "${bad[$name]-}" ]; then
-        echo "ok $number - $name fails, ${tried[$name]} ways"
-    else
-        echo "not ok $number - $name fails"
-        printf '%s' "${bad[$name]}"
-    fi
-done
-echo "1..$number"
+    }' calls | sort -u | fail_each show judge

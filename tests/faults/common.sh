@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# What the tests of Vulkan's faults share. Sourced in a folder that is removed afterwards: common.sh LAYER.so
+
+unset QUICKSTEP_DEBUG
+export NODEVICE_SELECT=1 # without Mesa's own layer, which takes it for granted that no call fails
+cat >layer.json <<END
+{ "file_format_version": "1.1.2", "layer": { "name": "VK_LAYER_QUICKSTEP_faults", "type": "GLOBAL",
+  "library_path": "$1", "api_version": "1.3.0", "implementation_version": "1", "description": "one call fails" } }
+END
+export VK_LAYER_PATH=$PWD VK_INSTANCE_LAYERS=VK_LAYER_QUICKSTEP_faults
+
+# fail_each RUN JUDGE: for each line FUNCTION CALL ERROR of standard input, RUN with these; JUDGE RESULT FUNCTION prints
+# what is wrong with that run, or nothing. Then a line of TAP for each function.
+fail_each() {
+    local name call error result verdict number=1
+    local -A bad tried
+    while read -r name call error; do
+        "$1" "$name" "$call" "$error"
+        result=$(awk '$1 == "failed" { print $4 }' log)
+        tried[$name]=$((${tried[$name]-0} + 1))
+        verdict=$("$2" "$result" "$name")
+        [ -n "$verdict" ] && bad[$name]="${bad[$name]-}# call $call, result $result: $verdict: $(tail -n 1 err)
+"
+    done
+    for name in $(printf '%s\n' "${!tried[@]}" | sort); do
+        number=$((number + 1))
+        if [ -z "${bad[$name]-}" ]; then
+            echo "ok $number - $name fails, ${tried[$name]} ways"
+        else
+            echo "not ok $number - $name fails"
+            printf '%s' "${bad[$name]}"
+        fi
+    done
+    echo "1..$number"
+}
