@@ -4,8 +4,8 @@
 
 #include "viewer/window.h"
 
-/* image/png, which GLFW cannot: by wl-copy or xclip, of which the window system's is there.
- * QS_ERROR_OTHER: it is not. */
+/* image/png, which GLFW cannot: by wl-copy or xclip, or by Windows itself. QS_ERROR_OTHER: the
+ * window system's is not there, or in use. */
 qs_status clipboard_put_png(const uint8_t *bytes, size_t size);
 
 /* The path or file: URL on it, of something that is there. */
