@@ -3,6 +3,7 @@
 # draws, is resized, draws again and is closed; each time it has done so all the same, or it ends with the right exit
 # status and a message. A device that is lost once is started again. EVERY=1: calls 1, 2, 5 and the last of all
 # functions with every error, which takes an hour; otherwise of what only a window calls the first call with one error.
+# LEAKS=1: LeakSanitizer is preloaded: exit 23 where memory was lost; and lavapipe, so that it is not unloaded before.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 viewer=$(realpath "$1")
@@ -28,6 +29,9 @@ server=$!
 read -r display_number <display
 export DISPLAY=:$display_number
 
+leaks=${LEAKS:+$(gcc -print-file-name=liblsan.so):libvulkan_lvp.so}
+export LSAN_OPTIONS=suppressions=$here/../lsan.supp:print_suppressions=0
+
 wait_for() { # wait_for PATTERN LINE: until a line after number LINE has it, or the viewer has ended
     for _ in $(seq 1200); do
         tail -n "+$(($2 + 1))" out | grep -q "$1" && return 0
@@ -41,7 +45,8 @@ show() { # show FUNCTION CALL ERROR: start, draw, resize, draw, close
     rm -f log
     : >out
     FAULT_FUNCTION=$1 FAULT_CALL=$2 FAULT_ERROR=$3 FAULT_LOG=$work/log timeout -k 5 180 \
-        "$viewer" --model "$model" --paused --batch 1 --steps 1 --seed 5 --size 420x320 --report >out 2>err </dev/null &
+        env ${leaks:+"LD_PRELOAD=$leaks"} "$viewer" --model "$model" --paused --batch 1 --steps 1 --seed 5 \
+        --size 420x320 --report >out 2>err </dev/null &
     pid=$!
     drawn=
     if wait_for '^drawn\|^widget again' 0; then
