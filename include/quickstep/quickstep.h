@@ -244,7 +244,7 @@ typedef struct qs_model_place {
  *     that it was built in, or of the prefix where it is installed, wherever that was moved;
  *     the data folder that it was built for (pkg-config --variable=modelsdir quickstep).
  * QS_ERROR_MODEL says where it was looked for and what there is. What comes with Quickstep:
- * "sprites", "clothing".
+ * "sprites", "heroes", "emoji".
  */
 QS_API qs_status qs_model_find(const char *name, char path[QS_PATH_SIZE]);
 

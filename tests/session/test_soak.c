@@ -24,7 +24,7 @@ static const struct {
     uint32_t width, height;
 } sources[] = {
     { "assets/models/sprites", 0, 0 },
-    { "assets/models/clothing", 0, 0 },
+    { "assets/models/emoji", 0, 0 },
     { "tests/golden/readers/sd1", 128, 64 },
     { "tests/golden/readers/sd1", 64, 192 },
 };

@@ -133,7 +133,7 @@ static void test_shipped_models_open_by_name(void **state)
     char given[4352 * 3];
     snprintf(given, sizeof given, "%s", getenv("QUICKSTEP_MODELS"));
     unsetenv("QUICKSTEP_MODELS");
-    const char *const names[] = { "sprites", "clothing", "heroes" };
+    const char *const names[] = { "sprites", "heroes", "emoji" };
     for (int i = 0; i < 3; i++) {
         qs_model *model = NULL;
         qs_model_info info;

@@ -37,8 +37,8 @@ ok $? 'quickstep --version'
 run quickstep inspect --model sprites
 grep -q '^picture  *32 x 32, 4 channels' out
 ok $? 'a shipped model is found by its name, beside the program'
-run quickstep inspect --model "Z:${tree//\//\\}\\share\\quickstep\\models\\clothing"
-grep -q '^model  *clothing' out
+run quickstep inspect --model "Z:${tree//\//\\}\\share\\quickstep\\models\\emoji"
+grep -q '^model  *emoji' out
 ok $? 'and by a path with backslashes'
 run quickstep inspect --model absent
 [ $? -eq 3 ] && grep -q 'no model "absent"' err

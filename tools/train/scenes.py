@@ -32,8 +32,8 @@ PLACES = {"above": ((32, 16), (32, 48)), "below": ((32, 48), (32, 16)), "left of
           "and": ((16, 32), (48, 32)), "next to": ((16, 32), (48, 32))}  # centres (x, y) of the first named and the second
 COUNTS = {"two": ((16, 32), (48, 32)), "three": ((32, 17), (16, 47), (48, 47)), "four": ((16, 16), (48, 16), (16, 48), (48, 48))}
 PART, SMALL = 31, 32  # sides of one of several, and of a small one
-EXAMPLES = ["a cat above a red heart", "blue apple", "grinning face with sunglasses on a yellow background", "three strawberries", "octopus",
-            "a rocket left of a crescent moon", "purple elephant", "pizza", "an owl on a blue background", "a small turtle"]
+EXAMPLES = ["blue butterfly", "a cat above a red heart", "unicorn", "mushroom on a yellow background", "purple elephant", "three cherries",
+            "birthday cake", "crying face on a pink background", "pink dolphin", "a rocket left of a crescent moon"]
 
 
 def article(words):

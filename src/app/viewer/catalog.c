@@ -84,7 +84,7 @@ qs_status catalog_init(catalog *c, const char *name, const qs_model_options *opt
     qs_status status = QS_OK;
     char path[QS_PATH_SIZE];
     *c = (catalog){ 0 };
-    QS(qs_model_find(name ? name : QS_DEFAULT_MODEL, path));
+    QS(qs_model_find(name ? name : CATALOG_DEFAULT, path));
     TRY(list_models(c));
     *first = 1;
     while (*first < c->count && !same_folder(c->models[*first].path, path))

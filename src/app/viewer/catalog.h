@@ -9,13 +9,15 @@
 #include "common/error.h"
 #include "viewer/viewer.h"
 
+#define CATALOG_DEFAULT "emoji" /* it reads: pictures follow what one types */
+
 typedef struct catalog {
     viewer_model *models;
     uint32_t count;
 } catalog;
 
 /* What qs_model_list finds, without the autoencoders, and `name` (as for qs_model_find; NULL:
- * QS_DEFAULT_MODEL) in front if it is none of these. Opens that one, `first`, with its options. */
+ * CATALOG_DEFAULT) in front if it is none of these. Opens that one, `first`, with its options. */
 qs_status catalog_init(catalog *c, const char *name, const qs_model_options *options,
                        uint32_t *first);
 qs_status catalog_open(viewer_model *model); /* of the list, if it is not open yet */

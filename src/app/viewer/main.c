@@ -38,7 +38,8 @@ static qs_status parse_options(int argc, const char **argv, viewer_options *opti
 {
     const struct poptOption table[] = {
         { "model", 'm', POPT_ARG_STRING, &options->model, 0,
-          "The model: a folder, or the name of one that came with the program (default: sprites)",
+          "The model: a folder, or the name of one that came with the program "
+          "(default: " CATALOG_DEFAULT ")",
           "DIR" },
         { "variant", '\0', POPT_ARG_STRING, &options->variant, 0,
           "Which of the model's weights, e.g. fp16 (default: those without a variant)", "WORD" },

@@ -105,7 +105,7 @@ const char *readout_title(const viewer_readings *readings, char text[READOUT_TIT
 
 bool readout_is_smooth(const qs_model_info *model)
 {
-    return !(model->has_alpha && model->width <= 128 && model->height <= 128);
+    return !(model->has_alpha && model->width <= 32 && model->height <= 32);
 }
 
 bool readout_find_notch(const viewer_slider *slider, uint32_t steps, uint32_t *notch)
