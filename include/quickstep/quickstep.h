@@ -549,7 +549,8 @@ typedef struct qs_session_memory {
 QS_API void qs_session_get_memory(const qs_session *session, qs_session_memory *memory);
 
 /* What such a session would take, also more than the device has: nothing is allocated on it, no
- * weights are read, no pipelines made. Errors as qs_session_create's. */
+ * weights are read, no pipelines made. Weights that another session of the model has on the device
+ * already are not counted. Errors as qs_session_create's. */
 QS_API qs_status qs_session_plan(qs_device *device, qs_model *model,
                                  const qs_session_options *options, qs_session_memory *memory);
 
