@@ -97,4 +97,4 @@ grep -q -- '--init photo.png --strength 1 --colour' out &&
 [ "$status" -eq 0 ] && cmp -s coloured.png repeat.png
 report $? 'its recipe says so, and its command draws it again'
 fails '--colour without --init' 2 '--colour is for --init' sample -m "$pixels" --colour -o a.png
-fails '--colour by a model that draws latents' 2 'draws latents' sample -m clothing --init photo.png --fit resize --colour -o a.png
+fails '--colour by a model that draws latents' 2 'draws latents' sample -m "$here/../golden/latents/rgb" --init photo.png --fit resize --colour -o a.png
