@@ -14,14 +14,8 @@ ok $? "its box colours the canvas"
 settle
 xdotool mousemove 3 3
 import -silent -window root -crop 1100x760+0+0 +repage coloured.png
-at=$(lines)
-xdotool key s
-await 10 '^note saved ' "$at"
-file=$(sed -n 's/^note saved //p' out | tail -n 1)
-"$cli" metadata --command "$file" >command && grep -q -- ' --colour ' command &&
-    eval "$(sed "s|^quickstep sample --model [^ ]*|'$cli' sample --quiet --model '$networks/ddpm'|" command)" >/dev/null
-changed=$(differing "$file" repeat.png)
-[ "$changed" = 0 ]
+save
+repeats "$networks/ddpm" && grep -q -- ' --colour ' command
 ok $? "saved with that, and the command line draws it again ($changed differ)"
 for part in "$file" "${file%.png}-from.png"; do
     convert "$part" -depth 8 RGBA:- | od -An -v -tu1 -w4 >"$part.txt"

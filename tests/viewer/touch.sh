@@ -25,15 +25,9 @@ look canvas masked.png
 changed=$(differing before.png masked.png)
 [ "$changed" -gt 50 ]
 ok $? "the mask is seen on the canvas ($changed pixels)"
-at=$(lines)
-xdotool key s
-await 10 '^note saved ' "$at"
-file=$(sed -n 's/^note saved //p' out | tail -n 1)
+save
 from=${file%.png}-from.png
-[ -s "$from" ] && [ -s "${file%.png}-mask.png" ] && "$cli" metadata --command "$file" >command 2>warned &&
-    [ ! -s warned ] && eval "$(sed "s|^quickstep sample --model [^ ]*|'$cli' sample --quiet --model '$model'|" command)" >/dev/null
-changed=$(differing "$file" repeat.png)
-[ "$changed" = 0 ]
+repeats "$model" && [ ! -s warned ] && [ -s "$from" ] && [ -s "${file%.png}-mask.png" ]
 ok $? "saved with canvas and mask beside it, and the command line draws it again ($changed differ)"
 for part in "$file" "$from"; do
     convert "$part" -gravity south -crop 100%x35%+0+0 +repage "part-$(basename "$part")"

@@ -112,6 +112,18 @@ look() { # look WIDGET FILE: what the screen shows there
     import -silent -window root -crop "${w}x$h+$x+$y" +repage "$2"
 }
 # how many pixels differ
+save() { # save [PATTERN]: with S; file: where it is
+    at=$(lines)
+    xdotool key s
+    await 10 "^note saved ${1-}" "$at"
+    file=$(sed -n 's/^note saved //p' out | tail -n 1)
+}
+repeats() { # repeats MODEL_FOLDER: the command line draws $file again; its command and warned, what it said
+    "$cli" metadata --command "$file" >command 2>warned &&
+        eval "$(sed "s|^quickstep sample --model [^ ]*|'$cli' sample --quiet --model '$1'|" command)" >/dev/null
+    changed=$(differing "$file" repeat.png)
+    [ "$changed" = 0 ]
+}
 differing() { compare -metric AE "$1" "$2" null: 2>&1 | sed 's/[^0-9].*//'; }
 cpu_ticks() { awk '{ print $14 + $15 }' "/proc/$pid/stat"; }
 cpu_percent() { # over SECONDS
@@ -503,10 +515,7 @@ await 30 '^picture 3 .* at=0\.[0-9]*[1-9]'
 ok $? "without --paused it walks: what is drawn lies between seeds"
 xdotool key space
 sleep 1
-at=$(lines)
-xdotool key s
-await 5 '^note saved .*-to[0-9]*\.png$' "$at"
-file=$(sed -n 's/^note saved //p' out | tail -n 1)
+save '.*-to[0-9]*\.png$'
 shown=$(grep '^picture' out | tail -n 1)
 "$cli" metadata --command "$file" >command &&
     grep -q -- '--from 5 --to [0-9]* --at 0\.' command

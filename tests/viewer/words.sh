@@ -28,14 +28,8 @@ import -silent -window root -crop 1100x760+0+0 +repage blended.png
 changed="$(differing first.png half.png) $(differing half.png most.png)"
 awk '{ exit !($1 > 500 && $2 > 500) }' <<<"$changed"
 ok $? "pictures follow the second prompt and the mix ($changed pixels)"
-at=$(lines)
-xdotool key s
-await 10 '^note saved ' "$at"
-file=$(sed -n 's/^note saved //p' out | tail -n 1)
-"$cli" metadata --command "$file" >command && grep -q -- "--prompt-to='green robe, crown' --mix 0\.[6-9]" command &&
-    eval "$(sed "s|^quickstep sample --model [^ ]*|'$cli' sample --quiet --model '$heroes'|" command)" >/dev/null
-changed=$(differing "$file" repeat.png)
-[ "$changed" = 0 ]
+save
+repeats "$heroes" && grep -q -- "--prompt-to='green robe, crown' --mix 0\.[6-9]" command
 ok $? "saved with both, and the command line draws it again ($changed differ)"
 at=$(lines)
 click blend
