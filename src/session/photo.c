@@ -2,6 +2,7 @@
  * A picture to begin from: bytes -> what the device makes its latent of, when they change; and the
  * mask, which goes with every recipe.
  */
+#include "sampler/edit.h"
 #include "session/session.h"
 
 #include <math.h>
@@ -166,7 +167,7 @@ static float least_kept(const qs_session *s, const uint8_t *mask, uint32_t y, ui
 /* A state [1, h, w, 1] has vectors of four. */
 void photo_write_mask(const qs_session *s, const qs_recipe *r, uint32_t slot)
 {
-    if (!r->mask && !r->keep_luminance)
+    if (edit_keeps(r) == KEEPS_NOTHING)
         return;
     const session_shape latent = session_latents(s);
     float *of_latent = states_upload(&s->programs.states, "mask", slot);
