@@ -1,6 +1,15 @@
 # shellcheck shell=bash
 # To and from other programs. Sourced by viewer_test.sh.
 
+pastes_picture() { # from the picture at two steps Ctrl V leads back to that at one, whose file is on the clipboard
+    at=$(lines)
+    xdotool key Right
+    await 10 '^picture .*steps=2 ' "$at"
+    at=$(lines)
+    xdotool key ctrl+v
+    await 10 '^picture .*steps=1 seed=5 ' "$at"
+}
+
 mkdir -p bare stand-in # bare: what the viewer itself starts, and no xclip
 ln -sf "$(command -v sh)" bare/sh
 PATH=$work/bare start --steps 1 --batch 1
@@ -11,12 +20,7 @@ await 10 '^note saved .*whose path is copied: .*xclip, if installed' "$at"
 file=$(sed -n 's/^note saved \(.*\.png\), whose.*/\1/p' out | tail -n 1)
 [ -s "$file" ]
 ok $? "Ctrl C without xclip: a file is written, and a note says so ($file)"
-at=$(lines)
-xdotool key Right
-await 10 '^picture .*steps=2 ' "$at"
-at=$(lines)
-xdotool key ctrl+v
-await 10 '^picture .*steps=1 seed=5 ' "$at"
+pastes_picture
 ok $? "Ctrl V opens what the path on the clipboard names"
 xdotool key Escape
 stop
@@ -38,12 +42,7 @@ ok $? "with it the picture itself is copied, with its recipe ($changed pixels di
 if [ ! -e stand-in/xclip ]; then
     printf 'file://%s/with%%20space.png' "$work" | xclip -selection clipboard >/dev/null 2>&1
     cp "$file" 'with space.png'
-    at=$(lines)
-    xdotool key Right
-    await 10 '^picture .*steps=2 ' "$at"
-    at=$(lines)
-    xdotool key ctrl+v
-    await 10 '^picture .*steps=1 seed=5 ' "$at"
+    pastes_picture
     ok $? "a file manager's URL is a path, too"
     printf 'no path' | xclip -selection clipboard >/dev/null 2>&1
     at=$(lines)
