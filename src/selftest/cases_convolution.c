@@ -44,6 +44,22 @@ typedef struct conv_case {
     uint64_t bound; /* bytes of a tensor that are bound at a time; 0: all */
 } conv_case;
 
+/* The output is as large as the input. */
+static conv_case conv_3x3(uint32_t n, uint32_t h, uint32_t w, uint32_t ci, uint32_t co)
+{
+    return (conv_case){ .n = n,
+                        .h = h,
+                        .w = w,
+                        .ci = ci,
+                        .co = co,
+                        .kernel = 3,
+                        .stride = 1,
+                        .pad_top = 1,
+                        .pad_left = 1,
+                        .pad_bottom = 1,
+                        .pad_right = 1 };
+}
+
 static activation dice_activation(dice *d)
 {
     const uint32_t face = dice_below(d, 2 * ACTIVATION_COUNT - 2);
@@ -179,22 +195,11 @@ static void case_conv_bands(selftest *suite, dtype storage)
             run_conv(suite, storage, &p, " in bands");
         }
     /* large enough for Winograd's own bands in each of these */
+    conv_case large = conv_3x3(1, 50, 52, 456, 9);
+    large.bias = true;
+    large.bound = 4300000;
     if (storage == DTYPE_F32)
-        run_conv(suite, storage,
-                 &(conv_case){ .n = 1,
-                               .h = 50,
-                               .w = 52,
-                               .ci = 456,
-                               .co = 9,
-                               .kernel = 3,
-                               .stride = 1,
-                               .pad_top = 1,
-                               .pad_left = 1,
-                               .pad_bottom = 1,
-                               .pad_right = 1,
-                               .bias = true,
-                               .bound = 4300000 },
-                 " in bands");
+        run_conv(suite, storage, &large, " in bands");
 }
 
 static void case_conv(selftest *suite, dtype storage, uint32_t seed)
@@ -501,36 +506,12 @@ void cases_convolution(selftest *suite)
         case_conv_bands(suite, storage);
         for (uint32_t seed = 1; seed <= 8; ++seed)
             case_conv_upsample(suite, storage, seed, true);
-        run_conv(suite, storage,
-                 &(conv_case){ .n = 1,
-                               .h = 16,
-                               .w = 16,
-                               .ci = 64,
-                               .co = 64,
-                               .kernel = 3,
-                               .stride = 1,
-                               .pad_top = 1,
-                               .pad_left = 1,
-                               .pad_bottom = 1,
-                               .pad_right = 1,
-                               .bias = true,
-                               .embedding = true,
-                               .residual = true,
-                               .repeats = 100 },
-                 " 100 times");
-        run_conv(suite, storage,
-                 &(conv_case){ .n = 2,
-                               .h = 8,
-                               .w = 8,
-                               .ci = 512,
-                               .co = 33,
-                               .kernel = 3,
-                               .stride = 1,
-                               .pad_top = 1,
-                               .pad_left = 1,
-                               .pad_bottom = 1,
-                               .pad_right = 1 },
-                 "");
+        conv_case again = conv_3x3(1, 16, 16, 64, 64);
+        again.bias = again.embedding = again.residual = true;
+        again.repeats = 100;
+        run_conv(suite, storage, &again, " 100 times");
+        const conv_case wide = conv_3x3(2, 8, 8, 512, 33);
+        run_conv(suite, storage, &wide, "");
         run_conv(suite, storage,
                  &(conv_case){ .n = 1,
                                .h = 12,
