@@ -136,7 +136,11 @@ typedef struct gpu_pipelines {
     size_t slot_count, used;
 } gpu_pipelines;
 
-enum { STAGING_CHUNK_COUNT = 4, STAGING_CHUNK_BYTES = 4 << 20 };
+enum {
+    STAGING_CHUNK_COUNT = 4,
+    STAGING_CHUNK_BYTES = 4 << 20,
+    STAGING_BYTES = STAGING_CHUNK_COUNT * STAGING_CHUNK_BYTES
+};
 
 typedef struct gpu_staging {
     gpu_buffer buffer;

@@ -21,7 +21,8 @@ typedef struct gpu_matrix {
 typedef struct gpu_limits {
     uint64_t storage_range_bytes; /* maxStorageBufferRange */
     uint64_t texel_elements; /* vectors of four in a uniform texel buffer; 0: no such buffers */
-    uint64_t memory_bytes;   /* budget of the device-local heap (VK_EXT_memory_budget, else size) */
+    uint64_t memory_bytes;   /* budget of the device-local heap (VK_EXT_memory_budget, else size),
+                                without what uploads pass through */
     uint32_t workgroup_count[3];
     uint32_t workgroup_invocations; /* of a workgroup, however many of them along x or y */
     uint32_t shared_bytes;          /* of a workgroup */

@@ -211,6 +211,10 @@ static void read_memory(const gpu_instance *instance, gpu_physical *physical)
     const uint64_t pretended = debug_get()->memory_mib << 20;
     if (pretended && pretended < physical->limits.memory_bytes)
         physical->limits.memory_bytes = pretended;
+    const uint64_t uploads = physical->limits.memory_bytes < STAGING_BYTES
+                                 ? physical->limits.memory_bytes
+                                 : STAGING_BYTES;
+    physical->limits.memory_bytes -= uploads;
 }
 
 /* A family with graphics can present as well; without one, any that computes. */

@@ -16,8 +16,7 @@ static qs_status create_ring(qs_device *device)
     for (uint32_t i = 0; i < STAGING_CHUNK_COUNT; i++)
         if (!staging->chunks[i].commands)
             TRY(gpu_command_buffer_create(device, &staging->chunks[i].commands));
-    TRY(gpu_buffer_create(device, GPU_UPLOAD, (uint64_t)STAGING_CHUNK_COUNT * STAGING_CHUNK_BYTES,
-                          "staging", &staging->buffer));
+    TRY(gpu_buffer_create(device, GPU_UPLOAD, STAGING_BYTES, "staging", &staging->buffer));
 fail:
     return status;
 }

@@ -9,7 +9,7 @@ report $? 'inspect of a model that reads'
 grep -q '^f32  *[0-9.]* [KM]iB: weights [0-9.]* [KM]iB, activations .*, state ' out && grep -q '^f16 ' out &&
     grep -q '^session  *batch 1, f32, guided$' out
 report $? 'it says what each precision takes'
-QUICKSTEP_DEBUG=memory=1 run inspect -m "$xl" --size 512x512
+QUICKSTEP_DEBUG=memory=17 run inspect -m "$xl" --size 512x512
 [ "$status" -eq 5 ] && grep -q '^f32  ' out && ! grep -q ' ms$' err &&
     grep -q 'it needs .* MiB on the device, there are 1.0 MiB; less is taken with --precision f16 --offload$' err
 report $? 'and of what does not fit, what takes less, before anything is made'
