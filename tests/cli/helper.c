@@ -1,6 +1,7 @@
 /*
  * What the shell test of the command line cannot do itself:
- *     helper pixels FILE.png           decode with libpng and with stb_image; one line: size, hash
+ *     helper pixels FILE.png           decode with libpng, stb_image and, if it was there, libspng;
+ *                                      one line: size, kind, hash, number of decoders
  *     helper noise FILE N C H W NAN    write "noise" [N, C, H, W], pseudo-random; NaN first if
  *                                      NAN=1
  *     helper latent FILE N C H W NAN   the same as "latent"
@@ -33,6 +34,10 @@
 #define STBI_ONLY_PNG
 #include <stb/stb_image.h>
 
+#ifdef HAVE_SPNG
+#include <spng.h>
+#endif
+
 static uint64_t hash(const uint8_t *bytes, size_t size)
 {
     uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
@@ -41,6 +46,28 @@ static uint64_t hash(const uint8_t *bytes, size_t size)
     return h;
 }
 
+#ifdef HAVE_SPNG
+/* NULL: it does not decode, or not into so many bytes. To be freed. */
+static uint8_t *decode_spng(const char *path, size_t size)
+{
+    uint8_t *rgba = NULL;
+    FILE *file = fopen(path, "rb");
+    spng_ctx *context = spng_ctx_new(0);
+    size_t decoded = 0;
+    spng_set_png_file(context, file);
+    if (file && spng_decoded_image_size(context, SPNG_FMT_RGBA8, &decoded) == 0 && decoded == size)
+        rgba = malloc(size);
+    if (rgba && spng_decode_image(context, rgba, size, SPNG_FMT_RGBA8, 0) != 0) {
+        free(rgba);
+        rgba = NULL;
+    }
+    spng_ctx_free(context);
+    if (file)
+        fclose(file);
+    return rgba;
+}
+#endif
+
 static int pixels(const char *path)
 {
     png_image image = { .version = PNG_IMAGE_VERSION };
@@ -48,18 +75,24 @@ static int pixels(const char *path)
         return fprintf(stderr, "libpng: %s\n", image.message), 1;
     const bool has_alpha = image.format & PNG_FORMAT_FLAG_ALPHA;
     image.format = PNG_FORMAT_RGBA;
-    uint8_t *a = malloc(PNG_IMAGE_SIZE(image));
+    const size_t size = PNG_IMAGE_SIZE(image);
+    uint8_t *a = malloc(size);
     if (!a || !png_image_finish_read(&image, NULL, a, 0, NULL))
         return fprintf(stderr, "libpng: %s\n", image.message), 1;
     int width, height, channels;
     uint8_t *b = stbi_load(path, &width, &height, &channels, 4);
     if (!b)
         return fprintf(stderr, "stb_image: %s\n", stbi_failure_reason()), 1;
-    const size_t size = (size_t)width * (size_t)height * 4;
-    const bool same =
-        (int)image.width == width && (int)image.height == height && memcmp(a, b, size) == 0;
-    printf("%dx%d %s %016llx\n", width, height, has_alpha ? "rgba" : "rgb",
-           (unsigned long long)hash(a, size));
+    int decoders = 2;
+    bool same = (int)image.width == width && (int)image.height == height && memcmp(a, b, size) == 0;
+#ifdef HAVE_SPNG
+    uint8_t *c = decode_spng(path, size);
+    same = same && c && memcmp(a, c, size) == 0;
+    free(c);
+    ++decoders;
+#endif
+    printf("%dx%d %s %016llx %d\n", width, height, has_alpha ? "rgba" : "rgb",
+           (unsigned long long)hash(a, size), decoders);
     free(a);
     stbi_image_free(b);
     return same ? 0 : 1;

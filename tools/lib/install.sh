@@ -40,6 +40,7 @@ python:ensurepip           python3-venv
 
 test_needs='
 module:cmocka              libcmocka-dev
+module:spng                libspng-dev
 file:/usr/share/vulkan/explicit_layer.d/VkLayer_khronos_validation.json  vulkan-validationlayers
 command:Xvfb               xvfb
 command:xauth              xauth
