@@ -11,6 +11,7 @@ are diffusers' own, schedulers/SCHEDULER.json in the same spirit, and golden.saf
     pictures.SCHEDULER,SAMPLER,ETA,STEPS [2, c, h, w]     whole pictures in [-1, 1] by diffusers' pipeline of SAMPLER, or as its
                                text-to-image pipelines draw, picture i from torch.Generator().manual_seed(i); SCHEDULER is
                                "own" or one of schedulers/
+    mixed.SCHEDULER,SAMPLER,ETA,STEPS [2, c, h, w]     the same with MIX of the other picture's class_embedding in each
 
 Output and nodes run in double on the file's weights, from the float32 sinusoids that diffusers makes (or projections, whose
 angles are in the hundreds): what float32 should come to. Pictures run in float32, as the random numbers are those of a dtype. A network is an entry of golden/networks.py.
@@ -41,6 +42,7 @@ from weights import old_name, randomise
 
 FOLDER = Path(__file__).resolve().parent.parent / "tests/golden/networks"
 BATCH = 2
+MIX = 0.25
 TWO_POINTS = [22, 0]  # of openai/diffusers-cd_imagenet64_l2
 PIPELINES = {
     "CMStochasticIterativeScheduler": ("consistency", ConsistencyModelPipeline),
@@ -142,7 +144,7 @@ def draw(pipe, steps, eta):
     return 2 * pipe(BATCH, output_type="pt", **arguments).images - 1
 
 
-def draw_without_words(net, scheduler, steps, eta):
+def draw_without_words(net, scheduler, steps, eta, labels=None):
     """BATCH pictures in [-1, 1], as StableDiffusionPipeline goes about it."""
     size = net.config.sample_size if isinstance(net.config.sample_size, (list, tuple)) else (net.config.sample_size,) * 2
     generators = [torch.Generator().manual_seed(i) for i in range(BATCH)]
@@ -152,9 +154,18 @@ def draw_without_words(net, scheduler, steps, eta):
     scheduler.set_timesteps(steps)
     x = randn_tensor((BATCH, net.config.in_channels, *size), generators) * scheduler.init_noise_sigma
     for t in scheduler.timesteps:
-        output = net(scheduler.scale_model_input(x, t), t).sample
+        output = net(scheduler.scale_model_input(x, t), t, labels).sample
         x = scheduler.step(output, t, x, **options).prev_sample
     return x.clamp(-1, 1)
+
+
+def mixed_pictures(net, network):
+    labels = labels_of(net.config, torch.tensor(0.0))
+    hook = net.class_embedding.register_forward_hook(lambda module, inputs, output: torch.lerp(output, output.flip(0), MIX))
+    out = {f"mixed.own,consistency,0,{steps}": draw_without_words(net, make_scheduler(network.scheduler), steps, 0, labels)
+           for steps in network.mixed}
+    hook.remove()
+    return out
 
 
 def pictures(net, network):
@@ -185,6 +196,8 @@ def make(name, network: Network):
     save(net, folder, network)
     with torch.no_grad():
         out = forward(net.to(torch.float64), generator) | pictures(net.to(torch.float32), network)
+        if network.mixed:
+            out |= mixed_pictures(net, network)
     out = {k: (v.float() if v.is_floating_point() else v).contiguous() for k, v in out.items()}
     save_file(out, folder / "golden.safetensors", metadata={"torch": torch.__version__})
     size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())

@@ -343,6 +343,7 @@ typedef struct qs_recipe {
     qs_sampler sampler;
     uint64_t seed;         /* picture i of the batch is drawn from seed + i */
     const int32_t *labels; /* [batch], -1: the model's default; NULL: the default for all */
+    const int32_t *labels_to; /* [batch], likewise: what `mix` leads to; NULL: nothing else */
     const float *noise;    /* [batch, c, h, w], unit variance, instead of the seed's; or NULL */
     qs_rng rng; /* with `noise` its first numbers are the first step's, as in diffusers */
     /* 0 .. 1: QS_SAMPLER_DDIM with a DDIMScheduler or DDPMScheduler, and QS_SAMPLER_TCD, add noise.
@@ -364,8 +365,9 @@ typedef struct qs_recipe {
     /* What a second text encoder (Stable Diffusion XL's) reads instead; NULL or "": the same. */
     const char *prompt_2, *negative_2;
     float guidance;             /* scale: 1: none; 0: the model's own, qs_model_info's */
-    /* With options.blended: 0, the prompts, to 1, these. What is between is linear in what the text
-     * encoders make of both. */
+    /* 0, the labels and the prompts, to 1, labels_to and, with options.blended, prompt_to. What is
+     * between is linear in what the network makes of both labels before it adds the time's
+     * embedding, and in what the text encoders make of both prompts. */
     float mix;
     const char *prompt_to;             /* for all pictures, */
     const char *const *prompts_to;     /* or [batch], one each */

@@ -127,6 +127,12 @@ static inline bool unet_labels_are_numbers(const unet_config *config)
            (config->class_embedding == CLASS_TIMESTEP && config->time_embedding != TIME_LEARNED);
 }
 
+/* Labels are vectors, of which two are blended; identity's numbers are blended as such. */
+static inline bool unet_blends_labels(const unet_config *config)
+{
+    return config->class_embedding == CLASS_TABLE || config->class_embedding == CLASS_TIMESTEP;
+}
+
 static inline const char *unet_class_name(const unet_config *config)
 {
     return config->cross_attention_dim ? "UNet2DConditionModel" : "UNet2DModel";

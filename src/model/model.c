@@ -32,9 +32,11 @@ tensor_id model_build_network(graph *g, const qs_model *model, uint32_t batch, t
 {
     const model_config *config = &model->config;
     const bool embeds = projections == NO_TENSOR;
-    unet_inputs in = {
-        .sample = sample, .segment = NO_TENSOR, .labels = NO_TENSOR, .projections = projections
-    };
+    unet_inputs in = { .sample = sample,
+                       .segment = NO_TENSOR,
+                       .labels = NO_TENSOR,
+                       .label_weights = NO_TENSOR,
+                       .projections = projections };
     in.condition = condition_states(g, model, batch, embeds ? batch : EMBEDDED_ROWS * batch);
     in.time = graph_state(g, "time", DTYPE_F32, batch, 1, 1, 1);
     if (embeds && config->unet.segment_embedding)
@@ -119,19 +121,24 @@ void model_build_projections(graph *g, const qs_model *model, uint32_t batch,
 {
     const model_config *config = &model->config;
     const uint32_t n = EMBEDDED_ROWS * batch;
+    const bool blends = unet_blends_labels(&config->unet);
     const row_times rows = {
         .time = graph_state(g, "row_time", DTYPE_F32, n, 1, 1, 1),
         .segment = graph_state(g, "row_segment", DTYPE_F32, n, 1, 1, 1),
-        .labels = labels_state(g, config, "row_labels", n),
-        .given_labels = labels_state(g, config, "labels", batch),
+        .labels = blends ? NO_TENSOR : labels_state(g, config, "row_labels", n),
+        .given_labels = blends ? NO_TENSOR : labels_state(g, config, "labels", batch),
     };
     op_row_times(g, "row_times", states, &rows);
-    const unet_inputs in = { .sample = NO_TENSOR,
-                             .time = rows.time,
-                             .segment = rows.segment,
-                             .labels = rows.labels,
-                             .projections = NO_TENSOR,
-                             .condition = condition_states(g, model, batch, n) };
+    const unet_inputs in = {
+        .sample = NO_TENSOR,
+        .time = rows.time,
+        .segment = rows.segment,
+        .labels = blends ? labels_state(g, config, "labels", 2 * batch) : rows.labels,
+        .label_weights =
+            blends ? graph_state(g, "label_weights", DTYPE_F32, batch, 1, 1, 4) : NO_TENSOR,
+        .projections = NO_TENSOR,
+        .condition = condition_states(g, model, batch, n)
+    };
     unet_build_projections(g, &config->unet, &in, model_projections(g, config, batch));
 }
 

@@ -74,24 +74,41 @@ static tensor_id mlp(unet *u, const char *scope, tensor_id x, bool bias, tensor_
     return x;
 }
 
-static tensor_id embed_label(unet *u, tensor_id e, tensor_id label)
+/* e, or nothing with NO_TENSOR, + what the labels are as a vector */
+static tensor_id add_class(unet *u, tensor_id e, tensor_id labels)
 {
     static const char name[] = "class_embedding";
     const unet_config *c = u->config;
-    switch (c->class_embedding) {
-    case CLASS_TABLE:
-        return op_class_embedding(u->g, name,
-                                  &(class_embedding_params){ .x = e,
-                                                             .labels = label,
-                                                             .table = "class_embedding.weight",
-                                                             .count = c->num_class_embeds,
-                                                             .channels = c->time_embedding_dim });
-    case CLASS_TIMESTEP:
-        return mlp(u, name, time_proj(u, "class_proj", label), true, e, ACTIVATION_NONE);
-    case CLASS_IDENTITY: return op_add_scalar(u->g, name, e, label);
-    case CLASS_NONE: break;
-    }
-    return e;
+    if (c->class_embedding == CLASS_TIMESTEP)
+        return mlp(u, name, time_proj(u, "class_proj", labels), true, e, ACTIVATION_NONE);
+    return op_class_embedding(u->g, name,
+                              &(class_embedding_params){ .x = e,
+                                                         .labels = labels,
+                                                         .table = "class_embedding.weight",
+                                                         .count = c->num_class_embeds,
+                                                         .channels = c->time_embedding_dim });
+}
+
+/* Numbers are blended before they come here. */
+static tensor_id embed_label(unet *u, tensor_id e, const unet_inputs *in)
+{
+    graph *g = u->g;
+    const unet_class_embedding kind = u->config->class_embedding;
+    if (kind == CLASS_NONE)
+        return e;
+    if (kind == CLASS_IDENTITY)
+        return op_add_scalar(g, "class_embedding", e, in->labels);
+    if (in->label_weights == NO_TENSOR)
+        return add_class(u, e, in->labels);
+    const uint32_t each = graph_tensor(g, in->label_weights)->n;
+    const tensor_id classes =
+        graph_activation(g, "classes", DTYPE_F32, 2 * each, 1, 1, u->config->time_embedding_dim);
+    op_rescale_out(g, "classes", add_class(u, NO_TENSOR, in->labels), classes, 1, 0);
+    if (graph_status(g) != QS_OK)
+        return NO_TENSOR;
+    return op_add(
+        g, "class_added", e,
+        op_blend(g, "class_blend", classes, in->label_weights, graph_tensor(g, e)->n, each));
 }
 
 /* A float32 state as the network computes; NO_TENSOR stays. */
@@ -111,7 +128,7 @@ static tensor_id embed(unet *u, const unet_inputs *in)
                       read_state(g, "guidance_embedding", in->condition.guidance));
     tensor_id e = mlp(u, "time_embedding", time, true,
                       read_state(g, "prompt_embedding", in->condition.prompt), ACTIVATION_NONE);
-    e = embed_label(u, e, in->labels);
+    e = embed_label(u, e, in);
     if (!c->segment_embedding)
         return op_activate(g, "embedding_activation", e, u->blocks.activation);
     /* zero at segment 0, where the network is the diffusion model */

@@ -6,10 +6,13 @@
 #include "model/unet_condition.h"
 
 typedef struct unet_inputs {
-    tensor_id sample;         /* [n, h, w, in_channels], the graph's storage type */
-    tensor_id time;           /* f32 [n] */
-    tensor_id segment;        /* f32 [n], read only with config->segment_embedding */
-    tensor_id labels;         /* [n], u32 or f32 by unet_labels_are_numbers; read only with classes */
+    tensor_id sample;  /* [n, h, w, in_channels], the graph's storage type */
+    tensor_id time;    /* f32 [n] */
+    tensor_id segment; /* f32 [n], read only with config->segment_embedding */
+    tensor_id labels;  /* [n], u32 or f32 by unet_labels_are_numbers; read only with classes */
+    /* f32 [m, 1, 1, 4]: `labels` are [2 m], and image i has weights[i % m] of label i % m and of
+     * label i % m + m (op_blend); or NO_TENSOR */
+    tensor_id label_weights;
     /* [n, 1, 1, unet_projection_channels], what unet_build_projections made of these, of which then
      * only time is read; or NO_TENSOR: the network makes it itself */
     tensor_id projections;

@@ -4,7 +4,8 @@
  *   recipe   what to draw, written by the CPU into one of a few slots, copied when a picture begins
  *   cursor   u32: the row that the next step runs
  *   time     f32 [n]: the network's timestep of this step (all pictures the same)
- *   labels   [n], u32, or f32 where a network takes numbers
+ *   labels   [n], u32, or f32 where a network takes numbers; of vectors that are blended [2 n]
+ *   label_weights  f32 [n, 1, 1, 4]: of label i and of label i + n
  *   row_time, row_segment, row_labels   [EMBEDDED_ROWS * n]: of the rows that are embedded together
  *            timesteps, timesteps minus the segment's start (0: diffusion), labels
  *   projections   [EMBEDDED_ROWS * n, c]: what the network's resnets make of these

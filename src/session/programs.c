@@ -199,7 +199,7 @@ static const program_row rows[PROGRAM_COUNT] = {
     [PROGRAM_BEGIN] = { .name = "begin",
                         .build = build_begin,
                         .recordings = RECIPE_SLOTS,
-                        .uploads = { "recipe", "labels", "mask", "photo_mask" } },
+                        .uploads = { "recipe", "labels", "label_weights", "mask", "photo_mask" } },
     [PROGRAM_EMBED] = { .name = "embed", .build = build_embed, .component = COMPONENT_UNET },
     [PROGRAM_STEP] = { .name = "step",
                        .build = build_step,

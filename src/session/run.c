@@ -8,25 +8,59 @@
 
 /* ---- begin: recipe -> state, seed -> noise ---------------------------------------------- */
 
-/* Before anything of the picture in progress is touched. */
-static qs_status check_recipe(qs_session *s, const qs_recipe *r)
+static qs_status read_labels(const qs_session *s, const qs_recipe *r, session_labels *labels)
 {
     qs_status status = QS_OK;
-    uint32_t id;
+    const bool numbers = s->model->config.unet.class_embedding == CLASS_IDENTITY;
+    const float mix = r->labels_to ? r->mix : 0;
+    *labels = (session_labels){ .mix = numbers ? 0 : mix };
+    for (uint32_t i = 0; i < s->options.batch; ++i) {
+        uint32_t *from = &labels->from[i], *to = &labels->to[i];
+        TRY(model_label(s->model, r->labels ? r->labels[i] : -1, from));
+        TRY(model_label(s->model, r->labels_to ? r->labels_to[i] : -1, to));
+        if (numbers)
+            *from =
+                bits_from_float((1 - mix) * float_from_bits(*from) + mix * float_from_bits(*to));
+        if (labels->mix == 0)
+            *to = *from;
+    }
+fail:
+    return status;
+}
+
+/* The states, of [session_images] that the network sees. */
+static void write_labels(const qs_session *s, const session_labels *labels, uint32_t slot)
+{
+    const uint32_t images = session_images(s), batch = s->options.batch;
+    uint32_t *ids = states_upload(&s->programs.states, "labels", slot);
+    float *weights = states_upload(&s->programs.states, "label_weights", slot);
+    for (uint32_t i = 0; ids && i < images; ++i)
+        ids[i] = labels->from[i % batch];
+    for (uint32_t i = 0; weights && i < images; ++i) {
+        ids[images + i] = labels->to[i % batch];
+        weights[4 * i] = 1 - labels->mix;
+        weights[4 * i + 1] = labels->mix;
+    }
+}
+
+/* Before anything of the picture in progress is touched. */
+static qs_status check_recipe(qs_session *s, const qs_recipe *r, session_labels *labels)
+{
+    qs_status status = QS_OK;
     if (r->rng != QS_RNG_PHILOX && r->rng != QS_RNG_TORCH)
         return qs_error(QS_ERROR_USAGE, "rng %d is neither QS_RNG_PHILOX nor QS_RNG_TORCH",
                         (int)r->rng);
-    for (uint32_t i = 0; r->labels && i < s->options.batch; ++i)
-        TRY(model_label(s->model, r->labels[i], &id));
+    if (!(r->mix >= 0 && r->mix <= 1))
+        return qs_error(QS_ERROR_USAGE, "a mix of %g: 0, the first, to 1, the second",
+                        (double)r->mix);
+    TRY(read_labels(s, r, labels));
     TRY(photo_check(s, r));
     TRY(words_read(s, r));
 fail:
     return status;
 }
 
-/* labels: [session_images] */
-static qs_status fill_recipe(const qs_session *s, const qs_recipe *r, sampler_recipe *recipe,
-                             uint32_t *labels)
+static qs_status fill_recipe(const qs_session *s, const qs_recipe *r, sampler_recipe *recipe)
 {
     const model_config *c = &s->model->config;
     qs_status status = QS_OK;
@@ -34,9 +68,6 @@ static qs_status fill_recipe(const qs_session *s, const qs_recipe *r, sampler_re
         const uint64_t seed = r->seed + i;
         recipe->seed_low[i] = (uint32_t)seed;
         recipe->seed_high[i] = (uint32_t)(seed >> 32);
-        TRY(model_label(s->model, r->labels ? r->labels[i] : -1, &labels[i]));
-        if (s->options.guided)
-            labels[s->options.batch + i] = labels[i];
     }
     qs_recipe wanted = *r;
     wanted.steps = r->steps ? r->steps : 1;
@@ -59,18 +90,16 @@ qs_status qs_session_begin(qs_session *s, const qs_recipe *r)
     qs_status status = QS_OK;
     picture *p = &s->picture;
     const double begin_ms = clock_ms();
-    uint32_t labels[2 * QS_BATCH_MAX];
-    TRY(check_recipe(s, r));
+    session_labels labels;
+    TRY(check_recipe(s, r, &labels));
     const uint32_t slot = (uint32_t)(p->serial % RECIPE_SLOTS);
     TRY(gpu_wait(s->device, s->recipe_tickets[slot], UINT32_MAX));
     TRY(flights_retire(s));
     sampler_recipe *recipe = states_upload(&s->programs.states, "recipe", slot);
-    TRY(fill_recipe(s, r, recipe, labels));
+    TRY(fill_recipe(s, r, recipe));
     ++p->serial;
     p->begun = false; /* a failure below leaves no picture: the old one's state is overwritten */
-    if (states_upload(&s->programs.states, "labels", slot))
-        memcpy(states_upload(&s->programs.states, "labels", slot), labels,
-               session_images(s) * sizeof *labels);
+    write_labels(s, &labels, slot);
     photo_write_mask(s, r, slot);
     TRY(words_submit(s, slot));
     TRY(photo_submit(s, r, slot));
@@ -80,11 +109,11 @@ qs_status qs_session_begin(qs_session *s, const qs_recipe *r)
     *p = (picture){ .begun = true,
                     .serial = p->serial,
                     .recipe = recipe,
+                    .labels = labels,
                     .seed = r->seed,
                     .steps = recipe->steps,
                     .decode_slot = -1,
                     .begin_ms = begin_ms };
-    memcpy(p->labels, labels, s->options.batch * sizeof *labels);
 fail:
     return status;
 }
@@ -92,10 +121,10 @@ fail:
 /* ---- advance: step, step, ..., decode --------------------------------------------------- */
 
 /* What the network makes of times and labels is the same for every seed. */
-static bool is_embedded(const embedded_rows *have, const embedded_rows *wanted, uint32_t images)
+static bool is_embedded(const embedded_rows *have, const embedded_rows *wanted)
 {
     return wanted->count <= have->count &&
-           memcmp(wanted->labels, have->labels, images * sizeof *have->labels) == 0 &&
+           memcmp(&wanted->labels, &have->labels, sizeof have->labels) == 0 &&
            memcmp(wanted->timestep, have->timestep, wanted->count * sizeof *have->timestep) == 0 &&
            memcmp(wanted->segment, have->segment, wanted->count * sizeof *have->segment) == 0;
 }
@@ -105,13 +134,13 @@ static qs_status embed_rows(qs_session *s)
 {
     const picture *p = &s->picture;
     const uint32_t first = p->steps_submitted, left = p->steps - first;
-    embedded_rows wanted = { .count = left < EMBEDDED_ROWS ? left : EMBEDDED_ROWS };
-    memcpy(wanted.labels, p->labels, sizeof wanted.labels);
+    embedded_rows wanted = { .count = left < EMBEDDED_ROWS ? left : EMBEDDED_ROWS,
+                             .labels = p->labels };
     for (uint32_t i = 0; i < wanted.count; ++i) {
         wanted.timestep[i] = p->recipe->rows[first + i].timestep;
         wanted.segment[i] = p->recipe->rows[first + i].segment;
     }
-    if (is_embedded(&s->embedded, &wanted, s->options.batch))
+    if (is_embedded(&s->embedded, &wanted))
         return QS_OK;
     s->embedded.count = 0;
     const qs_status status = flights_submit_before(s, PROGRAM_EMBED);

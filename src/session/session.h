@@ -100,10 +100,17 @@ typedef struct host_noise {
     uint32_t next_step;       /* the next step of it that may still have to draw */
 } host_noise;
 
+/* The states `labels` and `label_weights`, of each picture: a label, what it leads to, and how far;
+ * that is nothing, and the same label, where there is no second one. */
+typedef struct session_labels {
+    uint32_t from[QS_BATCH_MAX], to[QS_BATCH_MAX];
+    float mix;
+} session_labels;
+
 /* What the state `projections` was last made of. */
 typedef struct embedded_rows {
     uint32_t count; /* 0: of nothing */
-    uint32_t labels[QS_BATCH_MAX];
+    session_labels labels;
     float timestep[EMBEDDED_ROWS], segment[EMBEDDED_ROWS];
 } embedded_rows;
 
@@ -112,7 +119,7 @@ typedef struct picture {
     bool begun; /* there is one, perhaps finished */
     uint64_t serial;
     const sampler_recipe *recipe; /* its slot */
-    uint32_t labels[QS_BATCH_MAX];
+    session_labels labels;
     uint64_t seed;
     uint32_t steps, steps_submitted;
     uint32_t parts_submitted; /* of the step, or the decode, that comes next */

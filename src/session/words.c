@@ -75,8 +75,11 @@ void words_destroy(qs_session *s)
 static qs_status refuse_words(const qs_recipe *r)
 {
     if (r->prompt || r->prompts || r->negative || r->guidance > 0 || r->text_states ||
-        r->prompt_to || r->prompts_to || r->mix != 0 || r->prompt_2 || r->negative_2)
+        r->prompt_to || r->prompts_to || r->prompt_2 || r->negative_2)
         return qs_error(QS_ERROR_USAGE, "this model reads no prompts: it has no text encoder");
+    if (r->mix != 0 && !r->labels_to)
+        return qs_error(QS_ERROR_USAGE,
+                        "a mix of what? This model reads no prompts, and there are no labels_to");
     return QS_OK;
 }
 
@@ -170,10 +173,8 @@ static qs_status check_given(const qs_session *s, const qs_recipe *r)
 
 static qs_status check_mix(const qs_session *s, const qs_recipe *r)
 {
-    if (!(r->mix >= 0 && r->mix <= 1))
-        return qs_error(QS_ERROR_USAGE, "a mix of %g: 0, the first prompt, to 1, the second",
-                        (double)r->mix);
-    if (!s->options.blended && (r->mix != 0 || r->prompt_to || r->prompts_to))
+    const bool mixes = r->mix != 0 && !r->labels_to;
+    if (!s->options.blended && (mixes || r->prompt_to || r->prompts_to))
         return qs_error(QS_ERROR_USAGE, "a second prompt needs qs_session_options.blended");
     return QS_OK;
 }
@@ -183,10 +184,11 @@ static void weigh(qs_session *s, const qs_recipe *r)
 {
     const uint32_t conditioned = session_images(s) - s->options.batch;
     const bool nothing = !r->negative && !r->text_states && s->model->config.zero_negative;
+    const float mix = s->options.blended ? r->mix : 0;
     for (uint32_t i = 0; i < session_images(s); ++i) {
         float *weights = s->words.next.weights + 4 * (size_t)i;
-        weights[0] = i >= conditioned ? 1 - r->mix : nothing ? 0 : 1;
-        weights[1] = i >= conditioned ? r->mix : 0;
+        weights[0] = i >= conditioned ? 1 - mix : nothing ? 0 : 1;
+        weights[1] = i >= conditioned ? mix : 0;
     }
 }
 

@@ -250,7 +250,7 @@ static void mixes_and_states_that_do_not_fit(void **state)
     recipe_refused(session, &(qs_recipe){ .crop_left = 65536 }, "65536: at most 65535");
     recipe_refused(session, &(qs_recipe){ .mix = 0.5f }, "needs qs_session_options.blended");
     recipe_refused(session, &(qs_recipe){ .prompt_to = "b" }, "needs qs_session_options.blended");
-    recipe_refused(session, &(qs_recipe){ .mix = 1.5f }, "a mix of 1.5: 0, the first prompt, to 1");
+    recipe_refused(session, &(qs_recipe){ .mix = 1.5f }, "a mix of 1.5: 0, the first, to 1");
     recipe_refused(session, &(qs_recipe){ .mix = NAN }, "a mix of nan");
     recipe_refused(session, &(qs_recipe){ .text_states = &few },
                    "text states of 639 floats: 1 texts of 16 tokens of 40 are 640");
@@ -273,7 +273,7 @@ static void mixes_and_states_that_do_not_fit(void **state)
         QS_ERROR_USAGE);
     ok(qs_session_create(device, speechless, NULL, &session));
     recipe_refused(session, &(qs_recipe){ .text_states = &few }, "reads no prompts");
-    recipe_refused(session, &(qs_recipe){ .mix = 1 }, "reads no prompts");
+    recipe_refused(session, &(qs_recipe){ .mix = 1 }, "a mix of what?");
     qs_session_destroy(session);
     qs_model_destroy(speechless);
 }

@@ -33,6 +33,7 @@ class Network:
     scheduler: Scheduler = Scheduler("CMStochasticIterativeScheduler")
     schedulers: dict[str, Scheduler] = field(default_factory=dict)  # more, each with its pictures
     steps: tuple[int, ...] = ()  # of whole pictures; none: no pictures
+    mixed: tuple[int, ...] = ()  # of pictures between two labels
 
 
 def blocks(down, up):
@@ -88,7 +89,7 @@ NETWORKS = {
     # openai/diffusers-cd_imagenet64_l2, smaller: classes, scale and shift
     "openai_imagenet": Network(
         unet(16, [8, 16], "R A", "A R", 8, attention_head_dim=8, attn_norm_num_groups=8, layers_per_block=2,
-             resnet_time_scale_shift="scale_shift", num_class_embeds=10, **OPENAI), 2, steps=(1, 2, 4)),
+             resnet_time_scale_shift="scale_shift", num_class_embeds=10, **OPENAI), 2, steps=(1, 2, 4), mixed=(1, 4)),
     # openai/diffusers-cd_bedroom256_l2, smaller: no classes, and as a variant
     "openai_lsun": Network(
         unet(16, [8, 8, 16], "R A A", "A A R", 4, attention_head_dim=8, attn_norm_num_groups=8, layers_per_block=2, **OPENAI),
@@ -152,7 +153,7 @@ NETWORKS = {
              class_embed_type="timestep", **RGB), 28, torch.bfloat16, scheduler=Scheduler("DDPMScheduler", dict(num_train_timesteps=400))),
     "label_times": Network(
         unet(8, [4, 8], "D A", "A D", 4, attention_head_dim=4, layers_per_block=1, class_embed_type="timestep",
-             resnet_time_scale_shift="scale_shift", num_class_embeds=20, **RGB), 26),
+             resnet_time_scale_shift="scale_shift", num_class_embeds=20, **RGB), 26, mixed=(1, 4)),
     "label_numbers": Network(
         unet(8, [4, 8], "D A", "A D", 4, attention_head_dim=4, layers_per_block=1, class_embed_type="identity",
              time_embedding_dim=10, time_embedding_type="fourier", **GREY), 27),
