@@ -63,6 +63,7 @@ no_files() { # nothing in the folder, hidden temporaries neither
 . "$here/preview.sh"
 . "$here/init.sh"
 . "$here/walk.sh"
+. "$here/mix.sh"
 . "$here/samplers.sh"
 . "$here/autoencoder.sh"
 . "$here/latents.sh"

@@ -22,7 +22,7 @@ run metadata between.png
 grep -q '"prompt_to": "old house"' out && grep -q '"mix": 0.25' out
 report $? 'its recipe has both'
 run metadata --command between.png
-grep -q -e "--prompt-to='old house' --mix 0.25" out
+grep -q -e "--prompt-to='old house' .*--mix 0.25" out
 report $? 'and the command that repeats it'
 drawn --prompt 'red knight' --prompt-to 'old house' --mix 0 -o first.png
 drawn --prompt 'old house' --prompt-to 'red knight' --mix 1 -o second.png

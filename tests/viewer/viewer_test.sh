@@ -100,8 +100,8 @@ point() { rect "$1" | awk -v u="$2" -v v="$3" '{ printf "%d %d", $1 + u * $3, $2
 click() { move "$1"; xdotool mousedown 1 sleep 0.1 mouseup 1; }
 settle() { # until what was asked for is presented, and nothing else is
     local before=
-    for _ in 1 2 3 4 5 6 7 8 9 10; do
-        [ "$(lines)" = "$before" ] && break
+    for _ in $(seq 15); do # what plays never rests
+        [ "$(lines)" = "$before" ] && [ "$(tail -n 1 out)" = rest ] && break
         before=$(lines)
         sleep 0.4
     done
@@ -657,6 +657,7 @@ done
 ok $? "closed after 0.05 to 2 seconds, exit status 0 each time"
 
 # --- two prompts
+. "$here/mix.sh"
 . "$here/words.sh"
 
 # --- pictures from pictures

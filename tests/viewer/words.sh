@@ -29,7 +29,7 @@ changed="$(differing first.png half.png) $(differing half.png most.png)"
 awk '{ exit !($1 > 500 && $2 > 500) }' <<<"$changed"
 ok $? "pictures follow the second prompt and the mix ($changed pixels)"
 save
-repeats "$heroes" && grep -q -- "--prompt-to='green robe, crown' --mix 0\.[6-9]" command
+repeats "$heroes" && grep -q -- "--prompt-to='green robe, crown' .*--mix 0\.[6-9]" command
 ok $? "saved with both, and the command line draws it again ($changed differ)"
 at=$(lines)
 click blend
@@ -69,5 +69,6 @@ refuses() { # refuses PATTERN OPTION...
 }
 refuses '--offload: the model sprites has no text encoder' --offload
 refuses '--prompt-to: the model sprites reads no prompts' --prompt-to "red robe"
-refuses '--mix is for --prompt-to' --model "$heroes" --mix 0.5
+refuses '--mix is for --label-to or --prompt-to' --model "$heroes" --mix 0.5
 refuses '--mix is a number from 0 to 1' --model "$heroes" --prompt-to "red robe" --mix 2
+refuses '--label-to: the model sprites has no label' --label-to dragon

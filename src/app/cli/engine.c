@@ -127,14 +127,15 @@ qs_status cli_precision(qs_precision *precision)
     return QS_OK;
 }
 
-qs_status cli_label(const cli_engine *engine, const char *text, int32_t *label)
+qs_status cli_label(const cli_engine *engine, const char *option, const char *text, int32_t *label)
 {
     *label = -1;
     if (!text)
         return QS_OK;
     const uint32_t count = engine->info.label_count;
     if (count == 0)
-        return app_error(QS_ERROR_USAGE, "--label: the model %s has no labels", engine->info.name);
+        return app_error(QS_ERROR_USAGE, "%s: the model %s has no labels", option,
+                         engine->info.name);
     cli_nearest nearest = { .word = text };
     for (uint32_t i = 0; i < count; i++) {
         const char *name = qs_model_label_name(engine->model, i);
@@ -146,16 +147,16 @@ qs_status cli_label(const cli_engine *engine, const char *text, int32_t *label)
     }
     if (text[0] && strspn(text, "0123456789") == strlen(text)) {
         uint64_t number = 0;
-        const qs_status status = cli_number("--label", text, 0, count - 1, &number);
+        const qs_status status = cli_number(option, text, 0, count - 1, &number);
         *label = (int32_t)number;
         return status;
     }
     if (nearest.best)
-        return app_error(QS_ERROR_USAGE, "--label: the model %s has no '%s'; did you mean '%s'?",
+        return app_error(QS_ERROR_USAGE, "%s: the model %s has no '%s'; did you mean '%s'?", option,
                          engine->info.name, text, nearest.best);
     return app_error(QS_ERROR_USAGE,
-                     "--label: the model %s has no '%s'; 'quickstep inspect' lists its %u labels",
-                     engine->info.name, text, count);
+                     "%s: the model %s has no '%s'; 'quickstep inspect' lists its %u labels",
+                     option, engine->info.name, text, count);
 }
 
 qs_status cli_sampler(const cli_engine *engine, const char *text, qs_sampler *sampler)

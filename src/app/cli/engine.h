@@ -33,7 +33,7 @@ void cli_engine_close(cli_engine *engine);
 qs_status cli_precision(qs_precision *precision);
 
 /* A label by name (any case) or number; -1, the model's default, for NULL. QS_ERROR_USAGE. */
-qs_status cli_label(const cli_engine *engine, const char *text, int32_t *label);
+qs_status cli_label(const cli_engine *engine, const char *option, const char *text, int32_t *label);
 
 /* --sampler, checked against the model. NULL: the model's default. */
 qs_status cli_sampler(const cli_engine *engine, const char *text, qs_sampler *sampler);

@@ -192,8 +192,7 @@ static qs_status draw_and_write(cli_engine *engine, grid_run *run)
         app_montage_over_checkerboard(pixels, count, engine->info.width, engine->info.height);
     app_recipe recipe;
     const qs_recipe drawn = cli_job_recipe(&run->job);
-    app_recipe_init(&recipe, engine->model, engine->device, engine->options.precision, &drawn,
-                    run->job.label);
+    app_recipe_init(&recipe, engine->model, engine->device, engine->options.precision, &drawn);
     snprintf(recipe.command, sizeof recipe.command, "grid");
     snprintf(recipe.steps, sizeof recipe.steps, "%s", run->steps);
     recipe.count = run->job.count;

@@ -11,8 +11,8 @@
 enum { DEFAULT_BATCH_LIMIT = 16, DRAWING_FIRST = 52, DRAWING_MORE = 72 };
 
 static struct {
-    char *seed, *label, *prompt, *prompt_2, *prompt_to, *mix, *negative, *negative_2, *guidance,
-        *original_size, *crop, *sampler, *rng, *batch;
+    char *seed, *label, *label_to, *prompt, *prompt_2, *prompt_to, *mix, *negative, *negative_2,
+        *guidance, *original_size, *crop, *sampler, *rng, *batch;
 } texts;
 
 struct poptOption cli_drawing_options[] = {
@@ -20,6 +20,9 @@ struct poptOption cli_drawing_options[] = {
       "The first picture's seed; picture i has seed S + i (default: random)", "S" },
     { "label", 'l', POPT_ARG_STRING, &texts.label, DRAWING_FIRST + 1,
       "What to draw: a label's name or number (default: the model's)", "LABEL" },
+    { "label-to", '\0', POPT_ARG_STRING, &texts.label_to, DRAWING_MORE + 4,
+      "A second label: what is drawn lies between the two, linear in what they mean to the network",
+      "LABEL" },
     { "prompt", '\0', POPT_ARG_STRING, &texts.prompt, DRAWING_FIRST + 5,
       "What to draw, in words, of a model that reads (default: its first example)", "TEXT" },
     { "prompt-to", '\0', POPT_ARG_STRING, &texts.prompt_to, DRAWING_FIRST + 8,
@@ -27,7 +30,7 @@ struct poptOption cli_drawing_options[] = {
       "network",
       "TEXT" },
     { "mix", '\0', POPT_ARG_STRING, &texts.mix, DRAWING_FIRST + 9,
-      "How much of --prompt-to, 0 (--prompt alone) to 1 (default: 0.5)", "M" },
+      "How much of --label-to or --prompt-to, 0 (the first alone) to 1 (default: 0.5)", "M" },
     { "prompt-2", '\0', POPT_ARG_STRING, &texts.prompt_2, DRAWING_MORE,
       "What a second text encoder reads instead of --prompt (Stable Diffusion XL's)", "TEXT" },
     { "negative", '\0', POPT_ARG_STRING, &texts.negative, DRAWING_FIRST + 6,
@@ -77,13 +80,15 @@ qs_status cli_drawing_numbers(cli_job *job, uint32_t *batch)
     TRY(cli_rng(texts.rng, &job->rng));
     TRY(cli_precision(&precision));
     TRY(cli_real("--guidance", texts.guidance, 1, QS_GUIDANCE_MAX, &job->guidance));
-    job->mix = texts.prompt_to ? 0.5f : 0;
+    const bool mixes = texts.prompt_to || texts.label_to;
+    job->mix = mixes ? 0.5f : 0;
+    job->mix_open = mixes && !texts.mix;
     TRY(cli_real("--mix", texts.mix, 0, 1, &job->mix));
     TRY(read_pair("--original-size", texts.original_size, 'x', &job->original_width,
                   &job->original_height));
     TRY(read_pair("--crop", texts.crop, ',', &job->crop_left, &job->crop_top));
-    if (texts.mix && !texts.prompt_to)
-        TRY(app_error(QS_ERROR_USAGE, "--mix: of what? --prompt-to is missing"));
+    if (texts.mix && !mixes)
+        TRY(app_error(QS_ERROR_USAGE, "--mix: of what? --label-to or --prompt-to is missing"));
 fail:
     return status;
 }
@@ -144,7 +149,8 @@ static qs_status choose_words(const cli_engine *engine, cli_job *job)
 qs_status cli_drawing_names(const cli_engine *engine, cli_job *job)
 {
     qs_status status = QS_OK;
-    TRY(cli_label(engine, texts.label, &job->label));
+    TRY(cli_label(engine, "--label", texts.label, &job->label));
+    TRY(cli_label(engine, "--label-to", texts.label_to, &job->label_to));
     TRY(choose_words(engine, job));
     TRY(cli_sampler(engine, texts.sampler, &job->sampler));
 fail:
@@ -153,7 +159,7 @@ fail:
 
 /* One render's worth of inputs and outputs, `batch` pictures each. */
 typedef struct scratch {
-    int32_t labels[QS_BATCH_MAX];
+    int32_t labels[QS_BATCH_MAX], labels_to[QS_BATCH_MAX];
     float *noise, *step_noise, *floats;
 } scratch;
 
@@ -183,6 +189,8 @@ static uint32_t even_batch(uint32_t count, uint32_t most)
 qs_recipe cli_job_recipe(const cli_job *job)
 {
     return (qs_recipe){ .steps = job->steps,
+                        .labels = &job->label,
+                        .labels_to = job->label_to >= 0 ? &job->label_to : NULL,
                         .sampler = job->sampler,
                         .seed = job->seed,
                         .rng = job->rng,
@@ -257,8 +265,10 @@ static qs_status allocate(const cli_engine *engine, const cli_job *job, cli_pict
         s->step_noise = calloc(job->steps * batch, noise_floats * sizeof(float));
         failed |= !s->step_noise;
     }
-    for (size_t i = 0; i < batch; i++)
+    for (size_t i = 0; i < batch; i++) {
         s->labels[i] = job->label;
+        s->labels_to[i] = job->label_to;
+    }
     return failed ? app_error(QS_ERROR_MEMORY, "no memory for %u pictures", job->count) : QS_OK;
 }
 
@@ -289,7 +299,8 @@ static qs_status render_batch(cli_engine *engine, const cli_job *job, uint32_t f
 {
     qs_recipe recipe = cli_job_recipe(job);
     recipe.seed += first;
-    recipe.labels = job->label >= 0 ? s->labels : NULL;
+    recipe.labels = s->labels;
+    recipe.labels_to = recipe.labels_to ? s->labels_to : NULL;
     recipe.noise = s->noise;
     recipe.timesteps = job->timesteps;
     recipe.step_noise = s->step_noise;

@@ -13,12 +13,14 @@ typedef struct cli_job {
     float eta;
     const uint32_t *timesteps;                                     /* [steps] or NULL */
     int32_t label;                                                 /* -1: the model's default */
+    int32_t label_to;                                              /* -1: not mixed with another */
     const char *prompt;                                            /* NULL: the model reads none */
     const char *negative;                                          /* or NULL */
     const char *prompt_to;                                         /* NULL: not blended */
     const char *prompt_2, *negative_2;                             /* as qs_recipe's, or NULL */
     uint32_t original_width, original_height, crop_left, crop_top; /* likewise, or 0 */
-    float mix;                                                     /* how much of it */
+    float mix;                                                     /* how much of these */
+    bool mix_open;                                                 /* nobody said how much */
     float guidance;                                                /* scale; 0: the model's own */
     bool guided; /* the network is evaluated twice a step */
     bool blended;
@@ -50,7 +52,7 @@ qs_status cli_drawing_names(const cli_engine *engine, cli_job *job);
 qs_status cli_engine_start_many(cli_engine *engine, const cli_job *job, uint32_t count,
                                 uint32_t limit);
 
-/* What app_recipe_init keeps of a job. */
+/* What app_recipe_init keeps of a job; the labels are one each. */
 qs_recipe cli_job_recipe(const cli_job *job);
 
 /* With the engine's session. QS_CANCELLED when a signal came. Free with cli_pictures_free. */

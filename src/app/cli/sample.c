@@ -156,6 +156,8 @@ static void print_summary(const app_recipe *recipe, const sample_run *run,
         fprintf(out, " to %" PRIu64, recipe->seed + run->job.count - 1);
     if (recipe->label[0])
         fprintf(out, ", label %s", recipe->label);
+    if (recipe->label_to[0])
+        fprintf(out, ", %g of %s", recipe->mix, recipe->label_to);
     if (run->job.prompt)
         fprintf(out, ", \"%s\"", recipe->prompt);
     if (run->job.blended)
@@ -186,8 +188,7 @@ static qs_status draw_and_write(cli_engine *engine, const sample_run *run)
         return status;
     app_recipe recipe;
     const qs_recipe drawn = cli_job_recipe(&run->job);
-    app_recipe_init(&recipe, engine->model, engine->device, engine->options.precision, &drawn,
-                    run->job.label);
+    app_recipe_init(&recipe, engine->model, engine->device, engine->options.precision, &drawn);
     recipe.scale = run->scale;
     snprintf(recipe.noise, sizeof recipe.noise, "%s", texts.noise ? texts.noise : "");
     snprintf(recipe.timesteps, sizeof recipe.timesteps, "%s",

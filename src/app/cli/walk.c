@@ -1,4 +1,5 @@
-/* quickstep walk: from seed to seed, through the pictures between them. */
+/* quickstep walk: from seed to seed, or from one label or prompt to another, through the pictures
+ * between them. */
 #include "commands.h"
 #include "common/animation.h"
 #include "common/montage.h"
@@ -54,18 +55,21 @@ static const struct poptOption options[] = {
 
 static const char notes[] =
     "The noise turns from each seed's to the next one's at a steady speed (spherical linear\n"
-    "interpolation); everything else stays. GIF, MP4 and WebM have a checkerboard where pictures "
-    "are\n"
-    "transparent.\n"
+    "interpolation); everything else stays. With --label-to or --prompt-to and without --mix what "
+    "is\n"
+    "drawn turns into that on the way, too, and back with --loop; then --to may be missing. GIF,\n"
+    "MP4 and WebM have a checkerboard where pictures are transparent.\n"
     "\n"
     "  quickstep walk --from 1 --to 2,3 --loop --frames 90 -o walk.png\n"
-    "  quickstep walk --from 1 --to 2 --at 0.5 -o between.png\n";
+    "  quickstep walk --from 1 --to 2 --at 0.5 -o between.png\n"
+    "  quickstep walk --from 1 --label knight --label-to wizard --loop -o turning.png\n";
 
 typedef struct walk_run {
     cli_job job; /* of a chunk */
     uint64_t seeds[SEEDS_MAX];
     uint32_t seed_count, frames, fps, batch, scale;
-    double at; /* below 0: all the way */
+    double at;      /* below 0: all the way */
+    bool mix_moves; /* the first label or prompt turns into the second */
     bool numbered, moves;
     float *ends[2], *noise; /* of the seeds that `end` says; of a chunk */
     uint32_t end; /* ends[0] is of seeds[end], ends[1] of the next; seed_count: none yet */
@@ -83,8 +87,11 @@ static qs_status read_seeds(walk_run *run)
     if (texts.from)
         TRY(cli_seed(texts.from, &run->job.seed));
     run->seeds[run->seed_count++] = run->job.seed;
+    if (!texts.to && run->job.mix_open)
+        return QS_OK;
     if (!texts.to)
-        return app_error(QS_ERROR_USAGE, "where does the walk go? Name a seed: --to 2");
+        return app_error(QS_ERROR_USAGE, "where does the walk go? Name a seed, --to 2, or a second "
+                                         "label or prompt, and no --mix");
     if (strlen(texts.to) >= sizeof list)
         return app_error(QS_ERROR_USAGE, "--to: the list is too long");
     snprintf(list, sizeof list, "%s", texts.to);
@@ -103,6 +110,10 @@ static qs_status read_at(walk_run *run)
 {
     char *end = texts.at;
     run->at = texts.at ? strtod(texts.at, &end) : -1;
+    run->mix_moves = run->job.mix_open && !texts.at;
+    if (texts.at && !texts.to)
+        return app_error(QS_ERROR_USAGE, "--at is between seeds, and there is no --to; 'quickstep "
+                                         "sample --mix' draws one between labels or prompts");
     if (texts.at && (end == texts.at || *end || !(run->at >= 0 && run->at <= run->seed_count - 1)))
         return app_error(QS_ERROR_USAGE, "--at wants a number from 0 to %u, not '%s'",
                          run->seed_count - 1, texts.at);
@@ -167,10 +178,35 @@ static size_t noise_size(const cli_engine *engine)
     return (size_t)info->latent_channels * info->latent_height * info->latent_width;
 }
 
-/* A loop's last picture comes before its first, which is shown again. */
+/* 0 .. 1. A loop's last picture comes before its first, which is shown again. */
+static double part_of(const walk_run *run, uint32_t frame)
+{
+    return (double)frame / (loop ? run->frames : run->frames - 1);
+}
+
 static double place_of(const walk_run *run, uint32_t frame)
 {
-    return (double)frame / (loop ? run->frames : run->frames - 1) * (run->seed_count - 1);
+    return part_of(run, frame) * (run->seed_count - 1);
+}
+
+static float mix_of(const walk_run *run, uint32_t frame)
+{
+    const double part = part_of(run, frame);
+    return (float)(!loop ? part : part < 0.5 ? 2 * part : 2 - 2 * part);
+}
+
+/* A picture of the way as a command draws it alone. */
+static void describe_place(walk_run *run, uint32_t frame)
+{
+    app_recipe *r = &run->recipe;
+    snprintf(r->at, sizeof r->at, "%.17g", place_of(run, frame));
+    if (run->mix_moves)
+        r->mix = (double)run->job.mix;
+    if (run->seed_count > 1)
+        return;
+    snprintf(r->command, sizeof r->command, "sample");
+    r->at[0] = '\0';
+    r->loop = false;
 }
 
 /* offset: of the seeds */
@@ -203,7 +239,7 @@ static qs_status write_frames(const cli_engine *engine, walk_run *run, uint32_t 
         if (run->moves) {
             TRY(app_animation_add(run->animation, image.pixels));
         } else {
-            snprintf(run->recipe.at, sizeof run->recipe.at, "%.17g", place_of(run, first + i));
+            describe_place(run, first + i);
             json = app_recipe_to_json(&run->recipe);
             path = cli_numbered_path(texts.output, first + i);
             if (!json || !path)
@@ -227,10 +263,12 @@ static qs_status draw_chunk(cli_engine *engine, walk_run *run, uint32_t first, u
 {
     qs_status status = QS_OK;
     cli_pictures pictures = { 0 };
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count && run->seed_count > 1; i++)
         TRY(mix(engine, run, place_of(run, first + i), 0, run->noise + i * noise_size(engine)));
     run->job.count = count;
-    run->job.noise = run->noise;
+    run->job.noise = run->seed_count > 1 ? run->noise : NULL;
+    if (run->mix_moves)
+        run->job.mix = mix_of(run, first);
     TRY(cli_render(engine, &run->job, &pictures));
     *ms += pictures.ms;
     if (!is_png(texts.output) && engine->info.has_alpha)
@@ -280,10 +318,10 @@ static void fill_recipe(const cli_engine *engine, walk_run *run)
     app_recipe *r = &run->recipe;
     qs_recipe drawn = cli_job_recipe(&run->job);
     drawn.seed = run->seeds[0];
-    app_recipe_init(r, engine->model, engine->device, engine->options.precision, &drawn,
-                    run->job.label);
+    app_recipe_init(r, engine->model, engine->device, engine->options.precision, &drawn);
     snprintf(r->command, sizeof r->command, "walk");
-    snprintf(r->to, sizeof r->to, "%s", texts.to);
+    snprintf(r->to, sizeof r->to, "%s", texts.to ? texts.to : "");
+    r->mix = run->mix_moves ? -1 : r->mix;
     r->loop = loop;
     r->scale = run->scale;
     r->frames = run->moves ? run->frames : 0;
@@ -308,16 +346,19 @@ static qs_status draw_and_write(cli_engine *engine, walk_run *run)
         TRY(begin_animation(engine, run));
     if (run->at >= 0)
         TRY(draw_place(engine, run, &ms));
-    for (uint32_t first = 0; first < run->frames && run->at < 0; first += CHUNK) {
+    const uint32_t most =
+        run->mix_moves ? 1 : CHUNK; /* a recipe has one mix for all its pictures */
+    for (uint32_t first = 0; first < run->frames && run->at < 0; first += most) {
         const uint32_t left = run->frames - first;
-        TRY(draw_chunk(engine, run, first, left < CHUNK ? left : CHUNK, &ms));
+        TRY(draw_chunk(engine, run, first, left < most ? left : most, &ms));
     }
     status = app_animation_end(run->animation, true);
     run->animation = NULL;
     TRY(status);
-    printf("%s: %s, %s step%s, seed %" PRIu64 " to %s%s, %u picture%s, %.1f ms\n", texts.output,
+    printf("%s: %s, %s step%s, seed %" PRIu64 "%s%s%s, %u picture%s, %.1f ms\n", texts.output,
            run->recipe.model, run->recipe.steps, run->job.steps == 1 ? "" : "s", run->seeds[0],
-           texts.to, loop ? " and back" : "", run->frames, run->frames == 1 ? "" : "s", ms);
+           texts.to ? " to " : "", texts.to ? texts.to : "", loop ? " and back" : "", run->frames,
+           run->frames == 1 ? "" : "s", ms);
 fail:
     app_animation_end(run->animation, false);
     free(run->noise);
@@ -354,7 +395,7 @@ static qs_status run_walk(const char *argument)
     if (!texts.steps)
         run.job.steps = engine.info.default_steps;
     TRY(cli_engine_open_device(&engine));
-    if (adds_noise(&engine, &run.job))
+    if (adds_noise(&engine, &run.job) || run.mix_moves)
         run.batch = 1;
     TRY(cli_engine_start_many(&engine, &run.job, run.frames < CHUNK ? run.frames : CHUNK,
                               run.batch));
@@ -366,7 +407,7 @@ fail:
 
 const cli_command cli_walk = {
     .name = "walk",
-    .summary = "draw the pictures between seeds, as an animation",
+    .summary = "draw the pictures between seeds, labels or prompts, as an animation",
     .notes = notes,
     .options = options,
     .run = run_walk,

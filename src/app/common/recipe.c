@@ -28,7 +28,7 @@ static const struct {
     FIELD(init, false),      FIELD(init_hash, false),     FIELD(mask, false),
     FIELD(mask_hash, false), FIELD(fit, false),           FIELD(variant, false),
     FIELD(size, false),      FIELD(prompt_2, false),      FIELD(negative_2, false),
-    FIELD(crop, false),      FIELD(original_size, false),
+    FIELD(crop, false),      FIELD(original_size, false), FIELD(label_to, false),
 #undef FIELD
 };
 enum { TEXT_FIELD_COUNT = sizeof text_fields / sizeof text_fields[0] };
@@ -60,8 +60,16 @@ void app_recipe_opened_with(app_recipe *recipe, const qs_model *model)
                  (double)o->loras[i].scale);
 }
 
+static void copy_label(char to[128], const qs_model *model, int32_t label)
+{
+    qs_model_info info;
+    qs_model_get_info(model, &info);
+    snprintf(to, sizeof((app_recipe *)0)->label, "%s",
+             qs_model_label_name(model, label < 0 ? info.default_label : (uint32_t)label));
+}
+
 void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device *device,
-                     qs_precision precision, const qs_recipe *drawn, int32_t label)
+                     qs_precision precision, const qs_recipe *drawn)
 {
     qs_model_info info;
     qs_model_get_info(model, &info);
@@ -73,8 +81,11 @@ void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device 
     app_recipe_opened_with(recipe, model);
     snprintf(recipe->steps, sizeof recipe->steps, "%" PRIu32, drawn->steps ? drawn->steps : 1);
     if (info.label_count > 0)
-        snprintf(recipe->label, sizeof recipe->label, "%s",
-                 qs_model_label_name(model, label < 0 ? info.default_label : (uint32_t)label));
+        copy_label(recipe->label, model, drawn->labels ? drawn->labels[0] : -1);
+    if (drawn->labels_to)
+        copy_label(recipe->label_to, model, drawn->labels_to[0]);
+    recipe->blended = drawn->labels_to || drawn->prompt_to;
+    recipe->mix = (double)drawn->mix;
     if (info.prompt_tokens > 0) {
         copy_words(recipe->prompt, drawn->prompt);
         copy_words(recipe->negative, drawn->negative);
@@ -82,8 +93,6 @@ void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device 
         copy_words(recipe->prompt_2, drawn->prompt_2);
         copy_words(recipe->negative_2, drawn->negative_2);
         recipe->negative_given = drawn->negative != NULL;
-        recipe->blended = drawn->prompt_to != NULL;
-        recipe->mix = (double)drawn->mix;
         recipe->guidance = (double)(drawn->guidance > 0 ? drawn->guidance : info.default_guidance);
     }
     if (drawn->original_width)
@@ -178,7 +187,7 @@ char *app_recipe_to_json(const app_recipe *recipe)
         failed |= json_object_set_new(root, "guidance", json_real(recipe->guidance));
     if (recipe->negative_given && !recipe->negative[0])
         failed |= json_object_set_new(root, "negative", json_string(""));
-    if (recipe->blended)
+    if (recipe->blended && recipe->mix >= 0)
         failed |= json_object_set_new(root, "mix", json_real(recipe->mix));
     if (recipe->scale > 1)
         failed |= json_object_set_new(root, "scale", json_integer(recipe->scale));
@@ -292,7 +301,8 @@ static qs_status check_words(const app_recipe *recipe)
         return app_error(QS_ERROR_OTHER, "the recipe's precision \"%s\" is unknown",
                          recipe->precision);
     const bool walks = strcmp(recipe->command, "walk") == 0;
-    if (walks != (recipe->to[0] != 0) || recipe->to[strspn(recipe->to, "0123456789,")] ||
+    const bool leads = recipe->to[0] || recipe->label_to[0] || recipe->prompt_to[0];
+    if ((walks ? !leads : recipe->to[0] != 0) || recipe->to[strspn(recipe->to, "0123456789,")] ||
         recipe->at[strspn(recipe->at, "0123456789.e+-")])
         return app_error(QS_ERROR_OTHER, "the recipe's \"to\" or \"at\" is damaged");
     qs_rng rng;
@@ -326,6 +336,12 @@ static qs_status check_pictures(const app_recipe *recipe)
     return QS_OK;
 }
 
+static bool walks_through_mixes(const json_t *root)
+{
+    return !json_object_get(root, "mix") &&
+           (json_object_get(root, "label_to") || json_object_get(root, "prompt_to"));
+}
+
 qs_status app_recipe_from_json(const char *json, app_recipe *recipe)
 {
     qs_status status = QS_OK;
@@ -343,8 +359,9 @@ qs_status app_recipe_from_json(const char *json, app_recipe *recipe)
     TRY(read_steps(root, recipe));
     TRY(read_real(root, "eta", 0, 1, &recipe->eta));
     TRY(read_real(root, "guidance", 1, QS_GUIDANCE_MAX, &recipe->guidance));
+    recipe->mix = walks_through_mixes(root) ? -1 : 0;
     TRY(read_real(root, "mix", 0, 1, &recipe->mix));
-    recipe->blended = json_object_get(root, "mix") != NULL;
+    recipe->blended = json_object_get(root, "mix") || recipe->mix < 0;
     recipe->negative_given = json_object_get(root, "negative") != NULL;
     TRY(read_real(root, "strength", 1e-6, 1, &recipe->strength));
     recipe->colour = json_is_true(json_object_get(root, "colour"));
@@ -409,11 +426,13 @@ static void put_quoted(char **command, const char *option, const char *text)
 
 static void put_seeds(char **command, const app_recipe *recipe)
 {
-    const bool walks = recipe->to[0];
+    const bool walks = strcmp(recipe->command, "walk") == 0;
     put(command, " %s %" PRIu64, walks ? "--from" : "--seed", recipe->seed);
     if (!walks)
         return;
-    put(command, " --to %s%s", recipe->to, recipe->loop ? " --loop" : "");
+    put_quoted(command, "--to", recipe->to);
+    if (recipe->loop)
+        put(command, " --loop");
     if (recipe->at[0]) {
         put(command, " --at %s", recipe->at);
         return;
@@ -438,12 +457,11 @@ char *app_recipe_command(const app_recipe *recipe)
     put_quoted(&out, "--steps", recipe->steps);
     put_seeds(&out, recipe);
     put_quoted(&out, "--label", recipe->label);
+    put_quoted(&out, "--label-to", recipe->label_to);
     if (recipe->guidance > 0) { /* the empty prompt is one, too */
         put_words(&out, "--prompt", recipe->prompt);
-        if (recipe->blended) {
+        if (recipe->blended && (recipe->prompt_to[0] || !recipe->label_to[0]))
             put_words(&out, "--prompt-to", recipe->prompt_to);
-            put(&out, " --mix %.9g", recipe->mix);
-        }
         if (recipe->negative_given)
             put_words(&out, "--negative", recipe->negative);
         put_quoted(&out, "--prompt-2", recipe->prompt_2);
@@ -452,6 +470,8 @@ char *app_recipe_command(const app_recipe *recipe)
         put_quoted(&out, "--crop", recipe->crop);
         put(&out, " --guidance %.9g", recipe->guidance);
     }
+    if (recipe->blended && recipe->mix >= 0)
+        put(&out, " --mix %.9g", recipe->mix);
     if (recipe->count > 1)
         put(&out, " --count %" PRIu32, recipe->count);
     put_quoted(&out, "--sampler", recipe->sampler);

@@ -5,7 +5,8 @@
  *      "steps": 4, "seed": 42, "count": 1, "label": "knight", "sampler": "multistep",
  *      "precision": "f32", "device": "llvmpipe (LLVM 15.0.6, 256 bits)", "driver": "Mesa 22.3.6"}
  *
- * Optional: "prompt", "negative", "guidance" (absent: the model reads none), "prompt_to" and "mix",
+ * Optional: "prompt", "negative", "guidance" (absent: the model reads none), "prompt_to" or
+ * "label_to" and "mix",
  * "prompt_2", "negative_2", "original_size" ("640x512") and "crop" ("8,0"; absent: 0,0),
  * "label" (absent: the model has none), "rng" (absent: philox), "eta" (absent: 0), "timesteps"
  * ("22,0"), "scheduler" (what replaced the model's: a class or a file), "decoder" (what
@@ -13,7 +14,8 @@
  * list: "style.safetensors:0.8"), "init", "mask" (picture files that were begun from), "init_hash",
  * "mask_hash" (app_file_hash), "strength", "fit" and "colour" with them, "headings" (absent: a grid
  * without), "noise" (the file that replaced the seed's noise), "scale" (absent: 1). A "walk" has
- * "to" ("2,3") and perhaps "loop", "frames" and "fps", or "at" ("0.5"). A "seed" above 2^63 - 1,
+ * "to" ("2,3") and perhaps "loop", "frames" and "fps", or "at" ("0.5"); one from label to label, or
+ * from prompt to prompt, has no "mix", and need not have "to". A "seed" above 2^63 - 1,
  * JSON's integers as most programs read them, is a string of digits. "steps" of the command "grid"
  * is a list, one entry per column: "1,2,4,64:addim".
  */
@@ -35,13 +37,14 @@ typedef struct app_recipe {
     uint64_t seed;   /* picture i is drawn from seed + i */
     uint32_t count, scale;
     char label[128]; /* name, or number in decimals; "": none */
+    char label_to[128];
     char prompt[APP_PROMPT_SIZE], negative[APP_PROMPT_SIZE], prompt_to[APP_PROMPT_SIZE];
     char prompt_2[APP_PROMPT_SIZE], negative_2[APP_PROMPT_SIZE];
     char original_size[24], crop[24]; /* "": its own size, not cropped */
     bool negative_given;              /* the empty one is not none */
-    bool blended;                     /* with prompt_to, */
-    double mix;                       /* so much: 0 .. 1 */
-    double guidance;                  /* scale; 0: the model reads no prompts */
+    bool blended;                     /* with prompt_to or label_to, */
+    double mix;      /* so much: 0 .. 1; below 0: all of it in turn, as a walk goes */
+    double guidance; /* scale; 0: the model reads no prompts */
     char sampler[32];
     char precision[8];
     char rng[16];               /* "" or a qs_rng_name */
@@ -67,10 +70,10 @@ typedef struct app_recipe {
 } app_recipe;
 
 /* Fills in version, model and how it was opened, sampler (the default resolved) and its
- * options, label's name, precision and device; command "sample", count 1, scale 1. label -1: the
- * model's default. */
+ * options, the names of the first picture's labels, precision and device; command "sample", count
+ * 1, scale 1. */
 void app_recipe_init(app_recipe *recipe, const qs_model *model, const qs_device *device,
-                     qs_precision precision, const qs_recipe *drawn, int32_t label);
+                     qs_precision precision, const qs_recipe *drawn);
 
 /* How the model was opened, alone: variant, scheduler, size, decoder, LoRAs. */
 void app_recipe_opened_with(app_recipe *recipe, const qs_model *model);

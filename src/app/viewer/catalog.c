@@ -16,6 +16,7 @@ static qs_status open_model(viewer_model *m, const qs_model_options *options)
     QS(qs_model_open_with(m->path, options, &m->model));
     qs_model_get_info(m->model, &info);
     m->label = info.label_count ? (int32_t)info.default_label : -1;
+    m->label_to = info.label_count ? (int32_t)((info.default_label + 1) % info.label_count) : -1;
     const char *example = qs_model_example(m->model, 0);
     snprintf(m->words.prompt, sizeof m->words.prompt, "%s", example ? example : "");
     m->words.guidance = info.default_guidance;
@@ -176,10 +177,12 @@ qs_status catalog_choose(catalog *c, const viewer_controls *before, viewer_contr
         return status;
     }
     from->label = before->label;
+    from->label_to = before->label_to;
     from->words = before->words;
     from->sampler = before->sampler;
     readout_model(to->model, readings);
     controls->label = to->label;
+    controls->label_to = to->label_to;
     controls->words = to->words;
     controls->sampler = to->sampler;
     controls->smooth = readout_is_smooth(&readings->model);

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,6 +141,10 @@ static qs_status read_names(const catalog *c, const app_recipe *from, viewer_rec
     if (!catalog_label(model->model, from->label, &recipe->label))
         return app_error(QS_ERROR_OTHER, "the model %s has no label \"%s\"", from->model,
                          from->label);
+    recipe->label_to = model->label_to;
+    if (from->label_to[0] && !catalog_label(model->model, from->label_to, &recipe->label_to))
+        return app_error(QS_ERROR_OTHER, "the model %s has no label \"%s\"", from->model,
+                         from->label_to);
     if (strlen(from->prompt) >= WORDS_SIZE || strlen(from->negative) >= WORDS_SIZE ||
         strlen(from->prompt_to) >= WORDS_SIZE)
         return app_error(QS_ERROR_OTHER, "its prompt is longer than the window's field");
@@ -147,7 +152,7 @@ static qs_status read_names(const catalog *c, const app_recipe *from, viewer_rec
     snprintf(recipe->words.negative, WORDS_SIZE, "%s", from->negative);
     snprintf(recipe->words.prompt_to, WORDS_SIZE, "%s", from->prompt_to);
     recipe->words.blended = from->blended;
-    recipe->words.mix = (float)from->mix;
+    recipe->words.mix = from->blended ? fmaxf((float)from->mix, 0) : 0.5f;
     recipe->words.guidance = from->guidance > 0 ? (float)from->guidance : 1;
     QS(qs_sampler_parse(from->sampler, &recipe->sampler));
 fail:

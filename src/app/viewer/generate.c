@@ -50,7 +50,7 @@ static bool same_session(const generator *g, const viewer_controls *a)
 {
     const viewer_controls *b = &g->asked;
     const bool same_way = (!g->guides || (a->words.guidance > 1) == (b->words.guidance > 1)) &&
-                          a->words.blended == b->words.blended;
+                          (!g->reads || a->words.blended == b->words.blended);
     return a->model == b->model && a->batch == b->batch && a->precision == b->precision &&
            a->profile == b->profile && same_way && (!a->canvas || g->edits);
 }
@@ -65,6 +65,7 @@ static void ask_again(const generator *g, viewer_controls *controls)
     if (controls->model != g->asked.model) {
         controls->model = g->asked.model;
         controls->label = g->asked.label;
+        controls->label_to = g->asked.label_to;
         controls->words = g->asked.words;
         controls->sampler = g->asked.sampler;
         controls->notch = g->asked.notch;
@@ -90,7 +91,7 @@ qs_status generate_make_session(generator *g, viewer_controls *controls, viewer_
         .precision = wanted.precision,
         .profile = wanted.profile,
         .guided = guided(&readings->model, &wanted.words),
-        .blended = wanted.words.blended,
+        .blended = wanted.words.blended && readings->model.prompt_tokens > 0,
         .offload = g->offload && readings->model.prompt_tokens > 0,
         .edits = wanted.canvas != 0,
     };
@@ -100,7 +101,8 @@ qs_status generate_make_session(generator *g, viewer_controls *controls, viewer_
         g->model = model;
         g->asked = wanted;
         g->edits = options.edits;
-        g->guides = readings->model.prompt_tokens > 0 && !readings->model.embeds_guidance;
+        g->reads = readings->model.prompt_tokens > 0;
+        g->guides = g->reads && !readings->model.embeds_guidance;
     }
     *again = status != QS_OK && g->model && !same_session(g, &wanted);
     if (*again)
@@ -120,7 +122,8 @@ static bool same_subject(const generator *g, const viewer_controls *c)
 {
     const viewer_controls *a = &g->asked;
     const viewer_place *x = &g->place, *y = &g->walk.place;
-    return a->seed == c->seed && a->label == c->label && same_words(&a->words, &c->words) &&
+    const bool to = !c->words.blended || a->label_to == c->label_to;
+    return a->seed == c->seed && a->label == c->label && to && same_words(&a->words, &c->words) &&
            a->sampler == c->sampler && same_canvas(a, c) && x->at == y->at &&
            (x->at <= 0 || x->to == y->to);
 }
@@ -150,26 +153,28 @@ static uint32_t next_column(const viewer_controls *controls, const viewer_readin
 
 void generate_tell(const qs_model_info *model, const viewer_words *words, qs_recipe *recipe)
 {
+    recipe->mix = words->blended ? words->mix : 0;
     if (model->prompt_tokens == 0)
         return;
     recipe->prompt = words->prompt;
     recipe->negative = guided(model, words) && words->negative[0] ? words->negative : NULL;
     recipe->guidance = words->guidance;
     recipe->prompt_to = words->blended ? words->prompt_to : NULL;
-    recipe->mix = words->blended ? words->mix : 0;
 }
 
 static qs_status begin(generator *g, const viewer_controls *controls, uint32_t column,
                        const viewer_readings *readings)
 {
     qs_status status = QS_OK;
-    int32_t labels[QS_BATCH_MAX];
+    int32_t labels[QS_BATCH_MAX], labels_to[QS_BATCH_MAX];
     const float *noise = NULL;
     viewer_drawn drawn = { *controls, g->walk.place, column, 0 };
     if (controls->view != VIEW_PICTURES)
         drawn.controls.notch = readings->columns[column].notch;
-    for (uint32_t i = 0; i < controls->batch; i++)
+    for (uint32_t i = 0; i < controls->batch; i++) {
         labels[i] = controls->label;
+        labels_to[i] = controls->label_to;
+    }
     TRY(walk_noise(&g->walk, g->model, controls->batch, controls->seed, &noise));
     if (!noise)
         drawn.place.at = 0;
@@ -180,6 +185,7 @@ static qs_status begin(generator *g, const viewer_controls *controls, uint32_t c
         .sampler = notch_sampler(readings, drawn.controls.notch, controls->sampler),
         .seed = controls->seed,
         .labels = labels,
+        .labels_to = controls->words.blended ? labels_to : NULL,
         .noise = noise,
         .init = canvas ? canvas->pixels : NULL,
         .mask = canvas && canvas->masked ? canvas->mask : NULL,
@@ -291,7 +297,9 @@ fail:
 /* The seeds of the next picture, where it is played and the last one is there. */
 static void move_on(generator *g, viewer_controls *controls)
 {
-    if (controls->motion == MOTION_WALK)
+    if (plays_mix(controls))
+        walk_mix(&g->walk, controls, glfwGetTime());
+    else if (controls->motion != MOTION_SEEDS)
         walk_move(&g->walk, controls, glfwGetTime(), generate_seed);
     else
         controls->seed += controls->batch;
@@ -333,7 +341,8 @@ static qs_status begin_next(generator *g, viewer_controls *controls, viewer_read
     const bool several = controls->view != VIEW_PICTURES;
     bool same = g->begun && same_picture(g, controls);
     const bool all = !several || next_column(controls, readings) == readings->column_count;
-    if (controls->animate && done && same && all && !controls->seed_locked) {
+    const bool moves = plays_mix(controls) || !controls->seed_locked;
+    if (controls->animate && done && same && all && moves) {
         move_on(g, controls);
         same = same_picture(g, controls);
     }

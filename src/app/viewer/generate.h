@@ -23,6 +23,7 @@ typedef struct generator {
     viewer_controls asked; /* what the session was made for, then what it began last */
     viewer_place place;    /* of the walk, that it began last */
     bool edits;            /* the session can draw from a canvas */
+    bool reads;            /* the session has text encoders: a second prompt takes another one */
     bool guides;           /* the session evaluates twice a step where the scale is above 1 */
     bool begun;            /* it did */
     uint64_t serial;       /* of the last begin in this session */
@@ -63,7 +64,7 @@ qs_status generate_wait(generator *g, uint32_t timeout_ms);
 /* What the frame on the screen was asked for. */
 const viewer_drawn *generate_drawn(const generator *g, const viewer_readings *readings);
 
-/* Into a recipe: what a model that reads is told. The texts stay the caller's. */
+/* Into a recipe: what a model that reads is told, and the mix. The texts stay the caller's. */
 void generate_tell(const qs_model_info *model, const viewer_words *words, qs_recipe *recipe);
 
 /* A seed short enough to read out. */

@@ -14,8 +14,8 @@
 enum { MIX_UNSAID = -1000 };
 
 typedef struct viewer_options {
-    char *model, *variant, *scheduler, *device, *seed, *batch, *precision, *label, *prompt,
-        *prompt_to, *sampler, *size, *decoder;
+    char *model, *variant, *scheduler, *device, *seed, *batch, *precision, *label, *label_to,
+        *prompt, *prompt_to, *sampler, *size, *decoder;
     char **loras;
     const char *file; /* a PNG or a model's folder */
     int steps, paused, present, help, version, report, offload;
@@ -67,8 +67,10 @@ static qs_status parse_options(int argc, const char **argv, viewer_options *opti
           "What a model that reads draws, in words", "TEXT" },
         { "prompt-to", '\0', POPT_ARG_STRING, &options->prompt_to, 0,
           "Draw between --prompt and this one", "TEXT" },
+        { "label-to", '\0', POPT_ARG_STRING, &options->label_to, 0,
+          "Draw between --label and this one", "L" },
         { "mix", '\0', POPT_ARG_DOUBLE, &options->mix, 0,
-          "How much of --prompt-to: 0, none, to 1, all (default: 0.5)", "M" },
+          "How much of --label-to or --prompt-to: 0, none, to 1, all (default: 0.5)", "M" },
         { "offload", '\0', POPT_ARG_NONE, &options->offload, 0,
           "Keep a text encoder's weights on the device only while it reads: less memory, and "
           "another prompt takes longer",
@@ -121,19 +123,20 @@ static qs_status parse_options(int argc, const char **argv, viewer_options *opti
     return status;
 }
 
-static qs_status read_label(const qs_model *model, const qs_model_info *info, const char *text,
-                            int32_t *label)
+static qs_status read_label(const qs_model *model, const qs_model_info *info, const char *option,
+                            const char *text, int32_t *label)
 {
     uint64_t number = 0;
+    if (!text)
+        return QS_OK;
     if (info->label_count == 0)
-        return app_error(QS_ERROR_USAGE, "--label: the model %s has no labels", info->name);
+        return app_error(QS_ERROR_USAGE, "%s: the model %s has no labels", option, info->name);
     if (catalog_label(model, text, label))
         return QS_OK;
     if (!parse_number(text, info->label_count - 1, &number))
         return app_error(QS_ERROR_USAGE,
-                         "--label: the model %s has no label '%s'; 'quickstep "
-                         "inspect' lists them",
-                         info->name, text);
+                         "%s: the model %s has no label '%s'; 'quickstep inspect' lists them",
+                         option, info->name, text);
     *label = (int32_t)number;
     return QS_OK;
 }
@@ -167,11 +170,12 @@ static qs_status read_words(const viewer_options *options, const qs_model_info *
     qs_status status = QS_OK;
     TRY(read_prompt("--prompt", options->prompt, info, words->prompt));
     TRY(read_prompt("--prompt-to", options->prompt_to, info, words->prompt_to));
-    words->blended = options->prompt_to != NULL;
+    words->blended = options->prompt_to || options->label_to;
     if (options->mix != MIX_UNSAID && !(options->mix >= 0 && options->mix <= 1))
         return app_error(QS_ERROR_USAGE, "--mix is a number from 0 to 1, not %g", options->mix);
     if (options->mix != MIX_UNSAID && !words->blended)
-        return app_error(QS_ERROR_USAGE, "--mix is for --prompt-to, and there is none");
+        return app_error(QS_ERROR_USAGE,
+                         "--mix is for --label-to or --prompt-to, and there is neither");
     words->mix = options->mix != MIX_UNSAID ? (float)options->mix : 0.5f;
     if (options->offload && info->prompt_tokens == 0)
         return app_error(QS_ERROR_USAGE,
@@ -198,14 +202,16 @@ static qs_status fill_controls(const viewer_options *options, const viewer_model
     controls->animate = !options->paused;
     controls->sampler = model->sampler;
     controls->label = model->label;
+    controls->label_to = model->label_to;
     controls->words = model->words;
     controls->notch = readout_default_notch(readings);
     if (software && !options->paused && readings->slider.steps[controls->notch] == 4)
         controls->notch = 1; /* two steps */
     if (options->steps)
         TRY(find_notch(&readings->slider, options->steps, &controls->notch));
-    if (options->label)
-        TRY(read_label(model->model, &readings->model, options->label, &controls->label));
+    TRY(read_label(model->model, &readings->model, "--label", options->label, &controls->label));
+    TRY(read_label(model->model, &readings->model, "--label-to", options->label_to,
+                   &controls->label_to));
     TRY(read_words(options, &readings->model, &controls->words));
     if (options->seed && !parse_number(options->seed, UINT64_MAX, &controls->seed))
         return app_error(QS_ERROR_USAGE, "--seed is a whole number from 0, not '%s'",

@@ -100,6 +100,7 @@ static void recall_recipe(loop *l, const viewer_recipe *r)
     c->view = VIEW_PICTURES;
     c->seed = r->seed;
     c->label = r->label;
+    c->label_to = r->label_to;
     c->words = r->words;
     c->batch = r->batch;
     c->precision = r->precision;

@@ -79,6 +79,7 @@ static viewer_recipe recipe_on_screen(const loop *l)
                             .seed = c->seed,
                             .place = drawn->place,
                             .label = c->label,
+                            .label_to = c->label_to,
                             .words = c->words,
                             .sampler = c->sampler,
                             .precision = c->precision,
@@ -116,6 +117,13 @@ static void keep_favourite(loop *l)
 static uint32_t next_batch(uint32_t batch)
 {
     return batch == 1 ? 4 : batch == 4 ? 9 : batch == 9 ? 16 : 1;
+}
+
+static viewer_motion next_motion(const viewer_controls *c)
+{
+    if (c->motion == MOTION_SEEDS)
+        return MOTION_WALK;
+    return c->motion == MOTION_WALK && c->words.blended ? MOTION_MIX : MOTION_SEEDS;
 }
 
 static void turn_pin(loop *l)
@@ -204,7 +212,7 @@ void requests_take(loop *l, uint32_t bits)
     if (bits & REQUEST_SMOOTH)
         c->smooth = !c->smooth;
     if (bits & REQUEST_MOTION)
-        c->motion = c->motion == MOTION_WALK ? MOTION_SEEDS : MOTION_WALK;
+        c->motion = next_motion(c);
     if (bits & REQUEST_VIEW)
         c->view = (viewer_view)((c->view + 1) % 3);
     if (bits & REQUEST_PIN)

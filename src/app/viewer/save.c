@@ -118,10 +118,13 @@ static qs_status describe(const generator *g, const viewer_readings *readings, i
         .steps = drawn->steps,
         .sampler = readings->frame_sampler,
         .seed = frame->seed + first,
+        .labels = &drawn->controls.label,
     };
     qs_model_get_info(g->model, &info);
+    if (drawn->controls.words.blended && info.label_count > 0)
+        made.labels_to = &drawn->controls.label_to;
     generate_tell(&info, &drawn->controls.words, &made);
-    app_recipe_init(recipe, g->model, g->device, g->asked.precision, &made, drawn->controls.label);
+    app_recipe_init(recipe, g->model, g->device, g->asked.precision, &made);
     recipe->count = solo >= 0 ? 1 : frame->count;
     if (drawn->place.at > 0)
         recipe_place(recipe, &drawn->place, first);

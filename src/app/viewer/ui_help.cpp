@@ -13,7 +13,7 @@ constexpr const char *ROWS[][2] = {
     { "R", "new seed" },
     { "N", "type a seed" },
     { "P", "pin the seed, for walks" },
-    { "W", "walk, or new seeds" },
+    { "W", "walk, mix, or new seeds" },
     { "V", "one, columns, wipe" },
     { "T", "draw from this picture" },
     { "L", "labels, or the prompt" },

@@ -35,8 +35,10 @@ void buttons_row(const viewer_controls &controls, viewer_requests &requests)
     ImGui::PopStyleColor(4);
     play_icon(controls.animate);
     report_item("play");
-    tooltip(controls.motion == MOTION_WALK ? "From seed to seed, through what lies between (space)"
-                                           : "Picture after picture, each from a new seed (space)");
+    tooltip(controls.motion == MOTION_SEEDS ? "Picture after picture, each from a new seed (space)"
+            : controls.motion == MOTION_MIX && controls.words.blended
+                ? "Between the two labels or prompts, to and fro (space)"
+                : "From seed to seed, through what lies between (space)");
     ImGui::SameLine();
     if (ImGui::Button("save PNG", size))
         requests.bits |= REQUEST_SAVE;
@@ -46,12 +48,22 @@ void buttons_row(const viewer_controls &controls, viewer_requests &requests)
 
 void motion_row(viewer_controls &controls)
 {
+    const bool mixes = controls.words.blended;
+    const int count = mixes ? 3 : 2;
+    const bool walks = controls.motion == MOTION_WALK || (!mixes && controls.motion == MOTION_MIX);
     caption("plays");
-    if (segment("walk", 0, 2, controls.motion == MOTION_WALK, true))
+    if (segment("walk", 0, count, walks, true))
         controls.motion = MOTION_WALK;
     report_item("motion.walk");
     tooltip("From seed to seed, through what lies between (W)");
-    if (segment("new seeds", 1, 2, controls.motion == MOTION_SEEDS, true))
+    if (mixes) {
+        if (segment("mix##motion", 1, count, controls.motion == MOTION_MIX, true))
+            controls.motion = MOTION_MIX;
+        report_item("motion.mix");
+        tooltip("From the first label or prompt to the second, and back (W)");
+    }
+    if (segment(mixes ? "seeds" : "new seeds", count - 1, count, controls.motion == MOTION_SEEDS,
+                true))
         controls.motion = MOTION_SEEDS;
     report_item("motion.seeds");
     tooltip("Each picture from seeds of its own (W)");
@@ -61,11 +73,13 @@ void speed_row(viewer_controls &controls)
 {
     char text[24];
     float speed = log2f(16 / controls.seconds); // to the right is faster
-    snprintf(text, sizeof text, "%.1f s a seed", (double)controls.seconds);
+    const bool mixes = controls.motion == MOTION_MIX && controls.words.blended;
+    snprintf(text, sizeof text, mixes ? "%.1f s a way" : "%.1f s a seed", (double)controls.seconds);
     caption("speed");
     if (build_slider("speed", 0, 6, &speed, text))
         controls.seconds = 16 / exp2f(speed);
-    tooltip("How long the way from one seed to the next takes");
+    tooltip(mixes ? "How long the way from the first to the second takes"
+                  : "How long the way from one seed to the next takes");
 }
 
 void pins_row(const viewer_controls &controls, viewer_requests &requests)
@@ -100,8 +114,9 @@ void viewer_ui::build_motion(viewer_controls &controls, viewer_requests &request
     buttons_row(controls, requests);
     gap(2);
     motion_row(controls);
-    if (controls.motion == MOTION_WALK) {
-        speed_row(controls);
+    if (controls.motion == MOTION_SEEDS)
+        return;
+    speed_row(controls);
+    if (controls.motion != MOTION_MIX || !controls.words.blended)
         pins_row(controls, requests);
-    }
 }

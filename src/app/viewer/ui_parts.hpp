@@ -91,6 +91,9 @@ void caption(const char *text);
 // and is another one than the chosen.
 bool segment(const char *label, int index, int count, bool chosen, bool enabled);
 void line(); // between two sections
+// What unfolds a second label or prompt; true: it is unfolded. Then comes what it is, and the mix.
+bool build_fold(const char *what, const char *about, viewer_words &words);
+void build_mix(viewer_words &words);
 
 // Sections of the panel: a file each.
 void build_prompt(const viewer_readings &readings, viewer_controls &controls);

@@ -62,28 +62,17 @@ void example_row(const viewer_readings &readings, viewer_words &words)
     tooltip(next);
 }
 
-// Folded away: a second prompt, and how much of it.
 void blend_section(const viewer_readings &readings, viewer_words &words)
 {
-    ImGui::SetNextItemOpen(words.blended);
-    const bool open =
-        ImGui::TreeNodeEx("towards another prompt", ImGuiTreeNodeFlags_SpanAvailWidth |
-                                                        ImGuiTreeNodeFlags_FramePadding |
-                                                        ImGuiTreeNodeFlags_NoTreePushOnOpen);
-    report_item("blend");
-    tooltip("Draws what lies between two prompts: prepares the model anew");
-    const char *next = next_example(readings.labels, words.prompt);
-    if (open && !words.blended && !words.prompt_to[0] && next)
-        snprintf(words.prompt_to, sizeof words.prompt_to, "%s", next);
-    words.blended = open;
-    if (!open)
+    const bool before = words.blended;
+    if (!build_fold("towards another prompt",
+                    "Draws what lies between two prompts: prepares the model anew", words))
         return;
-    char text[24];
-    snprintf(text, sizeof text, "%.0f %%", (double)(100 * words.mix));
+    const char *next = next_example(readings.labels, words.prompt);
+    if (!before && !words.prompt_to[0] && next)
+        snprintf(words.prompt_to, sizeof words.prompt_to, "%s", next);
     prompt_field("prompt.to", "say towards what", false, words.prompt_to);
-    caption("mix");
-    build_slider("mix", 0, 1, &words.mix, text);
-    tooltip("How much of the second prompt: 0, none, to 1, nothing of the first");
+    build_mix(words);
 }
 
 void guidance_row(const qs_model_info &model, viewer_words &words)

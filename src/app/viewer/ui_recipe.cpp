@@ -23,10 +23,16 @@ void label_row(const viewer_readings &readings, viewer_controls &controls)
     if (rows.count == 0)
         return;
     caption("label");
-    int chosen = controls.label;
+    int chosen = controls.label, chosen_to = controls.label_to;
     if (build_list("label", label_name(readings.labels, chosen), rows, asked(REQUEST_LABEL_LIST),
                    &chosen))
         controls.label = chosen;
+    if (!build_fold("towards another label", "Draws what lies between two labels", controls.words))
+        return;
+    caption("to");
+    if (build_list("label.to", label_name(readings.labels, chosen_to), rows, false, &chosen_to))
+        controls.label_to = chosen_to;
+    build_mix(controls.words);
 }
 
 // Digits only come in. True: *seed is what they say.

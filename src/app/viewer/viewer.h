@@ -18,12 +18,12 @@ typedef struct viewer_slider {
     bool tuned[NOTCHES_MAX];     /* its model's authors trained or tuned it for so many */
 } viewer_slider;
 
-/* What a model that reads is told. */
+/* What a model that reads is told, and how far every model is led from it, or from a label. */
 enum { WORDS_SIZE = 512 };
 typedef struct viewer_words {
     char prompt[WORDS_SIZE], negative[WORDS_SIZE];
     float guidance; /* scale; 1: none */
-    bool blended;   /* with prompt_to, */
+    bool blended;   /* with prompt_to or label_to, */
     float mix;      /* so much: 0 .. 1 */
     char prompt_to[WORDS_SIZE];
 } viewer_words;
@@ -31,9 +31,9 @@ typedef struct viewer_words {
 /* A model that can be chosen. */
 typedef struct viewer_model {
     char *name, *path;
-    qs_model *model;    /* NULL: it was never chosen */
-    int32_t label;      /* as it was left, at first its default */
-    viewer_words words; /* likewise */
+    qs_model *model;         /* NULL: it was never chosen */
+    int32_t label, label_to; /* as they were left, at first its default and the next */
+    viewer_words words;      /* likewise */
     qs_sampler sampler;
 } viewer_model;
 
@@ -41,6 +41,7 @@ typedef struct viewer_model {
 typedef enum viewer_motion {
     MOTION_SEEDS, /* each from new seeds */
     MOTION_WALK,  /* through what lies between seeds */
+    MOTION_MIX,   /* between two labels or prompts, and back; without two a walk */
 } viewer_motion;
 
 typedef enum viewer_view {
@@ -79,7 +80,7 @@ typedef struct viewer_controls {
     uint32_t notch; /* of the slider, from 0 */
     uint64_t seed;  /* picture i of the batch has seed + i */
     bool seed_locked;
-    int32_t label; /* -1: the model has none */
+    int32_t label, label_to; /* -1: the model has none */
     viewer_words words;
     uint32_t batch;
     qs_sampler sampler; /* of the notches below the diffusion limit */
@@ -174,7 +175,7 @@ typedef struct viewer_recipe {
     uint32_t model, steps, batch;
     uint64_t seed;
     viewer_place place;
-    int32_t label;
+    int32_t label, label_to;
     viewer_words words;
     qs_sampler sampler; /* as viewer_controls has it */
     qs_precision precision;
@@ -234,6 +235,12 @@ static inline bool same_words(const viewer_words *a, const viewer_words *b)
     return strcmp(a->prompt, b->prompt) == 0 && strcmp(a->negative, b->negative) == 0 &&
            a->guidance == b->guidance && a->blended == b->blended &&
            (!a->blended || (strcmp(a->prompt_to, b->prompt_to) == 0 && a->mix == b->mix));
+}
+
+/* The mix moves from picture to picture. */
+static inline bool plays_mix(const viewer_controls *controls)
+{
+    return controls->animate && controls->motion == MOTION_MIX && controls->words.blended;
 }
 
 /* The network is evaluated twice a step: another session than one that does not. */

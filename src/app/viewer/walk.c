@@ -16,14 +16,31 @@ static uint64_t next_seed(const viewer_controls *controls, uint64_t from, uint64
     return controls->pins[0];
 }
 
+/* Since the last call; 0: it stood. */
+static double passed(walk *w, double now_s)
+{
+    const double passed_s = w->moved_s > 0 ? now_s - w->moved_s : 0;
+    w->moved_s = now_s;
+    return passed_s > STEP_MAX_S ? STEP_MAX_S : passed_s;
+}
+
+void walk_mix(walk *w, viewer_controls *controls, double now_s)
+{
+    const float moved = (float)(passed(w, now_s) / (double)controls->seconds);
+    float *mix = &controls->words.mix;
+    *mix += w->mix_returns ? -moved : moved;
+    if (*mix <= 0 || *mix >= 1)
+        w->mix_returns = *mix >= 1;
+    *mix = *mix < 0 ? 0 : *mix > 1 ? 1 : *mix;
+}
+
 void walk_move(walk *w, viewer_controls *controls, double now_s, uint64_t (*choose)(void))
 {
-    double passed_s = w->moved_s > 0 ? now_s - w->moved_s : 0;
+    const double passed_s = passed(w, now_s);
     if (w->from != controls->seed || w->place.to == w->from) /* the first leg, or from elsewhere */
         walk_set(w, controls->seed,
                  (viewer_place){ next_seed(controls, controls->seed, choose), 0 });
     w->moved_s = now_s;
-    passed_s = passed_s > STEP_MAX_S ? STEP_MAX_S : passed_s;
     w->place.at += passed_s / (double)controls->seconds;
     if (w->place.at < 1)
         return;

@@ -12,9 +12,12 @@ typedef struct walk {
     viewer_place place;
     float *ends[2], *noise; /* [batch, c, h, w] */
     bool ends_there;        /* the ends are those of from and place.to */
+    bool mix_returns;       /* from its end */
     double moved_s;         /* when it moved last, 0: it stands */
 } walk;
 
+/* The mix moves on likewise, to its end and back. */
+void walk_mix(walk *w, viewer_controls *controls, double now_s);
 /* Moves on, as far as the time since the last call takes it, and to the next seeds at the end of a
  * leg: `controls` has the seed that it left last. choose: another seed. */
 void walk_move(walk *w, viewer_controls *controls, double now_s, uint64_t (*choose)(void));

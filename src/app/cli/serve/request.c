@@ -67,7 +67,7 @@ static qs_status read_value(const cli_engine *engine, const char *key, const cha
     if (strcmp(key, "seed") == 0)
         return cli_number(key, text, 0, UINT64_MAX, &r->seed);
     if (strcmp(key, "label") == 0)
-        return cli_label(engine, text, &r->label);
+        return cli_label(engine, key, text, &r->label);
     if (strcmp(key, "sampler") == 0)
         return cli_sampler(engine, text, &r->sampler);
     if (strcmp(key, "prompt") == 0)

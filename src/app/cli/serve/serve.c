@@ -59,8 +59,7 @@ static qs_status encode_png(const cli_engine *engine, const serve_request *reque
                             size_t *size)
 {
     app_recipe recipe;
-    app_recipe_init(&recipe, engine->model, engine->device, engine->options.precision, drawn,
-                    request->label);
+    app_recipe_init(&recipe, engine->model, engine->device, engine->options.precision, drawn);
     recipe.scale = request->scale;
     char *json = app_recipe_to_json(&recipe);
     const qs_status status =
