@@ -96,7 +96,8 @@ static qs_status generate(loop *l)
             window_set_icon(&l->window, &l->readings.frame);
         report_picture(l);
         const viewer_drawn *drawn = generate_drawn(&l->generator, &l->readings);
-        if (drawn->controls.view == VIEW_PICTURES && drawn->place.at <= 0)
+        if (drawn->controls.view == VIEW_PICTURES && drawn->place.at <= 0 &&
+            !plays_mix(&drawn->controls))
             requests_keep(l, false);
     }
     const int needed = new_frame ? 2 : news ? 1 : 0; /* a tooltip needs two layouts to appear */
@@ -215,6 +216,23 @@ static qs_status change_scale(loop *l)
     return ui_init(&l->window, &l->present, window_scale(&l->window));
 }
 
+/* All that was asked for is drawn and presented. */
+static bool is_at_rest(const loop *l)
+{
+    return l->redraw == 0 && !l->unpresented && !l->controls.animate &&
+           !generate_is_running(&l->generator, &l->readings);
+}
+
+static void report_rest(loop *l)
+{
+    const bool rests = is_at_rest(l);
+    if (l->options.report && rests && !l->rested) {
+        printf("rest\n");
+        fflush(stdout);
+    }
+    l->rested = rests;
+}
+
 /* How long the loop may sleep until an event. */
 static double sleep_s(const loop *l, bool minimised)
 {
@@ -276,6 +294,7 @@ qs_status loop_run(loop *l)
         minimised = window_is_hidden(&l->window);
         if (!minimised) /* out of sight nothing is made and nothing is drawn */
             TRY(round_once(l));
+        report_rest(l);
     }
 fail:
     return status;

@@ -47,6 +47,7 @@ typedef struct loop {
     char lost[320];           /* readings.lost */
     char note[320];
     double note_until;
+    bool rested; /* --report said so */
     char reported[64 * UI_WIDGETS_MAX];
 } loop;
 
