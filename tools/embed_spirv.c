@@ -252,9 +252,31 @@ static void finish(FILE *file, const char *path)
         die(path, "cannot write");
 }
 
+/* A header that is as it was keeps its time: what includes it, which is most of the library, need
+ * not be compiled again because a shader has changed. */
+static void write_if_other(const char *path, const char *text, size_t size)
+{
+    char *before = malloc(size + 1);
+    FILE *file = fopen(path, "rb");
+    const bool same = before && file && fread(before, 1, size + 1, file) == size &&
+                      memcmp(before, text, size) == 0;
+    if (file)
+        fclose(file);
+    free(before);
+    if (same)
+        return;
+    file = create(path);
+    fwrite(text, 1, size, file);
+    finish(file, path);
+}
+
 static void write_header(const char *path, const struct shader *shaders, size_t count)
 {
-    FILE *file = create(path);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    if (!file)
+        die(path, "no memory");
     fputs("#ifndef QS_SHADER_TABLE_H\n#define QS_SHADER_TABLE_H\n\n"
           "#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n\n"
           "enum shader_id {\n",
@@ -288,7 +310,10 @@ static void write_header(const char *path, const struct shader *shaders, size_t 
           "extern const uint64_t shader_table_hash; /* of all SPIR-V */\n\n"
           "#endif\n",
           file);
-    finish(file, path);
+    if (fclose(file) != 0)
+        die(path, "no memory");
+    write_if_other(path, text, size);
+    free(text);
 }
 
 static void write_code(FILE *file, const struct shader *shader)
