@@ -15,7 +15,8 @@
  * Errors: every function that can fail returns qs_status; qs_last_error() has the message with
  * names and numbers. A failed call leaves its out-parameters untouched or NULL. NULL where an
  * object or a result is needed is QS_ERROR_USAGE; a function without a status then does nothing.
- * Every destroy function takes NULL.
+ * Every destroy function takes NULL. An object that was destroyed is no object: passing it again is
+ * undefined behaviour, as with free(), and nothing notices it.
  */
 #ifndef QUICKSTEP_QUICKSTEP_H
 #define QUICKSTEP_QUICKSTEP_H

@@ -427,6 +427,19 @@ static void test_lanes(void **state)
     }
 }
 
+/* What shuffles is built for subgroups that are whole workgroups, what else knows of subgroups is
+ * for matrix units, and everything else is right for any size because it asks for none. */
+static void test_few_shaders_know_subgroups(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SHADER_COUNT; i++) {
+        const struct shader_entry *shader = &shader_table[i];
+        const bool shuffles = strstr(shader->name, "_shuffle_") || strstr(shader->name, "_texel_");
+        if (shader->subgroup_operations && !shuffles && !shader->cooperative_matrix)
+            fail_msg("%s uses subgroup operations %x", shader->name, shader->subgroup_operations);
+    }
+}
+
 /* A workgroup that the device does not run never reaches the driver. */
 static void test_large_workgroup(void **state)
 {
@@ -545,6 +558,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_selection),
         cmocka_unit_test(test_lowered_limits),
         cmocka_unit_test(test_lanes),
+        cmocka_unit_test(test_few_shaders_know_subgroups),
         cmocka_unit_test(test_large_workgroup),
         cmocka_unit_test(test_device_list),
         cmocka_unit_test(test_unknown_device),

@@ -6,7 +6,7 @@
 # Needs Xvfb, xdotool and ImageMagick; without them the test is skipped. Validation is on,
 # and the viewer exits 1 after any message of it, so every "exit status 0" below is also
 # "0 messages". Sees the viewer only as a person does (screen, files, exit status) and through the
-# lines of --report (README.md).
+# lines of --report (README.md). Longer: RESIZES=1000, CLOSES=100, HIDDEN=60 (seconds).
 set -u
 viewer=$(realpath "$1")
 model=$(realpath "$2")
@@ -303,15 +303,16 @@ while [ $# -gt 1 ]; do
     shift 2
     sleep 0.1
 done
-for _ in $(seq 40); do
+for turn in $(seq "${RESIZES:-40}"); do # and every twentieth time away and back: X has no window of 0 x 0
     xdotool windowsize "$window" $((RANDOM % 1199 + 1)) $((RANDOM % 859 + 1))
+    [ $((turn % 20)) != 0 ] || xdotool windowunmap "$window" sleep 0.1 windowmap "$window"
     sleep 0.02
 done
 xdotool key space
 at=$(lines)
 xdotool windowsize "$window" 1000 700
 await 10 '^layout 1000 700' "$at"
-ok $? "resized 46 times while it plays"
+ok $? "resized $((6 + ${RESIZES:-40})) times while it plays"
 sleep 1
 xdotool mousemove 3 3
 look picture small.png
@@ -369,7 +370,7 @@ xdotool key space
 xdotool windowunmap "$window"
 sleep 2
 at=$(lines)
-busy=$(cpu_percent 2)
+busy=$(cpu_percent "${HIDDEN:-2}")
 [ "$busy" -lt 5 ] && [ "$(lines)" = "$at" ]
 ok $? "minimised, it makes nothing ($busy % of a core)"
 xdotool windowmap "$window"
@@ -649,12 +650,14 @@ stop
 ok $? "exit status 0"
 
 # --- closed at any time
-for after in 0.05 0.4 0.8 1.1 1.5 2; do
-    play --batch 1 --exit-after $after --steps 8
+closed=0
+for turn in $(seq "${CLOSES:-6}"); do
+    play --batch 1 --exit-after "$(awk -v n="${CLOSES:-6}" -v t="$turn" 'BEGIN { print 0.05 + 2 * (t - 1) / n }')" --steps 8
     stop || break
+    closed=$turn
 done
-[ $after = 2 ]
-ok $? "closed after 0.05 to 2 seconds, exit status 0 each time"
+[ "$closed" = "${CLOSES:-6}" ]
+ok $? "closed after 0.05 to 2 seconds, exit status 0 each of $closed times"
 
 # --- two prompts
 . "$here/mix.sh"
