@@ -111,7 +111,10 @@ def draw_diffusers(args, pipe, steps, points):
     if isinstance(pipe, READERS):
         width, height = args.size or (None, None)
         arguments |= dict(guidance_scale=args.guidance, width=width, height=height)
-        arguments |= dict(negative_prompt=args.negative) if args.negative else {}
+        arguments |= {name: value for name, value in (  # diffusers' pairs are height and width, or y and x
+            ("negative_prompt", args.negative), ("prompt_2", args.prompt_2), ("negative_prompt_2", args.negative_2),
+            ("original_size", args.original_size and args.original_size[::-1]),
+            ("crops_coords_top_left", args.crop and args.crop[::-1])) if value}
     start = time.monotonic()
     images = pipe(args.prompt if isinstance(pipe, READERS) else count, output_type="pt", **arguments).images
     return images, time.monotonic() - start
@@ -146,8 +149,11 @@ def draw_quickstep(args, steps, points, precision, folder):
     options += ["--timesteps", ",".join(map(str, points))] if points else []
     if args.prompt is not None:
         options += ["--prompt", args.prompt, "--guidance", args.guidance]
-        options += ["--negative", args.negative] if args.negative else []
-        options += ["--size", "x".join(map(str, args.size))] if args.size else []
+        for name, value in (("--negative", args.negative), ("--prompt-2", args.prompt_2), ("--negative-2", args.negative_2),
+                            ("--size", args.size and "{}x{}".format(*args.size)),
+                            ("--original-size", args.original_size and "{}x{}".format(*args.original_size)),
+                            ("--crop", args.crop and "{},{}".format(*args.crop))):
+            options += [name, value] if value else []
     for i, label in enumerate(args.labels or [None]):
         out = folder / "picture.safetensors"
         text, memory = run_quickstep(
@@ -267,6 +273,11 @@ def size(text):
     return width, height
 
 
+def corner(text):
+    x, y = map(int, text.split(","))
+    return x, y
+
+
 def parse():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("model", metavar="MODEL_DIR", type=Path)
@@ -279,6 +290,10 @@ def parse():
     p.add_argument("--eta", type=float, default=0.0, help="of --sampler ddim (default: 0)")
     p.add_argument("--prompt", help="of a text-to-image folder")
     p.add_argument("--negative", help="its negative prompt")
+    p.add_argument("--prompt-2", help="what a second text encoder reads (Stable Diffusion XL's)")
+    p.add_argument("--negative-2", help="the same of the negative prompt")
+    p.add_argument("--original-size", type=size, help="that the network is told, WxH")
+    p.add_argument("--crop", type=corner, help="that the network is told, X,Y")
     p.add_argument("--guidance", type=float, default=1.0, help="its guidance scale (default: 1)")
     p.add_argument("--size", type=size, help="of its pictures, WxH (default: the network's)")
     p.add_argument("--program", default=str(ROOT / "build/src/app/cli/quickstep"), help="quickstep (default: the one in build/)")
@@ -298,6 +313,8 @@ def main():
         pipe = load_pipeline(args.model, args.sampler)
         if isinstance(pipe, READERS) != (args.prompt is not None):
             raise Trouble(f"--prompt: for {', '.join(c.__name__ for c in READERS)}, and wanted there; this is a {type(pipe).__name__}")
+        if (args.prompt_2 or args.negative_2 or args.original_size or args.crop) and not isinstance(pipe, StableDiffusionXLPipeline):
+            raise Trouble(f"--prompt-2, --negative-2, --original-size, --crop: for a StableDiffusionXLPipeline; this is a {type(pipe).__name__}")
         if args.trace and args.prompt is not None:
             raise Trouble("--trace: not with a prompt")
         if 0 in args.steps:
