@@ -21,13 +21,14 @@ SHARED_STRUCT(conv2d_args) {
 };
 
 #define CONV2D_MATRIX_CHUNK 32 /* terms of a sum that conv2d_matrix reads at a time */
+#define CONV2D_STAGED_QUADS 4  /* vectors of four terms that conv2d_staged does */
 
-/* Of conv2d_matrix and conv2d_reduce. */
-SHARED_STRUCT(conv2d_matrix_args) {
+/* Of conv2d_matrix, conv2d_staged and conv2d_reduce. */
+SHARED_STRUCT(conv2d_staged_args) {
     conv2d_args conv;
     uint32_t images;
     uint32_t chunks, split_chunks; /* of the whole sum; of a part of it */
-    uint32_t weight_rows;          /* ceil4(co) */
+    uint32_t weight_rows;          /* ceil4(co); of conv2d_matrix */
 };
 
 /* Of winograd_input (x is its input) and winograd_output (y is its output). */

@@ -1,6 +1,6 @@
 // What follows the sum of a convolution: bias, embedding, residual, activation. Declare the booleans
 // HAS_BIAS, HAS_EMBEDDING, HAS_RESIDUAL, UPSAMPLE, UPSAMPLE_RESIDUAL, ACTIVATION and the push
-// constants `args` (conv2d_matrix_args) before including this. FINISH_BINDING: the first of four.
+// constants `args` (conv2d_staged_args) before including this. FINISH_BINDING: the first of four.
 #ifndef CONV2D_FINISH_GLSL
 #define CONV2D_FINISH_GLSL
 

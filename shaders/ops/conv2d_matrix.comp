@@ -40,19 +40,15 @@ layout(constant_id = 12) const bool HAS_EMBEDDING = false;
 layout(constant_id = 13) const bool HAS_RESIDUAL = false;
 layout(constant_id = 14) const uint UPSAMPLING = 0; // bit 0: UPSAMPLE, bit 1: UPSAMPLE_RESIDUAL
 layout(constant_id = 15) const uint LAYOUT = 0;     // bit 0: PARTIAL, bit 1: WIDE
-const bool UPSAMPLE = (UPSAMPLING & 1) != 0;
-const bool UPSAMPLE_RESIDUAL = (UPSAMPLING & 2) != 0;
 const bool PARTIAL = (LAYOUT & 1) != 0;
 const bool WIDE = (LAYOUT & 2) != 0; // pixels of x start at 16 bytes and have whole vectors of 8
 layout(local_size_x_id = 0) in;
 
-layout(push_constant) uniform Args { conv2d_matrix_args args; };
+layout(push_constant) uniform Args { conv2d_staged_args args; };
 layout(set = 0, binding = 0, std430) readonly buffer X { uvec2 x[]; };
 layout(set = 0, binding = 0, std430) readonly buffer XWide { uvec4 x_wide[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Weight { uvec4 weight[]; };
-layout(set = 0, binding = 5, std430) writeonly buffer Partial { vec4 partial[]; };
-#define FINISH_BINDING 2
-#include "lib/conv2d_finish.glsl"
+#include "lib/conv2d_staged.glsl"
 
 const uint CHUNK = CONV2D_MATRIX_CHUNK;
 const uint VECTORS = CHUNK / 8;
@@ -60,7 +56,6 @@ const uint VECTORS = CHUNK / 8;
 // reads together lie in different banks.
 const uint ROW = VECTORS + 1;
 const uint BUFFER = (TILE_PIXELS + TILE_CHANNELS) * ROW;
-const uint PHASES = UPSAMPLE ? 4 : 1;
 
 const uint SUBGROUP = LANES / (SUBGROUPS_Y * SUBGROUPS_X);
 const uint TALL = TILE_PIXELS / (SUBGROUPS_Y * M);      // matrices of a subgroup
@@ -78,33 +73,21 @@ const uint ROW_STEP = LANES / VECTORS;
 const uint PIXEL_LOADS = (TILE_PIXELS + ROW_STEP - 1) / ROW_STEP;
 const uint CHANNEL_LOADS = (TILE_CHANNELS + ROW_STEP - 1) / ROW_STEP;
 uvec4 pixel_held[PIXEL_LOADS], channel_held[CHANNEL_LOADS];
-ivec2 corner[PIXEL_LOADS]; // y, x in the input of the kernel's first tap
+ivec2 corner[PIXEL_LOADS];
 uint corner_at[PIXEL_LOADS];
 uint channel_at[CHANNEL_LOADS];
 uint tap, vector; // where the slot is
 
 uint slot() { return gl_LocalInvocationID.x % VECTORS; }
 uint lane_row(uint i) { return i * ROW_STEP + gl_LocalInvocationID.x / VECTORS; }
-uint phase() { return gl_WorkGroupID.z % PHASES; }
-uint split() { return gl_WorkGroupID.z / PHASES; }
-uint pixel_count() { return args.images * args.conv.h_out * args.conv.w_out; }
 
 void start(uint chunk)
 {
     const uint vectors_in = (args.conv.quads_in + 1) / 2;
     tap = (chunk * VECTORS + slot()) / vectors_in;
     vector = chunk * VECTORS + slot() - tap * vectors_in;
-    [[unroll]] for (uint i = 0; i < PIXEL_LOADS; i++) {
-        const uint pixel = gl_WorkGroupID.x * TILE_PIXELS + lane_row(i);
-        const uint row = pixel / args.conv.w_out, image = row / args.conv.h_out;
-        corner[i] =
-            ivec2(row - image * args.conv.h_out, pixel - row * args.conv.w_out) * int(args.conv.step) -
-            ivec2(args.conv.pad_top, args.conv.pad_left) + ivec2(phase() / 2, phase() % 2);
-        corner_at[i] = args.conv.x.offset +
-            ((image * args.conv.h_in + corner[i].x) * args.conv.w_in + corner[i].y) * args.conv.x.stride;
-        if (pixel >= pixel_count())
-            corner[i].x = -0x40000000; // outside, whatever the tap
-    }
+    [[unroll]] for (uint i = 0; i < PIXEL_LOADS; i++)
+        corner[i] = corner_of(lane_row(i), corner_at[i]);
     [[unroll]] for (uint i = 0; i < CHANNEL_LOADS; i++) {
         const uint channel = gl_WorkGroupID.y * TILE_CHANNELS + lane_row(i);
         channel_at[i] = ((phase() * args.chunks + chunk) * args.weight_rows +
@@ -119,10 +102,9 @@ void fetch()
     const uint tap_y = tap / KERNEL, tap_x = tap % KERNEL;
     const uint offset = (tap_y * args.conv.w_in + tap_x) * args.conv.x.stride + 2 * vector;
     [[unroll]] for (uint i = 0; i < PIXEL_LOADS; i++) {
-        const ivec2 yx = corner[i] + ivec2(tap_y, tap_x);
         const uint at = corner_at[i] + offset;
         pixel_held[i] = uvec4(0);
-        if (tap < KERNEL * KERNEL && uint(yx.x) < args.conv.h_in && uint(yx.y) < args.conv.w_in) {
+        if (tap < KERNEL * KERNEL && is_inside(corner[i] + ivec2(tap_y, tap_x))) {
             if (WIDE) {
                 pixel_held[i] = x_wide[at / 2];
             } else {
@@ -169,21 +151,6 @@ void multiply(uint from)
                 sums[i * OUT_WIDE + j] = coopMatMulAdd(a[i], b, sums[i * OUT_WIDE + j]);
         }
     }
-}
-
-void put(uint pixel, uint quad, vec4 value)
-{
-    if (pixel >= pixel_count() || quad >= args.conv.quads_out)
-        return;
-    uint to = pixel;
-    if (UPSAMPLE) {
-        const uint row = pixel / args.conv.w_out, column = pixel - row * args.conv.w_out;
-        to = (2 * row + phase() / 2) * 2 * args.conv.w_out + 2 * column + phase() % 2;
-    }
-    if (PARTIAL)
-        partial[(split() * PHASES * pixel_count() + to) * args.conv.quads_out + quad] = value;
-    else
-        finish(to, quad, value);
 }
 
 #include "lib/matrix_sums.glsl"

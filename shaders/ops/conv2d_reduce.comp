@@ -1,5 +1,5 @@
 // y = activation(sum of the parts + bias + embedding + residual): what a convolution whose sum was
-// split among workgroups (conv2d_matrix.comp) leaves to do.
+// split among workgroups (conv2d_matrix.comp, conv2d_staged.comp) leaves to do.
 //
 //   sums      [splits, pixels, co], float      bias [co], float     embedding [n, co]
 //   residual  as y; UPSAMPLE_RESIDUAL: half as high and wide        y [n, h_out, w_out, co]
@@ -23,7 +23,7 @@ layout(constant_id = 8) const bool UPSAMPLE = false;
 layout(constant_id = 9) const bool UPSAMPLE_RESIDUAL = false;
 layout(local_size_x_id = 0, local_size_y_id = 1) in;
 #include "lib/grid.glsl"
-layout(push_constant) uniform Args { conv2d_matrix_args args; };
+layout(push_constant) uniform Args { conv2d_staged_args args; };
 layout(set = 0, binding = 0, std430) readonly buffer Sums { vec4 sums[]; };
 #define FINISH_BINDING 1
 #include "lib/conv2d_finish.glsl"

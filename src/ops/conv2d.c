@@ -172,30 +172,34 @@ static void list_winograd(const graph *g, const conv2d_params *p, const tensor *
         }
 }
 
-static void list_matrix(const graph *g, const conv2d_params *p, const tensor *y, choice *c,
-                        conv2d_way ways[])
+static void list_staged(const graph *g, staged_units units, const conv2d_params *p, const tensor *y,
+                        choice *c, conv2d_way ways[])
 {
-    matrix_tile tiles[MATRIX_TILES_MAX];
-    const uint32_t count = conv2d_matrix_tiles(g, p, y, tiles);
+    staged_tile tiles[STAGED_TILES_MAX];
+    const char *kind = units == STAGED_MATRIX ? "matrix" : "staged";
+    const uint32_t count = conv2d_staged_tiles(g, units, p, y, tiles);
     for (uint32_t i = 0; i < count; ++i) {
-        ways[c->variant_count] = (conv2d_way){ .algorithm = CONV2D_MATRIX, .matrix = tiles[i] };
+        ways[c->variant_count] = (conv2d_way){ .algorithm = CONV2D_STAGED, .staged = tiles[i] };
         if (tiles[i].splits == 1)
-            choice_variant(c, "matrix %ux%u", tiles[i].pixels, tiles[i].channels);
+            choice_variant(c, "%s %ux%u", kind, tiles[i].pixels, tiles[i].channels);
         else
-            choice_variant(c, "matrix %ux%u split%u", tiles[i].pixels, tiles[i].channels,
+            choice_variant(c, "%s %ux%u split%u", kind, tiles[i].pixels, tiles[i].channels,
                            tiles[i].splits);
     }
 }
 
-_Static_assert((int)CHOICE_VARIANTS_MAX >= (int)MATRIX_TILES_MAX + (int)CONV2D_TILES_MAX + 2,
-               "tiles on matrix units, direct ones and Winograd's two");
+_Static_assert((int)CHOICE_VARIANTS_MAX >= 2 * (int)STAGED_TILES_MAX + (int)CONV2D_TILES_MAX + 2,
+               "tiles on matrix units and without, direct ones and Winograd's two");
 
-/* The default first. A software device's "matrix units" are slower than its vectors. */
+/* The default first. A software device's "matrix units" are slower than its vectors, and its shared
+ * memory is memory. */
 static void list_ways(const graph *g, const conv2d_params *p, const tensor *y,
                       const conv2d_tile *tiles, uint32_t tile_count, choice *c, conv2d_way ways[])
 {
-    if (!g->limits->cpu)
-        list_matrix(g, p, y, c, ways);
+    if (!g->limits->cpu) {
+        list_staged(g, STAGED_MATRIX, p, y, c, ways);
+        list_staged(g, STAGED_LANES, p, y, c, ways);
+    }
     list_winograd(g, p, y, true, c, ways);
     for (uint32_t i = 0; i < tile_count; ++i) {
         ways[c->variant_count] = (conv2d_way){ .algorithm = CONV2D_DIRECT, .direct = tiles[i] };
@@ -306,7 +310,7 @@ static tensor_id packed_weight(graph *g, const conv2d_params *p, conv2d_way way)
                             .rank = 4,
                             .shape = { p->out_channels, ci, p->kernel, p->kernel } };
     return way.algorithm == CONV2D_WINOGRAD ? winograd_weight(g, p, way.winograd)
-           : way.algorithm == CONV2D_MATRIX ? conv2d_matrix_weight(g, p, &source)
+           : conv2d_on_matrices(&way)       ? conv2d_matrix_weight(g, p, &source)
            : p->upsample                    ? upsampling_weight(g, p->weight, p->out_channels, ci)
                                             : conv2d_weight(g, &source);
 }
@@ -330,8 +334,8 @@ tensor_id op_conv2d(graph *g, const char *name, const conv2d_params *p)
     while (conv2d_next_band(g, &bands)) {
         if (way.algorithm == CONV2D_WINOGRAD)
             winograd_append(g, bands.name, &bands.p, weight, bias, bands.y, way.winograd);
-        else if (way.algorithm == CONV2D_MATRIX)
-            conv2d_matrix_append(g, false, bands.name, &bands.p, weight, bias, bands.y, way.matrix);
+        else if (way.algorithm == CONV2D_STAGED)
+            conv2d_staged_append(g, false, bands.name, &bands.p, weight, bias, bands.y, way.staged);
         else
             conv2d_append(g, &op_conv, bands.name, &bands.p, weight, bias, bands.y, way.direct);
     }

@@ -5,21 +5,27 @@
 #include "ops/op_support.h"
 
 #include "ops/conv2d_packing.h"
-#include "ops/conv2d_matrix.h"
+#include "ops/conv2d_staged.h"
 
 enum { CONV2D_X, CONV2D_WEIGHT, CONV2D_BIAS, CONV2D_EMBEDDING, CONV2D_RESIDUAL, CONV2D_INPUTS };
 
 /* The variant chosen. */
-typedef enum conv2d_algorithm { CONV2D_DIRECT, CONV2D_WINOGRAD, CONV2D_MATRIX } conv2d_algorithm;
+typedef enum conv2d_algorithm { CONV2D_DIRECT, CONV2D_WINOGRAD, CONV2D_STAGED } conv2d_algorithm;
 
 typedef struct conv2d_way {
     conv2d_algorithm algorithm;
     union {
         conv2d_tile direct;
         uint32_t winograd; /* output pixels to a side of a tile */
-        matrix_tile matrix;
+        staged_tile staged;
     };
 } conv2d_way;
+
+/* Its weight is conv2d_matrix_weight's; of Winograd's algorithm it is winograd_weight's. */
+static inline bool conv2d_on_matrices(const conv2d_way *way)
+{
+    return way->algorithm == CONV2D_STAGED && way->staged.units == STAGED_MATRIX;
+}
 
 /* Params of a node that conv2d_dispatch can run: a convolution, directly. */
 typedef struct conv2d_node {

@@ -90,12 +90,13 @@ static void append_product(graph *g, const char *name, tensor_id x_id, const wei
     conv2d_way way;
     if (!conv2d_choose(g, name, &as_convolution, graph_tensor(g, y), &way))
         return;
-    if (way.algorithm == CONV2D_MATRIX)
-        conv2d_matrix_append(g, true, name, &as_convolution,
-                             conv2d_matrix_weight(g, &as_convolution, source), bias, y, way.matrix);
+    const tensor_id weight = conv2d_on_matrices(&way)
+                                 ? conv2d_matrix_weight(g, &as_convolution, source)
+                                 : conv2d_weight(g, source);
+    if (way.algorithm == CONV2D_STAGED)
+        conv2d_staged_append(g, true, name, &as_convolution, weight, bias, y, way.staged);
     else
-        conv2d_append(g, &op_many_rows, name, &as_convolution, conv2d_weight(g, source), bias, y,
-                      way.direct);
+        conv2d_append(g, &op_many_rows, name, &as_convolution, weight, bias, y, way.direct);
 }
 
 tensor_id op_linear(graph *g, const char *name, const linear_params *params)

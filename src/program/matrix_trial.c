@@ -3,7 +3,7 @@
 #include "core/half.h"
 #include "core/log.h"
 #include "graph/choice.h"
-#include "ops/conv2d_matrix.h"
+#include "ops/conv2d_staged.h"
 #include "plan/plan.h"
 #include "plan/record.h"
 
@@ -60,13 +60,13 @@ static uint32_t choose_matrix(void *user, graph *g, const choice *c)
     return chosen;
 }
 
-static uint32_t area(const matrix_tile *t)
+static uint32_t area(const staged_tile *t)
 {
     return t->pixels * t->channels;
 }
 
 /* The largest tile, the smallest, and the first that splits its sums. */
-static void pick_tiles(const matrix_tile *tiles, uint32_t count, matrix_tile picked[TILES])
+static void pick_tiles(const staged_tile *tiles, uint32_t count, staged_tile picked[TILES])
 {
     for (uint32_t i = 0; i < TILES; ++i)
         picked[i] = tiles[0];
@@ -103,12 +103,12 @@ static void build_convolution(trial *t)
     const weight source = {
         .keys = &weight_key, .key_count = 1, .rank = 4, .shape = { CO, CI, 3, 3 }
     };
-    matrix_tile tiles[MATRIX_TILES_MAX], picked[TILES];
+    staged_tile tiles[STAGED_TILES_MAX], picked[TILES];
     g->chooser = &direct;
     const tensor_id plain = op_conv2d(g, "plain", &p);
     if (graph_status(g) != QS_OK)
         return;
-    const uint32_t count = conv2d_matrix_tiles(g, &p, graph_tensor(g, plain), tiles);
+    const uint32_t count = conv2d_staged_tiles(g, STAGED_MATRIX, &p, graph_tensor(g, plain), tiles);
     if (count == 0) { /* none fits: no convolution will use them */
         for (uint32_t i = 0; i < TILES; ++i)
             t->attempts[i] = (attempt){ plain, plain, 0 };
@@ -118,7 +118,7 @@ static void build_convolution(trial *t)
     const tensor_id packed = conv2d_matrix_weight(g, &p, &source);
     for (uint32_t i = 0; i < TILES; ++i) {
         const tensor_id y = graph_activation(g, names[i], DTYPE_F16, 1, HEIGHT, WIDTH, CO);
-        conv2d_matrix_append(g, false, names[i], &p, packed, NO_TENSOR, y, picked[i]);
+        conv2d_staged_append(g, false, names[i], &p, packed, NO_TENSOR, y, picked[i]);
         t->attempts[i] = (attempt){ plain, y, 0.125f };
     }
 }

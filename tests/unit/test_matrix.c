@@ -1,4 +1,4 @@
-/* Convolutions on matrix units: tiles and packed weights, in plain C; and, where the device has
+/* Convolutions on matrix units: packed weights, in plain C; and, where the device has
  * such units, whether the trial before their first use finds wrong ones. Whether they compute the
  * right thing is tests/ops' subject. */
 #include "gpu/internal.h"
@@ -19,73 +19,6 @@
 #include <cmocka.h>
 
 #include "../harness/status.h"
-
-/* ---- tiles ---------------------------------------------------------------------------------- */
-
-#define LIMITS(lanes_max, bytes, ...)                                                              \
-    {                                                                                              \
-        .workgroup_count = { 65535, 65535, 65535 }, .workgroup_invocations = 2 * (lanes_max),      \
-        .shared_bytes = (bytes), .matrix = {                                                       \
-            __VA_ARGS__,                                                                           \
-            (lanes_max)                                                                            \
-        }                                                                                          \
-    }
-static const gpu_limits devices[] = {
-    LIMITS(1024, 49152, 16, 16, 16, 32),  LIMITS(1024, 65536, 16, 16, 16, 64),
-    LIMITS(1024, 65536, 8, 16, 16, 16),   LIMITS(1024, 32768, 8, 8, 8, 16),
-    LIMITS(1024, 32768, 8, 8, 8, 8),      LIMITS(1024, 32768, 8, 8, 8, 4),
-    LIMITS(128, 16384, 16, 16, 16, 32),   LIMITS(128, 16384, 16, 16, 16, 128),
-    LIMITS(1024, 65536, 16, 16, 16, 128),
-};
-enum { DEVICES = sizeof devices / sizeof *devices };
-
-static void check_tile(const gpu_limits *limits, const matrix_tile *t, matrix_size size)
-{
-    const gpu_matrix *m = &limits->matrix;
-    const uint32_t row_bytes = 2 * CONV2D_MATRIX_CHUNK + 16;
-    assert_int_equal(t->pixels % (t->rows * m->m), 0);
-    assert_int_equal(t->channels % (t->columns * m->n), 0);
-    assert_in_range(t->rows * t->columns * m->lanes, 1, m->invocations);
-    assert_in_range(t->buffers, 1, 2);
-    /* what comes in, and what goes out: m rows of floats of every subgroup, padded by 16 bytes */
-    assert_in_range(t->buffers * (t->pixels + t->channels) * row_bytes, 1, limits->shared_bytes);
-    assert_in_range(t->rows * m->m * (4 * t->channels + 16 * t->columns), 1, limits->shared_bytes);
-    assert_true(size.pixels <= 65535 * t->pixels);
-    const uint32_t chunks = size.chunks, each = matrix_split_chunks(chunks, t->splits);
-    assert_true(each * t->splits >= chunks && each * (t->splits - 1) < chunks);
-}
-
-static void tiles_fit_the_device(void **state)
-{
-    static const matrix_size sizes[] = {
-        { 4096, 192, 54, 1 },  { 64, 768, 216, 1 },  { 99, 3, 2, 1 },
-        { 1024, 384, 108, 4 }, { 1, 1, 1, 1 },       { 5, 4096, 24, 1 },
-        { 1 << 20, 64, 1, 1 }, { 256, 512, 145, 1 }, { 4000000, 64, 18, 1 },
-    };
-    (void)state;
-    for (size_t d = 0; d < DEVICES; ++d)
-        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; ++s) {
-            matrix_tile tiles[MATRIX_TILES_MAX];
-            const uint32_t count = matrix_list_tiles(&devices[d], sizes[s], tiles);
-            assert_in_range(count, 1, MATRIX_TILES_MAX);
-            for (uint32_t i = 0; i < count; ++i)
-                check_tile(&devices[d], &tiles[i], sizes[s]);
-        }
-    const gpu_limits none = LIMITS(1024, 65536, 0);
-    matrix_tile tiles[MATRIX_TILES_MAX];
-    assert_int_equal(matrix_list_tiles(&none, sizes[0], tiles), 0);
-}
-
-/* On a large GPU: large tiles where there are enough of them, split sums where there are not. */
-static void default_tiles(void **state)
-{
-    matrix_tile tiles[MATRIX_TILES_MAX];
-    (void)state;
-    matrix_list_tiles(&devices[0], (matrix_size){ 256 * 256, 256, 72, 1 }, tiles);
-    assert_true(tiles[0].splits == 1 && tiles[0].pixels * tiles[0].channels >= 128 * 128);
-    matrix_list_tiles(&devices[0], (matrix_size){ 64, 768, 216, 1 }, tiles);
-    assert_true(tiles[0].splits > 1);
-}
 
 /* ---- weights -------------------------------------------------------------------------------- */
 
@@ -364,8 +297,7 @@ static bool have_matrices(void)
 }
 
 #define PLAIN_TESTS                                                                                \
-    cmocka_unit_test(tiles_fit_the_device), cmocka_unit_test(default_tiles),                       \
-        cmocka_unit_test(weights_are_packed_in_order_of_use), cmocka_unit_test(upsampling_weights)
+    cmocka_unit_test(weights_are_packed_in_order_of_use), cmocka_unit_test(upsampling_weights)
 
 int main(void)
 {

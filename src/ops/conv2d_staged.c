@@ -1,17 +1,19 @@
-#include "ops/conv2d_matrix.h"
+#include "ops/conv2d_staged.h"
 
+#include "ops/conv2d_matrix_packing.h"
+#include "ops/conv2d_packing.h"
 #include "ops/op_support.h"
 
 enum { IN_X, IN_WEIGHT, IN_BIAS, IN_EMBEDDING, IN_RESIDUAL, IN_COUNT }; /* IN_X: or the parts */
 
-typedef struct matrix_node {
-    matrix_tile tile;
-    matrix_size size;
+typedef struct staged_node {
+    staged_tile tile;
+    staged_size size;
     tensor_id y; /* out may be the parts of its sums */
     uint32_t kernel, stride, pad_top, pad_left;
     bool upsample, upsample_residual;
     activation activation;
-} matrix_node;
+} staged_node;
 
 /* ---- weights -------------------------------------------------------------------------------- */
 
@@ -44,12 +46,12 @@ tensor_id conv2d_matrix_weight(graph *g, const conv2d_params *p, const weight *s
 
 /* ---- dispatch ------------------------------------------------------------------------------- */
 
-static conv2d_matrix_args args_for(const graph *g, const node *self)
+static conv2d_staged_args args_for(const graph *g, const node *self)
 {
-    const matrix_node *p = self->params;
+    const staged_node *p = self->params;
     const tensor *x = graph_tensor(g, self->in[IN_X]), *y = graph_tensor(g, p->y);
     const uint32_t scale = p->upsample ? 2 : 1;
-    return (conv2d_matrix_args){
+    return (conv2d_staged_args){
         .conv = { .h_in = x->h,
                   .w_in = x->w,
                   .h_out = y->h / scale,
@@ -65,7 +67,7 @@ static conv2d_matrix_args args_for(const graph *g, const node *self)
                   .embedding = op_view(g, self->in[IN_EMBEDDING]) },
         .images = y->n,
         .chunks = p->size.chunks,
-        .split_chunks = matrix_split_chunks(p->size.chunks, p->tile.splits),
+        .split_chunks = staged_split_chunks(p->size.chunks, p->tile.splits),
         .weight_rows = ceil4(y->c),
     };
 }
@@ -92,12 +94,24 @@ static bool is_wide(const conv2d_args *conv)
     return conv->x.offset % 2 == 0 && conv->x.stride % 2 == 0 && conv->quads_in % 2 == 0;
 }
 
-static void dispatch_product(const graph *g, const node *self, op_dispatch *d)
+static void bind_product(op_dispatch *d, const node *self, const conv2d_staged_args *args)
 {
-    const matrix_node *p = self->params;
-    const matrix_tile *tile = &p->tile;
+    const staged_node *p = self->params;
+    const staged_tile *tile = &p->tile;
+    op_groups(d, divide_up(p->size.pixels, tile->pixels),
+              divide_up(p->size.channels, tile->channels), p->size.phases * tile->splits);
+    op_bind(d, self->in[IN_X], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[IN_WEIGHT], ACCESS_READ, NO_TENSOR);
+    bind_finish(d, self, self->in[IN_X]);
+    op_set_push(d, args, sizeof *args);
+}
+
+static void dispatch_matrices(const graph *g, const node *self, op_dispatch *d)
+{
+    const staged_node *p = self->params;
+    const staged_tile *tile = &p->tile;
     const gpu_matrix *m = &g->limits->matrix;
-    const conv2d_matrix_args args = args_for(g, self);
+    const conv2d_staged_args args = args_for(g, self);
 #if SHADERS_WITH_MATRICES /* without them nothing comes here */
     d->shader = SHADER_conv2d_matrix_f16;
 #endif
@@ -115,18 +129,31 @@ static void dispatch_product(const graph *g, const node *self, op_dispatch *d)
     constant_inputs(d, self);
     op_constant(d, p->upsample | p->upsample_residual << 1);
     op_constant(d, (tile->splits > 1) | is_wide(&args.conv) << 1);
-    op_groups(d, divide_up(p->size.pixels, tile->pixels),
-              divide_up(p->size.channels, tile->channels), p->size.phases * tile->splits);
-    op_bind(d, self->in[IN_X], ACCESS_READ, NO_TENSOR);
-    op_bind(d, self->in[IN_WEIGHT], ACCESS_READ, NO_TENSOR);
-    bind_finish(d, self, self->in[IN_X]);
-    op_set_push(d, &args, sizeof args);
+    bind_product(d, self, &args);
+}
+
+static void dispatch_lanes(const graph *g, const node *self, op_dispatch *d)
+{
+    const staged_node *p = self->params;
+    const staged_tile *tile = &p->tile;
+    const conv2d_staged_args args = args_for(g, self);
+    d->shader = storage_shader(g, SHADER_conv2d_staged_f32, SHADER_conv2d_staged_f16);
+    op_constant(d, tile->columns);
+    op_constant(d, tile->rows);
+    op_constant(d, tile->pixels / tile->rows);
+    op_constant(d, tile->channels / 4 / tile->columns);
+    op_constant(d, p->upsample ? 2 : p->kernel);
+    op_constant(d, p->activation);
+    constant_inputs(d, self);
+    op_constant(d, p->upsample | p->upsample_residual << 1);
+    op_constant(d, tile->splits > 1);
+    bind_product(d, self, &args);
 }
 
 static void dispatch_sum(const graph *g, const node *self, op_dispatch *d)
 {
-    const matrix_node *p = self->params;
-    const conv2d_matrix_args args = args_for(g, self);
+    const staged_node *p = self->params;
+    const conv2d_staged_args args = args_for(g, self);
     d->shader = storage_shader(g, SHADER_conv2d_reduce_f32, SHADER_conv2d_reduce_f16);
     pixel_grid(g, d, args.conv.quads_out, p->size.phases * p->size.pixels);
     op_constant(d, p->tile.splits);
@@ -141,30 +168,36 @@ static void dispatch_sum(const graph *g, const node *self, op_dispatch *d)
 
 /* ---- nodes ---------------------------------------------------------------------------------- */
 
-static matrix_size size_of(const conv2d_params *p, uint32_t ci, const tensor *y)
+static staged_size size_of(staged_units units, const conv2d_params *p, uint32_t ci, const tensor *y)
 {
-    const uint32_t phases = p->upsample ? 4 : 1;
-    return (matrix_size){ all_pixels(y) / phases, y->c, matrix_chunks(ci, taps_of(p)), phases };
+    const uint32_t phases = p->upsample ? 4 : 1, taps = taps_of(p);
+    const uint32_t chunks =
+        units == STAGED_MATRIX ? matrix_chunks(ci, taps) : staged_chunks(ci, taps);
+    return (staged_size){ all_pixels(y) / phases, y->c, chunks, phases };
 }
 
-uint32_t conv2d_matrix_tiles(const graph *g, const conv2d_params *p, const tensor *y,
-                             matrix_tile tiles[MATRIX_TILES_MAX])
+uint32_t conv2d_staged_tiles(const graph *g, staged_units units, const conv2d_params *p,
+                             const tensor *y, staged_tile tiles[STAGED_TILES_MAX])
 {
-    if (g->storage != DTYPE_F16)
+    if (units == STAGED_MATRIX ? g->storage != DTYPE_F16 : conv2d_tile_quads(y->c) != 4)
         return 0;
-    return matrix_list_tiles(g->limits, size_of(p, graph_tensor(g, p->x)->c, y), tiles);
+    const staged_size size = size_of(units, p, graph_tensor(g, p->x)->c, y);
+    return staged_list_tiles(g->limits, units, size, tiles);
 }
 
-void conv2d_matrix_append(graph *g, bool linear, const char *name, const conv2d_params *p,
-                          tensor_id weight, tensor_id bias, tensor_id y, matrix_tile tile)
+void conv2d_staged_append(graph *g, bool linear, const char *name, const conv2d_params *p,
+                          tensor_id weight, tensor_id bias, tensor_id y, staged_tile tile)
 {
-    static const op conv = { "conv2d", dispatch_product }, product = { "linear", dispatch_product };
+    static const op products[][2] = {
+        [STAGED_LANES] = { { "conv2d", dispatch_lanes }, { "linear", dispatch_lanes } },
+        [STAGED_MATRIX] = { { "conv2d", dispatch_matrices }, { "linear", dispatch_matrices } },
+    };
     static const op sum = { "conv2d_reduce", dispatch_sum };
     const tensor out = *graph_tensor(g, y);
     const uint32_t ci = graph_tensor(g, p->x)->c;
-    const matrix_node node = {
+    const staged_node node = {
         .tile = tile,
-        .size = size_of(p, ci, &out),
+        .size = size_of(tile.units, p, ci, &out),
         .y = y,
         .kernel = p->kernel,
         .stride = p->stride,
@@ -182,7 +215,7 @@ void conv2d_matrix_append(graph *g, bool linear, const char *name, const conv2d_
         [IN_RESIDUAL] = p->residual,
     };
     const double flops = 2.0 * element_count(&out) * ci * taps_of(p);
-    const op *first = linear ? &product : &conv;
+    const op *first = &products[tile.units][linear];
     if (tile.splits == 1) {
         graph_node(g, first, name, in, IN_COUNT, y, &node, sizeof node, flops);
         return;
