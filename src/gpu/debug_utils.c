@@ -3,6 +3,8 @@
 
 #include "core/log.h"
 
+#include <pthread.h>
+
 static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
                                                  VkDebugUtilsMessageTypeFlagsEXT types,
                                                  const VkDebugUtilsMessengerCallbackDataEXT *data,
@@ -33,6 +35,18 @@ VkDebugUtilsMessengerCreateInfoEXT gpu_messenger_info(gpu_instance *instance)
     };
 }
 
+static pthread_mutex_t loader_lists = PTHREAD_MUTEX_INITIALIZER;
+
+void gpu_lock_loader_lists(void)
+{
+    pthread_mutex_lock(&loader_lists);
+}
+
+void gpu_unlock_loader_lists(void)
+{
+    pthread_mutex_unlock(&loader_lists);
+}
+
 /* A name that cannot be set is no reason to fail: the result is not looked at. */
 void gpu_name(const qs_device *device, VkObjectType type, uint64_t handle, const char *name)
 {
@@ -44,7 +58,9 @@ void gpu_name(const qs_device *device, VkObjectType type, uint64_t handle, const
         .objectHandle = handle,
         .pObjectName = name,
     };
+    gpu_lock_loader_lists();
     device->instance.vk.vkSetDebugUtilsObjectNameEXT(device->handle, &info);
+    gpu_unlock_loader_lists();
 }
 
 void gpu_label_begin(const qs_device *device, VkCommandBuffer commands, const char *label)

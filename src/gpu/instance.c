@@ -183,7 +183,9 @@ static qs_status create(gpu_instance *instance, const struct wishes *wishes)
         .enabledExtensionCount = wishes->extension_count,
         .ppEnabledExtensionNames = wishes->extensions,
     };
+    gpu_lock_loader_lists();
     const VkResult result = vkCreateInstance(&info, NULL, &instance->handle);
+    gpu_unlock_loader_lists();
     if (result == VK_ERROR_INCOMPATIBLE_DRIVER)
         return gpu_no_device();
     return result == VK_SUCCESS ? QS_OK : gpu_error(NULL, result, "vkCreateInstance");
@@ -226,8 +228,11 @@ void gpu_instance_finish(gpu_instance *instance)
 {
     if (instance->messenger)
         instance->vk.vkDestroyDebugUtilsMessengerEXT(instance->handle, instance->messenger, NULL);
-    if (instance->handle && instance->vk.vkDestroyInstance)
+    if (instance->handle && instance->vk.vkDestroyInstance) {
+        gpu_lock_loader_lists();
         instance->vk.vkDestroyInstance(instance->handle, NULL);
+        gpu_unlock_loader_lists();
+    }
     instance->messenger = VK_NULL_HANDLE;
     instance->handle = VK_NULL_HANDLE;
 }

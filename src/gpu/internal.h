@@ -47,6 +47,12 @@ void gpu_instance_finish(gpu_instance *instance);
 /* Fills in the debug messenger's wishes; its messages go to the log and are counted. */
 VkDebugUtilsMessengerCreateInfoEXT gpu_messenger_info(gpu_instance *instance);
 
+/* The loader (1.4.309) looks for the device of vkSetDebugUtilsObjectNameEXT in its lists of all
+ * instances and their drivers, without its own lock; vkCreateInstance, vkEnumeratePhysicalDevices
+ * and vkDestroyInstance of another thread change them: it crashes. So one at a time. */
+void gpu_lock_loader_lists(void);
+void gpu_unlock_loader_lists(void);
+
 /* QS_ERROR_DEVICE that says why there is no device: no driver, or what is the matter with each. */
 qs_status gpu_no_device(void);
 

@@ -21,6 +21,15 @@ static size_t find_duplicate(const gpu_physical *list, size_t count, const gpu_p
     return count;
 }
 
+static VkResult enumerate(const gpu_instance *instance, uint32_t *count, VkPhysicalDevice *handles)
+{
+    gpu_lock_loader_lists();
+    const VkResult result =
+        instance->vk.vkEnumeratePhysicalDevices(instance->handle, count, handles);
+    gpu_unlock_loader_lists();
+    return result;
+}
+
 qs_status gpu_physical_list(const gpu_instance *instance, gpu_physical **list, size_t *count)
 {
     qs_status status = QS_OK;
@@ -28,8 +37,7 @@ qs_status gpu_physical_list(const gpu_instance *instance, gpu_physical **list, s
     VkPhysicalDevice *handles = NULL;
     gpu_physical *found = NULL;
     size_t used = 0;
-    const VkResult result =
-        instance->vk.vkEnumeratePhysicalDevices(instance->handle, &handle_count, NULL);
+    VkResult result = enumerate(instance, &handle_count, NULL);
     if (result == VK_ERROR_INITIALIZATION_FAILED) /* so the loader says that no driver has one */
         TRY(gpu_no_device());
     if (result != VK_SUCCESS)
@@ -38,7 +46,9 @@ qs_status gpu_physical_list(const gpu_instance *instance, gpu_physical **list, s
     found = calloc(handle_count + 1, sizeof *found);
     if (!handles || !found)
         TRY(qs_error(QS_ERROR_MEMORY, "no memory for %u devices", handle_count));
-    VK(NULL, instance->vk.vkEnumeratePhysicalDevices(instance->handle, &handle_count, handles));
+    result = enumerate(instance, &handle_count, handles);
+    if (result != VK_SUCCESS)
+        TRY(gpu_error(NULL, result, "vkEnumeratePhysicalDevices"));
     for (uint32_t i = 0; i < handle_count; i++) {
         gpu_physical physical;
         TRY(gpu_physical_read(instance, handles[i], &physical));
