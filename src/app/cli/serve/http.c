@@ -5,10 +5,13 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     CLIENTS_MAX = 64,
@@ -372,6 +375,24 @@ static void be_quiet(void *cls, const char *format, va_list arguments)
     (void)cls, (void)format, (void)arguments; /* a client's mistakes are its own */
 }
 
+/* One's own, as libmicrohttpd does not keep the reason when it cannot listen (1.0.1). Or -1 and
+ * errno. */
+static int listening_socket(const struct sockaddr *address, socklen_t size)
+{
+    const int yes = 1, fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+        (address->sa_family != AF_INET6 ||
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes) == 0) &&
+        bind(fd, address, size) == 0 && listen(fd, CLIENTS_MAX) == 0)
+        return fd;
+    const int reason = errno;
+    close(fd);
+    errno = reason;
+    return -1;
+}
+
 qs_status serve_http_start(const char *listen, const cli_engine *engine, desk *d, serve_http **out)
 {
     serve_http *http = calloc(1, sizeof *http);
@@ -385,18 +406,25 @@ qs_status serve_http_start(const char *listen, const cli_engine *engine, desk *d
     }
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION |
                      MHD_USE_POLL | MHD_USE_ERROR_LOG;
-    if (http->address.any.ss_family == AF_INET6)
+    const bool six = http->address.any.ss_family == AF_INET6;
+    if (six)
         flags |= MHD_USE_IPv6;
-    http->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, be_quiet, NULL,
-        MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&http->address.any, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)CLIENTS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_MAX,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES_MAX, MHD_OPTION_NOTIFY_COMPLETED,
-        on_end, NULL, MHD_OPTION_END);
-    if (!http->daemon) {
+    const int fd = listening_socket((const struct sockaddr *)&http->address.any,
+                                    six ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
+    if (fd < 0) {
         free(http);
         return app_error(QS_ERROR_OTHER, "--listen %s: cannot be listened at: %s", listen,
                          strerror(errno));
+    }
+    http->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, be_quiet, NULL,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CLIENTS_MAX,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)HEAD_BYTES_MAX, MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_END);
+    if (!http->daemon) {
+        close(fd);
+        free(http);
+        return app_error(QS_ERROR_OTHER, "--listen %s: libmicrohttpd does not start", listen);
     }
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_BIND_PORT);
     serve_address_has_port(&http->address, info ? info->port : 0);
