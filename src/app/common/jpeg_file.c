@@ -52,7 +52,7 @@ static void encode(writer *w, const app_image *image, int quality)
 qs_status app_jpeg_encode(const app_image *image, int quality, uint8_t **bytes, size_t *size)
 {
     writer *w = calloc(1, sizeof *w);
-    bool good = false;
+    volatile bool good = false; /* what longjmp leaves as it was */
     if (w)
         w->row = malloc((size_t)3 * image->width);
     if (w && w->row && setjmp(w->failed) == 0) {
