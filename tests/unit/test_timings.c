@@ -1,4 +1,6 @@
 /* Choices, and the file of the variants' times: what fits is used, anything else is a miss. */
+#include "../harness/folder.h"
+
 #include "tuner/timings.h"
 
 #include <dirent.h>
@@ -13,25 +15,14 @@
 #include <cmocka.h>
 
 static const char identity[] = "a device";
-static char folder[] = "/tmp/quickstep timings XXXXXX", path[128];
+static char path[4352], deep[4352]; /* a file in a folder that is made with it */
 
 static int make_folder(void **state)
 {
-    (void)state;
-    if (!mkdtemp(folder))
-        return -1;
-    snprintf(path, sizeof path, "%s/deep/timings.json", folder);
+    create_folder(state);
+    snprintf(deep, sizeof deep, "%s/deep down", folder);
+    snprintf(path, sizeof path, "%s/deep down/timings.json", folder);
     return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char deep[128];
-    snprintf(deep, sizeof deep, "%s/deep", folder);
-    unlink(path);
-    rmdir(deep);
-    return rmdir(folder);
 }
 
 static choice three(const char *key)
@@ -107,16 +98,11 @@ static bool hit(const char *who)
 
 static void write_text(const char *text, size_t size)
 {
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(text, 1, size, file), size);
-    fclose(file);
+    temporary_write(path, text, size);
 }
 
 static int entry_count(void)
 {
-    char deep[128];
-    snprintf(deep, sizeof deep, "%s/deep", folder);
     DIR *dir = opendir(deep);
     int count = 0;
     while (readdir(dir))

@@ -1,5 +1,7 @@
 /* The tokenizer against transformers' CLIPTokenizer, token for token, and bad input.
  *     test_tokenizer [FOLDER]: the cases of a folder that tools/golden/tokenizer.py wrote alone */
+#include "../harness/temporary.h"
+
 #include "text/tokenizer.h"
 #include "weights/file.h"
 
@@ -123,25 +125,15 @@ static void refuse_folder(const char *vocab, const char *merges, const char *con
 {
     const char *const names[] = { "vocab.json", "merges.txt", "tokenizer_config.json" };
     const char *const texts[] = { vocab, merges, config };
-    char folder[] = "/tmp/quickstep-XXXXXX", path[64];
+    char *folder = temporary_create();
     tokenizer *t = NULL;
-    assert_non_null(mkdtemp(folder));
-    for (size_t i = 0; i < 3; ++i) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        FILE *file = texts[i] ? fopen(path, "w") : NULL;
-        if (file) {
-            fputs(texts[i], file);
-            fclose(file);
-        }
-    }
+    for (size_t i = 0; i < 3; ++i)
+        if (texts[i])
+            temporary_write(temporary_path(folder, names[i]), texts[i], strlen(texts[i]));
     assert_int_equal(tokenizer_open(folder, &t), QS_ERROR_MODEL);
     if (!strstr(qs_last_error(), message))
         fail_msg("\"%s\" does not say \"%s\"", qs_last_error(), message);
-    for (size_t i = 0; i < 3; ++i) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        remove(path);
-    }
-    remove(folder);
+    temporary_remove(folder);
 }
 
 static void bad_folders_are_refused(void **state)
