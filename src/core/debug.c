@@ -71,6 +71,7 @@ const char *qs_debug_help(void)
            "             no_push_descriptor   descriptor sets instead of push descriptors\n"
            "             no_f16               no 16-bit floats, neither stored nor computed\n"
            "             no_shuffle           no subgroup operations but the basic ones\n"
+           "             hardware             the shaders and tiles of GPUs, on software, too\n"
            "             workgroup:N          invocations of a workgroup (128 or more)\n"
            "             shared:BYTES         shared memory of a workgroup (16384 or more)\n"
            "             range:BYTES          of a storage buffer (1048576 or more; Vulkan "

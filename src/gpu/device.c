@@ -123,7 +123,7 @@ static qs_status open_device(qs_device *device, const gpu_physical *physical,
     if (!may_use_matrices(device, options))
         device->physical.limits.matrix = (gpu_matrix){ 0 };
     device->memory_cap = debug_get()->memory_mib << 20;
-    device->watchdog_ms = physical->limits.cpu ? WATCHDOG_CPU_MS : WATCHDOG_MS;
+    device->watchdog_ms = physical->info.type == QS_DEVICE_CPU ? WATCHDOG_CPU_MS : WATCHDOG_MS;
     TRY(create_handle(device, window));
     gpu_binder_choose(device);
     TRY(create_objects(device));

@@ -63,6 +63,8 @@ static qs_status lower_one(gpu_physical *physical, const char *text, size_t leng
         physical->info.f16_storage = physical->info.f16_arithmetic = physical->limits.f16 = false;
     else if (is_word(text, length, "no_shuffle"))
         physical->subgroup_operations &= VK_SUBGROUP_FEATURE_BASIC_BIT;
+    else if (is_word(text, length, "hardware"))
+        physical->limits.cpu = false;
     else
         return lower_number(physical, text, length);
     return QS_OK;

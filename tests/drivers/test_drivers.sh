@@ -37,9 +37,21 @@ for model in $models; do
     draw "$model" "$model.safetensors" env || { report 1 "$model on the system's driver"; exit 1; }
 done
 
-# driver NAME COMMAND...: with COMMAND before the program
+# pictures NAME COMMAND...: with COMMAND before the program
+pictures() {
+    local name=$1 model difference
+    shift
+    for model in $models; do
+        rm -f other.safetensors
+        draw "$model" other.safetensors "$@"
+        difference=$("$compare" "$model.safetensors" other.safetensors sample $largest_difference 2>>log)
+        report $? "$name: $model differs by $difference"
+    done
+}
+
+# driver NAME COMMAND...: its pictures, and the self-test
 driver() {
-    local name=$1 reason model difference
+    local name=$1 reason
     shift
     reason=$("$@" /bin/true 2>&1)
     if [ $? -eq 77 ]; then
@@ -47,12 +59,7 @@ driver() {
         echo "ok $number - $name # SKIP $reason"
         return
     fi
-    for model in $models; do
-        rm -f other.safetensors
-        draw "$model" other.safetensors "$@"
-        difference=$("$compare" "$model.safetensors" other.safetensors sample $largest_difference 2>>log)
-        report $? "$name: $model differs by $difference"
-    done
+    pictures "$name" "$@"
     "$@" "$quickstep" selftest --no-matrix "$filter" >log 2>&1 # with them: tests/matrix
     report $? "$name: self-test '$filter', $(grep -o '[0-9]* passed' log)"
     "$@" "$quickstep" selftest precision >log 2>&1
@@ -73,4 +80,5 @@ driver 'lavapipe, 512 bits' width 512
 driver 'Mesa 25' "$tools/mesa" 25
 driver 'Mesa 26' "$tools/mesa" 26
 driver 'the least that Vulkan promises, and what subgroups of 32, 64 or 128 get' width 512 small "$least"
+pictures "the shaders and tiles of GPUs" small hardware # the self-test has a part for them
 echo "1..$number"
