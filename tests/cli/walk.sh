@@ -28,6 +28,10 @@ walk --from 5 --to 6,7 --loop --frames 6 --scale 2 -o loop.png
 report $? 'walk: a PNG that moves, whose first picture every program shows'
 repeats loop.png
 report $? 'and its command makes the same file'
+walk --from 5 --to 6 --at 0.5 --init five.png --strength 0.6 -o from.png
+[ "$status" -eq 0 ] && grep -q 'seed 5 to 6' out && [ "$("$helper" differ from.png between.png)" -gt 8 ] &&
+    [ "$("$helper" differ from.png five.png)" -gt 8 ] && repeats from.png
+report $? 'walk: from a picture, and its command makes the same file'
 if command -v ffmpeg >/dev/null; then
     for end in gif mp4 webm; do
         walk --from 5 --to 6 --frames 4 -o "w.$end"

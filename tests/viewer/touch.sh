@@ -71,6 +71,16 @@ xdotool mousemove $(point strength 0.3 0.5) sleep 0.1 mousedown 1 sleep 0.3 mous
 await 10 '^picture .*steps=[12] .*strength=0\.[1-4]' "$at"
 ok $? "pictures follow the strength's slider, with fewer steps"
 at=$(lines)
+xdotool key space
+await 20 '^picture .*strength=0\.[1-9].* at=0\.[1-9]' "$at"
+at=$(lines)
+xdotool key space
+settle
+xdotool mousemove 3 3
+save
+grep -q '^picture .* at=0\.' out && repeats "$model" && grep -q '^quickstep walk .*--init' command
+ok $? "walked, what is saved has the canvas, and the command line draws it again ($changed differ)"
+at=$(lines)
 click canvas.leave
 await 10 '^picture .*steps=4 seed=5 .*strength=0.000' "$at" && await 5 '^layout end' "$at"
 ok $? "leave: from noise alone again"

@@ -120,7 +120,7 @@ save() { # save [PATTERN]: with S; file: where it is
 }
 repeats() { # repeats MODEL_FOLDER: the command line draws $file again; its command and warned, what it said
     "$cli" metadata --command "$file" >command 2>warned &&
-        eval "$(sed "s|^quickstep sample --model [^ ]*|'$cli' sample --quiet --model '$1'|" command)" >/dev/null
+        eval "$(sed -E "s#^quickstep (sample|walk) --model [^ ]*#'$cli' \\1 --quiet --model '$1'#" command)" >/dev/null
     changed=$(differing "$file" repeat.png)
     [ "$changed" = 0 ]
 }

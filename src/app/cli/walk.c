@@ -5,6 +5,7 @@
 #include "common/montage.h"
 #include "common/output.h"
 #include "common/slerp.h"
+#include "init.h"
 #include "picture.h"
 #include "render.h"
 #include "signals.h"
@@ -43,6 +44,7 @@ static const struct poptOption options[] = {
     { "steps", 'n', POPT_ARG_STRING, &texts.steps, 8,
       "Network evaluations of each picture, 1 to 1024 (default: the model's)", "N" },
     CLI_INCLUDE(cli_drawing_options),
+    CLI_INCLUDE(cli_init_options),
     { "scale", '\0', POPT_ARG_STRING, &texts.scale, 9,
       "Enlarge by whole pixels, 1 to 64 times (default: until a picture is 256 pixels high; 1 with "
       "--at)",
@@ -73,6 +75,7 @@ typedef struct walk_run {
     bool numbered, moves;
     float *ends[2], *noise; /* of the seeds that `end` says; of a chunk */
     uint32_t end; /* ends[0] is of seeds[end], ends[1] of the next; seed_count: none yet */
+    cli_init init;
     app_animation *animation;
     app_recipe recipe;
 } walk_run;
@@ -161,6 +164,7 @@ static qs_status read_numbers(walk_run *run)
     TRY(cli_count("--fps", texts.fps, 1, 120, &run->fps));
     TRY(cli_count("--scale", texts.scale, 1, 64, &run->scale));
     TRY(cli_drawing_numbers(&run->job, &run->batch));
+    TRY(cli_init_numbers(&run->job));
     TRY(read_seeds(run));
     TRY(read_at(run));
     TRY(check_output(run));
@@ -313,7 +317,7 @@ static qs_status begin_animation(const cli_engine *engine, walk_run *run)
     return status;
 }
 
-static void fill_recipe(const cli_engine *engine, walk_run *run)
+static qs_status fill_recipe(const cli_engine *engine, walk_run *run)
 {
     app_recipe *r = &run->recipe;
     qs_recipe drawn = cli_job_recipe(&run->job);
@@ -326,6 +330,7 @@ static void fill_recipe(const cli_engine *engine, walk_run *run)
     r->scale = run->scale;
     r->frames = run->moves ? run->frames : 0;
     r->fps = run->moves ? run->fps : 0;
+    return cli_init_describe(r);
 }
 
 static qs_status draw_and_write(cli_engine *engine, walk_run *run)
@@ -341,7 +346,7 @@ static qs_status draw_and_write(cli_engine *engine, walk_run *run)
         run->ends[i] = calloc(size, sizeof(float));
     if (!run->noise || !run->ends[0] || !run->ends[1])
         TRY(app_error(QS_ERROR_MEMORY, "no memory for noise"));
-    fill_recipe(engine, run);
+    TRY(fill_recipe(engine, run));
     if (run->moves)
         TRY(begin_animation(engine, run));
     if (run->at >= 0)
@@ -394,6 +399,7 @@ static qs_status run_walk(const char *argument)
     TRY(cli_drawing_names(&engine, &run.job));
     if (!texts.steps)
         run.job.steps = engine.info.default_steps;
+    TRY(cli_init_read(&engine, &run.init, &run.job));
     TRY(cli_engine_open_device(&engine));
     if (adds_noise(&engine, &run.job) || run.mix_moves)
         run.batch = 1;
@@ -401,6 +407,7 @@ static qs_status run_walk(const char *argument)
                               run.batch));
     TRY(draw_and_write(&engine, &run));
 fail:
+    cli_init_free(&run.init);
     cli_engine_close(&engine);
     return status;
 }
