@@ -1,7 +1,7 @@
 #!/bin/bash
 # quickstep-view on a virtual display, with real mouse and key events. TAP on standard output.
 #
-#     viewer_test.sh PATH/quickstep-view MODEL_FOLDER PATH/faults.so PATH/check_trace
+#     viewer_test.sh PATH/quickstep-view MODEL_FOLDER PATH/faults.so PATH/check_trace [PATH/fake_camera.so]
 #
 # Needs Xvfb, xdotool and ImageMagick; without them the test is skipped. Validation is on,
 # and the viewer exits 1 after any message of it, so every "exit status 0" below is also
@@ -13,6 +13,7 @@ model=$(realpath "$2")
 cli=$(dirname "$viewer")/../cli/quickstep
 faults=$(realpath "$3")
 check_trace=$(realpath "$4")
+fake_camera=${5+$(realpath "$5")}
 here=$(realpath "$(dirname "$0")")
 networks=$(realpath "$here/../golden/networks")
 work=$(mktemp -d)
@@ -665,6 +666,9 @@ ok $? "closed after 0.05 to 2 seconds, exit status 0 each of $closed times"
 
 # --- pictures from pictures
 . "$here/touch.sh"
+
+# --- pictures from a camera
+[ -z "$fake_camera" ] || . "$here/camera.sh"
 
 # --- colouring
 . "$here/colour.sh"

@@ -174,6 +174,12 @@ fail:
     return status;
 }
 
+qs_status app_photo_crop(const char *path, uint32_t to_width, uint32_t to_height, uint8_t **rgba,
+                         uint32_t width, uint32_t height)
+{
+    return fit_exactly(path, APP_FIT_CROP, to_width, to_height, rgba, width, height);
+}
+
 qs_status app_photo_read(const char *path, uint32_t channels, app_fit fit, uint32_t width,
                          uint32_t height, uint8_t **rgba)
 {

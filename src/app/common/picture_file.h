@@ -25,6 +25,11 @@ qs_status app_picture_read(const char *path, uint32_t channels, app_fit fit, uin
 qs_status app_photo_read(const char *path, uint32_t channels, app_fit fit, uint32_t width,
                          uint32_t height, uint8_t **rgba);
 
+/* The same of pixels that were read, which it replaces: their middle. path: what errors call them.
+ */
+qs_status app_photo_crop(const char *path, uint32_t to_width, uint32_t to_height, uint8_t **rgba,
+                         uint32_t width, uint32_t height);
+
 /* The same of a mask: [height, width], 255 where it is white, 0 where it is black or clear.
  * QS_ERROR_USAGE: it has colours. */
 qs_status app_mask_read(const char *path, app_fit fit, uint32_t width, uint32_t height,

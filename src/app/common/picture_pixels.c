@@ -185,10 +185,19 @@ static void read_jpeg(pixels *p)
 qs_status app_pixels_read(const char *path, uint32_t pixels_max, uint8_t **rgba, uint32_t *width,
                           uint32_t *height)
 {
-    pixels p = { .path = path, .file = fopen(path, "rb"), .pixels_max = pixels_max };
-    uint8_t magic[8] = { 0 };
-    if (!p.file)
+    FILE *file = fopen(path, "rb");
+    if (!file)
         return app_error(QS_ERROR_USAGE, "%s: %s", path, strerror(errno));
+    const qs_status status = app_pixels_read_file(file, path, pixels_max, rgba, width, height);
+    fclose(file);
+    return status;
+}
+
+qs_status app_pixels_read_file(FILE *file, const char *path, uint32_t pixels_max, uint8_t **rgba,
+                               uint32_t *width, uint32_t *height)
+{
+    pixels p = { .path = path, .file = file, .pixels_max = pixels_max };
+    uint8_t magic[8] = { 0 };
     const size_t got = fread(magic, 1, sizeof magic, p.file);
     rewind(p.file);
     if (got == sizeof magic && png_sig_cmp(magic, 0, sizeof magic) == 0)
@@ -197,7 +206,6 @@ qs_status app_pixels_read(const char *path, uint32_t pixels_max, uint8_t **rgba,
         read_jpeg(&p);
     else
         snprintf(p.message, sizeof p.message, "it is neither");
-    fclose(p.file);
     if (p.message[0]) {
         free(p.rgba);
         return app_error(p.no_memory ? QS_ERROR_MEMORY : QS_ERROR_USAGE,

@@ -332,6 +332,15 @@ fail:
     return status;
 }
 
+bool generate_is_done(const generator *g, const viewer_controls *controls,
+                      const viewer_readings *readings)
+{
+    const bool all = controls->view == VIEW_PICTURES ||
+                     next_column(controls, readings) == readings->column_count;
+    return g->session && !generate_needs_session(g, controls) &&
+           (!g->begun || (readings->progress.phase == QS_DONE && same_picture(g, controls) && all));
+}
+
 /* Begins what is asked for and not being drawn yet. */
 static qs_status begin_next(generator *g, viewer_controls *controls, viewer_readings *readings,
                             bool *news)

@@ -56,6 +56,9 @@ qs_status generate_make_session(generator *g, viewer_controls *controls, viewer_
 qs_status generate_advance(generator *g, viewer_controls *controls, viewer_readings *readings,
                            bool *news, bool *new_frame);
 
+/* All that is asked for is drawn, or there is nothing to draw. */
+bool generate_is_done(const generator *g, const viewer_controls *controls,
+                      const viewer_readings *readings);
 /* Something is in flight. */
 bool generate_is_running(const generator *g, const viewer_readings *readings);
 /* At most timeout_ms, until something in flight finishes. */

@@ -97,7 +97,7 @@ static qs_status generate(loop *l)
         report_picture(l);
         const viewer_drawn *drawn = generate_drawn(&l->generator, &l->readings);
         if (drawn->controls.view == VIEW_PICTURES && drawn->place.at <= 0 &&
-            !plays_mix(&drawn->controls))
+            !plays_mix(&drawn->controls) && !l->camera)
             requests_keep(l, false);
     }
     const int needed = new_frame ? 2 : news ? 1 : 0; /* a tooltip needs two layouts to appear */
@@ -219,7 +219,7 @@ static qs_status change_scale(loop *l)
 /* All that was asked for is drawn and presented. */
 static bool is_at_rest(const loop *l)
 {
-    return l->redraw == 0 && !l->unpresented && !l->controls.animate &&
+    return l->redraw == 0 && !l->unpresented && !l->controls.animate && !l->camera &&
            !generate_is_running(&l->generator, &l->readings);
 }
 
@@ -242,7 +242,7 @@ static double sleep_s(const loop *l, bool minimised)
         seconds = MINIMISED_S;
     else if (generate_is_running(&l->generator, &l->readings) || l->redraw > 0)
         seconds = 0; /* generate_wait sleeps */
-    else if (l->unpresented || l->controls.animate)
+    else if (l->unpresented || l->controls.animate || l->camera)
         seconds = SOON_S;
     else if (l->layout && l->layout->animating)
         seconds = BLINK_S;
@@ -259,6 +259,7 @@ static qs_status round_once(loop *l)
     const uint32_t asked = requests_take_keys(l);
     if (l->window.dropped[0] && l->generator.session)
         recall_dropped(l);
+    requests_follow_camera(l);
     requests_follow_canvas(l);
     if (l->window.scale_changed)
         TRY(change_scale(l));

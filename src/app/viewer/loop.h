@@ -5,6 +5,7 @@
 #ifndef VIEWER_LOOP_H
 #define VIEWER_LOOP_H
 
+#include "viewer/camera.h"
 #include "viewer/catalog.h"
 #include "viewer/film.h"
 #include "viewer/generate.h"
@@ -12,8 +13,9 @@
 #include "viewer/ui.h"
 
 typedef struct loop_options {
-    double exit_after; /* seconds, 0: never */
-    bool report;       /* say on standard output where the widgets are and what was drawn */
+    double exit_after;  /* seconds, 0: never */
+    const char *camera; /* its path, NULL: the first that there is */
+    bool report;        /* say on standard output where the widgets are and what was drawn */
 } loop_options;
 
 /* Undo and redo: the controls before each change, and after the last. */
@@ -33,6 +35,7 @@ typedef struct loop {
     generator generator;
     film film;
     touch touch;
+    camera *camera; /* NULL: none is read */
     history history;
     viewer_controls controls;
     viewer_readings readings;

@@ -15,7 +15,7 @@ enum { MIX_UNSAID = -1000 };
 
 typedef struct viewer_options {
     char *model, *variant, *scheduler, *device, *seed, *batch, *precision, *label, *label_to,
-        *prompt, *prompt_to, *sampler, *size, *decoder;
+        *prompt, *prompt_to, *sampler, *size, *decoder, *camera;
     char **loras;
     const char *file; /* a PNG or a model's folder */
     int steps, paused, present, help, version, report, offload;
@@ -80,6 +80,8 @@ static qs_status parse_options(int argc, const char **argv, viewer_options *opti
           "multistep, ddim, addim, consistency, ddpm, lcm, tcd, euler, euler_ancestral or "
           "dpmsolver (default: the model's)",
           "NAME" },
+        { "camera", '\0', POPT_ARG_STRING, &options->camera, 0,
+          "Draw from what this camera sees, as it comes", "/dev/video0" },
         { "precision", 'p', POPT_ARG_STRING, &options->precision, 0,
           "How numbers are stored on the device: f32 (default) or f16", "f32|f16" },
         { "paused", '\0', POPT_ARG_NONE, &options->paused, 0,
@@ -359,7 +361,9 @@ static qs_status view(const viewer_options *options)
     qs_model_options chosen = { .variant = options->variant,
                                 .scheduler = options->scheduler,
                                 .decoder = options->decoder };
-    l.options = (loop_options){ .exit_after = options->exit_after, .report = options->report };
+    l.options = (loop_options){ .exit_after = options->exit_after,
+                                .camera = options->camera,
+                                .report = options->report };
     TRY(app_loras_parse(options->loras, &loras));
     chosen.loras = loras.list;
     chosen.lora_count = loras.count;
@@ -371,7 +375,8 @@ static qs_status view(const viewer_options *options)
     TRY(open_window(options, &l));
     TRY(open_drawing(&l));
     snprintf(l.window.dropped, sizeof l.window.dropped, "%s", options->file ? options->file : "");
-    l.window.requests = options->present ? REQUEST_PRESENT : 0;
+    l.window.requests =
+        (options->present ? REQUEST_PRESENT : 0u) | (options->camera ? REQUEST_CAMERA : 0u);
     generate_init(&l.generator, device, l.vulkan.queue, options->offload);
     TRY(run(options, &l, &device));
 fail:
@@ -382,6 +387,7 @@ fail:
     qs_device_destroy(device);
     catalog_finish(&l.catalog);
     touch_finish(&l.touch);
+    camera_close(l.camera);
     window_system_finish();
     return status;
 }

@@ -18,8 +18,8 @@ static const char *save_to(loop *l, const char *folder)
 {
     static char name[5000];
     const bool alone = l->readings.frame.count > 1 && l->layout->solo >= 0;
-    const qs_status status = save_picture(&l->generator, &l->readings, alone ? l->layout->solo : -1,
-                                          folder, name, sizeof name);
+    const qs_status status = save_picture(&l->generator, &l->readings, &l->touch,
+                                          alone ? l->layout->solo : -1, folder, name, sizeof name);
     if (status == QS_OK)
         return name;
     loop_note(l, true, "not saved: %s", app_error_message());
@@ -179,10 +179,50 @@ static qs_status turn_canvas(loop *l)
                       &l->readings.model, &l->controls);
 }
 
+static void close_camera(loop *l)
+{
+    camera_close(l->camera);
+    l->camera = NULL;
+    l->readings.live = false;
+}
+
+/* What it saw last stays. */
+static qs_status turn_camera(loop *l)
+{
+    if (l->camera) {
+        close_camera(l);
+        return QS_OK;
+    }
+    const qs_status status = camera_open(l->options.camera, &l->camera);
+    l->readings.live = status == QS_OK;
+    if (status == QS_OK)
+        loop_note(l, false, "pictures are drawn from %s", camera_name(l->camera));
+    return status;
+}
+
+void requests_follow_camera(loop *l)
+{
+    uint8_t *rgba = NULL;
+    uint32_t width = 0, height = 0;
+    if (!l->camera || !generate_is_done(&l->generator, &l->controls, &l->readings))
+        return;
+    qs_status status = camera_take(l->camera, &rgba, &width, &height);
+    if (status == QS_OK && rgba)
+        status = touch_camera(&l->touch, rgba, width, height, &l->readings.model, &l->controls);
+    if (status == QS_OK)
+        return;
+    close_camera(l);
+    loop_note(l, true, "%s", app_error_message());
+}
+
 void requests_take_canvas(loop *l, const viewer_requests *requests)
 {
     viewer_controls *c = &l->controls;
     qs_status status = QS_OK;
+    if (requests->bits & REQUEST_CAMERA)
+        status = turn_camera(l);
+    if (requests->bits & (REQUEST_CANVAS | REQUEST_CANVAS_BLANK))
+        close_camera(l);
     if (requests->bits & REQUEST_CANVAS)
         status = turn_canvas(l);
     if (requests->bits & REQUEST_CANVAS_BLANK) {

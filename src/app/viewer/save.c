@@ -77,21 +77,21 @@ fail:
 }
 
 /* What it was drawn from goes into files of its own, without which no command can draw it. */
-static qs_status save_canvas(const viewer_drawn *drawn, const viewer_readings *readings,
+static qs_status save_canvas(const viewer_drawn *drawn, const touch *t, const qs_model_info *model,
                              const char *path, app_recipe *recipe)
 {
     const viewer_controls *c = &drawn->controls;
-    const viewer_canvas *canvas = readings->canvas;
+    const viewer_canvas *canvas = touch_find(t, c, model);
     qs_status status = QS_OK;
     if (!c->canvas)
         return QS_OK;
-    if (!canvas || canvas->id != c->canvas || readings->canvas_revision != c->canvas_revision)
+    if (!canvas || canvas->revision != c->canvas_revision)
         return app_error(QS_ERROR_USAGE, "the canvas has changed since this picture was drawn");
     TRY(write_canvas(path, canvas, false, recipe->init, sizeof recipe->init, recipe->init_hash));
     if (canvas->masked)
         TRY(write_canvas(path, canvas, true, recipe->mask, sizeof recipe->mask, recipe->mask_hash));
-    recipe->colour = c->colour && can_colour(&readings->model);
-    recipe->strength = (double)readout_strength(&readings->model, drawn->steps, c->strength);
+    recipe->colour = c->colour && can_colour(model);
+    recipe->strength = (double)readout_strength(model, drawn->steps, c->strength);
 fail:
     return status;
 }
@@ -147,16 +147,18 @@ static qs_status picture_of(const generator *g, const viewer_readings *readings,
     return status;
 }
 
-qs_status save_picture(const generator *g, const viewer_readings *readings, int solo,
-                       const char *folder, char *name, size_t name_size)
+qs_status save_picture(const generator *g, const viewer_readings *readings, const touch *t,
+                       int solo, const char *folder, char *name, size_t name_size)
 {
     qs_status status = QS_OK;
     char *json = NULL;
     app_image image = { 0 };
     app_recipe recipe;
+    qs_model_info info;
     TRY(describe(g, readings, solo, &recipe));
     free_name(&recipe, folder, name, name_size);
-    TRY(save_canvas(generate_drawn(g, readings), readings, name, &recipe));
+    qs_model_get_info(g->model, &info);
+    TRY(save_canvas(generate_drawn(g, readings), t, &info, name, &recipe));
     json = app_recipe_to_json(&recipe);
     if (!json)
         TRY(app_error(QS_ERROR_MEMORY, "out of memory"));

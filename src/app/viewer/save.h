@@ -3,11 +3,13 @@
 #define VIEWER_SAVE_H
 
 #include "viewer/generate.h"
+#include "viewer/touch.h"
 
 /* The frame on the screen (solo >= 0: this one picture of it) into a folder, NULL: the working one.
- * name: where the file is. QS_ERROR_WRITE; QS_ERROR_USAGE if there is nothing to save. */
-qs_status save_picture(const generator *g, const viewer_readings *readings, int solo,
-                       const char *folder, char *name, size_t name_size);
+ * Its canvas, of `t`, goes beside it. name: where the file is. QS_ERROR_WRITE; QS_ERROR_USAGE if
+ * there is nothing to save. */
+qs_status save_picture(const generator *g, const viewer_readings *readings, const touch *t,
+                       int solo, const char *folder, char *name, size_t name_size);
 
 /* The same as the bytes of a PNG, to be freed by the caller after an error, too. It has its recipe
  * unless it was drawn from a canvas. */

@@ -118,6 +118,33 @@ qs_status touch_take(touch *t, const uint8_t *rgba, const qs_model_info *model,
                controls);
 }
 
+static void turn_grey(uint8_t *rgba, size_t count)
+{
+    for (size_t i = 0; i < count; i++, rgba += 4)
+        memset(rgba, (299 * rgba[0] + 587 * rgba[1] + 114 * rgba[2] + 500) / 1000, 3);
+}
+
+qs_status touch_camera(touch *t, uint8_t *rgba, uint32_t width, uint32_t height,
+                       const qs_model_info *model, viewer_controls *controls)
+{
+    const size_t count = (size_t)model->width * model->height;
+    const viewer_canvas *before = touch_find(t, controls, model);
+    const bool masked = before && before->masked;
+    qs_status status = QS_OK;
+    TRY(check_encoder(model, "camera"));
+    TRY(app_photo_crop("camera", model->width, model->height, &rgba, width, height));
+    if (model->channels == 1)
+        turn_grey(rgba, count);
+    status = add(t, model->width, model->height, rgba,
+                 before ? copy_of(before->mask, count) : calloc(count, 1), controls);
+    if (status == QS_OK)
+        find(t, controls->canvas)->masked = masked;
+    return status;
+fail:
+    free(rgba);
+    return status;
+}
+
 qs_status touch_blank(touch *t, const qs_model_info *model, viewer_controls *controls)
 {
     const size_t count = (size_t)model->width * model->height;
@@ -203,7 +230,7 @@ qs_status touch_stroke(touch *t, const viewer_stroke *stroke, viewer_controls *c
     if (status != QS_OK || !c)
         return status;
     apply(c, &controls->brush, stroke);
-    controls->canvas_revision++;
+    c->revision = ++controls->canvas_revision;
     return QS_OK;
 }
 

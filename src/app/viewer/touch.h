@@ -33,6 +33,9 @@ qs_status touch_recall(touch *t, const char *png, const app_recipe *recipe,
                        const qs_model_info *model, viewer_controls *controls);
 qs_status touch_take(touch *t, const uint8_t *rgba, const qs_model_info *model,
                      viewer_controls *controls);
+/* What a camera sees, rgba [height, width, 4], which it frees; masked as the canvas before. */
+qs_status touch_camera(touch *t, uint8_t *rgba, uint32_t width, uint32_t height,
+                       const qs_model_info *model, viewer_controls *controls);
 qs_status touch_blank(touch *t, const qs_model_info *model, viewer_controls *controls);
 
 /* Of the controls' canvas, with their brush. */

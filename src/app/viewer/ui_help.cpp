@@ -16,6 +16,7 @@ constexpr const char *ROWS[][2] = {
     { "W", "walk, mix, or new seeds" },
     { "V", "one, columns, wipe" },
     { "T", "draw from this picture" },
+    { "C", "draw from a camera" },
     { "L", "labels, or the prompt" },
     { "M", "models" },
     { "A", "samplers" },

@@ -108,16 +108,20 @@ void begin_row(const viewer_readings &readings, viewer_requests &requests)
 {
     caption("from");
     const bool can = readings.model.reads_pictures;
-    if (segment("this one", 0, 2, false, can && readings.frame.pixels && !readings.model.fills_in))
+    if (segment("this one", 0, 3, false, can && readings.frame.pixels && !readings.model.fills_in))
         requests.bits |= REQUEST_CANVAS;
     report_item("canvas.this");
     tooltip(can ? "Draw from the picture on the screen: paint on it, or brush what is to be drawn "
                   "anew (T). Or drop a PNG or JPEG on the window"
                 : "This model's autoencoder has no encoder");
-    if (segment("a blank", 1, 2, false, can))
+    if (segment("a blank", 1, 3, false, can))
         requests.bits |= REQUEST_CANVAS_BLANK;
     report_item("canvas.blank");
     tooltip("Draw from what is painted on an empty canvas");
+    if (segment("camera", 2, 3, false, can))
+        requests.bits |= REQUEST_CAMERA;
+    report_item("camera");
+    tooltip("Draw from what a camera sees, as it comes (C)");
 }
 
 void canvas_buttons(const viewer_readings &readings, const viewer_controls &controls,
@@ -128,11 +132,16 @@ void canvas_buttons(const viewer_readings &readings, const viewer_controls &cont
     snprintf(run, sizeof run, "%u/%u steps",
              readout_edit_steps(&readings.model, steps, controls.strength), steps);
     caption(run);
-    if (segment("no mask", 0, 2, false, readings.canvas->masked))
+    if (segment("no mask", 0, 3, false, readings.canvas->masked))
         requests.bits |= REQUEST_CANVAS_UNMASK;
     report_item("canvas.unmask");
     tooltip("Draw all of it anew");
-    if (segment("leave", 1, 2, false, true))
+    if (segment(readings.live ? "hold" : "camera", 1, 3, false, true))
+        requests.bits |= REQUEST_CAMERA;
+    report_item("camera");
+    tooltip(readings.live ? "Keep what the camera saw last (C)"
+                          : "Draw from what a camera sees, as it comes (C)");
+    if (segment("leave", 2, 3, false, true))
         requests.bits |= REQUEST_CANVAS;
     report_item("canvas.leave");
     tooltip("Draw from noise alone again (T)");

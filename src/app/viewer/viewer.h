@@ -72,6 +72,7 @@ typedef struct viewer_canvas {
     uint8_t *pixels;            /* [height, width, 4] RGBA8 */
     uint8_t *mask;              /* [height, width]: 255 is drawn anew, 0 is kept */
     bool masked;                /* something is to be drawn anew only; otherwise all is */
+    uint32_t revision;          /* counts the changes of it */
 } viewer_canvas;
 
 /* One value per widget; a change acts on the next picture. */
@@ -154,6 +155,7 @@ typedef enum viewer_request {
     REQUEST_TIMELINE = 1 << 23, /* saved */
     REQUEST_COPY = 1 << 24,
     REQUEST_PASTE = 1 << 25,
+    REQUEST_CAMERA = 1 << 26, /* from what it sees, or no longer: what it saw last stays */
 } viewer_request;
 
 /* The brush went from here to there, in pixels of the canvas; begins: it was set down. */
@@ -216,6 +218,7 @@ typedef struct viewer_readings {
     uint32_t film_count;
     const viewer_canvas *canvas; /* the controls', NULL: none */
     uint32_t canvas_revision;    /* of it */
+    bool live;                   /* a camera makes it */
     bool present;                /* pictures only */
     const char *lost; /* the device was lost, and why; it can be started again. NULL: it was not */
     qs_progress progress;
