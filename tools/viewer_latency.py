@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""How long quickstep-view lets a person wait while it computes: the time from a press of the mouse button
-on the label list until the open list is on the screen, on a virtual display with real mouse events.
+"""How long quickstep-view lets a person wait, on a virtual display with real mouse events:
 
-    tools/viewer_latency.py [--tries 10] PATH/quickstep-view [OPTION of quickstep-view]...
+    picture   from a press on the step slider (1, 2, 1, ..) until its picture is on the screen
+    list      from a click on the label list until it is open on the screen, while 16 pictures of 64 steps are drawn
+    f16       from a click on the other precision until a bar is on the screen, and until its picture is
 
-For example `tools/viewer_latency.py build/src/app/viewer/quickstep-view --batch 16 --steps 64 --paused`. The picture must
-take longer than the tries, or be played. Needs Xvfb and xdotool."""
+    tools/viewer_latency.py [--tries 10] [--only picture|list|f16] PATH/quickstep-view [OPTION of quickstep-view]...
+
+Wants an idle machine. Needs Xvfb and xdotool."""
 import argparse
 import os
 import queue
@@ -45,25 +47,73 @@ def xdotool(*words):
     subprocess.run(["xdotool", *words], check=True)
 
 
-def opened_ms(viewer):
-    """Opens the list, closes it again."""
-    xdotool("mousemove", *viewer.middle("label"))
+def press(viewer, name, held_s=0.06):
+    """A click there; the time of its press."""
+    xdotool("mousemove", *viewer.middle(name))
     time.sleep(0.3 + 0.4 * random.random())
     while not viewer.lines.empty():
         viewer.lines.get()
     start = time.monotonic()
-    # a click is a press and a release; the list opens at the release
-    xdotool("mousedown", "1", "sleep", "0.06", "mouseup", "1")
+    xdotool("mousedown", "1", "sleep", str(held_s), "mouseup", "1")
+    return start
+
+
+def is_drawn(words):
+    return words[0] == "drawn"
+
+
+def picture_ms(viewer, turn):
+    steps = 1 + turn % 2
+    start = press(viewer, f"notch.{steps}")
+    viewer.until(lambda words: words[0] == "picture" and f"steps={steps}" in words)
+    return [1e3 * (viewer.until(is_drawn) - start)]
+
+
+def list_ms(viewer, turn):
+    held_s = 0.06  # the list opens at the release
+    start = press(viewer, "label", held_s)
     viewer.until(lambda words: words[0] == "widget" and words[1].startswith("label."))
-    shown = viewer.until(lambda words: words[0] == "drawn")
+    shown = viewer.until(is_drawn)
     xdotool("key", "Escape")
     viewer.until(lambda words: words[:2] == ["layout", "end"])
-    return 1e3 * (shown - start) - 60
+    return [1e3 * (shown - start - held_s)]
+
+
+def f16_ms(viewer, turn):
+    precision = "f32" if turn % 2 else "f16"
+    start = press(viewer, f"precision.{precision}")
+    viewer.until(lambda words: words[:2] == ["widget", "progress"])
+    bar = viewer.until(is_drawn)
+    viewer.until(lambda words: words[0] == "picture" and f"precision={precision}" in words)
+    return [1e3 * (at - start) for at in (bar, viewer.until(is_drawn))]
+
+
+MEASURES = {
+    "picture": (picture_ms, ["--paused", "--batch", "1", "--steps", "4"], ["step slider to picture"]),
+    "list": (list_ms, ["--paused", "--batch", "16", "--steps", "64"], ["label list, 16 pictures of 64 steps"]),
+    "f16": (f16_ms, ["--paused", "--batch", "1", "--steps", "1"], ["the other precision: bar", "the other precision: picture"]),
+}
+
+
+def measure(name, program, options, tries):
+    once, own, titles = MEASURES[name]
+    viewer = Viewer(program, ["--size", "1120x780", *own, *options])
+    try:
+        viewer.until(lambda words: words[:2] == ["layout", "end"])
+        if name != "list":
+            viewer.until(lambda words: words[0] == "picture")
+        time.sleep(3)  # shaders are compiled when they are first used
+        rows = [once(viewer, turn) for turn in range(tries)]
+    finally:
+        viewer.process.kill()
+    for title, times in zip(titles, zip(*rows)):
+        print(f"{title}: {statistics.median(times):.0f} ms (median of {tries}), {min(times):.0f} to {max(times):.0f}", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tries", type=int, default=10)
+    parser.add_argument("--only", choices=MEASURES)
     parser.add_argument("program")
     parser.add_argument("options", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
@@ -71,16 +121,10 @@ def main():
     server = subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0", "1120x780x24", "-nolisten", "tcp"],
                               pass_fds=[write], stderr=subprocess.DEVNULL)
     os.environ["DISPLAY"] = ":" + os.read(read, 16).decode().strip()
-    viewer = Viewer(arguments.program, ["--size", "1120x780", *arguments.options])
     try:
-        viewer.until(lambda words: words[:2] == ["layout", "end"])
-        time.sleep(3)  # shaders are compiled when they are first used
-        times = [opened_ms(viewer) for _ in range(arguments.tries)]
-        times.sort()
-        print(f"label list on the screen after {statistics.median(times):.0f} ms (median of {len(times)}), "
-              f"{times[0]:.0f} to {times[-1]:.0f}")
+        for name in [arguments.only] if arguments.only else MEASURES:
+            measure(name, arguments.program, arguments.options, arguments.tries)
     finally:
-        viewer.process.kill()
         server.kill()
 
 
