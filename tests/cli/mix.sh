@@ -10,17 +10,17 @@ grep -q -e '--label hero --label-to monster .*--mix 0.25' out
 report $? 'its recipe has both'
 repeats between.png
 report $? 'and its command makes the same file'
-mixed --label hero -o one.png
+mixed --label hero -o hero.png
 mixed --label hero --label-to monster --mix 0 -o first.png
 mixed --label monster --label-to hero --mix 1 -o second.png
 mixed --label monster --label-to hero -o half.png
-[ "$("$helper" differ one.png first.png)" = 0 ] && [ "$("$helper" differ one.png second.png)" = 0 ] &&
-    [ "$("$helper" differ one.png half.png)" -gt 8 ] && [ "$("$helper" differ between.png half.png)" -gt 0 ]
+[ "$("$helper" differ hero.png first.png)" = 0 ] && [ "$("$helper" differ hero.png second.png)" = 0 ] &&
+    [ "$("$helper" differ hero.png half.png)" -gt 8 ] && [ "$("$helper" differ between.png half.png)" -gt 0 ]
 report $? 'nothing of the second is the first, all of it the second'
 
 turn() { run walk --model "$model" --steps 2 --from 5 --label hero --label-to monster "$@"; }
 turn --frames 3 --scale 1 -o 'turn %d.png'
-[ "$status" -eq 0 ] && [ "$("$helper" differ 'turn 0.png' one.png)" = 0 ] && [ "$("$helper" differ 'turn 1.png' half.png)" = 0 ]
+[ "$status" -eq 0 ] && [ "$("$helper" differ 'turn 0.png' hero.png)" = 0 ] && [ "$("$helper" differ 'turn 1.png' half.png)" = 0 ]
 report $? 'walk: from one label to the other'
 run metadata --command 'turn 1.png'
 grep -q '^quickstep sample .*--label-to monster .*--mix 0.5' out
