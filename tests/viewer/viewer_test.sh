@@ -94,6 +94,7 @@ await() {
 }
 
 lines() { wc -l <out; }
+F1=67 F5=71 F11=95 # X's codes, for by name xdotool presses Alt too (xkb-data 2.48)
 rect() { awk -v name="$1" '$1 == "widget" && $2 == name { r = $3 " " $4 " " $5 " " $6 } END { print r }' out; }
 middle() { rect "$1" | awk '{ printf "%d %d", $1 + $3 / 2, $2 + $4 / 2 }'; }
 move() { xdotool mousemove $(middle "$1"); sleep 0.1; }
@@ -259,7 +260,7 @@ tail -n "+$((at + 1))" out | grep -q '^picture'
 [ $? = 1 ]
 ok $? "and nothing else is drawn in its place"
 at=$(lines)
-xdotool key F1
+xdotool key $F1
 await 5 '^widget help ' "$at"
 ok $? "F1 shows the keys"
 xdotool key Escape
@@ -624,14 +625,14 @@ click view.one
 # --- a folder, full screen, presentation
 at=$(lines)
 window=$(xdotool search --name '^Quickstep' | head -n 1)
-xdotool mousemove 3 3 key F11
+xdotool mousemove 3 3 key $F11
 await 10 '^layout 2240 1560' "$at"
 ok $? "F11: the full screen"
-xdotool key F11
+xdotool key $F11
 await 10 '^layout 1100 760' "$at"
 ok $? "F11 again: the window"
 at=$(lines)
-xdotool key F5
+xdotool key $F5
 await 10 '^layout 2240 1560' "$at" && await 20 '^picture .*at=0\.[0-9]*[1-9]' "$at"
 ok $? "F5: pictures only, walking"
 tail -n "+$((at + 1))" out | awk '/^layout 2240/ { n = 0 } /^widget/ { n++ } END { exit n > 1 }'
