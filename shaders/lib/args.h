@@ -21,7 +21,7 @@ SHARED_STRUCT(conv2d_args) {
 };
 
 #define CONV2D_MATRIX_CHUNK 32 /* terms of a sum that conv2d_matrix reads at a time */
-#define CONV2D_STAGED_QUADS 4  /* vectors of four terms that conv2d_staged does */
+#define CONV2D_STAGED_QUADS 2  /* vectors of four terms that conv2d_staged does */
 
 /* Of conv2d_matrix, conv2d_staged and conv2d_reduce. */
 SHARED_STRUCT(conv2d_staged_args) {

@@ -44,12 +44,12 @@ const uint TILE_QUADS = LANES_X * QUADS;
 const uint QUADS_IN = CONV2D_STAGED_QUADS;
 const uint BLOCK = 16; // the vectors of packed weight for 4 input channels (of one tap)
 const uint BLOCKS = TILE_QUADS / 4; // that stand beside each other
-// Of shared memory, in vectors. One, or half a block, more than there are: so that the rows that are
-// written or read together lie in different banks.
-const uint PIXEL_ROW = QUADS_IN + 1;
+// Of shared memory, in pairs of terms and in vectors of channels. A vector, or half a block, more than
+// there are: so that the rows that are written or read together lie in different banks.
+const uint PIXEL_ROW = 2 * QUADS_IN + 2;
 const uint WEIGHT_ROW = TILE_QUADS + 4;
 
-shared vec4 pixels[TILE_PIXELS * PIXEL_ROW];
+shared vec2 pixels[TILE_PIXELS * PIXEL_ROW];
 shared vec4 weights[QUADS_IN * 4 * WEIGHT_ROW];
 
 vec4 sums[PIXELS * QUADS];
@@ -105,8 +105,11 @@ void fetch()
 void store()
 {
     [[unroll]] for (uint i = 0; i < PIXEL_LOADS; i++)
-        if (TILE_PIXELS % ROW_STEP == 0 || lane_row(i) < TILE_PIXELS)
-            pixels[lane_row(i) * PIXEL_ROW + slot()] = from_storage(pixel_held[i]);
+        if (TILE_PIXELS % ROW_STEP == 0 || lane_row(i) < TILE_PIXELS) {
+            const vec4 value = from_storage(pixel_held[i]);
+            pixels[lane_row(i) * PIXEL_ROW + 2 * slot()] = value.xy;
+            pixels[lane_row(i) * PIXEL_ROW + 2 * slot() + 1] = value.zw;
+        }
     [[unroll]] for (uint i = 0; i < WEIGHT_LOADS; i++) {
         const uint beside = lane_weight(i) / (QUADS_IN * BLOCK), row = lane_weight(i) / 4 % (QUADS_IN * 4);
         if (BLOCKS * QUADS_IN * BLOCK % LANES == 0 || beside < BLOCKS)
@@ -114,16 +117,17 @@ void store()
     }
 }
 
+// Two terms at a time: the registers of four would not be there for the sums.
 void multiply()
 {
-    [[dont_unroll]] for (uint quad = 0; quad < QUADS_IN; quad++) {
-        vec4 value[PIXELS];
+    [[dont_unroll]] for (uint pair = 0; pair < 2 * QUADS_IN; pair++) {
+        vec2 value[PIXELS];
         [[unroll]] for (uint p = 0; p < PIXELS; p++)
-            value[p] = pixels[(p * LANES_Y + gl_LocalInvocationID.y) * PIXEL_ROW + quad];
-        [[unroll]] for (uint k = 0; k < 4; k++)
+            value[p] = pixels[(p * LANES_Y + gl_LocalInvocationID.y) * PIXEL_ROW + pair];
+        [[unroll]] for (uint k = 0; k < 2; k++)
             [[unroll]] for (uint q = 0; q < QUADS; q++) {
                 const vec4 w =
-                    weights[(quad * 4 + k) * WEIGHT_ROW + q * LANES_X + gl_LocalInvocationID.x];
+                    weights[(pair * 2 + k) * WEIGHT_ROW + q * LANES_X + gl_LocalInvocationID.x];
                 [[unroll]] for (uint p = 0; p < PIXELS; p++)
                     sums[p * QUADS + q] += value[p][k] * w;
             }

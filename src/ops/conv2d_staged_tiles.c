@@ -21,20 +21,17 @@ static const base_tile lane_tiles[] = {
     { 64, 32, 16, 8, 0.50 },    { 32, 64, 8, 8, 0.75 },   { 16, 64, 8, 8, 0.50 },
 };
 
-/* In chunks of a 128 x 128 tile, of which matrix units make twice the terms in an eighth of the
- * time */
+/* Times in chunks of a 128 x 128 tile; less than split_chunks is not worth a workgroup. */
 static const struct kind {
     const base_tile *tiles;
-    uint32_t count;
+    uint32_t count, split_chunks;
     double first_and_last, reduction;
 } kinds[] = {
-    [STAGED_LANES] = { lane_tiles, sizeof lane_tiles / sizeof *lane_tiles, 1, 4 },
-    [STAGED_MATRIX] = { matrix_tiles, sizeof matrix_tiles / sizeof *matrix_tiles, 6, 16 },
+    [STAGED_LANES] = { lane_tiles, sizeof lane_tiles / sizeof *lane_tiles, 16, 2, 8 },
+    [STAGED_MATRIX] = { matrix_tiles, sizeof matrix_tiles / sizeof *matrix_tiles, 8, 6, 16 },
 };
 enum { TILES_OF_A_KIND = 6, SPLITTINGS = 5 };
 _Static_assert(1 << (SPLITTINGS - 1) == SPLITS_MAX, "1, 2, .. parts");
-
-enum { SPLIT_CHUNKS_MIN = 8 }; /* less is not worth a workgroup */
 
 /* ---- what fits ------------------------------------------------------------------------------ */
 
@@ -94,7 +91,7 @@ static double group_count(const staged_tile *t, staged_size size)
 static bool may_split(const staged_tile *t, staged_size size)
 {
     return t->splits <= SPLITS_MAX && group_count(t, size) <= 4 * LARGE_GPU_CORES &&
-           size.chunks / t->splits >= SPLIT_CHUNKS_MIN &&
+           size.chunks / t->splits >= kinds[t->units].split_chunks &&
            staged_split_chunks(size.chunks, t->splits) * (t->splits - 1) < size.chunks;
 }
 
