@@ -17,7 +17,7 @@
 
 #include "graph/graph.h"
 
-enum { CHOICE_VARIANTS_MAX = 32, CHOICE_NAME_BYTES = 32, CHOICE_KEY_BYTES = 128 };
+enum { CHOICE_VARIANTS_MAX = 24, CHOICE_NAME_BYTES = 32, CHOICE_KEY_BYTES = 128 };
 
 typedef struct choice {
     /* What the times of the variants depend on: op, storage type, shape. No two spaces, no names:

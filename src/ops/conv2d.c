@@ -172,7 +172,7 @@ static void list_winograd(const graph *g, const conv2d_params *p, const tensor *
         }
 }
 
-static void list_staged(const graph *g, staged_units units, const conv2d_params *p, const tensor *y,
+static bool list_staged(const graph *g, staged_units units, const conv2d_params *p, const tensor *y,
                         choice *c, conv2d_way ways[])
 {
     staged_tile tiles[STAGED_TILES_MAX];
@@ -186,20 +186,19 @@ static void list_staged(const graph *g, staged_units units, const conv2d_params 
             choice_variant(c, "%s %ux%u split%u", kind, tiles[i].pixels, tiles[i].channels,
                            tiles[i].splits);
     }
+    return count > 0;
 }
 
-_Static_assert((int)CHOICE_VARIANTS_MAX >= 2 * (int)STAGED_TILES_MAX + (int)CONV2D_TILES_MAX + 2,
-               "tiles on matrix units and without, direct ones and Winograd's two");
+_Static_assert((int)CHOICE_VARIANTS_MAX >= (int)STAGED_TILES_MAX + (int)CONV2D_TILES_MAX + 2,
+               "tiles on matrix units or without, direct ones and Winograd's two");
 
 /* The default first. A software device's "matrix units" are slower than its vectors, and its shared
  * memory is memory. */
 static void list_ways(const graph *g, const conv2d_params *p, const tensor *y,
                       const conv2d_tile *tiles, uint32_t tile_count, choice *c, conv2d_way ways[])
 {
-    if (!g->limits->cpu) {
-        list_staged(g, STAGED_MATRIX, p, y, c, ways);
+    if (!g->limits->cpu && !list_staged(g, STAGED_MATRIX, p, y, c, ways))
         list_staged(g, STAGED_LANES, p, y, c, ways);
-    }
     list_winograd(g, p, y, true, c, ways);
     for (uint32_t i = 0; i < tile_count; ++i) {
         ways[c->variant_count] = (conv2d_way){ .algorithm = CONV2D_DIRECT, .direct = tiles[i] };

@@ -30,7 +30,7 @@ uint32_t staged_chunks(uint32_t ci, uint32_t taps);
 
 /* Tiles that fit the device, those first that should be the fastest, without measuring. Returns
  * their number: 0 for matrix units that the device has not. */
-enum { STAGED_TILES_MAX = 10 };
+enum { STAGED_TILES_MAX = 8 };
 uint32_t staged_list_tiles(const gpu_limits *limits, staged_units units, staged_size size,
                            staged_tile tiles[STAGED_TILES_MAX]);
 
