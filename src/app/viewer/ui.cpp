@@ -57,7 +57,7 @@ void set_style()
     ImGuiStyle &style = ImGui::GetStyle();
     style.WindowPadding = ImVec2(20, 18);
     style.FramePadding = ImVec2(9, 6);
-    style.ItemSpacing = ImVec2(8, 9);
+    style.ItemSpacing = ImVec2(8, 7);
     style.ItemInnerSpacing = ImVec2(6, 6);
     style.WindowBorderSize = style.FrameBorderSize = 0;
     style.PopupBorderSize = 1;
