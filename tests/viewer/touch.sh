@@ -27,7 +27,7 @@ changed=$(differing before.png masked.png)
 [ "$changed" -gt 50 ]
 ok $? "the mask is seen on the canvas ($changed pixels)"
 save
-from=${file%.png}-from.png
+masked=$file from=${file%.png}-from.png
 repeats "$model" && [ ! -s warned ] && [ -s "$from" ] && [ -s "${file%.png}-mask.png" ]
 ok $? "saved with canvas and mask beside it, and the command line draws it again ($changed differ)"
 for part in "$file" "$from"; do
@@ -121,24 +121,24 @@ refused() {
     play --paused --steps 1 --batch 1 "$1"
     await 60 "^note .*$2" && ! grep -q 'strength=0\.[1-9]' out
 }
-again "$file"
+again "$masked"
 [ "$changed" = 0 ]
 ok $? "dropped, it is drawn again from its canvas, with its mask ($changed pixels differ)"
 stop
 ok $? "exit status 0"
 mkdir elsewhere
-cp "$file" "$from" "${file%.png}-mask.png" elsewhere
+cp "$masked" "$from" "${masked%.png}-mask.png" elsewhere
 mv "$from" hidden.png
-again "elsewhere/$file"
+again "elsewhere/$masked"
 [ "$changed" = 0 ]
 ok $? "and in another folder from the one beside it ($changed pixels differ)"
 stop
-refused "$file" "$file was drawn from $from, which is neither beside it nor here"
+refused "$masked" "$masked was drawn from $from, which is neither beside it nor here"
 ok $? "without its canvas: a note says which is missing"
 xdotool key Escape
 stop
 convert "elsewhere/$from" -flop "$from"
-refused "$file" "$file was drawn from $from, which has changed since"
+refused "$masked" "$masked was drawn from $from, which has changed since"
 ok $? "with another one in its place: a note says so"
 xdotool key Escape
 stop
