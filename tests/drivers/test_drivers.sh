@@ -75,7 +75,7 @@ small() { QUICKSTEP_DEBUG=defaults,limits=$1 "${@:2}"; }
 least=no_push_descriptor+no_f16+no_shuffle+workgroup:128+shared:16384+range:134217728+texels:65536+buffers:$buffers
 driver SwiftShader "$tools/swiftshader"
 driver 'lavapipe, 128 bits, what subgroups of 1 or 2 get' width 128 small no_shuffle
-driver 'lavapipe, 256 bits' width 256
+pictures 'lavapipe, 256 bits' width 256 # tests/ops is its self-test
 driver 'lavapipe, 512 bits' width 512
 driver 'Mesa 25' "$tools/mesa" 25
 driver 'Mesa 26' "$tools/mesa" 26
