@@ -114,6 +114,18 @@ look() { # look WIDGET FILE: what the screen shows there
     import -silent -window root -crop "${w}x$h+$x+$y" +repage "$2"
 }
 # how many pixels differ
+see() { # see FILE: the picture, when it rests
+    settle
+    xdotool mousemove 3 3
+    look picture "$1"
+}
+mix_more() { # most.png; changed: how much half of it and most of it differ
+    at=$(lines)
+    xdotool mousemove $(point mix 0.3 0.5) sleep 0.1 mousedown 1 sleep 0.2 mousemove $(point mix 0.55 0.5) sleep 0.2 mouseup 1
+    await 10 '^picture ' "$at"
+    see most.png
+    changed="$(differing first.png half.png) $(differing half.png most.png)"
+}
 save() { # save [PATTERN]: with S; file: where it is
     at=$(lines)
     xdotool key s
