@@ -1,5 +1,7 @@
 #include "gpu/internal.h"
 
+#include "gpu/driver_threads.h"
+
 #include "core/debug.h"
 #include "core/log.h"
 
@@ -31,9 +33,22 @@ static uint32_t list_extensions(const gpu_physical *physical, bool window, const
     return count;
 }
 
+/* vkCreateDevice; each thread of a software device gets a core. */
+static VkResult create_with_threads(qs_device *device, const VkDeviceCreateInfo *info)
+{
+    const bool software = device->physical.info.type == QS_DEVICE_CPU;
+    gpu_driver_threads threads;
+    if (software)
+        gpu_driver_threads_begin(&threads);
+    const VkResult result =
+        device->instance.vk.vkCreateDevice(device->physical.handle, info, NULL, &device->handle);
+    if (software)
+        gpu_driver_threads_end(&threads);
+    return result;
+}
+
 static qs_status create_handle(qs_device *device, bool window)
 {
-    qs_status status = QS_OK;
     const gpu_physical *physical = &device->physical;
     const bool matrices = physical->limits.matrix.m > 0;
     const char *extensions[6];
@@ -73,11 +88,12 @@ static qs_status create_handle(qs_device *device, bool window)
         .enabledExtensionCount = list_extensions(physical, window, extensions),
         .ppEnabledExtensionNames = extensions,
     };
-    VK(device, device->instance.vk.vkCreateDevice(physical->handle, &info, NULL, &device->handle));
+    const VkResult result = create_with_threads(device, &info);
+    if (result != VK_SUCCESS)
+        return gpu_error(device, result, "vkCreateDevice");
     gpu_functions_load_device(device->instance.handle, device->handle, &device->vk);
     device->vk.vkGetDeviceQueue(device->handle, physical->queue_family, 0, &device->queue);
-fail:
-    return status;
+    return QS_OK;
 }
 
 static qs_status create_objects(qs_device *device)
