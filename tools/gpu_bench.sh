@@ -25,7 +25,7 @@ out=$(cd "$1" && pwd)
 WORK=$(cd "${WORK:-$1.work}" && pwd)
 export WORK
 
-if [[ ! -x $here/run ]]; then
+if [[ ! -x $here/quickstep ]]; then
     "$here/bundle" "$WORK/bundle"
     exec "$WORK/bundle/gpu_bench.sh" "$out" "${@:2}"
 fi
