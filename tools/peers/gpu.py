@@ -34,6 +34,7 @@ ROOT = HERE.parents[1]
 FULL_SIZE = {"cd_imagenet64": "diffusers-cd_imagenet64_l2", "cd_bedroom256": "diffusers-cd_bedroom256_l2"}
 DIFFERENCE_LIMIT = 3e-2  # relative L2 of two evaluations in f16: a wrong layer is off by far more
 VARIANTS = ("quickstep", "quickstep --no-tune", "quickstep --no-matrix")
+PROMPT = "red robe, green shield"  # of networks that read
 PEAK_SIDE = {"cuda": 8192, "cpu": 512}  # of the product whose rate is the peak of the matrix units
 
 
@@ -102,13 +103,14 @@ class Torch:
             raise TorchFailed(f"PyTorch's process has ended with status {self.process.wait()}") from gone
         return self.answer()
 
-    def load(self, folder, precision):
+    def load(self, folder, precision, prompt):
         if self.loaded != (folder, precision):
             self.loaded = None
             unet = folder / "unet" if (folder / "unet").is_dir() else folder
             dtype = {"f16": "float16", "f32": "float32"}[precision]
             decoder = str(folder / "vae") if (folder / "vae").is_dir() else None
-            self.convolutions = self.ask("load", folder=str(unet), decoder=decoder, dtype=dtype)["convolutions"]
+            loaded = self.ask("load", folder=str(unet), decoder=decoder, prompt=prompt, dtype=dtype)
+            self.convolutions = loaded["convolutions"]
             self.loaded = folder, precision
 
     def end(self):
@@ -172,12 +174,21 @@ class Bench:
             (folder / "made").touch()
         return folder
 
-    def difference(self, folder, precision):
+    def embed(self, folder):
+        """The file of what the text encoder makes of the prompt; None where the model has none."""
+        if not (folder / "text_encoder").is_dir():
+            return None
+        file = str(self.work / f"{folder.name}.prompt.safetensors")
+        self.engine.run("embed", "--model", folder, "--prompt", PROMPT, "--output", file)
+        return file
+
+    def difference(self, folder, precision, prompt):
         """Relative L2 of one evaluation by both."""
         with tempfile.TemporaryDirectory() as scratch:
             given, found = f"{scratch}/in.safetensors", f"{scratch}/out.safetensors"
-            self.torch.ask("forward", input=given)
-            self.engine.run("forward", "--model", folder, "--precision", precision, "--input", given, "--output", found)
+            guidance = self.torch.ask("forward", input=given)["guidance"]
+            told = (["--prompt", PROMPT] if prompt else []) + ([f"--guidance={guidance}"] if guidance else [])
+            self.engine.run("forward", "--model", folder, "--precision", precision, "--input", given, "--output", found, *told)
             return self.torch.ask("compare", output=found)["difference"]
 
     def run_side(self, side, folder, precision, batch, steps):
@@ -233,11 +244,12 @@ class Bench:
             record["tune_s"] = time.monotonic() - begin
         sides = list(VARIANTS if steps == 1 else VARIANTS[:1])
         if peer:
-            peer.load(folder, precision)
+            prompt = self.embed(folder)
+            peer.load(folder, precision, prompt)
             record["convolutions"] = peer.convolutions
             sides += self.args.modes
             if batch == 1 and steps == 1:
-                record["difference"] = self.difference(folder, precision)
+                record["difference"] = self.difference(folder, precision, prompt)
                 if not record["difference"] <= DIFFERENCE_LIMIT:
                     raise TorchFailed(f"{key}: PyTorch's and Quickstep's outputs differ by {record['difference']:.2g}")
         self.run_rounds(record, sides, folder, precision, batch, steps)

@@ -1,30 +1,35 @@
-"""A UNet2DModel in PyTorch, float16 (or another type) and channels-last, beside Quickstep on the same device; with a tiny
-autoencoder's decoder if it draws latents.
+"""A UNet2DModel or UNet2DConditionModel in PyTorch, float16 (or another type) and channels-last, beside Quickstep on the same
+device; with a tiny autoencoder's decoder if it draws latents.
 
 Reads requests, a JSON object a line, and answers each with one, {"error": TEXT} where it fails:
 
-    {"do": "load", "folder": DIR, "decoder": DIR or null, "dtype": "float16"}
+    {"do": "load", "folder": DIR, "decoder": DIR or null, "prompt": null or FILE of `quickstep embed`, "dtype": "float16"}
                                                          -> {"convolutions": {module: operations for one picture, as if direct}}
-    {"do": "forward", "input": FILE}                     writes noise, timestep and label there and keeps the output -> {}
+    {"do": "forward", "input": FILE}                     writes noise, timestep and label there and keeps the output
+                                                         -> {"guidance": the scale that went in, or null}
     {"do": "compare", "output": FILE}                    that file's "sample" against the kept one -> {"difference": relative L2}
     {"do": "time", "mode": "eager" or "compiled", "batch": B, "steps": N, "repeats": R} -> {"ms": [of every batch of pictures]}
 
 A picture is what Quickstep draws: noise, N evaluations with new noise between them, what is drawn decoded, bytes in the host's
-memory. compiled is torch.compile in the mode "reduce-overhead": CUDA graphs.
+memory. A prompt is read once, before. compiled is torch.compile in the mode "reduce-overhead": CUDA graphs.
 """
 
 import argparse
 import json
 import sys
 import time
+from pathlib import Path
 
+import diffusers
 import torch
-from diffusers import AutoencoderTiny, UNet2DModel
+from diffusers import AutoencoderTiny
+from diffusers.models.embeddings import get_timestep_embedding
 from diffusers.utils import logging
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 FIRST_TIMESTEP = 700.0
+GUIDANCE = 3.0  # of networks that take a scale
 
 
 class Peer:
@@ -37,7 +42,7 @@ class Peer:
         if self.device == "cuda":
             torch.cuda.synchronize()
 
-    def load(self, folder, decoder, dtype):
+    def load(self, folder, decoder, prompt, dtype):
         self.net = self.compiled = None
         self.decoders = []
         torch.compiler.reset()
@@ -46,7 +51,9 @@ class Peer:
             net = kind.from_pretrained(folder, torch_dtype=getattr(torch, dtype), use_safetensors=True)
             return net.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)
 
-        self.net = ready(UNet2DModel, folder)
+        kind = json.loads((Path(folder) / "config.json").read_text())["_class_name"]
+        self.net = ready(getattr(diffusers, kind), folder)
+        self.prompt = load_file(prompt, device=self.device) if prompt else None
         if decoder:
             coder = ready(AutoencoderTiny, decoder)
             self.scaling_factor, self.shift_factor = coder.config.scaling_factor, coder.config.shift_factor
@@ -54,15 +61,29 @@ class Peer:
         return {"convolutions": self.count_convolutions()}
 
     def inputs(self, batch):
+        """Noise, and the network's other arguments but the timestep."""
         config, like = self.net.config, dict(device=self.device, dtype=self.net.dtype)
         x = torch.randn(batch, config.in_channels, config.sample_size, config.sample_size, **like)
-        labels = None
-        if config.num_class_embeds or config.class_embed_type:
-            labels = torch.zeros(batch, dtype=torch.long, device=self.device)
-        return x.contiguous(memory_format=torch.channels_last), labels
+        return x.contiguous(memory_format=torch.channels_last), self.read(batch) if self.prompt else self.label(batch)
 
-    def evaluate(self, net, x, labels, timestep=FIRST_TIMESTEP):
-        return net(x, torch.full((len(x),), timestep, device=self.device), class_labels=labels).sample
+    def label(self, batch):
+        config = self.net.config
+        if config.num_class_embeds or config.class_embed_type:
+            return {"class_labels": torch.zeros(batch, dtype=torch.long, device=self.device)}
+        return {}
+
+    def read(self, batch):
+        config, dtype = self.net.config, self.net.dtype
+        condition = {"encoder_hidden_states": self.prompt["text_states"].to(dtype).expand(batch, -1, -1)}
+        if config.class_embed_type == "simple_projection":
+            condition["class_labels"] = self.prompt["pooled"].to(dtype).expand(batch, -1)
+        if width := config.time_cond_proj_dim:  # LCM's get_guidance_scale_embedding
+            scale = torch.full((batch,), GUIDANCE - 1, device=self.device)
+            condition["timestep_cond"] = get_timestep_embedding(scale, width, downscale_freq_shift=1, scale=1000).to(dtype)
+        return condition
+
+    def evaluate(self, net, x, condition, timestep=FIRST_TIMESTEP):
+        return net(x, torch.full((len(x),), timestep, device=self.device), **condition).sample
 
     def count_convolutions(self):
         counts = {}
@@ -79,13 +100,13 @@ class Peer:
         return counts
 
     def forward(self, input):
-        x, labels = self.inputs(1)
-        self.output = self.evaluate(self.net, x, labels).float().cpu()
+        x, condition = self.inputs(1)
+        self.output = self.evaluate(self.net, x, condition).float().cpu()
         tensors = {"sample": x.float().cpu().contiguous(), "timestep": torch.tensor([FIRST_TIMESTEP])}
-        if labels is not None:
-            tensors["class_labels"] = labels.float().cpu()
+        if "class_labels" in condition and not self.prompt:
+            tensors["class_labels"] = condition["class_labels"].float().cpu()
         save_file(tensors, input)
-        return {}
+        return {"guidance": GUIDANCE if "timestep_cond" in condition else None}
 
     def compare(self, output):
         found = load_file(output)["sample"]
@@ -93,10 +114,10 @@ class Peer:
 
     def draw(self, net, decoders, batch, steps):
         """uint8 [n, h, w, c] on the host."""
-        x, labels = self.inputs(batch)
+        x, condition = self.inputs(batch)
         for step in range(steps):
             torch.compiler.cudagraph_mark_step_begin()
-            x = self.evaluate(net, x, labels, FIRST_TIMESTEP - step)
+            x = self.evaluate(net, x, condition, FIRST_TIMESTEP - step)
             if step + 1 < steps:
                 x = x + 0.1 * torch.randn_like(x)
         for decoder in decoders:
