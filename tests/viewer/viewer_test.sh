@@ -306,6 +306,11 @@ ok $? "four pictures at a time"
 
 # --- sizes
 window=$(xdotool search --name '^Quickstep' | head -n 1)
+hide() { xdotool windowunmap "$window"; }
+show() { # with the keys, which X takes away from a window that goes, and a window manager gives back
+    xdotool windowmap --sync "$window"
+    xdotool windowfocus --sync "$window"
+}
 RANDOM=7
 xdotool key space
 for size in 1 1 300 2 1100 1 1 700 40 40 640 480; do
@@ -319,7 +324,7 @@ while [ $# -gt 1 ]; do
 done
 for turn in $(seq "${RESIZES:-40}"); do # and every twentieth time away and back: X has no window of 0 x 0
     xdotool windowsize "$window" $((RANDOM % 1199 + 1)) $((RANDOM % 859 + 1))
-    [ $((turn % 20)) != 0 ] || xdotool windowunmap "$window" sleep 0.1 windowmap "$window"
+    [ $((turn % 20)) != 0 ] || { hide && sleep 0.1 && show; }
     sleep 0.02
 done
 xdotool key space
@@ -381,13 +386,13 @@ resize 1000 700
 
 # --- minimised, as far as that goes without a window manager
 xdotool key space
-xdotool windowunmap "$window"
+hide
 sleep 2
 at=$(lines)
 busy=$(cpu_percent "${HIDDEN:-2}")
 [ "$busy" -lt 5 ] && [ "$(lines)" = "$at" ]
 ok $? "minimised, it makes nothing ($busy % of a core)"
-xdotool windowmap "$window"
+show
 await 10 '^picture' "$at"
 ok $? "restored, it plays on"
 xdotool mousemove 300 300 key Escape
