@@ -128,6 +128,7 @@ typedef struct node {
 typedef struct graph {
     arena arena;
     const gpu_limits *limits;
+    uint32_t pictures;             /* at a time, for messages; guided ones are two images each */
     dtype storage;                 /* of activations and matrix weights */
     const struct chooser *chooser; /* graph/choice.h; NULL: every op's default variant */
     const struct chosen *chosen;   /* its answers */

@@ -154,29 +154,44 @@ static qs_status place_barriers(plan *p)
 
 /* ---- the whole ----------------------------------------------------------------------------- */
 
-/* A binding is a whole root or a band: of several pictures there may be too many. */
-static qs_status check_ranges(const graph *g, const node *n, const op_dispatch *d)
+/* A root that is bound as a whole, or by a band, and is too large for that. */
+typedef struct oversize {
+    const node *node;
+    const tensor *root;
+} oversize;
+
+static void find_oversize(const graph *g, const node *n, const op_dispatch *d, oversize *largest)
 {
-    const uint64_t most = g->limits->storage_range_bytes;
     for (uint32_t b = 0; b < d->binding_count; ++b) {
-        const tensor *t = graph_tensor(g, graph_root(g, d->bindings[b].tensor));
-        if (graph_range(g, d->bindings[b].tensor).bytes <= most)
-            continue;
-        const uint64_t fitting = most / (t->bytes / t->n);
-        char advice[64] = "; float16 takes half of it";
-        if (fitting > 0)
-            snprintf(advice, sizeof advice, ": at most %u pictures at a time", (uint32_t)fitting);
-        return qs_error(QS_ERROR_DEVICE,
-                        "%s: the tensor %s takes %.1f MiB, this device binds at most %.1f%s",
-                        n->name, t->name, (double)t->bytes / 1048576, (double)most / 1048576,
-                        fitting > 0 || g->storage != DTYPE_F16 ? advice : "");
+        const tensor *root = graph_tensor(g, graph_root(g, d->bindings[b].tensor));
+        if (graph_range(g, d->bindings[b].tensor).bytes > g->limits->storage_range_bytes &&
+            (!largest->root || root->bytes > largest->root->bytes))
+            *largest = (oversize){ n, root };
     }
-    return QS_OK;
+}
+
+/* Of the largest: what of it fits, of all others does. */
+static qs_status refuse_oversize(const graph *g, const oversize *largest)
+{
+    const tensor *t = largest->root;
+    const uint64_t most = g->limits->storage_range_bytes;
+    const bool of_pictures = g->pictures > 0 && t->n >= g->pictures;
+    const uint32_t fitting = of_pictures ? (uint32_t)(most / (t->bytes / g->pictures)) : 0;
+    char advice[64] = "";
+    if (fitting > 0)
+        snprintf(advice, sizeof advice, ": at most %u picture%s at a time", fitting,
+                 fitting == 1 ? "" : "s");
+    else if (g->storage != DTYPE_F16)
+        snprintf(advice, sizeof advice, "; float16 takes half of it");
+    return qs_error(
+        QS_ERROR_DEVICE, "%s: the tensor %s takes %.1f MiB, this device binds at most %.1f%s",
+        largest->node->name, t->name, (double)t->bytes / 1048576, (double)most / 1048576, advice);
 }
 
 static qs_status lower(plan *p)
 {
     const graph *g = p->graph;
+    oversize largest = { 0 };
     for (uint32_t n = 0; n < g->node_count; ++n) {
         op_dispatch *d = &p->dispatches[n];
         g->nodes[n].op->dispatch(g, &g->nodes[n], d);
@@ -188,11 +203,9 @@ static qs_status lower(plan *p)
                     g->nodes[n].name, d->groups[0], d->groups[1], d->groups[2],
                     g->limits->workgroup_count[0], g->limits->workgroup_count[1],
                     g->limits->workgroup_count[2]);
-        const qs_status status = check_ranges(g, &g->nodes[n], d);
-        if (status != QS_OK)
-            return status;
+        find_oversize(g, &g->nodes[n], d, &largest);
     }
-    return QS_OK;
+    return largest.root ? refuse_oversize(g, &largest) : QS_OK;
 }
 
 qs_status plan_create(const graph *g, bool keep_activations, plan *p)

@@ -38,6 +38,7 @@ qs_status program_set_build(program_set *set, qs_device *device, const program_r
         const bool float32 = options->float32_components >> rows[i].component & 1;
         p->row = &rows[i];
         graph_init(&p->graph, gpu_device_limits(device), float32 ? DTYPE_F32 : options->storage);
+        p->graph.pictures = options->pictures;
         p->graph.chooser = options->chooser;
         if (p->row->build)
             p->row->build(&p->graph, options->context);

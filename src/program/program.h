@@ -43,6 +43,7 @@ typedef struct program {
 typedef struct program_options {
     const char *what;    /* "the model": needs so much memory, a message says */
     const void *context; /* of the rows' build */
+    uint32_t pictures; /* as graph::pictures */
     dtype storage;
     uint32_t float32_components;   /* bits by the rows' component: float32 in place of storage */
     const struct chooser *chooser; /* as graph::chooser */

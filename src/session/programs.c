@@ -246,6 +246,7 @@ static program_options options_of(const qs_session *s)
     return (program_options){
         .what = "the model",
         .context = s,
+        .pictures = s->options.batch,
         .storage = s->storage,
         .float32_components = s->vae_upcasts ? 1u << COMPONENT_VAE : 0,
         .chooser = s->tuner ? tuner_chooser(s->tuner) : NULL,

@@ -50,6 +50,15 @@ eval "\"\$quickstep\" ${again/--model xl/--model \"\$xl\"}" >out 2>err # as a sh
 cmp -s oblong.png repeat.png && [ "$("$helper" pixels oblong.png | cut -d ' ' -f 1)" = 40x24 ]
 report $? 'the command of a picture of another size and scheduler draws it again'
 
+bound() { # bound N: so many guided pictures, two images each, where a binding is a megabyte
+    QUICKSTEP_DEBUG=limits=range:1048576 drawn --prompt 'red knight' --guidance 3 --precision f32 --size 128x128 \
+        --count "$1" --batch "$1" -o 'bound %d.png'
+}
+bound 4
+is_error 4 'takes 4.0 MiB, this device binds at most 1.0: at most 1 picture at a time$' && bound 1 && [ "$status" -eq 0 ]
+report $? 'guided pictures that a device does not bind: as many as it says are drawn'
+rm -f bound*
+
 rm -rf empty && mkdir empty
 fails 'a mix of nothing' 2 '--mix: of what' sample -m "$xl" --mix 0.5 -o empty/a.png
 fails 'too much' 2 "--mix wants a number from 0 to 1, not '1.5'" sample -m "$xl" --prompt-to b --mix 1.5 -o empty/a.png

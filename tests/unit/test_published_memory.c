@@ -43,8 +43,8 @@ static const gpu_limits limits = { .storage_range_bytes = 128 << 20,
                                    .f16 = true };
 
 /* QS_OK and what it takes, or the plan's refusal. */
-static qs_status plan_network(const char *json, dtype storage, uint32_t batch, double *weights_mib,
-                              double *arena_mib)
+static qs_status plan_images(const char *json, dtype storage, uint32_t pictures, uint32_t batch,
+                             double *weights_mib, double *arena_mib)
 {
     qs_model model = { 0 };
     json_t *root = json_loads(json, 0, NULL);
@@ -54,6 +54,7 @@ static qs_status plan_network(const char *json, dtype storage, uint32_t batch, d
     json_decref(root);
     const unet_config *c = &model.config.unet;
     graph_init(&g, &limits, storage);
+    g.pictures = pictures;
     model_build_network(&g, &model, batch,
                         graph_state(&g, "sample", storage, batch, c->sample_height, c->sample_width,
                                     c->in_channels),
@@ -73,6 +74,12 @@ static qs_status plan_network(const char *json, dtype storage, uint32_t batch, d
     }
     graph_finish(&g);
     return status;
+}
+
+static qs_status plan_network(const char *json, dtype storage, uint32_t batch, double *weights_mib,
+                              double *arena_mib)
+{
+    return plan_images(json, storage, batch, batch, weights_mib, arena_mib);
 }
 
 /* Packed weights are what the numbers take and, for padded widths and 32-bit vectors, a little. */
@@ -95,7 +102,9 @@ static void a_picture_fits_the_smallest_binding(void **state)
     assert_int_equal(plan_network(bedroom256, DTYPE_F16, 2, &weights, &arena), QS_OK);
     assert_int_equal(plan_network(bedroom256, DTYPE_F32, 2, &weights, &arena), QS_ERROR_DEVICE);
     assert_non_null(strstr(qs_last_error(), "takes 256.0 MiB, this device binds at most 128.0: at "
-                                            "most 1 pictures at a time"));
+                                            "most 1 picture at a time"));
+    assert_int_equal(plan_images(bedroom256, DTYPE_F16, 2, 4, &weights, &arena), QS_ERROR_DEVICE);
+    assert_non_null(strstr(qs_last_error(), "at most 1 picture at a time")); /* guided */
     assert_int_equal(plan_network(imagenet64, DTYPE_F32, 8, &weights, &arena), QS_OK);
 }
 
