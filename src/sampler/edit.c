@@ -58,7 +58,6 @@ void edit_rows(const qs_recipe *wanted, uint32_t first, const noise_level *level
         recipe->initial_known = levels[first].alpha;
         recipe->initial_scale = levels[first].sigma;
     }
-    recipe->keeps = edit_keeps(wanted);
     for (uint32_t i = first; i < recipe->steps; ++i) {
         recipe->rows[i - first] = recipe->rows[i];
         if (keeps)

@@ -240,7 +240,6 @@ qs_status sampler_rows(const scheduler_config *scheduler, bool has_segments,
     recipe->steps = wanted->steps;
     recipe->initial_scale = 1;
     recipe->initial_known = 0;
-    recipe->keeps = KEEPS_NOTHING;
     if (wanted->timesteps)
         TRY(check_timesteps(scheduler, wanted, recipe->steps));
     TRY(class_rows(scheduler, has_segments, sampler, wanted, first, recipe, levels));

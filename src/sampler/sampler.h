@@ -11,12 +11,13 @@ qs_sampler sampler_resolve(const scheduler_config *scheduler,
                            qs_sampler sampler); /* never DEFAULT */
 
 /*
- * Fills recipe->steps, initial_scale and rows[0 .. steps-1] from what the caller wants (steps,
- * sampler, eta, timesteps, and of init, strength and mask whether they are there); nothing else.
- * With a picture to begin from, steps are those that remain. has_segments: the network has a
- * segment embedding. Without one "multistep" is the paper's own setting, one network per number of
- * steps: other numbers are drawn, with a warning. QS_ERROR_USAGE: what this scheduler cannot do;
- * QS_ERROR_MODEL: a schedule whose numbers are not finite.
+ * Fills recipe->steps, initial_scale, initial_known and rows[0 .. steps-1] from what the caller
+ * wants (steps, sampler, eta, timesteps, strength, keep_luminance, and of init and mask whether
+ * they are there); nothing else. With a picture to begin from, steps are those that remain.
+ * has_segments: the network has a segment embedding. Without one "multistep" is the paper's own
+ * setting, one network per number of steps: other numbers are drawn, with a warning.
+ * QS_ERROR_USAGE: what this scheduler cannot do; QS_ERROR_MODEL: a schedule whose numbers are not
+ * finite.
  */
 qs_status sampler_rows(const scheduler_config *scheduler, bool has_segments,
                        const qs_recipe *wanted, sampler_recipe *recipe);
