@@ -68,27 +68,6 @@ static conv2d_images images_of(const tensor *y, const conv2d_params *p)
     return (conv2d_images){ y->n, y->h, y->w };
 }
 
-static conv2d_args args_for(const graph *g, const node *self, conv2d_images images)
-{
-    const conv2d_params *p = &((const conv2d_node *)self->params)->conv;
-    const tensor *x = graph_tensor(g, self->in[CONV2D_X]), *y = graph_tensor(g, self->out);
-    return (conv2d_args){
-        .h_in = is_one_image(p) ? images.h : x->h,
-        .w_in = x->w,
-        .h_out = images.h,
-        .w_out = images.w,
-        .quads_in = divide_up(x->c, 4),
-        .quads_out = divide_up(y->c, 4),
-        .step = p->stride,
-        .pad_top = p->pad_top,
-        .pad_left = p->pad_left,
-        .x = op_view(g, self->in[CONV2D_X]),
-        .y = op_view(g, self->out),
-        .residual = op_view(g, self->in[CONV2D_RESIDUAL]),
-        .embedding = op_view(g, self->in[CONV2D_EMBEDDING]),
-    };
-}
-
 void conv2d_dispatch(const graph *g, const node *self, op_dispatch *d)
 {
     const conv2d_params *p = &((const conv2d_node *)self->params)->conv;
@@ -96,25 +75,22 @@ void conv2d_dispatch(const graph *g, const node *self, op_dispatch *d)
     const tensor *y = graph_tensor(g, self->out);
     const tensor_id x = self->in[CONV2D_X];
     const conv2d_images images = images_of(y, p);
-    const conv2d_args args = args_for(g, self, images);
+    conv2d_args args = conv2d_args_for(g, self, p, self->out);
+    if (is_one_image(p))
+        args.h_in = args.h_out = images.h;
     d->shader = op_shader(g, &SHADER_BUILDS(conv2d), x, self->in[CONV2D_WEIGHT]);
     op_constant(d, tile.lanes);
     op_constant(d, tile.pixels);
     op_constant(d, tile.quads);
     op_constant(d, p->upsample ? 2 : p->kernel);
-    op_constant(d, self->in[CONV2D_BIAS] != NO_TENSOR);
-    op_constant(d, self->in[CONV2D_EMBEDDING] != NO_TENSOR);
-    op_constant(d, self->in[CONV2D_RESIDUAL] != NO_TENSOR);
+    conv2d_constant_inputs(d, self);
     op_constant(d, p->activation);
     op_constant(d, p->upsample);
     op_constant(d, p->upsample_residual);
     conv2d_groups(tile, images.n, images.h * images.w, y->c, d->groups);
     op_bind(d, x, ACCESS_READ, NO_TENSOR);
     op_bind(d, self->in[CONV2D_WEIGHT], ACCESS_READ, NO_TENSOR);
-    op_bind(d, self->in[CONV2D_BIAS], ACCESS_READ, x);
-    op_bind(d, self->in[CONV2D_EMBEDDING], ACCESS_READ, x);
-    op_bind(d, self->in[CONV2D_RESIDUAL], ACCESS_READ, x);
-    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
+    conv2d_bind_inputs(d, self);
     op_set_push(d, &args, sizeof args);
 }
 
@@ -288,13 +264,8 @@ void conv2d_append(graph *g, const op *op, const char *name, const conv2d_params
                    tensor_id weight, tensor_id bias, tensor_id y, conv2d_tile tile)
 {
     const conv2d_node node = { *p, tile };
-    const tensor_id in[CONV2D_INPUTS] = {
-        [CONV2D_X] = p->x,
-        [CONV2D_WEIGHT] = weight,
-        [CONV2D_BIAS] = bias,
-        [CONV2D_EMBEDDING] = p->embedding,
-        [CONV2D_RESIDUAL] = p->residual,
-    };
+    tensor_id in[CONV2D_INPUTS];
+    conv2d_inputs(p, weight, bias, in);
     const uint32_t taps = p->upsample ? 4 : p->kernel * p->kernel;
     const double sums = element_count(graph_tensor(g, y));
     graph_node(g, op, name, in, CONV2D_INPUTS, y, &node, sizeof node,

@@ -2,12 +2,9 @@
 #ifndef QS_OPS_CONV2D_H
 #define QS_OPS_CONV2D_H
 
-#include "ops/op_support.h"
-
+#include "ops/conv2d_inputs.h"
 #include "ops/conv2d_packing.h"
 #include "ops/conv2d_staged.h"
-
-enum { CONV2D_X, CONV2D_WEIGHT, CONV2D_BIAS, CONV2D_EMBEDDING, CONV2D_RESIDUAL, CONV2D_INPUTS };
 
 /* The variant chosen. */
 typedef enum conv2d_algorithm { CONV2D_DIRECT, CONV2D_WINOGRAD, CONV2D_STAGED } conv2d_algorithm;

@@ -1,18 +1,16 @@
 #include "ops/conv2d_staged.h"
 
+#include "ops/conv2d_inputs.h"
 #include "ops/conv2d_matrix_packing.h"
 #include "ops/conv2d_packing.h"
-#include "ops/op_support.h"
 
-enum { IN_X, IN_WEIGHT, IN_BIAS, IN_EMBEDDING, IN_RESIDUAL, IN_COUNT }; /* IN_X: or the parts */
-
+/* Where sums are split, their parts are the first node's output and, as x, the second one's input.
+ */
 typedef struct staged_node {
+    conv2d_params conv;
     staged_tile tile;
     staged_size size;
-    tensor_id y; /* out may be the parts of its sums */
-    uint32_t kernel, stride, pad_top, pad_left;
-    bool upsample, upsample_residual;
-    activation activation;
+    tensor_id y;
 } staged_node;
 
 /* ---- weights -------------------------------------------------------------------------------- */
@@ -49,43 +47,14 @@ tensor_id conv2d_matrix_weight(graph *g, const conv2d_params *p, const weight *s
 static conv2d_staged_args args_for(const graph *g, const node *self)
 {
     const staged_node *p = self->params;
-    const tensor *x = graph_tensor(g, self->in[IN_X]), *y = graph_tensor(g, p->y);
-    const uint32_t scale = p->upsample ? 2 : 1;
+    const tensor *y = graph_tensor(g, p->y);
     return (conv2d_staged_args){
-        .conv = { .h_in = x->h,
-                  .w_in = x->w,
-                  .h_out = y->h / scale,
-                  .w_out = y->w / scale,
-                  .quads_in = divide_up(x->c, 4),
-                  .quads_out = divide_up(y->c, 4),
-                  .step = p->stride,
-                  .pad_top = p->pad_top,
-                  .pad_left = p->pad_left,
-                  .x = op_view(g, self->in[IN_X]),
-                  .y = op_view(g, p->y),
-                  .residual = op_view(g, self->in[IN_RESIDUAL]),
-                  .embedding = op_view(g, self->in[IN_EMBEDDING]) },
+        .conv = conv2d_args_for(g, self, &p->conv, p->y),
         .images = y->n,
         .chunks = p->size.chunks,
         .split_chunks = staged_split_chunks(p->size.chunks, p->tile.splits),
         .weight_rows = ceil4(y->c),
     };
-}
-
-static void constant_inputs(op_dispatch *d, const node *self)
-{
-    op_constant(d, self->in[IN_BIAS] != NO_TENSOR);
-    op_constant(d, self->in[IN_EMBEDDING] != NO_TENSOR);
-    op_constant(d, self->in[IN_RESIDUAL] != NO_TENSOR);
-}
-
-/* What conv2d_finish.glsl binds. */
-static void bind_finish(op_dispatch *d, const node *self, tensor_id fallback)
-{
-    op_bind(d, self->in[IN_BIAS], ACCESS_READ, fallback);
-    op_bind(d, self->in[IN_EMBEDDING], ACCESS_READ, fallback);
-    op_bind(d, self->in[IN_RESIDUAL], ACCESS_READ, fallback);
-    op_bind(d, self->out, ACCESS_WRITE, NO_TENSOR);
 }
 
 /* conv2d_matrix.comp reads 8 channels at once. */
@@ -100,9 +69,9 @@ static void bind_product(op_dispatch *d, const node *self, const conv2d_staged_a
     const staged_tile *tile = &p->tile;
     op_groups(d, divide_up(p->size.pixels, tile->pixels),
               divide_up(p->size.channels, tile->channels), p->size.phases * tile->splits);
-    op_bind(d, self->in[IN_X], ACCESS_READ, NO_TENSOR);
-    op_bind(d, self->in[IN_WEIGHT], ACCESS_READ, NO_TENSOR);
-    bind_finish(d, self, self->in[IN_X]);
+    op_bind(d, self->in[CONV2D_X], ACCESS_READ, NO_TENSOR);
+    op_bind(d, self->in[CONV2D_WEIGHT], ACCESS_READ, NO_TENSOR);
+    conv2d_bind_inputs(d, self);
     op_set_push(d, args, sizeof *args);
 }
 
@@ -124,10 +93,10 @@ static void dispatch_matrices(const graph *g, const node *self, op_dispatch *d)
     op_constant(d, m->n);
     op_constant(d, m->k);
     op_constant(d, tile->buffers);
-    op_constant(d, p->upsample ? 2 : p->kernel);
-    op_constant(d, p->activation);
-    constant_inputs(d, self);
-    op_constant(d, p->upsample | p->upsample_residual << 1);
+    op_constant(d, p->conv.upsample ? 2 : p->conv.kernel);
+    op_constant(d, p->conv.activation);
+    conv2d_constant_inputs(d, self);
+    op_constant(d, p->conv.upsample | p->conv.upsample_residual << 1);
     op_constant(d, (tile->splits > 1) | is_wide(&args.conv) << 1);
     bind_product(d, self, &args);
 }
@@ -142,10 +111,10 @@ static void dispatch_lanes(const graph *g, const node *self, op_dispatch *d)
     op_constant(d, tile->rows);
     op_constant(d, tile->pixels / tile->rows);
     op_constant(d, tile->channels / 4 / tile->columns);
-    op_constant(d, p->upsample ? 2 : p->kernel);
-    op_constant(d, p->activation);
-    constant_inputs(d, self);
-    op_constant(d, p->upsample | p->upsample_residual << 1);
+    op_constant(d, p->conv.upsample ? 2 : p->conv.kernel);
+    op_constant(d, p->conv.activation);
+    conv2d_constant_inputs(d, self);
+    op_constant(d, p->conv.upsample | p->conv.upsample_residual << 1);
     op_constant(d, tile->splits > 1);
     bind_product(d, self, &args);
 }
@@ -157,12 +126,12 @@ static void dispatch_sum(const graph *g, const node *self, op_dispatch *d)
     d->shader = storage_shader(g, SHADER_conv2d_reduce_f32, SHADER_conv2d_reduce_f16);
     pixel_grid(g, d, args.conv.quads_out, p->size.phases * p->size.pixels);
     op_constant(d, p->tile.splits);
-    op_constant(d, p->activation);
-    constant_inputs(d, self);
-    op_constant(d, p->upsample);
-    op_constant(d, p->upsample_residual);
-    op_bind(d, self->in[IN_X], ACCESS_READ, NO_TENSOR);
-    bind_finish(d, self, self->in[IN_X]);
+    op_constant(d, p->conv.activation);
+    conv2d_constant_inputs(d, self);
+    op_constant(d, p->conv.upsample);
+    op_constant(d, p->conv.upsample_residual);
+    op_bind(d, self->in[CONV2D_X], ACCESS_READ, NO_TENSOR);
+    conv2d_bind_inputs(d, self);
     op_set_push(d, &args, sizeof args);
 }
 
@@ -195,37 +164,22 @@ void conv2d_staged_append(graph *g, bool linear, const char *name, const conv2d_
     static const op sum = { "conv2d_reduce", dispatch_sum };
     const tensor out = *graph_tensor(g, y);
     const uint32_t ci = graph_tensor(g, p->x)->c;
-    const staged_node node = {
-        .tile = tile,
-        .size = size_of(tile.units, p, ci, &out),
-        .y = y,
-        .kernel = p->kernel,
-        .stride = p->stride,
-        .pad_top = p->pad_top,
-        .pad_left = p->pad_left,
-        .upsample = p->upsample,
-        .upsample_residual = p->upsample_residual,
-        .activation = p->activation,
-    };
-    tensor_id in[IN_COUNT] = {
-        [IN_X] = p->x,
-        [IN_WEIGHT] = weight,
-        [IN_BIAS] = bias,
-        [IN_EMBEDDING] = p->embedding,
-        [IN_RESIDUAL] = p->residual,
-    };
+    const staged_node node = { *p, tile, size_of(tile.units, p, ci, &out), y };
+    tensor_id in[CONV2D_INPUTS];
+    conv2d_inputs(p, weight, bias, in);
     const double flops = 2.0 * element_count(&out) * ci * taps_of(p);
     const op *first = &products[tile.units][linear];
     if (tile.splits == 1) {
-        graph_node(g, first, name, in, IN_COUNT, y, &node, sizeof node, flops);
+        graph_node(g, first, name, in, CONV2D_INPUTS, y, &node, sizeof node, flops);
         return;
     }
     const char *parts_name = graph_format(g, "%s.parts", name);
     const tensor_id parts =
         graph_activation(g, parts_name, DTYPE_F32, tile.splits, all_pixels(&out), 1, out.c);
-    const tensor_id none[IN_COUNT] = { p->x, in[IN_WEIGHT], NO_TENSOR, NO_TENSOR, NO_TENSOR };
-    graph_node(g, first, parts_name, none, IN_COUNT, parts, &node, sizeof node, flops);
-    in[IN_X] = parts;
-    graph_node(g, &sum, name, in, IN_COUNT, y, &node, sizeof node,
+    const tensor_id none[CONV2D_INPUTS] = { p->x, in[CONV2D_WEIGHT], NO_TENSOR, NO_TENSOR,
+                                            NO_TENSOR };
+    graph_node(g, first, parts_name, none, CONV2D_INPUTS, parts, &node, sizeof node, flops);
+    in[CONV2D_X] = parts;
+    graph_node(g, &sum, name, in, CONV2D_INPUTS, y, &node, sizeof node,
                (double)tile.splits * element_count(&out));
 }
