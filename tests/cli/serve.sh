@@ -40,6 +40,9 @@ else
     sample --steps 2 --seed 7 --scale 3 -o sampled.png
     ask 200 "$url/picture.png?steps=2&seed=7&scale=3" && cmp -s out sampled.png
     report $? "a picture is the one that sample draws, to the byte, its recipe too"
+    sample --steps 2 --seed 7 --label hero --label-to monster --mix 0.25 -o sampled.png
+    ask 200 "$url/picture.png?steps=2&seed=7&label=hero&label_to=monster&mix=0.25&scale=1" && cmp -s out sampled.png
+    report $? "and one between two labels"
     ask 200 -I "$url/health" && json 200 "$url/health" && grep -q '"queue":0' out
     report $? 'health'
     ask 200 "$url/" && grep -q '<title>Quickstep' out
@@ -117,6 +120,9 @@ else
 400 /picture.png?seed=18446744073709551616
 400 /picture.png?scale=1000
 400 /picture.png?label=nosuch
+400 /picture.png?label_to=nosuch
+400 /picture.png?mix=1.5
+400 /picture.png?prompt_to=of+a+model+without+words
 400 /picture.png?sampler=nosuch
 400 /picture.png?size=9999x9999
 400 /picture.png?prompt=a%ff%fe

@@ -118,7 +118,7 @@ static enum MHD_Result answer_page(serve_http *http, struct MHD_Connection *c, c
 {
     (void)http, (void)e;
     return send_and_drop(c, MHD_HTTP_OK, "text/html; charset=utf-8",
-                         MHD_create_response_from_buffer(sizeof PAGE_HTML - 1, (void *)PAGE_HTML,
+                         MHD_create_response_from_buffer(sizeof PAGE_HTML, (void *)PAGE_HTML,
                                                          MHD_RESPMEM_PERSISTENT));
 }
 

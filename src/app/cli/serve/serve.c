@@ -30,7 +30,8 @@ static const char notes[] =
     "  GET  /                   a page with the step slider, for a browser\n"
     "  GET  /picture.png?...    a picture: steps, seed, label, prompt, negative, guidance, "
     "sampler,\n"
-    "                           scale (1 to 16: enlarged by whole pixels)\n"
+    "                           label_to, prompt_to and mix (0 to 1), scale (1 to 16: enlarged by\n"
+    "                           whole pixels)\n"
     "  POST /live               the same keys as JSON: what the live picture shows from now on\n"
     "  GET  /live               them, as they are\n"
     "  GET  /live.mjpeg         the live picture as a stream of JPEGs, whenever it changes\n"
@@ -143,9 +144,10 @@ static qs_status run_serve(const char *argument)
     serve_http *http = NULL;
     qs_status status = QS_OK;
     TRY(cli_engine_open(&engine));
-    const bool guided = engine.info.prompt_tokens > 0 && !engine.info.embeds_guidance &&
-                        engine.info.default_guidance > 1;
-    TRY(cli_engine_start(&engine, (qs_session_options){ .batch = 1, .guided = guided }));
+    const bool reads = engine.info.prompt_tokens > 0;
+    const bool guided = reads && !engine.info.embeds_guidance && engine.info.default_guidance > 1;
+    TRY(cli_engine_start(&engine,
+                         (qs_session_options){ .batch = 1, .guided = guided, .blended = reads }));
     const serve_request first = serve_request_default(&engine);
     d = desk_create(&first);
     if (!d)
