@@ -86,7 +86,7 @@ static int by_age(const void *a, const void *b)
 static void bind(const pid_t *threads, size_t count)
 {
     cpu_set_t cores;
-    if (sched_getaffinity(0, sizeof cores, &cores) != 0 || count < (size_t)CPU_COUNT(&cores))
+    if (sched_getaffinity(0, sizeof cores, &cores) != 0 || count <= (size_t)CPU_COUNT(&cores))
         return;
     int core = -1;
     for (size_t i = 0; i < count; i++) {

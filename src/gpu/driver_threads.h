@@ -17,9 +17,10 @@ typedef struct gpu_driver_threads {
 } gpu_driver_threads;
 
 /* The threads that a driver starts from this thread between the two calls are bound, if there are
- * at least as many as cores that the process may use; threads that name themselves are let alone.
- * This thread's name is another meanwhile: names are inherited, and so it is known whose a thread
- * is. On other systems than Linux, and without /proc, nothing is done. */
+ * more than cores that the process may use: a worker for each, and who wakes them. Fewer have room
+ * anyway (LP_NUM_THREADS=1), and threads that name themselves are let alone. This thread's name is
+ * another meanwhile: names are inherited, and so it is known whose a thread is. On other systems
+ * than Linux, and without /proc, nothing is done. */
 void gpu_driver_threads_begin(gpu_driver_threads *threads);
 void gpu_driver_threads_end(const gpu_driver_threads *threads);
 

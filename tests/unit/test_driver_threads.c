@@ -96,7 +96,7 @@ static void every_core_gets_a_worker(void **state)
     (void)state;
     const cpu_set_t all = own_cores();
     cpu_set_t together;
-    const uint32_t counts[] = { host_core_count(), host_core_count() * 2 + 1 };
+    const uint32_t counts[] = { host_core_count() + 1, host_core_count() * 2 };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         assert_int_equal(bound_of(counts[i], "", false, &together), counts[i]);
         assert_true(CPU_EQUAL(&together, &all));
@@ -110,9 +110,9 @@ static void others_keep_all_cores(void **state)
     cpu_set_t together;
     if (cores == 1)
         skip();
-    assert_int_equal(bound_of(cores, "", true, &together), 0);      /* there before */
-    assert_int_equal(bound_of(cores, "own", false, &together), 0);  /* names itself */
-    assert_int_equal(bound_of(cores - 1, "", false, &together), 0); /* room for each anyway */
+    assert_int_equal(bound_of(cores + 1, "", true, &together), 0);     /* there before */
+    assert_int_equal(bound_of(cores + 1, "own", false, &together), 0); /* names itself */
+    assert_int_equal(bound_of(cores, "", false, &together), 0);        /* room for each anyway */
 }
 
 static void the_caller_stays_as_it_was(void **state)
@@ -122,7 +122,7 @@ static void the_caller_stays_as_it_was(void **state)
     const cpu_set_t before = own_cores();
     cpu_set_t together;
     prctl(PR_SET_NAME, "caller");
-    bound_of(host_core_count(), "", false, &together);
+    bound_of(host_core_count() + 1, "", false, &together);
     prctl(PR_GET_NAME, name);
     assert_string_equal(name, "caller");
     const cpu_set_t after = own_cores();
@@ -163,7 +163,8 @@ static void a_software_device_has_every_core(void **state)
     cpu_set_t together;
     qs_device *device = NULL;
     qs_device_info info;
-    if (host_core_count() == 1)
+    /* llvmpipe has at most 32 workers */
+    if (host_core_count() == 1 || host_core_count() > 32 || getenv("LP_NUM_THREADS"))
         skip();
     if (qs_device_create(NULL, &device) != QS_OK)
         fail_msg("%s", qs_last_error());
