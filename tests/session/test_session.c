@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "../harness/device.h"
+#include "../harness/skip.h"
 #include "../harness/status.h" /* wants cmocka.h */
 
 static qs_model *model;
@@ -423,7 +424,7 @@ static void times_per_op_add_up(void **state)
     qs_device_info about;
     qs_device_get_info(device, &about);
     if (!about.timestamps)
-        skip();
+        skip_test("no timestamps");
     qs_session *session = NULL;
     ok(qs_session_create(device, model, &(qs_session_options){ .profile = true }, &session));
     size_t count = 0;

@@ -1,6 +1,7 @@
 /* The threads of a driver on the host's cores: started here, and by the software device. */
 #include "gpu/driver_threads.h"
 
+#include "../harness/skip.h"
 #include "core/host.h"
 
 #include <quickstep/quickstep.h>
@@ -109,7 +110,7 @@ static void others_keep_all_cores(void **state)
     const uint32_t cores = host_core_count();
     cpu_set_t together;
     if (cores == 1)
-        skip();
+        skip_test("one core");
     assert_int_equal(bound_of(cores + 1, "", true, &together), 0);     /* there before */
     assert_int_equal(bound_of(cores + 1, "own", false, &together), 0); /* names itself */
     assert_int_equal(bound_of(cores, "", false, &together), 0);        /* room for each anyway */
@@ -163,9 +164,8 @@ static void a_software_device_has_every_core(void **state)
     cpu_set_t together;
     qs_device *device = NULL;
     qs_device_info info;
-    /* llvmpipe has at most 32 workers */
     if (host_core_count() == 1 || host_core_count() > 32 || getenv("LP_NUM_THREADS"))
-        skip();
+        skip_test("one core, or fewer workers than cores: llvmpipe has at most 32");
     if (qs_device_create(NULL, &device) != QS_OK)
         fail_msg("%s", qs_last_error());
     qs_device_get_info(device, &info);

@@ -6,6 +6,8 @@
  */
 #include "gpu_scene.h"
 
+#include "../harness/skip.h"
+
 #include "core/clock.h"
 
 #include <fcntl.h>
@@ -119,7 +121,7 @@ static void test_timestamps(void **state)
     uint64_t ticket;
     double ns[2] = { -1, -1 };
     if (!gpu_device_limits(device)->timestamps)
-        skip();
+        skip_test("no timestamps");
     scene_init(&scene, device, 100000);
     record_scene(&scene, device, 2);
     for (int i = 0; i < 2; i++)
