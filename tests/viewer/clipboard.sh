@@ -53,3 +53,15 @@ fi
 xdotool key Escape
 stop
 ok $? "exit status 0"
+
+printf '#!/bin/sh\n[ "$*" = "--type image/png" ] && cat >wayland.png\n' >stand-in/wl-copy
+chmod +x stand-in/wl-copy
+PATH=$work/stand-in:$PATH WAYLAND_DISPLAY=none start --steps 1 --batch 1
+await 20 '^picture 1 ' && at=$(lines) && await 10 '^drawn' "$at"
+at=$(lines)
+xdotool mousemove 3 3 key ctrl+c
+await 10 '^note copied as a picture' "$at" && cmp -s "$file" wayland.png
+ok $? "on Wayland by wl-copy"
+xdotool key Escape
+stop
+ok $? "exit status 0"
