@@ -1,6 +1,8 @@
-"""Small comparisons of the choices in phase b, from one checkpoint of phase a. docs/training.md has the results.
+"""Small comparisons of the choices in phase b, from one checkpoint of phase a; and of ways to go on from one of phase b.
+docs/training.md has the results.
 
     ablations.py --data DATA --init RUN/a.pt --out OUT --pictures 20000 --features mobilenet_v2_1.0_224_quant.tflite
+    ablations.py --data DATA --init RUN/b.pt --out OUT --pictures 16000 --only continued few-rows tangent adversarial
 
 Every variant is one run of train.py (phase b) with the same pictures, seed and options but the named ones, exported and
 judged by KID at 1, 2, 4 and 8 steps, without guidance. OUT/VARIANT.json is its result: a variant that has one is not run
@@ -39,6 +41,13 @@ VARIANTS = {
 }
 VARIANTS |= {f"only-{n}": (f"{DISTILL} --student-steps {n}", 1, [n], "multistep") for n in STEPS}
 VARIANTS |= {f"only-{n}-quarter": (f"{DISTILL} --student-steps {n}", 0.25, [n], "multistep") for n in STEPS}
+GO_ON = "--teacher frozen --hop ddim --teacher-steps 64 64 --diffusion-rows 0.2 --keep-limit --lr 7e-4"
+VARIANTS |= {name: (f"{GO_ON} {options}".strip(), 1, STEPS, "multistep") for name, options in {
+    "continued": "",
+    "few-rows": "--few-rows 0.7",
+    "tangent": "--tangent --huber 0.1",
+    "adversarial": "--adversarial 1",
+}.items()}
 RESAMPLED = "only-1"  # the plain consistency model, sampled again by resampling
 
 # heading: {row: variants that share it, with the sampler if it is not multistep}
@@ -62,6 +71,12 @@ TABLES = {
         "multistep consistency": ["distillation"],
         "consistency model, resampled": [RESAMPLED + " resampled"],
     },
+    "Going on from phase b": {
+        "the same again": ["continued"],
+        "N = 1 and 2 in seven rows of ten": ["few-rows"],
+        "tangents instead of hops": ["tangent"],
+        "with an adversary": ["adversarial"],
+    },
 }
 
 
@@ -71,13 +86,14 @@ def parse():
     p.add_argument("--size", type=int, help="pixels a side, for a folder")
     p.add_argument("--flip", action="store_true")
     p.add_argument("--autoencoder", type=Path, help="of the checkpoint, if it draws latents")
-    p.add_argument("--init", required=True, type=Path, help="checkpoint of phase a")
+    p.add_argument("--init", required=True, type=Path, help="checkpoint of phase a; of phase b for the variants that keep the limit")
     p.add_argument("--out", required=True, type=Path)
     p.add_argument("--pictures", type=int, default=20000, help="training pictures of a variant")
     p.add_argument("--count", type=int, default=1024, help="drawn pictures of each number of steps")
     p.add_argument("--features", default=os.environ.get("QUICKSTEP_FEATURES"), required="QUICKSTEP_FEATURES" not in os.environ,
                    help="the .tflite (features.py says from where); default: $QUICKSTEP_FEATURES")
-    p.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS), help="these variants")
+    p.add_argument("--only", nargs="+", choices=VARIANTS, default=[k for k, (words, *_) in VARIANTS.items() if "--keep-limit" not in words],
+                   help="these variants; default: those that start from phase a")
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--device", default="cpu")

@@ -22,7 +22,7 @@ arXiv 2403.06807){addition}.
 Rows: seeds, {rows}. Columns: {columns}. Not picked.
 """
 NOT_SAID = "The licence of the training pictures was not given to export.py (--about): find out before passing the weights on."
-PHASE_B = {"teacher", "hop", "teacher_steps", "diffusion_rows", "guidance", "huber", "student_steps"}
+PHASE_B = {"teacher", "hop", "teacher_steps", "diffusion_rows", "guidance", "huber", "student_steps", "keep_limit", "few_rows", "tangent", "adversarial"}
 HIDDEN = {"data", "size", "out", "phase", "minutes", "pictures", "resume", "more", "seed", "device", "workers", "compile", "init", "autoencoder", "tokenizer"}
 
 

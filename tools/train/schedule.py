@@ -53,6 +53,18 @@ class Schedule:
         a, s = (column(k, z) for k in self.alpha_sigma(t))
         return a * z - s * v
 
+    def predict_v(self, z, x, t):
+        a, s = (column(k, z) for k in self.alpha_sigma(t))
+        return (a * z - x) / s
+
+    def angle(self, t):
+        """phi = atan(sigma/alpha): z turns by dz/dphi = v."""
+        return torch.atan(torch.exp(-self.logsnr(t) / 2))
+
+    def angle_speed(self, t):
+        """dphi/dt."""
+        return torch.func.jvp(self.angle, (t,), (torch.ones_like(t),))[1]
+
     def ddim(self, x, z, t, s):
         """DDIM_{t->s}(x, z_t), eq. 4."""
         (at, st), (as_, ss) = self.alpha_sigma(t), self.alpha_sigma(s)

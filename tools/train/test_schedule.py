@@ -7,6 +7,7 @@ import torch
 
 import schedule as S
 from model import OPTIONS, PlainAttention, SegmentUNet, configure
+from objective import Objective
 from schedule import Schedule
 
 COSINE = Schedule()
@@ -158,3 +159,39 @@ def test_training_attention_is_diffusers_own():
             if type(layer).__name__ == "Attention":
                 layer.set_processor(PlainAttention())
         assert (net(*inputs) - theirs).abs().max() < 1e-5
+
+
+class Gaussian(torch.nn.Module):
+    """The exact network for pictures that are normal with deviation 0.5: z_tau = z_t std_tau / std_t; factor: makes it wrong."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.schedule, self.factor, self.weight = COSINE, factor, torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, z, timestep, segment, labels):
+        end, start = (self.schedule.angle(k.double() / S.TIMESTEP_SCALE) for k in (timestep, timestep - segment))
+        deviation = lambda phi: (0.25 * phi.cos().square() + phi.sin().square()).sqrt()
+        turn = end - start
+        diffusion = 0.75 * end.sin() * end.cos() / deviation(end).square()  # the limit of the same
+        v = torch.where(turn < 1e-6, diffusion, (turn.cos() - deviation(start) / deviation(end)) / turn.sin().clamp(min=1e-9))
+        return S.column(self.factor * v, z) * z
+
+    def plain(self, labels):
+        return labels
+
+    def guidance(self, labels, default):
+        return default
+
+
+def test_tangent():
+    """Of the exact flow map it is zero; of a network that answers 0 it is what it reads cos(D) v - sin(D) z for."""
+    settings = SimpleNamespace(compile=False, student_steps=None, few_rows=None, teacher="frozen", guidance=0.0, float32=True)
+    t, tau = (torch.tensor(k, dtype=torch.float64) for k in ([0.99, 0.8, 0.6, 0.5, 0.3], [0.0, 0.0, 0.5, 0.25, 0.25]))
+    z = 0.05 * double(5, 2, 4, 4).float()
+    for factor in (1.0, 0.0):
+        objective = Objective(settings, Gaussian(factor), None, Gaussian(1.0))
+        x = objective.tangent_target(z, None, z, t, tau, progress=1.0)
+        turn = COSINE.angle(t) - COSINE.angle(tau)
+        true, v = (Gaussian(1.0)(z, S.TIMESTEP_SCALE * t, S.TIMESTEP_SCALE * (t - k), None) for k in (tau, t))
+        expected = true if factor else S.column(turn.cos(), z) * v - S.column(turn.sin(), z) * z
+        assert (x - COSINE.predict_x(z, expected, t)).abs().max() < 1e-5

@@ -14,6 +14,7 @@ import export
 import model
 import sample
 import train
+from objective import EVERY_SHARE
 from optimiser import Optimiser
 from schedule import Schedule
 
@@ -46,6 +47,7 @@ PHASES = [
     ("b", ["--teacher", "average"]),
     ("b", ["--teacher", "frozen", "--hop", "mixed", "--guidance", "1", "--teacher-steps", "16", "16"]),
     ("b", ["--teacher", "data", "--student-steps", "4"]),
+    ("b", ["--teacher", "frozen", "--keep-limit", "--adversarial", "1", "--few-rows", "0.7"]),
 ]
 
 
@@ -91,6 +93,72 @@ def test_consistency_of_one_hop_is_diffusion(npz, tmp_path):
     z, _ = run.schedule.add_noise(x, torch.randn_like(x), t)
     assert count == 0 and torch.equal(s, tau)
     assert torch.equal(run.objective.consistency_target(x, labels, z, t, s, tau, addim), x)
+
+
+def test_diffusion_rows_keep_the_limit(npz, tmp_path):
+    """They learn the frozen network's answer, where a guided one would forget its guidance."""
+    start(npz, tmp_path, "a").save()
+    run = start(npz, tmp_path, "b", "--teacher", "frozen", "--keep-limit")
+    x, labels = run.source.batch(8)
+    t = run.objective.uniform(8)
+    z, _ = run.schedule.add_noise(x, torch.randn_like(x), t)
+    target = run.objective.diffusion_target(x, z, t, labels)
+    answer = run.schedule.predict_x(z, run.objective.predict(run.frozen, z, t, t, labels), t).clamp(-1, 1)
+    assert torch.equal(target, answer) and not torch.equal(target, x)
+
+
+def test_rows_of_few_steps(npz, tmp_path):
+    start(npz, tmp_path, "a").save()
+    run = start(npz, tmp_path, "b", "--few-rows", "0.7")
+    shares = run.objective.step_shares
+    assert torch.isclose(shares.sum(), torch.tensor(1.0)) and shares[:2].tolist() == pytest.approx([0.35, 0.35])
+    usual = torch.tensor(EVERY_SHARE)
+    assert torch.allclose(shares[2:] / shares[2], usual[2:] / usual[2])
+
+
+def test_the_adversary_pulls_as_hard_as_the_loss(npz, tmp_path):
+    """Its gradient at v: nothing outside its rows, and as long as the loss's within once it is warm; its own value is 0."""
+    start(npz, tmp_path, "a").save()
+    run = start(npz, tmp_path, "b", "--teacher", "frozen", "--adversarial", "1", "--float32")
+    adversary, rows = run.adversary, torch.tensor([True, False, True, False])
+    labels = torch.zeros(4, dtype=torch.long)
+    v = torch.randn(4, 3, 16, 16, requires_grad=True)
+    for warm in (0, adversary.WARM):
+        adversary.steps = warm
+        pull = adversary.pull(v.square().mean(), v, -v, rows, labels)
+        ours, theirs = v.detach() / (v.numel() / 2), torch.autograd.grad(pull, v)[0]
+        assert pull.item() == 0 and not theirs[~rows].any()
+        assert torch.isclose(theirs[rows].norm(), ours[rows].norm() * (warm > 0), rtol=1e-3)
+
+
+def test_the_critic_learns_its_classes(npz, tmp_path):
+    """Light of class 0 and dark of class 1 are real, the reverse is drawn: labels alone tell them apart."""
+    start(npz, tmp_path, "a").save()
+    adversary = start(npz, tmp_path, "b", "--teacher", "frozen", "--adversarial", "1").adversary
+    light, dark, labels = torch.ones(4, 3, 16, 16), -torch.ones(4, 3, 16, 16), torch.tensor([0, 0, 1, 1])
+    real, drawn = (torch.cat(pair) + 0.1 * torch.randn(4, 3, 16, 16) for pair in ((light[:2], dark[:2]), (dark[:2], light[:2])))
+    for _ in range(150):
+        adversary.teach(real, drawn, labels)
+    assert adversary.critic(real, labels).mean() > adversary.critic(drawn, labels).mean() + 1
+
+
+def test_a_batch_without_pictures_to_judge(npz, tmp_path):
+    """No row ends at a picture: the loss is the same as without the adversary."""
+    start(npz, tmp_path, "a").save()
+    adversary = start(npz, tmp_path, "b", "--teacher", "frozen", "--adversarial", "1").adversary
+    none, v = torch.zeros(4, dtype=torch.bool), torch.randn(4, 3, 16, 16, requires_grad=True)
+    adversary.teach(v[none].detach(), v[none].detach(), torch.zeros(0, dtype=torch.long))
+    adversary.pull(v.square().mean(), v, -v, none, torch.zeros(4, dtype=torch.long)).backward()
+    assert not v.grad.any() and all(torch.isfinite(p).all() for p in adversary.critic.parameters())
+
+
+@pytest.mark.parametrize("options, message", [
+    (["--student-steps", "4", "--teacher", "data", "--few-rows", "0.7"], "one N"), (["--teacher", "data", "--keep-limit"], "no limit"),
+])
+def test_options_that_do_not_fit_are_refused(npz, tmp_path, capsys, options, message):
+    with pytest.raises(SystemExit):
+        start(npz, tmp_path, "b", *options)
+    assert message in capsys.readouterr().err
 
 
 def test_a_teacher_that_knows_everything_has_no_variance(npz, tmp_path):

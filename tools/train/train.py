@@ -31,6 +31,7 @@ import data
 import record
 import sample
 import schedule as S
+from critic import Adversary, Critic
 from model import EVERY_N, PRESETS, PlainAttention, configure, count_flops, count_parameters, create, load_checkpoint
 from objective import LAYOUT, Objective
 from optimiser import Optimiser
@@ -83,6 +84,10 @@ def parse(arguments=None):
     b.add_argument("--teacher-steps", type=float, nargs=2, default=[32, 512], help="its grid at first and at last")
     b.add_argument("--student-steps", type=int, help="the paper's network for this one N, without segment input")
     b.add_argument("--diffusion-rows", type=float, help="share of a batch; default 0.2, with --student-steps 0")
+    b.add_argument("--keep-limit", action="store_true", help="diffusion rows learn the teacher's answers, not the data: for --init of phase b")
+    b.add_argument("--few-rows", type=float, help="share of the consistency rows that learn N = 1 and 2; default 0.36")
+    b.add_argument("--tangent", action="store_true", help="targets by the derivative along the path instead of hops; with --huber 0.1")
+    b.add_argument("--adversarial", type=float, default=0.0, help="a discriminator's pull at drawn pictures, in units of the loss's")
     b.add_argument("--guidance", type=float, default=0.0, help="baked in, see Objective.guide")
     b.add_argument("--huber", type=float, default=1e-2)
     return check(p, p.parse_args(arguments))
@@ -97,6 +102,10 @@ def check(p, args):
         p.error("--student-steps is phase b's")
     if args.student_steps and (args.teacher == "average" or args.diffusion_rows > 0):
         p.error("--student-steps: such a network knows no diffusion; --teacher data or frozen, no --diffusion-rows")
+    if args.student_steps and args.few_rows is not None:
+        p.error("--few-rows: with --student-steps all rows are of one N")
+    if args.keep_limit and args.teacher == "data":
+        p.error("--keep-limit: the data know no limit; --teacher frozen or average")
     workers = int(os.environ.get("WORLD_SIZE", args.workers))
     if args.batch % workers:
         p.error(f"--batch {args.batch} cannot be shared by {workers} workers")
@@ -158,12 +167,13 @@ class Run:
         self.create(state)
         decay = 0.01 if args.phase == "a" else 0.0
         self.optimiser = Optimiser(self.net, args.optimiser, args.lr, decay, rank=workers.rank, count=workers.count)
+        self.adversary = self.create_adversary() if args.adversarial > 0 else None
         self.step, self.images, self.seconds, self.warm_from = 0, 0, 0.0, 0
         torch.manual_seed(args.seed + workers.rank)  # the workers' networks are equal, their draws are not
         self.source.generator.manual_seed(torch.initial_seed())
         if state:
             self.restore(state)
-        self.objective = Objective(args, self.net, self.average, self.frozen)
+        self.objective = Objective(args, self.net, self.average, self.frozen, self.adversary)
         self.mark = time.time()
 
     def create(self, state):
@@ -199,6 +209,13 @@ class Run:
                 if isinstance(layer, Attention):
                     layer.set_processor(PlainAttention())
 
+    def create_adversary(self):
+        """It sees pictures, whatever the network draws."""
+        autoencoder = getattr(self.source, "autoencoder", None)
+        channels = autoencoder.net.config.out_channels if autoencoder else self.source.channels
+        critic = Critic(channels, 0 if self.args.tokenizer else len(self.source.names)).to(self.device, memory_format=LAYOUT)
+        return Adversary(self.args.adversarial, critic, autoencoder.decode if autoencoder else lambda x: x, self.workers.average)
+
     def vocabulary(self):
         return self.source.vocabulary if self.args.tokenizer else None
 
@@ -228,6 +245,8 @@ class Run:
             self.warm_from = state.get("warm_from", 0)
         else:
             self.warm_from = self.step
+        if self.adversary and state.get("adversary"):
+            self.adversary.load_state_dict(state["adversary"])
         if self.args.more and self.args.pictures:
             self.args.pictures += self.images
         elif self.args.more:
@@ -259,7 +278,8 @@ class Run:
                      clock=(self.step, self.images, self.seconds), warm_from=self.warm_from, random=random, args=args, history=[*self.history, part],
                      config=self.config, schedule=dataclasses.asdict(self.schedule), names=self.source.names,
                      sizes=self.source.sizes(), encoder=self.source.encoder, vocabulary=self.vocabulary(), examples=self.examples(), default_label=self.source.default_label,
-                     segments=not self.args.student_steps, steps=[self.args.student_steps] if self.args.student_steps else EVERY_N)
+                     adversary=self.adversary and self.adversary.state_dict(), segments=not self.args.student_steps,
+                     steps=[self.args.student_steps] if self.args.student_steps else EVERY_N)
         torch.save(state, self.path.with_suffix(".tmp"))
         self.path.with_suffix(".tmp").rename(self.path)
 

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 import data
 from autoencoder import LAYOUT, SCALE, Autoencoder, create
+from critic import Critic, hinge_loss
 from optimiser import Optimiser
 from pictures import save_grid
 
@@ -46,14 +47,6 @@ def spread_loss(latents):
     return mean.square().mean() + (deviation - 1).square().mean() + 10 * (latents.abs() - 1).relu().square().mean()
 
 
-def discriminator(channels, width=32):
-    """[n, c, h, w] -> [n, 1, h / 8, w / 8]: how real each patch looks."""
-    layers = []
-    for i, (ci, co) in enumerate(((channels, width), (width, 2 * width), (2 * width, 4 * width))):
-        layers += [nn.Conv2d(ci, co, 4, 2, 1)] + [nn.GroupNorm(8, co)] * (i > 0) + [nn.LeakyReLU(0.2)]
-    return nn.Sequential(*layers, nn.Conv2d(4 * width, 1, 3, 1, 1))
-
-
 class Run:
     """What learns, its moving average, and the clock of this call."""
 
@@ -74,7 +67,7 @@ class Run:
         last = f"layers.{len(net.decoder.layers) - 1}."  # pictures' side: AdamW; latents' side: Muon, as all within
         outer = last if args.refine else ("encoder.layers.0.", "decoder." + last)
         self.optimiser = Optimiser(self.learning, "muon", args.lr, 0.0, outer)
-        self.critic = discriminator(source.channels).to(self.device, memory_format=LAYOUT) if args.refine else None
+        self.critic = Critic(source.channels).to(self.device, memory_format=LAYOUT) if args.refine else None
         if self.critic:
             self.critic_optimiser = torch.optim.AdamW(self.critic.parameters(), 2e-4, betas=(0.5, 0.9), weight_decay=0)
         self.start, self.step = time.time(), 0
@@ -102,9 +95,7 @@ class Run:
         return self.args.adversarial * min(1, self.step / 300) * (ours.norm() / (theirs.norm() + 1e-6)).detach()
 
     def teach_critic(self, x, y):
-        """Hinge loss."""
-        real, drawn = self.critic(x).float(), self.critic(y.detach()).float()
-        loss = (1 - real).relu().mean() + (1 + drawn).relu().mean()
+        loss = hinge_loss(self.critic(x).float(), self.critic(y.detach()).float())
         self.critic_optimiser.zero_grad()
         loss.backward()
         self.critic_optimiser.step()
