@@ -81,22 +81,27 @@ static int by_age(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Binds thread k to core k, k + 1 to the next: any pool of as many as there are cores, started one
- * after the other, has each of them once. */
+static int next_core(const cpu_set_t *cores, int core)
+{
+    do
+        core = (core + 1) % CPU_SETSIZE;
+    while (!CPU_ISSET(core, cores));
+    return core;
+}
+
+/* The first hands out work and compiles shaders, and goes where there is room. Of the others, each
+ * pool of as many as there are cores, started one after the other, has each core once. */
 static void bind(const pid_t *threads, size_t count)
 {
-    cpu_set_t cores;
+    cpu_set_t cores, one;
     if (sched_getaffinity(0, sizeof cores, &cores) != 0 || count <= (size_t)CPU_COUNT(&cores))
         return;
     int core = -1;
-    for (size_t i = 0; i < count; i++) {
-        do
-            core = (core + 1) % CPU_SETSIZE;
-        while (!CPU_ISSET(core, &cores));
-        cpu_set_t one;
+    for (size_t i = 1; i < count; i++) {
+        core = next_core(&cores, core);
         CPU_ZERO(&one);
         CPU_SET(core, &one);
-        sched_setaffinity(threads[i], sizeof one, &one); /* a thread that ended is none to bind */
+        sched_setaffinity(threads[i], sizeof one, &one); /* one that ended is none to bind */
     }
 }
 
