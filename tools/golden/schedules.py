@@ -1,4 +1,4 @@
-"""diffusers' schedulers step by step, and PyTorch's normals, for tests/unit/test_sampler.c and test_torch_rng.c.
+"""diffusers' schedulers step by step, and PyTorch's normals, for tests/unit/test_schedules.c and test_torch_rng.c.
 
     .venv-train/bin/python tools/golden/schedules.py
 
