@@ -1,22 +1,15 @@
 /* The pipeline cache: its file, damaged in every way, and its folder, which may be somebody else's.
  */
+#include "../harness/folder.h"
+
 #include "gpu_scene.h"
 
 #include <sys/stat.h>
 #include <sys/time.h>
 
-static char cache_folder[] = "/tmp/quickstep-test-cache-XXXXXX";
 static qs_device *device;
 
 enum { PAYLOAD = 1000, FILE_BYTES = 64 + PAYLOAD };
-
-static void write_file(const char *path, const void *data, size_t size)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(data, 1, size, file), size);
-    fclose(file);
-}
 
 static size_t read_file(const char *path, void *data, size_t room)
 {
@@ -40,8 +33,8 @@ static void test_cache_file(void **state)
 {
     (void)state;
     gpu_physical physical = device->physical;
-    char path[128], payload[PAYLOAD], file[FILE_BYTES + 1];
-    snprintf(path, sizeof path, "%s/deep/er/cache.bin", cache_folder);
+    const char *path = temporary_path(folder, "deep/er/cache.bin");
+    char payload[PAYLOAD], file[FILE_BYTES + 1];
     for (int i = 0; i < PAYLOAD; i++)
         payload[i] = (char)(i * 7);
     assert_false(cache_hit(&physical, path));
@@ -50,19 +43,19 @@ static void test_cache_file(void **state)
     assert_int_equal(read_file(path, file, sizeof file), FILE_BYTES);
 
     for (size_t cut = 0; cut < FILE_BYTES; cut += 97) { /* truncated */
-        write_file(path, file, cut);
+        temporary_write(path, file, cut);
         assert_false(cache_hit(&physical, path));
     }
     for (size_t bit = 0; bit < 8 * FILE_BYTES; bit += 61) { /* damaged */
         file[bit / 8] ^= (char)(1 << bit % 8);
-        write_file(path, file, FILE_BYTES);
+        temporary_write(path, file, FILE_BYTES);
         assert_false(cache_hit(&physical, path));
         file[bit / 8] ^= (char)(1 << bit % 8);
     }
     file[FILE_BYTES] = 0;
-    write_file(path, file, FILE_BYTES + 1); /* too long */
+    temporary_write(path, file, FILE_BYTES + 1); /* too long */
     assert_false(cache_hit(&physical, path));
-    write_file(path, file, FILE_BYTES);
+    temporary_write(path, file, FILE_BYTES);
     assert_true(cache_hit(&physical, path));
 
     gpu_physical others[4] = { physical, physical, physical, physical };
@@ -109,32 +102,31 @@ static void test_cache_of_others(void **state)
 {
     (void)state;
     char *xdg = copy_of(getenv("XDG_CACHE_HOME"));
-    char folder[128], other[128], path[160];
-    snprintf(path, sizeof path, "%s/shared", cache_folder);
+    const char *path = temporary_path(folder, "shared");
     assert_int_equal(mkdir(path, 0700), 0);
     setenv("XDG_CACHE_HOME", path, 1);
-    snprintf(folder, sizeof folder, "%s/shared/quickstep", cache_folder);
-    snprintf(other, sizeof other, "%s/shared/other", cache_folder);
+    const char *ours = temporary_path(folder, "shared/quickstep");
+    const char *other = temporary_path(folder, "shared/other");
     for (int way = 0; way < 4; way++) {
         const bool theirs = way == 1 && geteuid() == 0;
         assert_int_equal(mkdir(other, 0700), 0);
-        if (way == 2) /* a link of one's own to a folder of one's own */
-            assert_int_equal(symlink(other, folder), 0);
+        if (way == 2) /* a link of one's own to a ours of one's own */
+            assert_int_equal(symlink(other, ours), 0);
         else
-            assert_int_equal(mkdir(folder, 0700), 0);
+            assert_int_equal(mkdir(ours, 0700), 0);
         if (theirs)
-            assert_int_equal(chown(folder, 12345, 12345), 0);
+            assert_int_equal(chown(ours, 12345, 12345), 0);
         if (way == 3)
-            assert_int_equal(chmod(folder, 0777), 0);
+            assert_int_equal(chmod(ours, 0777), 0);
         char *found = gpu_cache_path(&device->physical);
         assert_int_equal(found != NULL, !theirs && way != 3);
         free(found);
-        assert_int_equal(way == 2 ? unlink(folder) : rmdir(folder), 0);
+        assert_int_equal(way == 2 ? unlink(ours) : rmdir(ours), 0);
         if (way == 2 && geteuid() == 0) { /* and to somebody else's */
             assert_int_equal(chown(other, 12345, 12345), 0);
-            assert_int_equal(symlink(other, folder), 0);
+            assert_int_equal(symlink(other, ours), 0);
             assert_null(gpu_cache_path(&device->physical));
-            assert_int_equal(unlink(folder), 0);
+            assert_int_equal(unlink(ours), 0);
         }
         assert_int_equal(rmdir(other), 0);
     }
@@ -145,13 +137,12 @@ static void test_cache_of_others(void **state)
 static void test_cache_leftovers(void **state)
 {
     (void)state;
-    char path[128], old[160], fresh[160];
+    const char *path = temporary_path(folder, "left.bin");
+    const char *old = temporary_path(folder, "left.bin.abc123");
+    const char *fresh = temporary_path(folder, "left.bin.def456");
     const struct timeval long_ago[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
-    snprintf(path, sizeof path, "%s/left.bin", cache_folder);
-    snprintf(old, sizeof old, "%s.abc123", path);
-    snprintf(fresh, sizeof fresh, "%s.def456", path);
-    write_file(old, "x", 1);
-    write_file(fresh, "x", 1);
+    temporary_write(old, "x", 1);
+    temporary_write(fresh, "x", 1);
     assert_int_equal(utimes(old, long_ago), 0);
     assert_true(gpu_cache_write(path, "head", 4, "data", 4));
     assert_int_equal(access(path, F_OK), 0);
@@ -185,7 +176,7 @@ static void test_cache_of_device(void **state)
     assert_int_equal(access(path, R_OK), 0);
     assert_true(cache_hit(&device->physical, path));
     run_device(); /* from the file */
-    write_file(path, "rubbish", 7);
+    temporary_write(path, "rubbish", 7);
     run_device();
     assert_true(cache_hit(&device->physical, path));
     setenv("XDG_CACHE_HOME", "/dev/null", 1);
@@ -214,10 +205,9 @@ static void test_no_messages(void **state)
 
 int main(void)
 {
-    if (!mkdtemp(cache_folder))
-        return 1;
+    create_folder(NULL);
     setenv("QUICKSTEP_DEBUG", "validate,sync,labels", 1);
-    setenv("XDG_CACHE_HOME", cache_folder, 1);
+    setenv("XDG_CACHE_HOME", folder, 1);
     qs_set_log(on_log, NULL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(make_device),          cmocka_unit_test(test_cache_file),
@@ -226,7 +216,6 @@ int main(void)
         cmocka_unit_test(test_no_messages),
     };
     const int failed = cmocka_run_group_tests_name("cache", tests, NULL, NULL);
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", cache_folder);
-    return system(command) == 0 ? failed : 1;
+    remove_folder(NULL);
+    return failed;
 }

@@ -4,6 +4,8 @@
  *
  *     test_gpu [LIMITS]      words of QUICKSTEP_DEBUG=limits=...
  */
+#include "../harness/folder.h"
+
 #include "gpu_scene.h"
 
 #include "../harness/skip.h"
@@ -16,7 +18,6 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-static char cache_folder[] = "/tmp/quickstep-test-gpu-XXXXXX";
 static qs_device *device; /* shared by the tests that do not break it */
 
 /* ---- work --------------------------------------------------------------------------------- */
@@ -195,7 +196,7 @@ static void test_two_threads(void **state)
     (void)state;
     pthread_t threads[2];
     for (int i = 0; i < 2; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, use_device, cache_folder), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, use_device, folder), 0);
     for (int i = 0; i < 2; i++) {
         void *wrong;
         assert_int_equal(pthread_join(threads[i], &wrong), 0);
@@ -492,8 +493,7 @@ static void test_unknown_device(void **state)
 static void test_no_driver(void **state)
 {
     (void)state;
-    char path[128];
-    snprintf(path, sizeof path, "%s/empty.json", cache_folder);
+    const char *path = temporary_path(folder, "empty.json");
     close(open(path, O_CREAT | O_WRONLY, 0600));
     char *icd = copy_of(getenv("VK_ICD_FILENAMES")), *driver = copy_of(getenv("VK_DRIVER_FILES"));
     setenv("VK_ICD_FILENAMES", path, 1);
@@ -534,12 +534,11 @@ static void make_device(void **state)
 int main(int argc, char **argv)
 {
     char words[256];
-    if (!mkdtemp(cache_folder))
-        return 1;
+    create_folder(NULL);
     snprintf(words, sizeof words, "validate,sync,labels%s%s", argc > 1 ? ",limits=" : "",
              argc > 1 ? argv[1] : "");
     setenv("QUICKSTEP_DEBUG", words, 1);
-    setenv("XDG_CACHE_HOME", cache_folder, 1);
+    setenv("XDG_CACHE_HOME", folder, 1);
     qs_set_log(on_log, NULL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(make_device),
@@ -568,7 +567,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_no_messages),
     };
     const int failed = cmocka_run_group_tests_name("gpu", tests, NULL, NULL);
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", cache_folder);
-    return system(command) == 0 ? failed : 1;
+    remove_folder(NULL);
+    return failed;
 }
