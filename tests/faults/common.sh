@@ -9,6 +9,23 @@ cat >layer.json <<END
 END
 export VK_LAYER_PATH=$PWD VK_INSTANCE_LAYERS=VK_LAYER_QUICKSTEP_faults
 
+# without_fault RUN: twice; what may fail is in the file calls afterwards.
+without_fault() {
+    "$1" none 0 0 # fills the cache
+    "$1" none 0 0
+    cp log calls
+}
+
+# report_first STATUS WHAT: the first line of TAP, of the run without a fault
+report_first() {
+    if [ "$1" -eq 0 ]; then
+        echo "ok 1 - $2, $(wc -l <calls) calls that may fail"
+    else
+        echo "not ok 1 - $2 through the layer (exit $status, $(wc -l <calls) calls)"
+        sed 's/^/# /' err
+    fi
+}
+
 # fail_each RUN JUDGE: for each line FUNCTION CALL ERROR of standard input, RUN with these; JUDGE RESULT FUNCTION prints
 # what is wrong with that run, or nothing. Then a line of TAP for each function.
 fail_each() {

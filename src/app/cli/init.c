@@ -13,6 +13,8 @@ static struct {
     int colour;
 } texts;
 
+static app_fit fit; /* of texts.fit, once cli_init_numbers has read it */
+
 struct poptOption cli_init_options[] = {
     { "init", 'i', POPT_ARG_STRING, &texts.init, INIT_FIRST,
       "Draw from this picture (PNG or JPEG), not from noise alone", "FILE" },
@@ -62,7 +64,6 @@ qs_status cli_init_numbers(cli_job *job)
                         : texts.fit      ? "--fit"
                         : texts.colour   ? "--colour"
                                          : NULL;
-    app_fit fit;
     if (!texts.init && alone)
         return app_error(QS_ERROR_USAGE, "%s is for --init, and there is none", alone);
     if (!texts.init)
@@ -75,7 +76,6 @@ qs_status cli_init_read(const cli_engine *engine, cli_init *init, cli_job *job)
 {
     const qs_model_info *info = &engine->info;
     qs_status status = QS_OK;
-    app_fit fit;
     if (!texts.init)
         return QS_OK;
     if (!info->reads_pictures)
@@ -83,7 +83,6 @@ qs_status cli_init_read(const cli_engine *engine, cli_init *init, cli_job *job)
                          "--init: the autoencoder of the model %s has no encoder: its files hold "
                          "the decoder only",
                          info->name);
-    TRY(app_fit_parse(texts.fit, &fit));
     TRY(app_photo_read(texts.init, info->channels, fit, info->width, info->height, &init->pixels));
     if (texts.mask)
         TRY(app_mask_read(texts.mask, fit, info->width, info->height, &init->mask));

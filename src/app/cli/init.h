@@ -1,4 +1,4 @@
-/* A picture to begin from: --init, --strength, --mask, --fit. */
+/* A picture to begin from: --init, --strength, --mask, --fit, --colour. */
 #ifndef CLI_INIT_H
 #define CLI_INIT_H
 
@@ -12,7 +12,7 @@ typedef struct cli_init {
     uint8_t *pixels, *mask; /* NULL: none */
 } cli_init;
 
-/* What can be told without the model, into the job. QS_ERROR_USAGE. */
+/* What can be told without the model, into the job; first of all. QS_ERROR_USAGE. */
 qs_status cli_init_numbers(cli_job *job);
 /* Reads the files; the job points to them until cli_init_free. */
 qs_status cli_init_read(const cli_engine *engine, cli_init *init, cli_job *job);
