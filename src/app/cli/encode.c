@@ -15,8 +15,7 @@ static const struct poptOption options[] = {
       "Where to: the tensor \"latent\" [1, c, h / 8, w / 8]", "FILE.safetensors" },
     { "fit", '\0', POPT_ARG_STRING, &fit_name, 2,
       "What to do with a picture whose sides are no multiples of 8: crop (its middle) or resize "
-      "(to "
-      "the nearest); otherwise it is an error",
+      "(to the nearest); otherwise it is an error",
       "crop|resize" },
     CLI_INCLUDE(cli_coder_options),
     CLI_INCLUDE(cli_device_options),

@@ -30,8 +30,7 @@ static const struct poptOption options[] = {
       "The scale that a network takes (default: the model's)", "SCALE" },
     { "seed", 's', POPT_ARG_STRING, &texts.seed, 4,
       "First write the input file: \"sample\" is the noise that a picture of this seed starts "
-      "from, "
-      "\"timestep\" that of --timestep",
+      "from, \"timestep\" that of --timestep",
       "S" },
     { "timestep", 't', POPT_ARG_STRING, &texts.timestep, 5, "With --seed: a number", "T" },
     { "rng", '\0', POPT_ARG_STRING, &texts.rng, 6,

@@ -24,13 +24,11 @@ struct poptOption cli_init_options[] = {
       "S" },
     { "mask", '\0', POPT_ARG_STRING, &texts.mask, INIT_FIRST + 2,
       "Where to draw: that picture is kept exactly where this one is black or clear, and drawn "
-      "anew "
-      "where it is white",
+      "anew where it is white",
       "FILE" },
     { "fit", '\0', POPT_ARG_STRING, &texts.fit, INIT_FIRST + 3,
       "What to do with a picture or mask of another size than the model's: crop (its middle, "
-      "scaled) "
-      "or resize (stretched); otherwise it is an error",
+      "scaled) or resize (stretched); otherwise it is an error",
       "crop|resize" },
     { "colour", '\0', POPT_ARG_NONE, &texts.colour, INIT_FIRST + 5,
       "Colour it: that picture's luminance is kept, where a mask is black or everywhere, and its "

@@ -29,13 +29,12 @@ struct poptOption cli_model_options[] = {
       "WxH" },
     { "decoder", '\0', POPT_ARG_STRING, &cli_shared_options.decoder, CLI_SHARED_MORE + 1,
       "What makes pictures of latents in place of the model's vae/: tiny or kl, where the folder "
-      "has both "
-      "(the other one in taesd/, vae_tiny/ or vae_kl/), or an autoencoder's folder or name",
+      "has both (the other one in taesd/, vae_tiny/ or vae_kl/), or an autoencoder's folder or "
+      "name",
       "tiny|kl|DIR" },
     { "lora", '\0', POPT_ARG_ARGV, &cli_shared_options.loras, CLI_SHARED_MORE,
       "Add a LoRA (a safetensors file with kohya's, PEFT's or diffusers' names) to the model's "
-      "weights, "
-      "SCALE times (default: 1); may be given several times",
+      "weights, SCALE times (default: 1); may be given several times",
       "FILE[:SCALE]" },
     { "offload", '\0', POPT_ARG_NONE, &cli_shared_options.offload, CLI_SHARED_MORE + 2,
       "Keep the text encoder's weights on the device only while it reads; another prompt loads "

@@ -43,8 +43,7 @@ struct poptOption cli_drawing_options[] = {
       "Where in that the network is told its corner lay (default: 0,0)", "X,Y" },
     { "guidance", 'g', POPT_ARG_STRING, &texts.guidance, DRAWING_FIRST + 7,
       "How much the prompt is followed, 1 (not beyond the model's own answer) to 1000 (default: "
-      "the "
-      "model's)",
+      "the model's)",
       "SCALE" },
     { "sampler", '\0', POPT_ARG_STRING, &texts.sampler, DRAWING_FIRST + 2,
       "default (the model's), multistep, ddim, addim, consistency, ddpm, "

@@ -42,14 +42,16 @@ static qs_status parse_options(int argc, const char **argv, viewer_options *opti
           "(default: " CATALOG_DEFAULT ")",
           "DIR" },
         { "variant", '\0', POPT_ARG_STRING, &options->variant, 0,
-          "Which of the model's weights, e.g. fp16 (default: those without a variant)", "WORD" },
+          "Which of the model's weights, e.g. fp16 (default: those without a variant, or the only "
+          "one)",
+          "WORD" },
         { "scheduler", '\0', POPT_ARG_STRING, &options->scheduler, 0,
-          "A scheduler_config.json, or a class with diffusers' defaults (default: the model's)",
+          "What samples in place of the scheduler of --model: a scheduler_config.json, or a class, "
+          "which reads the model's (diffusers' defaults, where it has none)",
           "FILE|CLASS" },
         { "decoder", '\0', POPT_ARG_STRING, &options->decoder, 0,
           "What makes pictures of latents in place of the vae/ of --model: tiny, kl, or an "
-          "autoencoder's "
-          "folder or name",
+          "autoencoder's folder or name",
           "tiny|kl|DIR" },
         { "lora", '\0', POPT_ARG_ARGV, &options->loras, 0,
           "Add a LoRA to the weights of --model, SCALE times (default: 1); may be given several "
