@@ -22,6 +22,17 @@ const char *activation_name(activation activation)
     return names[activation];
 }
 
+activation dice_activation(dice *d)
+{
+    const uint32_t face = dice_below(d, 2 * ACTIVATION_COUNT - 2);
+    return face < ACTIVATION_COUNT ? (activation)face : ACTIVATION_NONE;
+}
+
+test_limits sum_limit(const test *t, uint32_t terms)
+{
+    return test_limit(t, 1e-10, 5e-7, 8 + terms);
+}
+
 double activation_steepness(activation activation)
 {
     return activation == ACTIVATION_NONE || activation == ACTIVATION_RELU ? 1 : 1.15;

@@ -33,6 +33,12 @@ double activation_steepness(activation activation);
 
 const char *activation_name(activation activation); /* "", " silu", ...: for names of cases */
 
+activation dice_activation(dice *d); /* often none */
+
+/* A sum of k products in float is off by at most k roundings of the sum of their magnitudes; on the
+ * average by far less. */
+test_limits sum_limit(const test *t, uint32_t terms);
+
 typedef struct convolution {
     const double *weight; /* [co, ci, kernel, kernel] */
     const double *bias;   /* [co] */

@@ -20,6 +20,7 @@ static void tiled_cases(selftest *suite)
     run_cases(suite, cases_group_norm);
     run_cases(suite, cases_attention);
     run_cases(suite, cases_convolution);
+    run_cases(suite, cases_linear);
 }
 
 /* "CASE @ VARIANT", either may be empty. text: of `filter`'s length at least. */
@@ -59,6 +60,7 @@ static void without_texel_buffers(selftest *suite)
     suite->suffix = ", no texel buffers";
     run_cases(suite, cases_attention);
     run_cases(suite, cases_convolution);
+    run_cases(suite, cases_linear);
 }
 
 /* What is for hardware runs on software, too, and is tested there. */

@@ -93,7 +93,7 @@ typedef struct test {
     selftest *suite;
     graph graph;
     struct chooser chooser;
-    gpu_limits limits; /* of test_bind_at_most */
+    gpu_limits limits;    /* of test_bind_at_most */
     uint64_t hash;        /* of the name before the @ */
     const char *variants; /* the name behind the @; NULL: no op has a variant at this turn */
     arena arena;          /* of everything below */
@@ -131,8 +131,8 @@ bool test_skip(test *t);
 const char *test_storage_name(dtype storage); /* "f32" */
 const gpu_limits *test_device_limits(const selftest *suite);
 
-/* Before the op: the device binds no more bytes of a tensor at a time. test_end checks that no more of
- * an activation is. */
+/* Before the op: the device binds no more bytes of a tensor at a time. test_end checks that no more
+ * of an activation is. */
 void test_bind_at_most(test *t, uint64_t bytes);
 
 /* Inputs. An activation is, by the dice, a slice of a wider tensor whose other channels are NaN. */
@@ -187,6 +187,7 @@ qs_status selftest_run(qs_device *device, selftest_part part, const char *filter
 
 void cases_precision(selftest *suite); /* of the driver's arithmetic, no op */
 void cases_convolution(selftest *suite);
+void cases_linear(selftest *suite);
 void cases_group_norm(selftest *suite);
 void cases_attention(selftest *suite);
 void cases_movement(selftest *suite);  /* add, silu, clamp, rescale, upsample, pool, concat */
