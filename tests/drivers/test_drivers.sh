@@ -70,8 +70,8 @@ driver() {
 width() { MESA_SHADER_CACHE_DIR=$work/shaders-$1 XDG_CACHE_HOME=$work/cache-$1 LP_NATIVE_VECTOR_WIDTH=$1 "${@:2}"; }
 small() { QUICKSTEP_DEBUG=defaults,limits=$1 "${@:2}"; }
 
-# A device whose subgroups are smaller than 4 or larger than 16 lanes gets tiles of 4 or 16 and no shuffles (test_lanes in
-# tests/unit/test_gpu.c): these are here, too.
+# A device whose subgroups are smaller than 4 or larger than 16 lanes gets tiles of 4 or 16 and no shuffles (lanes in
+# tests/unit/test_physical.c): these are here, too.
 least=no_push_descriptor+no_f16+no_shuffle+workgroup:128+shared:16384+range:134217728+texels:65536+buffers:$buffers
 driver SwiftShader "$tools/swiftshader"
 driver 'lavapipe, 128 bits, what subgroups of 1 or 2 get' width 128 small no_shuffle
