@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Usage, help, errors of arguments. Sourced by test_cli.sh.
 
-commands='sample grid metadata encode decode embed forward devices inspect tune bench selftest'
+commands='sample grid walk metadata encode decode embed forward devices inspect tune bench selftest'
 
 run --version
 [ "$status" -eq 0 ] && grep -Eq '^quickstep [0-9]+\.[0-9]+\.[0-9]+$' out
@@ -12,6 +12,7 @@ listed=0
 for command in $commands; do grep -q "^  $command " out || listed=1; done
 [ "$status" -eq 0 ] && [ "$listed" -eq 0 ] && [ ! -s err ]
 report $? '--help lists every command'
+grep -q '^  serve ' out && commands+=' serve' # which needs a library
 
 run --help-debug
 [ "$status" -eq 0 ] && grep -q validate out
