@@ -7,6 +7,7 @@
 #include "swap_q_and_k.h"
 
 #include "../harness/device.h"
+#include "../harness/source.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -43,19 +44,14 @@ static inline void *allocate(size_t count, size_t size)
     return memory;
 }
 
-static const char *networks_folder(void)
+static inline const char *networks_folder(void)
 {
-    static char path[4096];
-    snprintf(path, sizeof path, "%s/tests/golden/%s", getenv("QUICKSTEP_TEST_SOURCE"), golden_kind);
-    return path;
+    return source_path("tests/golden/%s", golden_kind);
 }
 
-/* Valid until the next call. */
-static const char *network_folder(const char *name)
+static inline const char *network_folder(const char *name)
 {
-    static char path[4352];
-    snprintf(path, sizeof path, "%s/%s", networks_folder(), name);
-    return path;
+    return source_path("tests/golden/%s/%s", golden_kind, name);
 }
 
 /* ---- the golden file -------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "../harness/device.h"
+#include "../harness/source.h"
 #include "../harness/status.h" /* wants cmocka.h */
 
 static const double LIMITS[] = { [QS_F32] = 1e-5, [QS_F16] = 1e-2 };
@@ -31,19 +32,9 @@ static void *allocate(size_t count, size_t size)
     return memory;
 }
 
-/* Valid until the next call. */
-static const char *source_path(const char *name)
-{
-    static char path[4352];
-    snprintf(path, sizeof path, "%s/%s", getenv("QUICKSTEP_TEST_SOURCE"), name);
-    return path;
-}
-
 static const char *golden_folder(const char *name)
 {
-    char relative[256];
-    snprintf(relative, sizeof relative, "tests/golden/autoencoders/%s", name);
-    return source_path(relative);
+    return source_path("tests/golden/autoencoders/%s", name);
 }
 
 static qs_autoencoder *open_folder(const char *folder)

@@ -44,11 +44,8 @@ static uint8_t *read_bytes(const qs_safetensors *file, const char *name, size_t 
 static edits open_edits(const char *kind, const char *name)
 {
     edits e = { .kind = kind, .name = name };
-    const char *tests = getenv("QUICKSTEP_TEST_SOURCE");
-    char path[4200];
-    snprintf(e.folder, sizeof e.folder, "%s/tests/golden/%s/%s", tests, kind, name);
-    snprintf(path, sizeof path, "%s/tests/golden/edits/%s.safetensors", tests, name);
-    ok(qs_safetensors_open(path, &e.golden));
+    snprintf(e.folder, sizeof e.folder, "%s", source_path("tests/golden/%s/%s", kind, name));
+    ok(qs_safetensors_open(source_path("tests/golden/edits/%s.safetensors", name), &e.golden));
     ok(qs_model_open(e.folder, &e.model));
     qs_model_get_info(e.model, &e.info);
     assert_true(e.info.reads_pictures && !e.info.fills_in);

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "../harness/device.h"
+#include "../harness/source.h"
 #include "../harness/status.h" /* wants cmocka.h */
 
 enum { COUNT = 3 }; /* pictures in a golden file */
@@ -31,12 +32,10 @@ typedef struct latents {
 static latents open_latents(const char *name)
 {
     latents l = { 0 };
-    char folder[4096], path[4200];
-    snprintf(folder, sizeof folder, "%s/tests/golden/latents/%s", getenv("QUICKSTEP_TEST_SOURCE"),
-             name);
-    snprintf(path, sizeof path, "%s/golden.safetensors", folder);
+    const char *folder = source_path("tests/golden/latents/%s", name);
     ok(qs_model_open(folder, &l.model));
-    ok(qs_safetensors_open(path, &l.golden));
+    ok(qs_safetensors_open(source_path("tests/golden/latents/%s/golden.safetensors", name),
+                           &l.golden));
     qs_model_get_info(l.model, &l.info);
     l.picture = (size_t)l.info.channels * l.info.height * l.info.width;
     l.latent = (size_t)l.info.latent_channels * l.info.latent_height * l.info.latent_width;

@@ -6,12 +6,7 @@ enum { LORAS_MAX = 4 };
 
 static const char *lora_path(const char *name)
 {
-    static char paths[LORAS_MAX + 1][4352];
-    static unsigned next;
-    char *path = paths[next++ % (LORAS_MAX + 1)];
-    snprintf(path, sizeof paths[0], "%s/tests/golden/loras/%s.safetensors",
-             getenv("QUICKSTEP_TEST_SOURCE"), name);
-    return path;
+    return source_path("tests/golden/loras/%s.safetensors", name);
 }
 
 /* "kohya:0.5 peft:-0.25"; cuts it. */

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "../harness/device.h"
+#include "../harness/source.h"
 #include "../harness/status.h" /* wants cmocka.h */
 
 static const char *name_of_model;
@@ -24,10 +25,8 @@ static qs_safetensors *golden;
 
 static int open_all(void **state)
 {
-    char folder[1024], path[1024];
-    const char *source = getenv("QUICKSTEP_TEST_SOURCE");
-    snprintf(folder, sizeof folder, "%s/assets/models/%s", source, name_of_model);
-    snprintf(path, sizeof path, "%s/tests/golden/%s/golden.safetensors", source, name_of_model);
+    const char *folder = source_path("assets/models/%s", name_of_model);
+    const char *path = source_path("tests/golden/%s/golden.safetensors", name_of_model);
     if (open_device(state) != 0)
         return -1;
     if (qs_model_open(folder, &model) == QS_OK && qs_safetensors_open(path, &golden) == QS_OK)

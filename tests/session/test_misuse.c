@@ -16,18 +16,12 @@
 #include <cmocka.h>
 
 #include "../harness/device.h"
+#include "../harness/source.h"
 #include "../harness/status.h" /* wants cmocka.h */
 
 static qs_model *model;
 static qs_autoencoder *autoencoder;
 static qs_safetensors *golden;
-
-static const char *source_path(const char *name)
-{
-    static char path[4096];
-    snprintf(path, sizeof path, "%s/%s", getenv("QUICKSTEP_TEST_SOURCE"), name);
-    return path;
-}
 
 static int open_all(void **state)
 {
@@ -442,7 +436,7 @@ static char *read_text(const char *path)
 
 static void check_header(const char *header, const char *tests)
 {
-    char *text = read_text(source_path(header));
+    char *text = read_text(source_path("%s", header));
     for (const char *at = text; (at = strstr(at, "\nQS_API ")); ++at) {
         const char *bracket = strchr(at, '('), *begin = bracket;
         char call[80];

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "../harness/device.h"
+#include "../harness/source.h"
 #include "../harness/status.h" /* wants cmocka.h */
 
 enum { STEPS = 4, BATCH = 2, FLOATS_MAX = 3 * 32 * 32 };
@@ -20,12 +21,10 @@ static size_t floats; /* of a picture */
 
 static int open_all(void **state)
 {
-    char path[1024];
     qs_model_info info;
-    snprintf(path, sizeof path, "%s/tests/golden/networks/ddpm", getenv("QUICKSTEP_TEST_SOURCE"));
     if (open_device(state) != 0)
         return -1;
-    if (qs_model_open(path, &model) != QS_OK) {
+    if (qs_model_open(source_path("tests/golden/networks/ddpm"), &model) != QS_OK) {
         fprintf(stderr, "# %s\n", qs_last_error());
         return -1;
     }

@@ -10,6 +10,7 @@
 
 #include "../harness/device.h"
 #include "../harness/skip.h"
+#include "../harness/source.h"
 #include "../harness/status.h" /* wants cmocka.h */
 
 static qs_model *model;
@@ -24,12 +25,10 @@ static void print_log(void *user, qs_log_level level, const char *message)
 
 static int open_all(void **state)
 {
-    char path[1024];
-    snprintf(path, sizeof path, "%s/assets/models/sprites", getenv("QUICKSTEP_TEST_SOURCE"));
     qs_set_log(print_log, NULL);
     if (open_device(state) != 0)
         return -1;
-    if (qs_model_open(path, &model) != QS_OK) {
+    if (qs_model_open(source_path("assets/models/sprites"), &model) != QS_OK) {
         fprintf(stderr, "# %s\n", qs_last_error());
         return -1;
     }

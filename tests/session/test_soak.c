@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "../harness/device.h"
+#include "../harness/source.h"
 #include "../harness/status.h" /* wants cmocka.h */
 
 /* What a heap may still grow by after the first tenth of a run: free lists, the driver's caches. */
@@ -52,10 +53,9 @@ static int open_all(void **state)
     if (open_soaked_device(state) != 0)
         return -1;
     for (int i = 0; i < MODELS; ++i) {
-        char path[1024];
-        snprintf(path, sizeof path, "%s/%s", getenv("QUICKSTEP_TEST_SOURCE"), sources[i].folder);
         const qs_model_options options = { .width = sources[i].width, .height = sources[i].height };
-        if (qs_model_open_with(path, &options, &models[i]) != QS_OK) {
+        if (qs_model_open_with(source_path("%s", sources[i].folder), &options, &models[i]) !=
+            QS_OK) {
             fprintf(stderr, "# %s\n", qs_last_error());
             return -1;
         }

@@ -1,5 +1,7 @@
 /* Tuning through the public API, on a tiny network: what is measured is kept, chosen, and draws the
  * same picture. */
+#include "../harness/folder.h"
+
 #include <quickstep/quickstep.h>
 
 #include <jansson.h>
@@ -12,9 +14,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../harness/source.h"
 #include "../harness/status.h" /* wants cmocka.h */
 
-static char folder[] = "/tmp/quickstep tune XXXXXX", file_path[256];
+static char file_path[4352];
 static qs_device *device;
 static qs_model *model;
 static qs_model_info info;
@@ -22,12 +25,8 @@ static size_t sample_count;
 
 static int open_all(void **state)
 {
-    (void)state;
-    char path[1024];
-    snprintf(path, sizeof path, "%s/tests/golden/networks/no_vectors",
-             getenv("QUICKSTEP_TEST_SOURCE"));
-    if (!mkdtemp(folder))
-        return -1;
+    const char *path = source_path("tests/golden/networks/no_vectors");
+    create_folder(state);
     setenv("QUICKSTEP_DEBUG", "validate,sync", 1);
     setenv("XDG_CACHE_HOME", folder, 1);
     if (qs_device_create(NULL, &device) != QS_OK || qs_model_open(path, &model) != QS_OK) {
@@ -48,13 +47,11 @@ static int open_all(void **state)
 
 static int close_all(void **state)
 {
-    (void)state;
     const uint64_t messages = qs_device_validation_messages(device);
     qs_model_destroy(model);
     qs_device_destroy(device);
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command) || messages ? -1 : 0;
+    remove_folder(state);
+    return messages ? -1 : 0;
 }
 
 /* The network's output for some input, and the variants of its nodes as one text. */
@@ -194,11 +191,9 @@ static bool count_result(void *user, const qs_tune_result *r)
 static void the_decoder_is_measured_too(void **state)
 {
     (void)state;
-    char path[1024];
     uint32_t counts[2] = { 0 };
     qs_model *latents = NULL;
-    snprintf(path, sizeof path, "%s/tests/golden/latents/rgb", getenv("QUICKSTEP_TEST_SOURCE"));
-    ok(qs_model_open(path, &latents));
+    ok(qs_model_open(source_path("tests/golden/latents/rgb"), &latents));
     ok(qs_tune(device, latents, NULL, count_result, counts));
     assert_true(counts[0] > 3 && counts[1] > 1);
     memset(counts, 0, sizeof counts);

@@ -1,6 +1,7 @@
 /* Model folders as they are found on disks: every layout that is understood, and damaged or
  * unsupported ones with what is said about each. A row is a few steps away from a good folder. */
 #include "../harness/temporary.h"
+#include "../harness/source.h"
 
 #include <quickstep/safetensors.h>
 
@@ -80,13 +81,11 @@ static void make_parents(const char *path)
 
 static void write_good_folder(const base *good)
 {
-    char from[4352];
     folder = temporary_create();
     for (const char *const *file = good->files; *file; ++file) {
-        snprintf(from, sizeof from, "%s/tests/golden/%s/%s", getenv("QUICKSTEP_TEST_SOURCE"),
-                 good->folder, *file);
         make_parents(temporary_path(folder, *file));
-        copy_file(from, temporary_path(folder, *file));
+        copy_file(source_path("tests/golden/%s/%s", good->folder, *file),
+                  temporary_path(folder, *file));
     }
 }
 

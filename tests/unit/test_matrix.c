@@ -18,6 +18,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../harness/source.h"
 #include "../harness/status.h"
 
 /* ---- weights -------------------------------------------------------------------------------- */
@@ -181,15 +182,13 @@ static qs_device *open_device(bool no_matrix, const char *wrong)
 static void evaluate(qs_device *device, float output[SIZE * SIZE])
 {
     const qs_session_options options = { .precision = QS_F16, .no_tune = true };
-    char path[512];
     float sample[SIZE * SIZE];
     const float timestep = 10;
     qs_model *model = NULL;
     qs_session *session = NULL;
-    snprintf(path, sizeof path, "%s/tests/golden/networks/plain", getenv("QUICKSTEP_TEST_SOURCE"));
     for (int i = 0; i < SIZE * SIZE; ++i)
         sample[i] = sinf((float)i);
-    ok(qs_model_open(path, &model));
+    ok(qs_model_open(source_path("tests/golden/networks/plain"), &model));
     ok(qs_session_create(device, model, &options, &session));
     ok(qs_session_forward(session, &(qs_network_input){ .sample = sample, .timestep = &timestep },
                           output));

@@ -2,6 +2,7 @@
  * tools/golden/pictures.py), and nothing of a file that is damaged, cut short or larger than it
  * looks. */
 #include "../harness/temporary.h"
+#include "../harness/source.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,10 +25,7 @@ static qs_safetensors *golden;
 
 static const char *golden_path(const char *name)
 {
-    static char path[4096];
-    snprintf(path, sizeof path, "%s/tests/golden/pictures/%s", getenv("QUICKSTEP_TEST_SOURCE"),
-             name);
-    return path;
+    return source_path("tests/golden/pictures/%s", name);
 }
 
 static int open_golden(void **state)

@@ -4,6 +4,8 @@
 #include "sampler/rows.h"
 #include "weights/file.h"
 
+#include "../harness/source.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,10 +29,7 @@ static size_t compared;
 static int read_cases(void **state)
 {
     (void)state;
-    char path[1024];
-    snprintf(path, sizeof path, "%s/tests/golden/schedules/steps.json",
-             getenv("QUICKSTEP_TEST_SOURCE"));
-    cases = json_load_file(path, 0, NULL);
+    cases = json_load_file(source_path("tests/golden/schedules/steps.json"), 0, NULL);
     return json_array_size(cases) > 0 ? 0 : -1;
 }
 

@@ -1,6 +1,7 @@
 /* A folder of two text encoders that does not fit together, or has what is not supported, is an
  * error that names file and key: tests/golden/readers/xl with one thing changed. */
 #include "../harness/folder.h"
+#include "../harness/source.h"
 
 #include <jansson.h>
 #include <quickstep/quickstep.h>
@@ -36,10 +37,7 @@ static const char *const files[] = {
 
 static const char *golden(const char *name)
 {
-    static char path[4352];
-    snprintf(path, sizeof path, "%s/tests/golden/readers/xl/%s", getenv("QUICKSTEP_TEST_SOURCE"),
-             name);
-    return path;
+    return source_path("tests/golden/readers/xl/%s", name);
 }
 
 static void link_all(void)

@@ -1,6 +1,7 @@
 /* The tokenizer against transformers' CLIPTokenizer, token for token, and bad input.
  *     test_tokenizer [FOLDER]: the cases of a folder that tools/golden/tokenizer.py wrote alone */
 #include "../harness/temporary.h"
+#include "../harness/source.h"
 
 #include "text/tokenizer.h"
 #include "weights/file.h"
@@ -17,10 +18,9 @@
 
 static const char *given; /* a folder */
 
-static const char *golden(char path[512], const char *name)
+static const char *golden(const char *name)
 {
-    snprintf(path, 512, "%s/tests/golden/tokenizer/%s", getenv("QUICKSTEP_TEST_SOURCE"), name);
-    return path;
+    return source_path("tests/golden/tokenizer/%s", name);
 }
 
 static bool encode_equal(const tokenizer *t, const char *text, const json_t *expected)
@@ -61,18 +61,16 @@ static void check_folder(const char *folder)
 static void texts_of_a_vocabulary_and_merges(void **state)
 {
     (void)state;
-    char path[512];
-    check_folder(given ? given : golden(path, "pair"));
+    check_folder(given ? given : golden("pair"));
 }
 
 static void texts_of_a_whole_file_that_pads_with_a_word(void **state)
 {
     (void)state;
-    char path[512];
     uint32_t ids[TOKENIZER_LENGTH_MAX], dropped;
     tokenizer *t = NULL;
-    check_folder(golden(path, "whole"));
-    assert_int_equal(tokenizer_open(path, &t), QS_OK);
+    check_folder(golden("whole"));
+    assert_int_equal(tokenizer_open(golden("whole"), &t), QS_OK);
     assert_int_equal(tokenizer_encode(t, "a", ids, &dropped), QS_OK);
     assert_int_equal(ids[3], 0); /* "!" */
     assert_int_equal(ids[76], 0);
@@ -82,10 +80,10 @@ static void texts_of_a_whole_file_that_pads_with_a_word(void **state)
 static void what_there_is_no_room_for_is_counted(void **state)
 {
     (void)state;
-    char path[512], text[512] = "";
+    char text[512] = "";
     uint32_t ids[TOKENIZER_LENGTH_MAX], dropped;
     tokenizer *t = NULL;
-    assert_int_equal(tokenizer_open(golden(path, "pair"), &t), QS_OK);
+    assert_int_equal(tokenizer_open(golden("pair"), &t), QS_OK);
     for (int i = 0; i < 80; ++i)
         strcat(text, "7 ");
     assert_int_equal(tokenizer_encode(t, text, ids, &dropped), QS_OK);
@@ -100,10 +98,9 @@ static void bad_prompts_are_refused(void **state)
     (void)state;
     static const char *const bad[] = { "\xff", "a\xc3", "\xed\xa0\x80", "\xf4\x90\x80\x80",
                                        "\xc0\x80" };
-    char path[512];
     uint32_t ids[TOKENIZER_LENGTH_MAX], dropped;
     tokenizer *t = NULL;
-    assert_int_equal(tokenizer_open(golden(path, "pair"), &t), QS_OK);
+    assert_int_equal(tokenizer_open(golden("pair"), &t), QS_OK);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
         assert_int_equal(tokenizer_encode(t, bad[i], ids, &dropped), QS_ERROR_USAGE);
         assert_non_null(strstr(qs_last_error(), "not UTF-8"));

@@ -2,6 +2,8 @@
  */
 #include "core/torch_rng.h"
 
+#include "../harness/source.h"
+
 #include <jansson.h>
 #include <math.h>
 #include <setjmp.h>
@@ -54,10 +56,7 @@ static void check_seed(const json_t *entry)
 static void normals_are_pytorchs(void **state)
 {
     (void)state;
-    char path[1024];
-    snprintf(path, sizeof path, "%s/tests/golden/schedules/torch_rng.json",
-             getenv("QUICKSTEP_TEST_SOURCE"));
-    json_t *seeds = json_load_file(path, 0, NULL);
+    json_t *seeds = json_load_file(source_path("tests/golden/schedules/torch_rng.json"), 0, NULL);
     assert_true(json_array_size(seeds) > 0);
     size_t index;
     json_t *entry;
