@@ -4,9 +4,10 @@
 
 #include "model/config.h"
 
-#include <jansson.h>
 #include <setjmp.h>
 #include <cmocka.h>
+
+#include "../harness/json_key.h"
 
 #define INDEX "model_index.json"
 #define UNET "unet/config.json"
@@ -63,17 +64,7 @@ static void write_base(void)
 /* One key of one base file set to a JSON value, or removed (NULL). */
 static void patch(const char *name, const char *base, const char *key, const char *value)
 {
-    json_t *root = json_loads(base, 0, NULL);
-    assert_non_null(root);
-    if (value) {
-        json_t *new_value = json_loads(value, JSON_DECODE_ANY, NULL);
-        assert_non_null(new_value);
-        json_object_set_new(root, key, new_value);
-    } else {
-        assert_int_equal(json_object_del(root, key), 0);
-    }
-    assert_int_equal(json_dump_file(root, temporary_path(folder, name), 0), 0);
-    json_decref(root);
+    write_with_key(json_loads(base, 0, NULL), key, value, temporary_path(folder, name));
 }
 
 static const char *base_of(const char *name)

@@ -5,9 +5,10 @@
 
 #include <quickstep/safetensors.h>
 
-#include <jansson.h>
 #include <setjmp.h>
 #include <cmocka.h>
+
+#include "../harness/json_key.h"
 
 #define INDEX "model_index.json"
 #define UNET "unet/config.json"
@@ -87,18 +88,6 @@ static void write_good_folder(const base *good)
         copy_file(source_path("tests/golden/%s/%s", good->folder, *file),
                   temporary_path(folder, *file));
     }
-}
-
-static void set_key(const char *path, const char *key, const char *value)
-{
-    json_t *root = json_load_file(path, 0, NULL);
-    assert_non_null(root);
-    if (value)
-        json_object_set_new(root, key, json_loads(value, JSON_DECODE_ANY, NULL));
-    else
-        json_object_del(root, key);
-    assert_int_equal(json_dump_file(root, path, 0), 0);
-    json_decref(root);
 }
 
 static size_t edit_tensor(const step *s, qs_tensor *tensors, size_t count)
@@ -210,7 +199,7 @@ static void take_step(const step *s)
     make_parents(path);
     switch (s->action) {
     case END: break;
-    case SET: set_key(path, s->a, s->b); break;
+    case SET: write_with_key(json_load_file(path, 0, NULL), s->a, s->b, path); break;
     case TEXT: temporary_write(path, s->a, strlen(s->a)); break;
     case MOVE:
         if (s->a)

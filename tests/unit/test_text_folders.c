@@ -3,11 +3,12 @@
 #include "../harness/folder.h"
 #include "../harness/source.h"
 
-#include <jansson.h>
 #include <quickstep/quickstep.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+
+#include "../harness/json_key.h"
 
 #define INDEX "model_index.json"
 #define UNET "unet/config.json"
@@ -51,16 +52,8 @@ static void link_all(void)
 /* One key set to a JSON value, or removed (NULL). */
 static void patch(const char *name, const char *key, const char *value)
 {
-    json_t *root = json_load_file(golden(name), 0, NULL);
-    assert_non_null(root);
-    if (value)
-        assert_int_equal(json_object_set_new(root, key, json_loads(value, JSON_DECODE_ANY, NULL)),
-                         0);
-    else
-        assert_int_equal(json_object_del(root, key), 0);
     unlink(temporary_path(folder, name));
-    assert_int_equal(json_dump_file(root, temporary_path(folder, name), 0), 0);
-    json_decref(root);
+    write_with_key(json_load_file(golden(name), 0, NULL), key, value, temporary_path(folder, name));
 }
 
 static void check_refused(const char *fragment)
