@@ -131,22 +131,12 @@ static void build(bench *b, const bench_shape *s, dtype storage)
                                             .activation = ACTIVATION_SILU });
         return;
     }
-    const uint32_t kernel = s->kind == CONV1 ? 1 : 3, pad = kernel / 2;
+    const uint32_t kernel = s->kind == CONV1 ? 1 : 3;
     snprintf(b->name, sizeof b->name, "conv2d %ux%u%s %s %u -> %u @ %ux%u", kernel, kernel,
              s->kind == DOWN3 ? " s2" : "", type, c, to, s->size, s->size);
-    op_conv2d(g, "op",
-              &(conv2d_params){ .x = x,
-                                .weight = "w",
-                                .bias = "b",
-                                .embedding = NO_TENSOR,
-                                .residual = NO_TENSOR,
-                                .out_channels = to,
-                                .kernel = kernel,
-                                .stride = s->kind == DOWN3 ? 2 : 1,
-                                .pad_top = pad,
-                                .pad_left = pad,
-                                .pad_bottom = pad,
-                                .pad_right = pad });
+    conv2d_params p = conv2d_same(x, "w", "b", to, kernel);
+    p.stride = s->kind == DOWN3 ? 2 : 1;
+    op_conv2d(g, "op", &p);
 }
 
 /* ---- memory -------------------------------------------------------------------------------- */

@@ -27,23 +27,15 @@ static tensor_id conv(graph *g, const char *name, tensor_id x, uint32_t out_chan
                       conv_options options)
 {
     char weight[32], bias[32];
-    const uint32_t pad = options.kernel / 2;
     snprintf(weight, sizeof weight, "%s.weight", name);
     snprintf(bias, sizeof bias, "%s.bias", name);
-    return op_conv2d(g, name,
-                     &(conv2d_params){ .x = x,
-                                       .weight = graph_name(g, weight),
-                                       .bias = options.bias ? graph_name(g, bias) : NULL,
-                                       .embedding = NO_TENSOR,
-                                       .residual = options.residual,
-                                       .out_channels = out_channels,
-                                       .kernel = options.kernel,
-                                       .stride = options.stride,
-                                       .pad_top = pad,
-                                       .pad_left = pad,
-                                       .pad_bottom = pad,
-                                       .pad_right = pad,
-                                       .activation = options.activation });
+    conv2d_params p =
+        conv2d_same(x, graph_name(g, weight), options.bias ? graph_name(g, bias) : NULL,
+                    out_channels, options.kernel);
+    p.residual = options.residual;
+    p.stride = options.stride;
+    p.activation = options.activation;
+    return op_conv2d(g, name, &p);
 }
 
 /* The same, as entry `index` of a torch.nn.Sequential. */

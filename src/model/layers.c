@@ -10,19 +10,7 @@ static const char *key(graph *g, const char *name, const char *what)
 conv2d_params layer_conv2d_params(graph *g, const char *name, tensor_id x, uint32_t out_channels,
                                   uint32_t kernel)
 {
-    const uint32_t pad = kernel / 2;
-    return (conv2d_params){ .x = x,
-                            .weight = key(g, name, "weight"),
-                            .bias = key(g, name, "bias"),
-                            .embedding = NO_TENSOR,
-                            .residual = NO_TENSOR,
-                            .out_channels = out_channels,
-                            .kernel = kernel,
-                            .stride = 1,
-                            .pad_top = pad,
-                            .pad_left = pad,
-                            .pad_bottom = pad,
-                            .pad_right = pad };
+    return conv2d_same(x, key(g, name, "weight"), key(g, name, "bias"), out_channels, kernel);
 }
 
 tensor_id layer_conv2d(graph *g, const char *name, tensor_id x, uint32_t out_channels,
@@ -43,20 +31,11 @@ tensor_id layer_upsample(graph *g, tensor_id x, uint32_t out_channels)
 
 tensor_id layer_downsample(graph *g, tensor_id x, uint32_t padding)
 {
-    const uint32_t behind = padding == 0 ? 1 : padding; /* F.pad(x, (0, 1, 0, 1)) */
-    return op_conv2d(g, "conv",
-                     &(conv2d_params){ .x = x,
-                                       .weight = key(g, "conv", "weight"),
-                                       .bias = key(g, "conv", "bias"),
-                                       .embedding = NO_TENSOR,
-                                       .residual = NO_TENSOR,
-                                       .out_channels = graph_channels(g, x),
-                                       .kernel = 3,
-                                       .stride = 2,
-                                       .pad_top = padding,
-                                       .pad_left = padding,
-                                       .pad_bottom = behind,
-                                       .pad_right = behind });
+    conv2d_params p = layer_conv2d_params(g, "conv", x, graph_channels(g, x), 3);
+    p.stride = 2;
+    p.pad_top = p.pad_left = padding;
+    p.pad_bottom = p.pad_right = padding == 0 ? 1 : padding; /* F.pad(x, (0, 1, 0, 1)) */
+    return op_conv2d(g, "conv", &p);
 }
 
 tensor_id layer_linear(graph *g, const char *name, tensor_id x, uint32_t out_channels, bool bias,

@@ -39,6 +39,25 @@ typedef struct conv2d_params {
 } conv2d_params;
 tensor_id op_conv2d(graph *g, const char *name, const conv2d_params *params);
 
+/* Of stride 1, y as large as x; what else there is, is set afterwards. */
+static inline conv2d_params conv2d_same(tensor_id x, const char *weight, const char *bias,
+                                        uint32_t out_channels, uint32_t kernel)
+{
+    const uint32_t pad = kernel / 2;
+    return (conv2d_params){ .x = x,
+                            .weight = weight,
+                            .bias = bias,
+                            .embedding = NO_TENSOR,
+                            .residual = NO_TENSOR,
+                            .out_channels = out_channels,
+                            .kernel = kernel,
+                            .stride = 1,
+                            .pad_top = pad,
+                            .pad_left = pad,
+                            .pad_bottom = pad,
+                            .pad_right = pad };
+}
+
 /* y = act(W x + b + residual) per pixel. Several weights are stacked along the output: q, k and v
  * as one product [n, h, w, count * co]. */
 typedef struct linear_params {
@@ -214,8 +233,8 @@ void op_sampler_row(graph *g, const char *name, const sampler_states *states,
                     tensor_id model_output);
 
 /* Where the recipe keeps a part of the known picture: picture [n, h, w, c] = (1 - mask) * picture +
- * mask * photo, or the same of their luminance alone, with photo [1, h, w, c] and mask [1, h, w, 1];
- * all f32 states. */
+ * mask * photo, or the same of their luminance alone, with photo [1, h, w, c] and mask [1, h, w,
+ * 1]; all f32 states. */
 void op_keep(graph *g, const char *name, tensor_id recipe, tensor_id picture, tensor_id photo,
              tensor_id mask);
 

@@ -87,19 +87,7 @@ static void build_convolution(trial *t)
     struct chooser direct = { choose_direct, NULL };
     graph *g = &t->graph;
     t->x = graph_activation(g, "x", DTYPE_F16, 1, HEIGHT, WIDTH, CI);
-    const conv2d_params p = {
-        .x = t->x,
-        .weight = weight_key,
-        .embedding = NO_TENSOR,
-        .residual = NO_TENSOR,
-        .out_channels = CO,
-        .kernel = 3,
-        .stride = 1,
-        .pad_top = 1,
-        .pad_left = 1,
-        .pad_bottom = 1,
-        .pad_right = 1,
-    };
+    const conv2d_params p = conv2d_same(t->x, weight_key, NULL, CO, 3);
     const weight source = {
         .keys = &weight_key, .key_count = 1, .rank = 4, .shape = { CO, CI, 3, 3 }
     };

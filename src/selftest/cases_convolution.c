@@ -243,22 +243,9 @@ static void case_conv_upsample(selftest *suite, dtype storage, uint32_t seed, bo
     const tensor_id x = upsample ? test_activation(&t, "x", n, h, w, ci)
                                  : test_activation(&t, "x", n, 2 * h, 2 * w, ci);
     test_fill_normal(&t, x, 0, 1);
-    conv2d_params params = {
-        .x = x,
-        .weight = "w",
-        .bias = "b",
-        .embedding = NO_TENSOR,
-        .residual = NO_TENSOR,
-        .upsample = upsample,
-        .upsample_residual = upsample_residual,
-        .out_channels = co,
-        .kernel = 3,
-        .stride = 1,
-        .pad_top = 1,
-        .pad_left = 1,
-        .pad_bottom = 1,
-        .pad_right = 1,
-    };
+    conv2d_params params = conv2d_same(x, "w", "b", co, 3);
+    params.upsample = upsample;
+    params.upsample_residual = upsample_residual;
     convolution conv = {
         .weight = test_weight(&t, "w", (size_t)co * terms, 0, 1 / sqrt(terms)),
         .bias = test_weight(&t, "b", co, 0, 1),
@@ -315,15 +302,9 @@ static void case_relu_extremes(selftest *suite, dtype storage)
                                .kernel = 1,
                                .stride = 1,
                                .activation = ACTIVATION_RELU };
-    const tensor_id y = op_conv2d(&t.graph, "y",
-                                  &(conv2d_params){ .x = x,
-                                                    .weight = "w",
-                                                    .embedding = NO_TENSOR,
-                                                    .residual = NO_TENSOR,
-                                                    .out_channels = 4,
-                                                    .kernel = 1,
-                                                    .stride = 1,
-                                                    .activation = ACTIVATION_RELU });
+    conv2d_params params = conv2d_same(x, "w", NULL, 4, 1);
+    params.activation = ACTIVATION_RELU;
+    const tensor_id y = op_conv2d(&t.graph, "y", &params);
     reference expected = reference_like(&t, y);
     reference_convolution(&expected, test_reference(&t, x), &conv);
     test_expect(&t, y, &expected, sum_limit(&t, 1));
