@@ -82,15 +82,17 @@ class Objective:
         """x_teacher of the consistency rows, and the mean squared error [n] of the teacher's unguided answer (0: the data).
 
         data: the picture (consistency training). frozen: phase a's answer (distillation). average: the moving average's
-        at segment 0; it learns guided diffusion from the diffusion rows, so it improves and needs no guide.
+        at segment 0; it learns guided diffusion from the diffusion rows, so it improves and needs no guide. Nor does a frozen
+        network of phase b (keep_limit): what guides it, and how much, is in it.
         """
         kind = self.settings.teacher
         if kind == "data":
             return self.guide(x, z, t, labels), torch.zeros(len(x), dtype=torch.float64, device=self.device)
-        net, said = (self.average, labels) if kind == "average" else (self.frozen, self.net.plain(labels))
+        guided = kind == "average" or self.settings.keep_limit
+        net, said = self.average if kind == "average" else self.frozen, labels if guided else self.net.plain(labels)
         answer = self.schedule.predict_x(z, self.predict(net, z, t, t, said), t)
         error = (answer - x).square().flatten(1).mean(1).double()
-        return (answer if kind == "average" else self.guide(answer, z, t, labels, answer)).clamp(-1, 1), error
+        return (answer if guided else self.guide(answer, z, t, labels, answer)).clamp(-1, 1), error
 
     def diffusion_target(self, x, z, t, labels):
         """x of the diffusion rows: the data, guided, or the teacher's answer, which keeps the limit that is in it."""

@@ -155,6 +155,18 @@ def test_a_frozen_teacher_is_guided_by_every_rows_scale(folder, tmp_path):
     assert not torch.allclose(answer[1], said[1].clamp(-1, 1), atol=1e-2)
 
 
+def test_a_teacher_that_keeps_its_limit_is_told_every_rows_scale(folder, tmp_path):
+    start(folder, tmp_path / "run", "a").save()
+    run = start(folder, tmp_path / "run", "b", "--teacher", "frozen", "--keep-limit")
+    stirred(run.frozen)
+    x, z, t = torch.rand(2, 3, 16, 16), torch.randn(2, 3, 16, 16), torch.full((2,), 0.6, dtype=torch.float64)
+    labels = torch.cat([run.source.prompts.labels(["red square"], scale) for scale in (1.0, 3.5)])
+    with torch.no_grad():
+        answer, _ = run.objective.teacher(x, z, t, labels)
+        own = run.schedule.predict_x(z, run.objective.predict(run.frozen, z, t, t, labels), t)
+    assert torch.equal(answer, own.clamp(-1, 1))
+
+
 def test_a_class_models_weights_are_taken_over(folder, tmp_path):
     run = start(folder, tmp_path / "run", "a")
     options = train.parse(["--data", "", "--out", "", "--phase", "a", *TINY])
