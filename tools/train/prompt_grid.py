@@ -58,7 +58,7 @@ def main():
                 cell.paste(drawn, mask=drawn)
                 picture.paste(cell, (WORDS + side * column, HEAD + side * row))
             draw.text((0, HEAD + side * (row + 0.5)), textwrap.fill(prompt, 34), INK, font, "lm")
-    picture.quantize(256).save(args.out, optimize=True)
+    picture.save(args.out, optimize=True)
 
 
 if __name__ == "__main__":
