@@ -33,7 +33,7 @@ static uint32_t list_extensions(const gpu_physical *physical, bool window, const
     return count;
 }
 
-/* vkCreateDevice; each thread of a software device gets a core. */
+/* vkCreateDevice; each worker of a software device gets a core. */
 static VkResult create_with_threads(qs_device *device, const VkDeviceCreateInfo *info)
 {
     const bool software = device->physical.info.type == QS_DEVICE_CPU;

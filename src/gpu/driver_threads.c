@@ -1,7 +1,6 @@
 #include "gpu/driver_threads.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,18 +12,13 @@
 
 enum { THREADS_MAX = 256 };
 
-/* A name that no other thread has; a driver's threads inherit it from the one that starts them. */
-static void mark_of_this_thread(char mark[GPU_THREAD_NAME_BYTES])
-{
-    snprintf(mark, GPU_THREAD_NAME_BYTES, "starts%ld", (long)syscall(SYS_gettid));
-}
-
+/* The mark is a name that no other thread has; a driver's threads inherit it from the one that
+ * starts them. */
 void gpu_driver_threads_begin(gpu_driver_threads *threads)
 {
-    char mark[GPU_THREAD_NAME_BYTES];
-    mark_of_this_thread(mark);
+    snprintf(threads->mark, sizeof threads->mark, "starts%ld", (long)syscall(SYS_gettid));
     prctl(PR_GET_NAME, threads->name);
-    prctl(PR_SET_NAME, mark);
+    prctl(PR_SET_NAME, threads->mark);
 }
 
 static FILE *open_name(const char *id, const char *mode)
@@ -56,20 +50,18 @@ static void set_name(const char *id, const char *name)
 }
 
 /* The threads that bear the mark get their name back; how many there are. */
-static size_t find_marked(const char *name, pid_t threads[THREADS_MAX])
+static size_t find_marked(const gpu_driver_threads *threads, pid_t marked[THREADS_MAX])
 {
-    char mark[GPU_THREAD_NAME_BYTES];
-    mark_of_this_thread(mark);
     size_t count = 0;
     DIR *folder = opendir("/proc/self/task");
     if (!folder)
         return 0;
     for (struct dirent *entry; (entry = readdir(folder));) {
-        if (entry->d_name[0] == '.' || !has_name(entry->d_name, mark))
+        if (entry->d_name[0] == '.' || !has_name(entry->d_name, threads->mark))
             continue;
-        set_name(entry->d_name, name);
+        set_name(entry->d_name, threads->name);
         if (count < THREADS_MAX)
-            threads[count++] = (pid_t)strtol(entry->d_name, NULL, 10);
+            marked[count++] = (pid_t)strtol(entry->d_name, NULL, 10);
     }
     closedir(folder);
     return count;
@@ -109,7 +101,7 @@ void gpu_driver_threads_end(const gpu_driver_threads *threads)
 {
     pid_t marked[THREADS_MAX];
     prctl(PR_SET_NAME, threads->name);
-    const size_t count = find_marked(threads->name, marked);
+    const size_t count = find_marked(threads, marked);
     qsort(marked, count, sizeof marked[0], by_age);
     bind(marked, count);
 }

@@ -14,7 +14,8 @@
 enum { GPU_THREAD_NAME_BYTES = 16 };
 
 typedef struct gpu_driver_threads {
-    char name[GPU_THREAD_NAME_BYTES]; /* of the calling thread */
+    char name[GPU_THREAD_NAME_BYTES]; /* of the calling thread, */
+    char mark[GPU_THREAD_NAME_BYTES]; /* and in its place meanwhile */
 } gpu_driver_threads;
 
 /* The threads that a driver starts from this thread between the two calls are bound, but for the
