@@ -1,5 +1,7 @@
 /* quickstep inspect: what a model is, and what it takes on a device. */
 #include "commands.h"
+
+#include "common/guidance.h"
 #include "inspect.h"
 
 #include <inttypes.h>
@@ -126,8 +128,7 @@ static qs_status print_memory(cli_engine *engine, qs_session_options session)
     const qs_precision asked = session.precision;
     qs_session_memory m[2];
     qs_status status = QS_OK;
-    session.guided =
-        info->prompt_tokens > 0 && !info->embeds_guidance && info->default_guidance > 1;
+    session.guided = app_guides(info, info->default_guidance);
     printf("device      %s\n", engine->device_info.name);
     for (qs_precision p = QS_F32; p <= QS_F16; p++) {
         session.precision = p;

@@ -1,5 +1,6 @@
 #include "render.h"
 
+#include "common/guidance.h"
 #include "progress.h"
 #include "signals.h"
 
@@ -133,7 +134,7 @@ static qs_status choose_words(const cli_engine *engine, cli_job *job)
 {
     const qs_model_info *info = &engine->info;
     const float scale = job->guidance > 0 ? job->guidance : info->default_guidance;
-    job->guided = info->prompt_tokens > 0 && !info->embeds_guidance && scale > 1;
+    job->guided = app_guides(info, scale);
     const char *example = qs_model_example(engine->model, 0);
     if (info->prompt_tokens > 0)
         job->prompt = texts.prompt ? texts.prompt : example ? example : "";

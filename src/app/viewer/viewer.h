@@ -5,6 +5,8 @@
 #ifndef VIEWER_H
 #define VIEWER_H
 
+#include "common/guidance.h"
+
 #include <quickstep/quickstep.h>
 #include <string.h>
 
@@ -249,7 +251,7 @@ static inline bool plays_mix(const viewer_controls *controls)
 /* The network is evaluated twice a step: another session than one that does not. */
 static inline bool guided(const qs_model_info *model, const viewer_words *words)
 {
-    return model->prompt_tokens > 0 && !model->embeds_guidance && words->guidance > 1;
+    return app_guides(model, words->guidance);
 }
 
 /* Luminance is of RGB pixels, and of no latents. */

@@ -1,6 +1,7 @@
 /* quickstep serve: pictures over HTTP, for a browser or a program. */
 #include "../commands.h"
 #include "../signals.h"
+#include "common/guidance.h"
 #include "common/jpeg_file.h"
 #include "common/montage.h"
 #include "common/recipe.h"
@@ -144,10 +145,10 @@ static qs_status run_serve(const char *argument)
     serve_http *http = NULL;
     qs_status status = QS_OK;
     TRY(cli_engine_open(&engine));
-    const bool reads = engine.info.prompt_tokens > 0;
-    const bool guided = reads && !engine.info.embeds_guidance && engine.info.default_guidance > 1;
-    TRY(cli_engine_start(&engine,
-                         (qs_session_options){ .batch = 1, .guided = guided, .blended = reads }));
+    const bool guided = app_guides(&engine.info, engine.info.default_guidance);
+    TRY(cli_engine_start(
+        &engine, (qs_session_options){
+                     .batch = 1, .guided = guided, .blended = engine.info.prompt_tokens > 0 }));
     const serve_request first = serve_request_default(&engine);
     d = desk_create(&first);
     if (!d)
