@@ -7,8 +7,9 @@ COUNT pictures of held-out combinations are composed, with captions that name al
 drawn picture must find its own caption's composed picture among CANDIDATES (its own, and the next ones of the list), by the angle
 of MobileNetV2's features, from which the candidates' mean is taken away, or by pixels over mid grey; or its own caption
 itself, by two towers. The row "composed" has the composed pictures in place of drawn ones: what the towers can tell. Chance is
-1 / CANDIDATES. KID is that of the drawn pictures against as many other composed ones of held-out combinations. OUT/evaluation.md gets
-the table, for export.py --evaluation.
+1 / CANDIDATES. KID is that of the drawn pictures against as many other composed ones of held-out combinations. Whether it copies:
+how far the pictures of each number of steps are from the nearest of TRAINED pictures of training, and how far composed ones of
+held-out combinations are. OUT/evaluation.md gets the tables, for export.py --evaluation.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from tokens import Prompts
 from towers import Towers
 
 SEED = 1_000_000
+TRAINED = 8000
 
 
 def found(drawn, composed, candidates):
@@ -44,6 +46,12 @@ def found(drawn, composed, candidates):
 
 def pixels(pictures):
     return flatten(pictures).flatten(1)
+
+
+def nearest(x, training):
+    """Root mean square difference of every row of x [n, d] to the nearest of training: lowest, lowest tenth, median."""
+    distance = torch.cdist(x, training).amin(1) / x.shape[1] ** 0.5
+    return [distance.quantile(share).item() for share in (0, 0.1, 0.5)]
 
 
 def kid(x, y):
@@ -67,7 +75,7 @@ def draw(net, settings, autoencoder, labels, steps, batch=32):
 
 
 def judge(args):
-    """Yields a table's rows: what was drawn; R-precision by features, by pixels, by two towers; KID and its interval."""
+    """Yields the tables' rows: what was drawn; R-precision by features, by pixels, by two towers, KID and its interval; nearest()'s."""
     net, settings = export.load(args.model)
     net = net.to(args.device)
     autoencoder, describe = export.load_autoencoder(args.model, args.device), MobileNetV2(args.features).describe
@@ -75,14 +83,15 @@ def judge(args):
     composed, captions = source.held_out(args.count, complete=True)
     others, _ = source.held_out(args.count)
     towers = Towers.load(args.towers)
+    training = pixels(to_bytes(source.draw(TRAINED)[0], "premultiplied"))
     composed, others = (to_bytes(x, "premultiplied") for x in (composed, others))
     theirs, real, said = describe(composed), describe(others), towers.read(prompts(captions))
     labels = prompts.labels(captions, args.guidance)
     for steps in [None, *args.steps]:
         x = composed if steps is None else to_bytes(draw(net, settings, autoencoder, labels, steps), "premultiplied")
         ours = describe(x)
-        yield {None: "composed", 0: "limit"}.get(steps, steps), *(
-            found(a, b, args.candidates) for a, b in ((ours, theirs), (pixels(x), pixels(composed)), (towers.see(flatten(x)), said))), *kid(ours, real)
+        shares = [found(a, b, args.candidates) for a, b in ((ours, theirs), (pixels(x), pixels(composed)), (towers.see(flatten(x)), said))]
+        yield {None: "composed", 0: "limit"}.get(steps, steps), shares, kid(ours, real), nearest(pixels(x), training)
 
 
 ABOUT = """{count} held-out combinations, which training never draws together, guidance {guidance:g}, among {candidates} candidates; chance is \
@@ -92,6 +101,10 @@ be told. KID against as many other composed pictures (`tools/train/judge_prompts
 
 | steps | R-precision, features | by pixels | by towers | KID-MobileNetV2 x 1000 |
 | --- | --- | --- | --- | --- |
+"""
+COPIES = """
+| distance to the nearest of {trained:,} training pictures | lowest | lowest tenth | median |
+| --- | --- | --- | --- |
 """
 
 
@@ -113,10 +126,13 @@ def main():
     torch.set_num_threads(1)
     args.out.mkdir(parents=True, exist_ok=True)
     text = ABOUT.format(count=args.count, guidance=args.guidance, candidates=args.candidates, chance=1 / args.candidates)
-    for steps, *shares, value, interval in judge(args):
-        text += f"| {steps} | {' | '.join(f'{share:.2f}' for share in shares)} | {value:.1f} ± {interval:.1f} |\n"
-        print(text.splitlines()[-1], flush=True)
-    (args.out / "evaluation.md").write_text(text, encoding="utf-8")
+    copies = COPIES.format(trained=TRAINED)
+    for steps, shares, (value, interval), distances in judge(args):
+        line = lambda numbers, digits: f"| {steps} | {' | '.join(f'{number:.{digits}f}' for number in numbers)} |"
+        text += f"{line(shares, 2)} {value:.1f} ± {interval:.1f} |\n"
+        copies += f"{line(distances, 3)}\n"
+        print(text.splitlines()[-1], copies.splitlines()[-1], flush=True)
+    (args.out / "evaluation.md").write_text(text + copies, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -268,3 +268,10 @@ def test_a_drawn_picture_finds_its_own():
     assert judge_prompts.found(composed + 0.1 * torch.randn(200, 32), composed, 100) == 1
     assert judge_prompts.found(composed.roll(1, 0), composed, 100) < 0.05
     assert judge_prompts.found(torch.randn(200, 32), composed, 100) < 0.05
+
+
+def test_how_near_a_picture_of_training_is():
+    torch.manual_seed(0)
+    training = torch.randn(300, 48)
+    drawn = torch.cat([training[:1], training[100:120] + 0.25])
+    assert judge_prompts.nearest(drawn, training) == pytest.approx([0, 0.25, 0.25], abs=1e-3)
