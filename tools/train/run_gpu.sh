@@ -7,7 +7,7 @@
 # OUT gets models.tar.* (parts of 15 MiB: `cat OUT/models.tar.* | tar x`; for each model a folder for the engine with card,
 # samples and evaluation, and phase a's state), NAME.png (samples) and log.txt. Started again with another folder's parts
 # as EARLIER (default: OUT's own), phase a goes on from there (with the same autoencoder) for its share of MINUTES, and
-# phase b starts anew from it.
+# phase b starts anew from it, and an adversary from that.
 #
 # SPRITES, CLOTHING    the pictures (data.py); what has no variable is left out. SPRITES makes two models, sprites and heroes
 # EMOJI                emoji.sh's folder
@@ -112,7 +112,7 @@ publish() {
     local options=(--autoencoder "$(vae_of "$1")")
     [[ -d $work/$1/tokenizer ]] && options+=(--tokenizer "$work/$1/tokenizer")
     [[ -f $work/$1/evaluation/evaluation.md ]] && options+=(--evaluation "$work/$1/evaluation" --rows 0)
-    "$python" "$here/export.py" "$work/$1/b.pt" "$work/$1/model" --title "${titles[$1]}" \
+    "$python" "$here/export.py" "$work/$1/few/b.pt" "$work/$1/model" --title "${titles[$1]}" \
         --licence "${licences[$1]:-cc0-1.0}" --about "$here/about/$1.md" "${options[@]}"
     "$python" "$here/checkpoint.py" "$work/$1/a.pt" "$work/$1/a_small.pt"
     cp "$work/$1/model/samples.png" "$out/$1.png"
@@ -167,8 +167,10 @@ train_model() {
     while [[ $1 != -- ]]; do net+=("$1") && shift; done
     shift
     learn "$name" a "$(share 0.38)" "${where[@]}" "${net[@]}"
-    rm -f "$work/$name/b.pt" # it belongs to an earlier a
-    learn "$name" b "$(share 0.26)" "${where[@]}" --teacher frozen --lr 3e-4 "$@"
+    rm -f "$work/$name/b.pt" "$work/$name/few/b.pt" # they belong to an earlier a
+    learn "$name" b "$(share 0.2)" "${where[@]}" --teacher frozen --lr 3e-4 "$@"
+    learn "$name/few" b "$(share 0.06)" "${where[@]}" --init "$work/$name/b.pt" --teacher frozen --keep-limit --teacher-steps 64 64 \
+        --lr 2e-4 --adversarial 1
     rm -rf "$work/$name/evaluation"
     publish "$name"
     done_models+=("$name")
