@@ -185,7 +185,7 @@ class Gaussian(torch.nn.Module):
 
 def test_tangent():
     """Of the exact flow map it is zero; of a network that answers 0 it is what it reads cos(D) v - sin(D) z for."""
-    settings = SimpleNamespace(compile=False, student_steps=None, few_rows=None, teacher="frozen", guidance=0.0, float32=True)
+    settings = SimpleNamespace(compile=False, student_steps=None, few_rows=None, teacher="frozen", keep_limit=False, guidance=0.0, float32=True)
     t, tau = (torch.tensor(k, dtype=torch.float64) for k in ([0.99, 0.8, 0.6, 0.5, 0.3], [0.0, 0.0, 0.5, 0.25, 0.25]))
     z = 0.05 * double(5, 2, 4, 4).float()
     for factor in (1.0, 0.0):
