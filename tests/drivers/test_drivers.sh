@@ -1,11 +1,12 @@
 #!/bin/bash
-# Every driver that runs here without a GPU, in TAP: test_drivers.sh QUICKSTEP COMPARE SOURCE. Each passes a
+# Every driver that runs here without a GPU, in TAP: test_drivers.sh QUICKSTEP COMPARE SOURCE CARD. Each passes a
 # part of the self-test and draws every shipped model's picture as the system's own driver draws it.
-# Drivers that cannot be had are skipped. More of the self-test: FILTER='' tests/drivers/test_drivers.sh ...
+# Drivers that cannot be had are skipped. CARD is the folder of card_layer.json. More of the self-test: FILTER='' tests/drivers/test_drivers.sh ...
 set -u
 quickstep=$(realpath "$1")
 compare=$(realpath "$2")
 tools=$(realpath "$3/tools")
+card=$4
 filter=${FILTER-seed 7}
 work=$(mktemp -d "${TMPDIR:-/tmp}/quickstep drivers.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -68,6 +69,10 @@ driver() {
 
 # The driver's cache on disk does not tell widths apart: another width's machine code would run.
 width() { MESA_SHADER_CACHE_DIR=$work/shaders-$1 XDG_CACHE_HOME=$work/cache-$1 LP_NATIVE_VECTOR_WIDTH=$1 "${@:2}"; }
+as_card() {
+    QUICKSTEP_DEBUG=defaults,validate,sync VK_ADD_LAYER_PATH=$card \
+        VK_INSTANCE_LAYERS=VK_LAYER_KHRONOS_validation:VK_LAYER_QUICKSTEP_card "$@"
+}
 small() { QUICKSTEP_DEBUG=defaults,limits=$1 "${@:2}"; }
 
 # A device whose subgroups are smaller than 4 or larger than 16 lanes gets tiles of 4 or 16 and no shuffles (lanes in
@@ -80,5 +85,5 @@ driver 'lavapipe, 512 bits' width 512
 driver 'Mesa 25' "$tools/mesa" 25
 driver 'Mesa 26' "$tools/mesa" 26
 driver 'the least that Vulkan promises, and what subgroups of 32, 64 or 128 get' width 512 small "$least"
-pictures "the shaders and tiles of GPUs" small hardware # the self-test has a part for them
+pictures 'a graphics card' as_card # the self-test has a part for the shaders and tiles of GPUs
 echo "1..$number"

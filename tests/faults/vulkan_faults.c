@@ -8,18 +8,14 @@
  *
  * One instance and one device at a time.
  */
+#include "../harness/layer_link.h"
+
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <vulkan/vk_layer.h>
-#include <vulkan/vulkan.h>
 
-#define EXPORT __attribute__((visibility("default")))
-
-static PFN_vkGetInstanceProcAddr next_instance;
-static PFN_vkGetDeviceProcAddr next_device;
 static VkInstance instance;
 
 /* ---- which call fails --------------------------------------------------------------------- */
@@ -232,40 +228,20 @@ static VKAPI_ATTR VkResult VKAPI_CALL faulty_vkQueuePresentKHR(VkQueue q,
     X(vkGetSwapchainImagesKHR) X(vkAcquireNextImageKHR) X(vkQueuePresentKHR)
 /* clang-format on */
 
-static PFN_vkVoidFunction find(const char *name)
-{
-#define ENTRY(function)                                                                            \
-    if (strcmp(name, #function) == 0)                                                              \
-        return (PFN_vkVoidFunction)faulty_##function;
-    INSTANCE_NAMES(ENTRY)
-    DEVICE_NAMES(ENTRY)
-#undef ENTRY
-    return NULL;
-}
-
 static VKAPI_ATTR VkResult VKAPI_CALL create_instance(const VkInstanceCreateInfo *info,
                                                       const VkAllocationCallbacks *allocator,
                                                       VkInstance *made)
 {
-    VkLayerInstanceCreateInfo *link = (VkLayerInstanceCreateInfo *)info->pNext;
-    while (link && !(link->sType == VK_STRUCTURE_TYPE_LOADER_INSTANCE_CREATE_INFO &&
-                     link->function == VK_LAYER_LINK_INFO))
-        link = (VkLayerInstanceCreateInfo *)link->pNext;
-    if (!link)
-        return VK_ERROR_INITIALIZATION_FAILED;
     static const VkResult errors[] = { MEMORY, VK_ERROR_INITIALIZATION_FAILED };
     static unsigned long calls;
     const VkResult wanted = fault("vkCreateInstance", &calls, errors, 3);
     if (wanted != VK_SUCCESS)
         return wanted;
-    next_instance = link->u.pLayerInfo->pfnNextGetInstanceProcAddr;
-    link->u.pLayerInfo = link->u.pLayerInfo->pNext;
-    const VkResult result =
-        ((PFN_vkCreateInstance)next_instance(NULL, "vkCreateInstance"))(info, allocator, made);
+    const VkResult result = layer_create_instance(info, allocator, made);
     if (result != VK_SUCCESS)
         return result;
     instance = *made;
-#define LOAD(name) real_##name = (PFN_##name)next_instance(instance, #name);
+#define LOAD(name) real_##name = (PFN_##name)layer_next_instance(instance, #name);
     INSTANCE_NAMES(LOAD)
 #undef LOAD
     return result;
@@ -276,26 +252,16 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_device(VkPhysicalDevice physical,
                                                     const VkAllocationCallbacks *allocator,
                                                     VkDevice *made)
 {
-    VkLayerDeviceCreateInfo *link = (VkLayerDeviceCreateInfo *)info->pNext;
-    while (link && !(link->sType == VK_STRUCTURE_TYPE_LOADER_DEVICE_CREATE_INFO &&
-                     link->function == VK_LAYER_LINK_INFO))
-        link = (VkLayerDeviceCreateInfo *)link->pNext;
-    if (!link)
-        return VK_ERROR_INITIALIZATION_FAILED;
     static const VkResult errors[] = { MEMORY, VK_ERROR_INITIALIZATION_FAILED,
                                        VK_ERROR_TOO_MANY_OBJECTS, VK_ERROR_DEVICE_LOST };
     static unsigned long calls;
     const VkResult wanted = fault("vkCreateDevice", &calls, errors, 5);
     if (wanted != VK_SUCCESS)
         return wanted;
-    next_device = link->u.pLayerInfo->pfnNextGetDeviceProcAddr;
-    const PFN_vkGetInstanceProcAddr get = link->u.pLayerInfo->pfnNextGetInstanceProcAddr;
-    link->u.pLayerInfo = link->u.pLayerInfo->pNext;
-    const VkResult result =
-        ((PFN_vkCreateDevice)get(instance, "vkCreateDevice"))(physical, info, allocator, made);
+    const VkResult result = layer_create_device(instance, physical, info, allocator, made);
     if (result != VK_SUCCESS)
         return result;
-#define LOAD(name) real_##name = (PFN_##name)next_device(*made, #name);
+#define LOAD(name) real_##name = (PFN_##name)layer_next_device(*made, #name);
     DEVICE_NAMES(LOAD)
     LOAD(vkDeviceWaitIdle)
 #undef LOAD
@@ -304,34 +270,17 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_device(VkPhysicalDevice physical,
     return result;
 }
 
-static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_device(VkDevice d, const char *name)
+static PFN_vkVoidFunction layer_own(const char *name)
 {
-    if (strcmp(name, "vkGetDeviceProcAddr") == 0)
-        return (PFN_vkVoidFunction)get_device;
-    const PFN_vkVoidFunction real = next_device(d, name), own = find(name);
-    return own && real ? own : real;
-}
-
-static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_instance(VkInstance i, const char *name)
-{
-    if (strcmp(name, "vkGetInstanceProcAddr") == 0)
-        return (PFN_vkVoidFunction)get_instance;
-    if (strcmp(name, "vkGetDeviceProcAddr") == 0)
-        return (PFN_vkVoidFunction)get_device;
     if (strcmp(name, "vkCreateInstance") == 0)
         return (PFN_vkVoidFunction)create_instance;
     if (strcmp(name, "vkCreateDevice") == 0)
         return (PFN_vkVoidFunction)create_device;
-    const PFN_vkVoidFunction own = find(name), real = next_instance ? next_instance(i, name) : NULL;
-    return own && real ? own : real;
-}
-
-EXPORT VKAPI_ATTR VkResult VKAPI_CALL
-vkNegotiateLoaderLayerInterfaceVersion(VkNegotiateLayerInterface *interface)
-{
-    interface->loaderLayerInterfaceVersion = 2;
-    interface->pfnGetInstanceProcAddr = get_instance;
-    interface->pfnGetDeviceProcAddr = get_device;
-    interface->pfnGetPhysicalDeviceProcAddr = NULL;
-    return VK_SUCCESS;
+#define ENTRY(function)                                                                            \
+    if (strcmp(name, #function) == 0)                                                              \
+        return (PFN_vkVoidFunction)faulty_##function;
+    INSTANCE_NAMES(ENTRY)
+    DEVICE_NAMES(ENTRY)
+#undef ENTRY
+    return NULL;
 }

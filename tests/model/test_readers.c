@@ -56,7 +56,9 @@ static void draw(const network *net, const char *key, qs_precision precision)
     }
     fprintf(stderr, "# %s %s: largest %.4f of 255, mean %.4f\n", key,
             precision == QS_F16 ? "f16" : "f32", largest, mean);
-    assert_true(precision == QS_F16 ? mean <= F16_MEAN : largest <= F32_MAX);
+    /* m0 + guidance (m1 - m0), of two evaluations that are rounded each by itself */
+    const double amplified = guided ? hypot(guidance, guidance - 1) : 1;
+    assert_true(precision == QS_F16 ? mean <= F16_MEAN * amplified : largest <= F32_MAX);
     qs_session_destroy(session);
     free(sample);
     free(expected);
