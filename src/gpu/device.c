@@ -10,7 +10,8 @@
 
 enum {
     WATCHDOG_MS = 60 * 1000,
-    WATCHDOG_CPU_MS = 600 * 1000, /* a software device is slow, and nothing can hang it */
+    WATCHDOG_CPU_MS =
+        1200 * 1000, /* of computing: a software device is slow, nothing can hang it */
 };
 
 /* ---- creation ----------------------------------------------------------------------------- */

@@ -194,7 +194,7 @@ struct qs_device {
     VkSemaphore timeline;
     enum gpu_state state;
     uint64_t last_ticket, done_ticket; /* submitted; known to have finished */
-    uint64_t looked_ns; /* when the watchdog last looked, or work came to an idle device */
+    uint64_t looked_ns; /* when the watchdog last looked, by its clock, or work came to an idle device */
     uint64_t silent_ns; /* since done_ticket grew, of the time that it was looked at */
     uint32_t watchdog_ms;
     uint64_t heap_allocated[VK_MAX_MEMORY_HEAPS];

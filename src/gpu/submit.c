@@ -12,6 +12,18 @@ enum {
     LOOK_MS = 2 * WAIT_SLICE_MS
 };
 
+static bool is_software(const qs_device *device)
+{
+    return device->physical.info.type == QS_DEVICE_CPU;
+}
+
+/* The watchdog's clock. A software device shares the processor with what runs beside it: the time
+ * that it is not given is not its silence. */
+static uint64_t watch_ns(const qs_device *device)
+{
+    return is_software(device) ? clock_process_ns() : clock_ns();
+}
+
 qs_status gpu_submit_commands(qs_device *device, const VkCommandBuffer *commands, uint32_t count,
                               uint64_t *ticket)
 {
@@ -33,7 +45,7 @@ qs_status gpu_submit_commands(qs_device *device, const VkCommandBuffer *commands
     TRY(gpu_check_alive(device));
     VK(device, device->vk.vkQueueSubmit(device->queue, 1, &info, VK_NULL_HANDLE));
     if (device->done_ticket == device->last_ticket) {
-        device->looked_ns = clock_ns();
+        device->looked_ns = watch_ns(device);
         device->silent_ns = 0;
     }
     device->last_ticket = signal;
@@ -45,7 +57,7 @@ fail:
 
 static qs_status check_watchdog(qs_device *device)
 {
-    const uint64_t now = clock_ns(), since = now - device->looked_ns,
+    const uint64_t now = watch_ns(device), since = now - device->looked_ns,
                    most = (uint64_t)LOOK_MS * 1000000u;
     device->looked_ns = now;
     device->silent_ns += since < most ? since : most;
@@ -53,8 +65,9 @@ static qs_status check_watchdog(qs_device *device)
         device->silent_ns < (uint64_t)device->watchdog_ms * 1000000u)
         return QS_OK;
     device->state = GPU_HUNG;
-    return qs_error(QS_ERROR_DEVICE_LOST, "%s has not finished a submission for %u s",
-                    device->physical.info.name, device->watchdog_ms / 1000);
+    return qs_error(QS_ERROR_DEVICE_LOST, "%s has not finished a submission for %u s%s",
+                    device->physical.info.name, device->watchdog_ms / 1000,
+                    is_software(device) ? " of computing" : "");
 }
 
 qs_status gpu_poll(qs_device *device, uint64_t *done)
@@ -68,7 +81,7 @@ qs_status gpu_poll(qs_device *device, uint64_t *done)
     if (value > device->done_ticket) {
         device->done_ticket = value;
         device->silent_ns = 0;
-        device->looked_ns = clock_ns();
+        device->looked_ns = watch_ns(device);
     }
     TRY(check_watchdog(device));
     if (done)

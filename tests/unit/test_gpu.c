@@ -313,10 +313,28 @@ static void test_stopped_process(void **state)
     struct scene scene;
     uint64_t ticket = 0;
     qs_device *other = busy_device(&scene, &ticket);
-    other->looked_ns = clock_ns() - (uint64_t)3600 * 1000000000u;
+    other->looked_ns -= (uint64_t)3600 * 1000000000u;
     assert_ok(gpu_poll(other, NULL));
     assert_ok(gpu_wait(other, ticket, UINT32_MAX));
     scene_finish(&scene, other);
+    qs_device_destroy(other);
+}
+
+/* Time in which a software device computed nothing does not count: others had the processor. */
+static void test_silence_of_software(void **state)
+{
+    (void)state;
+    const uint64_t pause_ns = 400 * 1000000u;
+    qs_device *other;
+    assert_ok(qs_device_create(NULL, &other));
+    assert_ok(gpu_poll(other, NULL));
+    other->silent_ns = 0;
+    nanosleep(&(struct timespec){ .tv_nsec = (long)pause_ns }, NULL);
+    assert_ok(gpu_poll(other, NULL));
+    if (other->physical.info.type == QS_DEVICE_CPU)
+        assert_true(other->silent_ns < pause_ns / 2);
+    else
+        assert_true(other->silent_ns >= pause_ns);
     qs_device_destroy(other);
 }
 
@@ -434,6 +452,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_lost_stays_lost),
         cmocka_unit_test(test_watchdog),
         cmocka_unit_test(test_stopped_process),
+        cmocka_unit_test(test_silence_of_software),
         cmocka_unit_test(test_hung_destroy_returns),
         cmocka_unit_test(test_device_list),
         cmocka_unit_test(test_unknown_device),
