@@ -145,9 +145,8 @@ qs_status gpu_run(qs_device *device, const gpu_commands *commands);
 /* How far the device is: every ticket <= *done has finished. QS_ERROR_DEVICE_LOST. */
 qs_status gpu_poll(qs_device *device, uint64_t *done);
 /* timeout_ms: UINT32_MAX waits to the end; otherwise QS_OK also when the time is up. The watchdog:
- * if nothing finishes for 60 s (20 minutes of the process's own computing on a software device), the
- * device is given up and this,
- * gpu_poll and every later call return QS_ERROR_DEVICE_LOST. */
+ * if nothing finishes for 60 s (on a software device: 20 minutes of the process's own computing), the
+ * device is given up, and this, gpu_poll and every later call return QS_ERROR_DEVICE_LOST. */
 qs_status gpu_wait(qs_device *device, uint64_t ticket, uint32_t timeout_ms);
 
 /* After the commands' last submission has finished: ns[timestamp_count], nanoseconds since slot 0.
