@@ -246,21 +246,30 @@ static qs_status read_number(const json_t *root, const char *key, json_int_t min
     return QS_OK;
 }
 
+/* A text of digits is a number, too; a grid's list is read by the command. */
 static qs_status read_steps(const json_t *root, app_recipe *recipe)
 {
     const char *text = json_string_value(json_object_get(root, "steps"));
-    if (text) {
+    json_int_t steps = 0;
+    if (text && text[strspn(text, "0123456789")]) {
         const size_t length = strspn(text, "0123456789,:abcdefghijklmnopqrstuvwxyz_");
-        if (length == 0 || text[length] || length >= sizeof recipe->steps)
+        if (text[length] || length >= sizeof recipe->steps)
             return app_error(QS_ERROR_OTHER, "the recipe's \"steps\" are damaged");
         snprintf(recipe->steps, sizeof recipe->steps, "%s", text);
         return QS_OK;
     }
-    json_int_t steps = 0;
-    const qs_status status = read_number(root, "steps", 1, QS_STEPS_MAX, 0, &steps);
-    if (status == QS_OK)
-        snprintf(recipe->steps, sizeof recipe->steps, "%lld", (long long)steps);
-    return status;
+    if (text) {
+        const unsigned long number = strtoul(text, NULL, 10);
+        if (number < 1 || number > QS_STEPS_MAX)
+            return app_error(QS_ERROR_OTHER, "the recipe's \"steps\" are out of range");
+        steps = (json_int_t)number;
+    } else {
+        const qs_status status = read_number(root, "steps", 1, QS_STEPS_MAX, 0, &steps);
+        if (status != QS_OK)
+            return status;
+    }
+    snprintf(recipe->steps, sizeof recipe->steps, "%lld", (long long)steps);
+    return QS_OK;
 }
 
 static qs_status read_seed(const json_t *root, uint64_t *seed)
