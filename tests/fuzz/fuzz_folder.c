@@ -1,13 +1,14 @@
 /*
- * libFuzzer: a whole model or autoencoder, one of tests/golden, edited and opened. The first byte
- * says which; every further EDIT_BYTES are an edit of one file of it: a JSON value (of a
- * safetensors file: of its header) becomes another, goes, or takes a second place; a byte, the end,
- * the file itself go, or it is another folder's. What is random bytes to fuzz_config is a valid
- * file here with one thing wrong.
+ * libFuzzer: a whole model or autoencoder, one of tests/golden, or a model with a LoRA, edited,
+ * opened in one of several ways, and its weights read. The first byte says which; every further
+ * EDIT_BYTES are an edit of one file of it: a JSON value (of a safetensors file: of its header)
+ * becomes another, goes, or takes a second place; a byte, the end, the file itself go, or it is
+ * another folder's. What is random bytes to fuzz_config is a valid file here with one thing wrong.
  */
-#include <quickstep/autoencoder.h>
+#include "model/model.h"
 
 #include <dirent.h>
+#include <ftw.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -110,41 +111,67 @@ static void add_files(folder *f, const char *source, const char *inner)
     closedir(list);
 }
 
+/* source: NULL: empty */
+static folder *add_folder(const char *source)
+{
+    check(folder_count < FOLDERS_MAX, "more folders than there is room for");
+    folder *f = &folders[folder_count];
+    snprintf(f->path, sizeof f->path, "%s/%d", root, folder_count++);
+    check(mkdir(f->path, 0700) == 0, "mkdir");
+    if (source)
+        add_files(f, source, "");
+    return f;
+}
+
+static const char *golden(const char *name)
+{
+    static char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/tests/golden/%s", getenv("QUICKSTEP_TEST_SOURCE"), name);
+    return path;
+}
+
 static void add_kind(const char *kind)
 {
-    char path[PATH_MAX], source[2 * PATH_MAX];
-    snprintf(path, sizeof path, "%s/tests/golden/%s", getenv("QUICKSTEP_TEST_SOURCE"), kind);
+    char source[2 * PATH_MAX];
     struct dirent **names;
-    const int count = scandir(path, &names, NULL, alphasort);
-    check(count > 0, path);
+    const int count = scandir(golden(kind), &names, NULL, alphasort);
+    check(count > 0, golden(kind));
     for (int i = 0; i < count; ++i) {
-        snprintf(source, sizeof source, "%s/%s", path, names[i]->d_name);
-        if (names[i]->d_name[0] != '.' && folder_count < FOLDERS_MAX) {
-            folder *f = &folders[folder_count];
-            snprintf(f->path, sizeof f->path, "%s/%d", root, folder_count++);
-            check(mkdir(f->path, 0700) == 0, "mkdir");
-            add_files(f, source, "");
-        }
+        snprintf(source, sizeof source, "%s/%s", golden(kind), names[i]->d_name);
+        if (names[i]->d_name[0] != '.')
+            add_folder(source);
         free(names[i]);
     }
     free(names);
 }
 
+#define LORA "lora.safetensors"
+
+/* As Hugging Face's programs keep what they fetched: refs/main names one of snapshots/. */
+static void add_cache(const char *model, const char *reference)
+{
+    folder *f = add_folder(NULL);
+    check(mkdir(join(f->path, "refs"), 0700) == 0, "mkdir");
+    check(mkdir(join(f->path, "snapshots"), 0700) == 0, "mkdir");
+    check(symlink(golden(model), join(f->path, "snapshots/abc1")) == 0, "symlink");
+    add_file(f, reference, "refs/main");
+}
+
+static void add_lora(const char *name, const char *reader)
+{
+    folder *f = add_folder(golden(reader));
+    add_file(f, golden(name), LORA);
+}
+
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
+{
+    (void)about, (void)kind, (void)where;
+    return remove(path);
+}
+
 static void remove_all(void)
 {
-    for (int i = 0; i < folder_count; ++i) {
-        const folder *f = &folders[i];
-        for (int k = 0; k < f->file_count; ++k)
-            unlink(join(f->path, f->files[k].name));
-        for (int k = 0; k < f->file_count; ++k) {
-            char inner[NAME_MAX + 1];
-            snprintf(inner, sizeof inner, "%.*s", (int)strcspn(f->files[k].name, "/"),
-                     f->files[k].name);
-            rmdir(join(f->path, inner));
-        }
-        rmdir(f->path);
-    }
-    rmdir(root);
+    nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* ---- edits ----------------------------------------------------------------------------------- */
@@ -332,31 +359,71 @@ static void edit_file(const folder *f, const uint8_t bytes[EDIT_BYTES], int *ind
 
 /* ---- what is done with them ------------------------------------------------------------------ */
 
-/* No other error than one of the model, and never without a word. */
-static void judge(qs_status status, const void *opened)
+/* No other error than one of the model, or of the options, if there are any, and never without a
+ * word. */
+static void judge(qs_status status, const void *opened, bool optioned)
 {
     check((status == QS_OK) == (opened != NULL), "no model, no error");
-    check(status == QS_OK || status == QS_ERROR_MODEL, "another status");
+    check(status == QS_OK || status == QS_ERROR_MODEL || (optioned && status == QS_ERROR_USAGE),
+          "another status");
     check(status == QS_OK || qs_last_error()[0], "no message");
 }
 
-static bool open_folder(const char *path)
+static void read_weights(const component *c)
 {
+    for (size_t i = 0; c->files && i < weight_files_count(c->files); ++i) {
+        const qs_tensor *t = weight_files_at(c->files, i);
+        float *values = malloc(t->size_bytes / qs_dtype_size_bytes(t->dtype) * sizeof *values + 1);
+        const qs_status status = weight_files_read_floats(c->files, t, values);
+        check(status == QS_OK || status == QS_ERROR_MODEL, "another status");
+        free(values);
+    }
+}
+
+/* Does it have a LoRA, or had before the edits? */
+static bool has_lora(const folder *f)
+{
+    return strcmp(f->files[f->file_count - 1].name, LORA) == 0;
+}
+
+/* How a folder is opened; the first: as it is. */
+static qs_model_options variations[] = {
+    { 0 },
+    { .scheduler = "DDIMScheduler" },
+    { .width = 64, .height = 32 },
+    { .variant = "fp16" },
+    { .decoder = "" }, /* a path of tests/golden */
+};
+enum { VARIATIONS = sizeof variations / sizeof *variations };
+
+static bool open_folder(const folder *f, const qs_model_options *variation)
+{
+    const char *path = f->path;
     if (qs_autoencoder_probe(path)) {
         qs_autoencoder *autoencoder = NULL;
         const qs_status status = qs_autoencoder_open(path, &autoencoder);
-        judge(status, autoencoder);
+        judge(status, autoencoder, false);
+        if (autoencoder)
+            read_weights(&autoencoder->component);
         qs_autoencoder_destroy(autoencoder);
         return status == QS_OK;
     }
     qs_model *model = NULL;
-    judge(qs_model_open(path, &model), model);
+    char lora_path[2 * PATH_MAX];
+    snprintf(lora_path, sizeof lora_path, "%s/%s", path, LORA);
+    const qs_lora lora = { lora_path, 0.5f };
+    qs_model_options options = *variation;
+    options.loras = &lora;
+    options.lora_count = has_lora(f);
+    judge(qs_model_open_with(path, &options, &model), model, variation != variations);
     if (!model)
         return false;
     qs_model_info info;
     qs_model_get_info(model, &info);
     for (uint32_t i = 0; i < info.label_count && i < 2000; ++i)
         check(qs_model_label_name(model, i), "no name");
+    for (int i = 0; i < COMPONENT_COUNT; ++i)
+        read_weights(&model->components[i]);
     qs_model_destroy(model);
     return true;
 }
@@ -370,9 +437,20 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     add_kind("latents");
     add_kind("readers");
     add_kind("autoencoders");
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/tests/fuzz/seeds/refs_main", getenv("QUICKSTEP_TEST_SOURCE"));
+    add_cache("networks/one_block", path);
+    static char decoder[PATH_MAX];
+    snprintf(decoder, sizeof decoder, "%s", golden("autoencoders/taesd"));
+    variations[VARIATIONS - 1].decoder = decoder;
+    add_lora("loras/kohya.safetensors", "readers/sd1");
+    add_lora("loras/peft.safetensors", "readers/sd1");
+    add_lora("loras/diffusers.safetensors", "readers/sd1");
+    add_lora("loras/old.safetensors", "readers/sd2");
+    add_lora("loras/first.safetensors", "readers/sd2");
     qs_set_log(NULL, NULL);
     for (int i = 0; i < folder_count; ++i)
-        check(open_folder(folders[i].path), "does not open unchanged");
+        check(open_folder(&folders[i], variations), "does not open unchanged");
     return 0;
 }
 
@@ -384,7 +462,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     int changed[EDITS_MAX], edits = 0;
     for (size_t at = 1; at + EDIT_BYTES <= count && edits < EDITS_MAX; at += EDIT_BYTES)
         edit_file(f, bytes + at, &changed[edits++]);
-    open_folder(f->path);
+    open_folder(f, &variations[bytes[0] / folder_count % VARIATIONS]);
     for (int i = 0; i < edits; ++i)
         link_file(f, changed[i]);
     return 0;

@@ -1,7 +1,9 @@
-/* libFuzzer: a PNG or JPEG, as `encode` reads it: its pixels, its tags, and turned as these say. In
- * a PNG of an odd size check sums are made right first, which no mutation would find. */
+/* libFuzzer: a PNG or JPEG, as `encode` reads it: its pixels, its tags, and turned as these say;
+ * and as a picture of ours, with its recipe. In a PNG of an odd size check sums are made right
+ * first, which no mutation would find. */
 #include "common/picture_pixels.h"
 #include "common/picture_tags.h"
+#include "common/png_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +43,24 @@ static void mend_chunks(uint8_t *png, size_t count)
     }
 }
 
+static void read_own(const char *path, const uint8_t *png, size_t size)
+{
+    enum { IHDR_SIZES = 16, IHDR_END = 33 };
+    char *recipe = NULL;
+    uint8_t *rgba = NULL;
+    uint32_t width = 0, height = 0;
+    const qs_status status = app_png_read_recipe(path, &recipe);
+    if ((status == QS_OK) != (recipe != NULL) || (status != QS_OK && status != QS_ERROR_OTHER))
+        abort();
+    free(recipe);
+    if (size < IHDR_END || get_u32(png + IHDR_SIZES) > 256 || get_u32(png + IHDR_SIZES + 4) > 256)
+        return; /* 4096 x 4096 take long */
+    const qs_status read = app_png_read_pixels(path, &rgba, &width, &height);
+    if ((read == QS_OK) != (rgba != NULL) || (read != QS_OK && read != QS_ERROR_OTHER))
+        abort();
+    free(rgba);
+}
+
 static void read_picture(const char *path)
 {
     uint32_t width = 0, height = 0;
@@ -72,6 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     char path[64];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     read_picture(path);
+    read_own(path, file, count);
     close(fd);
     free(file);
     return 0;
