@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # What the tests of Vulkan's faults share. Sourced in a folder that is removed afterwards: common.sh LAYER.so
+# LEAKS=1: LeakSanitizer is preloaded: exit 23 where memory was lost; and lavapipe, so that it is not unloaded before.
 
 unset QUICKSTEP_DEBUG
 export NODEVICE_SELECT=1 # without Mesa's own layer, which takes it for granted that no call fails
@@ -7,6 +8,8 @@ cat >layer.json <<END
 { "file_format_version": "1.1.2", "layer": { "name": "VK_LAYER_QUICKSTEP_faults", "type": "GLOBAL",
   "library_path": "$1", "api_version": "1.3.0", "implementation_version": "1", "description": "one call fails" } }
 END
+leaks=${LEAKS:+$(gcc -print-file-name=liblsan.so):libvulkan_lvp.so}
+export LSAN_OPTIONS=suppressions=$(dirname "${BASH_SOURCE[0]}")/../lsan.supp:print_suppressions=0
 export VK_LAYER_PATH=$PWD VK_INSTANCE_LAYERS=VK_LAYER_QUICKSTEP_faults
 
 # without_fault RUN: twice; what may fail is in the file calls afterwards.

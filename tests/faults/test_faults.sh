@@ -18,7 +18,7 @@ export XDG_CACHE_HOME=$work/cache
 draw() { # draw FUNCTION CALL ERROR: a picture, or not
     rm -f a.png log
     FAULT_FUNCTION=$1 FAULT_CALL=$2 FAULT_ERROR=$3 FAULT_LOG=$work/log timeout 300 \
-        "$quickstep" sample --model "$model" --steps 2 --seed 7 -o a.png >out 2>err </dev/null
+        env ${leaks:+"LD_PRELOAD=$leaks"} "$quickstep" sample --model "$model" --steps 2 --seed 7 -o a.png >out 2>err </dev/null
     status=$?
 }
 

@@ -2,8 +2,8 @@
 # The window's Vulkan calls fail once: test_viewer_faults.sh QUICKSTEP_VIEW MODEL LAYER.so, in TAP. The viewer starts,
 # draws, is resized, draws again and is closed; each time it has done so all the same, or it ends with the right exit
 # status and a message. A device that is lost once is started again. EVERY=1: calls 1, 2, 5 and the last of all
-# functions with every error, which takes an hour; otherwise of what only a window calls the first call with one error.
-# LEAKS=1: LeakSanitizer is preloaded: exit 23 where memory was lost; and lavapipe, so that it is not unloaded before.
+# functions with every error, which takes an hour; EVERY=call: every call with one of its errors, in turn, which takes two;
+# otherwise of what only a window calls the first call with one error.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 viewer=$(realpath "$1")
@@ -28,9 +28,6 @@ Xvfb -displayfd 3 -screen 0 800x600x24 -nolisten tcp 3>display 2>xvfb.log &
 server=$!
 read -r display_number <display
 export DISPLAY=:$display_number
-
-leaks=${LEAKS:+$(gcc -print-file-name=liblsan.so):libvulkan_lvp.so}
-export LSAN_OPTIONS=suppressions=$here/../lsan.supp:print_suppressions=0
 
 wait_for() { # wait_for PATTERN LINE: until a line after number LINE has it, or the viewer has ended
     for _ in $(seq 1200); do
@@ -93,7 +90,9 @@ awk -v every="${EVERY-}" -v windows="$windows" '
     function one(f, c) { for (e = every ? 0 : errors[f] - 1; e < errors[f]; e++) print f, c, e }
     END {
         for (f in last)
-            if (every) {
+            if (every == "call")
+                for (c = 1; c <= last[f]; c++) print f, c, c % errors[f]
+            else if (every) {
                 for (i in some) if (some[i] < last[f]) one(f, some[i])
                 one(f, last[f])
             } else if (f in of_window) {
