@@ -21,6 +21,8 @@ rm -f bomb.* bomb-*
 long=$(head -c 100000 /dev/zero | tr '\0' x)
 bounded 64 'a label of 100,000 letters' 2 'x' sample --model "$model" --label "$long" -o bomb.png
 bounded 64 'a model of 100,000 letters' 3 'x' sample --model "$long" -o bomb.png
+bounded 192 'a prompt of 100,000 letters' 2 'the prompt has 100000 bytes' \
+    sample --model "$here/../golden/readers/sd1" --prompt "$long" -o bomb.png # the device is open by then
 cp -r "$networks/plain" much
 sed -i 's/"sample_size": 8/"sample_size": 1024/' much/unet/config.json
 bounded 200 '65,536 pictures of 1024x1024' 5 'pictures of 1024x1024 need 274.9 GB' \

@@ -1,7 +1,6 @@
 # shellcheck shell=bash
 # Stochastic samplers, their options and noise, on two small models. Sourced by test_cli.sh.
 
-networks=$(realpath "$here/../golden/networks")
 export QUICKSTEP_MODELS=$networks # so that a recipe's command finds them by name
 
 small() { run sample --model "$networks/$1" "${@:2}"; }

@@ -1,12 +1,14 @@
 #!/bin/bash
 # The program 'quickstep' from outside, in TAP: test_cli.sh QUICKSTEP HELPER CHECK_TRACE TERMINAL.
-# The model is $QUICKSTEP_TEST_MODEL, or the one the program comes with.
+# The model is $QUICKSTEP_TEST_MODEL, or the one the program comes with. SECTIONS="pictures trouble": these only; most want
+# what `pictures` draws first.
 set -u
 quickstep=$(realpath "$1")
 helper=$(realpath "$2")
 check_trace=$(realpath "$3")
 terminal=$(realpath "$4")
 here=$(cd "$(dirname "$0")" && pwd)
+networks=$(realpath "$here/../golden/networks")
 model=${QUICKSTEP_TEST_MODEL-sprites}
 [ "$model" = "${model#*/}" ] || model=$(realpath "$model")
 work=$(mktemp -d "${TMPDIR:-/tmp}/quickstep cli.XXXXXX") # a space, to be met everywhere
@@ -58,22 +60,9 @@ no_files() { # nothing in the folder, hidden temporaries neither
     [ -z "$(ls -A "$1")" ]
 }
 
-. "$here/usage.sh"
-. "$here/pictures.sh"
-. "$here/preview.sh"
-. "$here/init.sh"
-. "$here/walk.sh"
-. "$here/mix.sh"
-. "$here/samplers.sh"
-. "$here/autoencoder.sh"
-. "$here/latents.sh"
-. "$here/words.sh"
-. "$here/decoder.sh"
-. "$here/lora.sh"
-. "$here/embed.sh"
-. "$here/bombs.sh"
-. "$here/tune.sh"
-. "$here/serve.sh"
-. "$here/trouble.sh"
+for section in ${SECTIONS-usage pictures preview init walk mix samplers autoencoder latents words decoder lora embed bombs tune serve trouble}; do
+    # shellcheck source=/dev/null
+    . "$here/$section.sh"
+done
 
 echo "1..$number"

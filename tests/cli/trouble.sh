@@ -10,28 +10,38 @@ sample --steps 1 -o folder.png
 is_error 8 'folder.png' && no_files folder.png
 report $? 'a folder in the place of the file: exit 8'
 
-# on_full_disk FILE: draws FILE in a folder without room, which has kept.png; the status, and then the folder's files, each
-# with its check sum. (A limit on the size of files would not do: newer Mesas' device memory is a file.)
+# on_full_disk ARGUMENT...: runs the program in a folder of 1 MiB without room, which has kept.png: the status, and then the
+# folder's files, each with its check sum; messages are in err. (A limit on the size of files would not do: newer Mesas'
+# device memory is a file.)
 on_full_disk() {
     local become=()
     [ "$(id -u)" -eq 0 ] || become=(--map-root-user)
     # shellcheck disable=SC2016  # expanded by the inner sh
-    unshare "${become[@]}" --mount sh -c 'mount -t tmpfs -o size=64k none empty && cp one.png empty/kept.png && cd empty &&
-        { cat /dev/zero >rest 2>/dev/null; "$1" sample --model "$2" --steps 1 -o "$3" >/dev/null 2>&1; echo "exit $?"; } &&
-        rm rest && cksum *' sh "$quickstep" "$model" "$1"
+    unshare "${become[@]}" --mount sh -c 'mount -t tmpfs -o size=1m none empty && cp one.png empty/kept.png && cd empty &&
+        { cat /dev/zero >rest 2>/dev/null; "$@" >/dev/null 2>../err; echo "exit $?"; } &&
+        rm rest && find . -type f -exec cksum {} +' sh "$quickstep" "$@"
 }
-expected="exit 8
-$(cp one.png kept.png && cksum kept.png)"
+untouched=$(cp one.png kept.png && cksum ./kept.png)
 if unshare --mount true 2>/dev/null || unshare --map-root-user --mount true 2>/dev/null; then
-    [ "$(on_full_disk a.png)" = "$expected" ]
-    report $? 'no room for a PNG: exit 8, no file'
-    [ "$(on_full_disk a.safetensors)" = "$expected" ]
-    report $? 'no room for a safetensors file: exit 8, no file'
-    [ "$(on_full_disk kept.png)" = "$expected" ]
-    report $? 'no room: the file that was there stays as it was'
+    for file in a.png a.safetensors kept.png; do
+        [ "$(on_full_disk sample --model "$model" --steps 1 -o $file)" = "exit 8
+$untouched" ]
+        report $? "no room for $file: exit 8, and the folder stays as it was"
+    done
+    [ "$(on_full_disk walk --model "$model" --from 1 --to 2 --frames 4 --steps 1 -o moving.png)" = "exit 8
+$untouched" ]
+    report $? 'no room for a PNG that moves: exit 8, no file'
+    export MESA_SHADER_CACHE_DISABLE=true # findings/mesa_cache_full_disk.sh
+    [ "$(XDG_CACHE_HOME=$PWD/empty on_full_disk sample --model "$model" --steps 2 --seed 7 -o ../uncached.png)" = "exit 0
+$untouched" ] && cmp -s one.png uncached.png && [ "$(grep -c 'pipelines-.* cannot be written.*No space left' err)" -eq 1 ]
+    report $? 'no room for the cache: the same picture, and one notice'
+    [ "$(XDG_CACHE_HOME=$PWD/empty on_full_disk tune --model "$here/../golden/networks/no_vectors")" = "exit 0
+$untouched" ] && [ "$(grep -c 'cannot be written.*No space left' err)" -eq 1 ]
+    report $? 'no room for the timings: measured all the same, and one notice'
+    unset MESA_SHADER_CACHE_DISABLE
 else
-    for name in 'no room for a PNG' 'no room for a safetensors file' 'no room: the file that was there stays'; do
-        skip "$name" "unshare may not mount a file system here"
+    for name in a.png a.safetensors kept.png 'a PNG that moves' 'the cache' 'the timings'; do
+        skip "no room for $name" "unshare may not mount a file system here"
     done
 fi
 
