@@ -62,12 +62,20 @@ mkdir -p "$copy"
 mkdir -p "$folder/cache/quickstep"
 ln -sfn "${XDG_CACHE_HOME:-$HOME/.cache}/quickstep/mesa-26" "$folder/cache/quickstep/"
 export QUICKSTEP_TEST_SOURCE=$copy XDG_CACHE_HOME=$folder/cache MESA_SHADER_CACHE_DIR=$folder/shaders
-[ -e "$build" ] || meson setup "$build" "$copy" --buildtype=debugoptimized -Dviewer=disabled >"$folder/log" || exit 1
+[ -e "$build" ] || meson setup "$build" "$copy" --buildtype=debugoptimized >"$folder/log" || exit 1
 
 # try: builds what the test runs, and runs it; its status, 125 if it does not build
 try() {
-    local program
+    local program words
     case $test in
+    'meson '*)
+        read -r _ program words <<<"$test"
+        env ${words:+"SECTIONS=$words"} meson test -C "$build" -t 5 "$program" >"$folder/log" 2>&1
+        words=$?
+        cat "$build/meson-logs/testlog.txt" >>"$folder/log"
+        ! grep -q 'ninja: build stopped\|Could not rebuild' "$folder/log" || return 125
+        return "$words"
+        ;;
     'selftest '* | 'matrix '*) program=src/app/cli/quickstep ;;
     *) program=tests/${test%% *} ;;
     esac
