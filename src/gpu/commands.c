@@ -206,19 +206,33 @@ static qs_status reserve_view(gpu_commands *commands)
     return QS_OK;
 }
 
+/* A slice's bytes, as the range of a view. Where bits 8 to 15 of that are zero, llvmpipe takes the
+ * view for another kind of texture and compiles every shader that reads it once more
+ * (findings/llvmpipe_texel_buffer_sizes.sh): such a view reaches over what gpu_align left free. */
+static uint64_t view_range(const qs_device *device, const gpu_slice *slice, uint32_t texel_bytes)
+{
+    const gpu_limits *limits = &device->physical.limits;
+    const uint64_t wider = gpu_align(slice->size);
+    const bool free_behind = slice->offset + wider <= gpu_align(slice->buffer->size);
+    const bool again = limits->cpu && (slice->size >> 8) % 256 == 0;
+    return again && free_behind && wider / texel_bytes <= limits->texel_elements ? wider
+                                                                                 : slice->size;
+}
+
 /* A view is as old as the recording: the slice's buffer need not know of it. */
 static qs_status create_view(gpu_commands *commands, const gpu_slice *slice, VkFormat format,
                              VkBufferView *view)
 {
     qs_device *device = commands->device;
     qs_status status = QS_OK;
-    assert(slice->size % (format == GPU_TEXEL_F16 ? 8 : 16) == 0);
+    const uint32_t texel_bytes = format == GPU_TEXEL_F16 ? 8 : 16;
+    assert(slice->size % texel_bytes == 0);
     const VkBufferViewCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
         .buffer = slice->buffer->vk,
         .format = format,
         .offset = slice->offset,
-        .range = slice->size,
+        .range = view_range(device, slice, texel_bytes),
     };
     TRY(reserve_view(commands));
     VK(device, device->vk.vkCreateBufferView(device->handle, &info, NULL, view));
