@@ -135,7 +135,7 @@ static qs_status print_memory(cli_engine *engine, qs_session_options session)
         status = cli_engine_plan(engine, session, &m[p]);
         if (status == QS_OK)
             print_need(names[p], &m[p]);
-        else if (p == asked)
+        else if (p == asked || status != QS_ERROR_DEVICE) /* the other one may be too much for it */
             return status;
     }
     engine->options.precision = asked;
