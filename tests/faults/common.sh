@@ -19,12 +19,13 @@ without_fault() {
     cp log calls
 }
 
-# report_first STATUS WHAT: the first line of TAP, of the run without a fault
-report_first() {
+number=0
+report() { # report STATUS WHAT: a line of TAP, of the last run
+    number=$((number + 1))
     if [ "$1" -eq 0 ]; then
-        echo "ok 1 - $2, $(wc -l <calls) calls that may fail"
+        echo "ok $number - $2"
     else
-        echo "not ok 1 - $2 through the layer (exit $status, $(wc -l <calls) calls)"
+        echo "not ok $number - $2 (exit $status, $(wc -l <calls) calls)"
         sed 's/^/# /' err
     fi
 }
@@ -32,7 +33,7 @@ report_first() {
 # fail_each RUN JUDGE: for each line FUNCTION CALL ERROR of standard input, RUN with these; JUDGE RESULT FUNCTION prints
 # what is wrong with that run, or nothing. Then a line of TAP for each function.
 fail_each() {
-    local name call error result verdict number=1
+    local name call error result verdict
     local -A bad tried
     while read -r name call error; do
         "$1" "$name" "$call" "$error"

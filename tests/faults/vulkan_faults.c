@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static VkInstance instance;
 
@@ -60,6 +61,9 @@ static VkResult fault(const char *name, unsigned long *calls, const VkResult *er
     if (wanted && strcmp(name, wanted) == 0 && *calls == number_of("FAULT_CALL")) {
         result = errors[error < count ? error : count - 1];
         note("failed %lu %s %d\n", *calls, name, (int)result);
+        if (getenv("FAULT_HANGS"))
+            for (unsigned left = 60; left;) /* signals cut it short */
+                left = sleep(left);
         lost = result == VK_ERROR_DEVICE_LOST;
         if (lost && device)
             real_vkDeviceWaitIdle(device);

@@ -66,15 +66,16 @@ export QUICKSTEP_TEST_SOURCE=$copy XDG_CACHE_HOME=$folder/cache MESA_SHADER_CACH
 
 # try: builds what the test runs, and runs it; its status, 125 if it does not build
 try() {
-    local program words
+    local program words status
     case $test in
     'meson '*)
-        read -r _ program words <<<"$test"
+        program=${test#meson } words=
+        case $program in 'cli '*) words=${program#cli } program=cli ;; esac
         env ${words:+"SECTIONS=$words"} meson test -C "$build" -t 5 "$program" >"$folder/log" 2>&1
-        words=$?
+        status=$?
         cat "$build/meson-logs/testlog.txt" >>"$folder/log"
         ! grep -q 'ninja: build stopped\|Could not rebuild' "$folder/log" || return 125
-        return "$words"
+        return $status
         ;;
     'selftest '* | 'matrix '*) program=src/app/cli/quickstep ;;
     *) program=tests/${test%% *} ;;
