@@ -167,3 +167,18 @@ report $? 'bench --ops FILTER --json'
 run bench --ops nothing
 [ "$status" -eq 2 ] && grep -q '"nothing"' err
 report $? 'bench --ops with a filter that no op has: exit 2'
+run bench --model "$model" --steps 1 --repeats 1
+[ "$status" -eq 0 ] && grep -q 'convolutions are counted as direct ones' out
+report $? 'bench says what its roof counts'
+
+# where nobody sees a moving line, a line of its own every ten seconds
+"$quickstep" selftest conv2d >out 2>err </dev/null &
+pid=$!
+for _ in $(seq 600); do
+    ! grep -q '^[0-9]* done, now conv2d' err && kill -0 $pid 2>/dev/null || break
+    sleep 0.1
+done
+kill $pid 2>/dev/null # a device that is done before says nothing
+wait $pid
+[ $? -eq 0 ] || grep -q '^[0-9]* done, now conv2d' err
+report $? 'selftest says where it is'
