@@ -119,16 +119,16 @@ static void case_token_at(selftest *suite, dtype storage, uint32_t seed, bool ou
 {
     dice d = { seed };
     const uint32_t texts = 1 + dice_below(&d, 4), tokens = dice_size(&d, 77);
-    const uint32_t width = outside ? 8 : dice_size(&d, 600);
+    const uint32_t width = outside ? 8 : dice_size(&d, 600), rows = texts + seed % 4;
     test t;
-    if (!test_begin(&t, suite, storage, "token_at %s [%u, %u, %u]%s seed %u",
-                    test_storage_name(storage), texts, tokens, width, outside ? " outside" : "",
-                    seed))
+    if (!test_begin(&t, suite, storage, "token_at %s [%u, %u, %u] -> %u%s seed %u",
+                    test_storage_name(storage), texts, tokens, width, rows,
+                    outside ? " outside" : "", seed))
         return;
-    uint32_t *values = test_alloc(&t, texts, sizeof *values);
-    for (uint32_t i = 0; i < texts; ++i)
+    uint32_t *values = test_alloc(&t, rows, sizeof *values);
+    for (uint32_t i = 0; i < rows; ++i)
         values[i] = outside && i == 0 ? tokens : dice_below(&d, tokens);
-    const tensor_id positions = test_state(&t, "positions", DTYPE_U32, texts, 1, 1, 1);
+    const tensor_id positions = test_state(&t, "positions", DTYPE_U32, rows, 1, 1, 1);
     test_fill_u32(&t, positions, values);
     const tensor_id in = test_activation(&t, "x", texts, tokens, 1, width);
     test_fill_normal(&t, in, 0, 2);
@@ -137,8 +137,9 @@ static void case_token_at(selftest *suite, dtype storage, uint32_t seed, bool ou
     reference expected = reference_like(&t, out);
     REFERENCE_EACH(&expected)
     {
-        const double value =
-            values[n] < tokens ? reference_at(test_reference(&t, in), n, values[n], x, c) : NAN;
+        const double value = values[n] < tokens
+                                 ? reference_at(test_reference(&t, in), n % texts, values[n], x, c)
+                                 : NAN;
         reference_set(&expected, n, y, x, c, value, fabs(value));
     }
     test_expect(&t, out, &expected, test_limit(&t, 0, 0, 0));
