@@ -6,6 +6,7 @@
 #include "signals.h"
 
 #include "common/output.h"
+#include "common/roofline.h"
 #include "common/trace.h"
 
 #include <stdlib.h>
@@ -209,17 +210,9 @@ static double rate(double amount, double ms)
     return ms > 0.0 ? amount / ms * 1e-6 : 0.0; /* per ms -> 1e9 per second */
 }
 
-/* 0 .. 1, or above: see the notes. */
-static double roof_share(const qs_roofline *roofline, double gflops, double gbytes_per_s)
-{
-    const double compute = gflops / roofline->gflops;
-    const double memory = gbytes_per_s / roofline->gbytes_per_s;
-    return compute > memory ? compute : memory;
-}
-
 static double op_roof_share(const bench_run *run, const qs_op_time *t)
 {
-    return roof_share(&run->roofline, rate(t->flops, t->ms), rate(t->bytes, t->ms));
+    return app_roof_share(&run->roofline, rate(t->flops, t->ms), rate(t->bytes, t->ms));
 }
 
 static qs_status measure_roofline(bench_run *run)
@@ -370,7 +363,7 @@ typedef struct ops_report {
 static void report_op(void *user, const qs_bench_result *result)
 {
     ops_report *report = user;
-    const double share = roof_share(report->roofline, result->gflops, result->gbytes_per_s);
+    const double share = app_roof_share(report->roofline, result->gflops, result->gbytes_per_s);
     if (report->list)
         json_array_append_new(
             report->list, json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:i}", "name", result->name,
