@@ -15,6 +15,7 @@ struct app_animation {
     uint32_t frame_count, added, frames_per_second;
     uint8_t *bytes; /* of an APNG */
     size_t size, room;
+    size_t control;    /* where its number of frames is told */
     uint32_t sequence; /* of its chunks */
     char *recipe;
     FILE *pipe; /* into ffmpeg */
@@ -127,8 +128,16 @@ static qs_status put_frame_control(app_animation *a)
 static qs_status put_animation_control(app_animation *a)
 {
     uint8_t control[8] = { 0 }; /* played for ever */
-    put_number(control, a->frame_count);
+    a->control = a->size;
     return put_chunk(a, "acTL", NULL, 0, control, sizeof control);
+}
+
+/* All are there: how many. */
+static void set_frame_count(app_animation *a)
+{
+    uint8_t *chunk = a->bytes + a->control;
+    put_number(chunk + 8, a->added);
+    put_number(chunk + 16, crc_of(chunk + 4, 12));
 }
 
 /* One chunk of a frame's PNG into the file; *open: the frame's pixels have begun. */
@@ -176,6 +185,7 @@ fail:
 static qs_status end_png(app_animation *a)
 {
     const qs_status status = put_chunk(a, "IEND", NULL, 0, NULL, 0);
+    set_frame_count(a);
     return status == QS_OK ? app_output_write(a->path, a->bytes, a->size) : status;
 }
 
@@ -292,7 +302,7 @@ qs_status app_animation_end(app_animation *a, bool good)
     qs_status status = QS_OK;
     if (!a)
         return QS_OK;
-    good = good && a->added == a->frame_count;
+    good = good && a->added > 0 && (a->frame_count == 0 || a->added == a->frame_count);
     if (a->pipe)
         status = end_ffmpeg(a, good);
     else if (good)
