@@ -40,6 +40,34 @@ await 20 '^picture .*strength=0.600' "$at" && await 20 '^picture .*strength=0.60
 colour=$(seen)
 near "$colour" "255 0 0"
 ok $? "C: live again ($colour)"
+at=$(lines)
+xdotool mousemove 3 3 key space
+await 30 '^picture .*seed=5 .*strength=0.600 at=0\.[0-9]*[1-9]' "$at" && await 60 '^picture .*seed=\([0-46-9]\|[0-9][0-9]\).*strength=0.600' "$at"
+ok $? "played, it walks from seed to seed, each picture from what the camera sees then"
+xdotool key space
+
+# two strokes of the mask, with more pictures between them than are kept, and the second one undone
+seen_more() { # pictures of the camera
+    local at
+    for _ in $(seq 60); do
+        at=$(lines)
+        await 20 '^picture .*strength=0.600' "$at" || return 1
+    done
+}
+click tool.anew
+stroke canvas 0.2 0.3 0.2 0.7
+seen_more && stroke canvas 0.8 0.3 0.8 0.7
+seen_more && xdotool mousemove 3 3 key ctrl+z
+await 20 '^picture .*strength=0.600' "$(lines)"
+at=$(lines)
+xdotool key c
+await 20 '^rest' "$at" && save && convert "${file%.png}-mask.png" -threshold 50% mask.png
+changed="$(convert mask.png -gravity west -crop 50%x100%+0+0 -format '%[fx:100*mean]' info:) $(convert mask.png -gravity east -crop 50%x100%+0+0 -format '%[fx:100*mean]' info:)"
+awk -v said="$changed" 'BEGIN { split(said, part); exit !(part[1] > 10 && part[2] == 0) }'
+ok $? "a stroke is undone, the one before stays where it was (of the left and right half, masked: $changed %)"
+at=$(lines)
+xdotool key c
+await 20 '^picture .*strength=0.600' "$at"
 echo gone >camera
 await 20 '^note /dev/video1 is gone: No such device'
 ok $? "unplugged, a note says so"

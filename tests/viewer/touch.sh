@@ -18,6 +18,21 @@ xdotool mousemove 3 3 # a tooltip may lie over it
 look canvas before.png
 at=$(lines)
 click tool.anew
+xdotool mousemove $(point canvas 0.2 0.2) sleep 0.1 mousedown 1 sleep 0.1 mousemove $(point canvas 0.4 0.3)
+await 10 '^picture .*strength=0.600' "$at" && sleep 1
+xdotool mousemove $(point canvas 0.7 0.7) sleep 0.5 mouseup 1
+xdotool mousemove 3 3
+settle
+at=$(lines)
+click film.1
+await 10 '^note the picture that it was drawn from is no longer kept' "$at"
+ok $? "a picture from half a stroke is not drawn from the whole one: a note says why"
+xdotool mousemove 3 3 key ctrl+z
+look canvas undone.png
+[ "$(differing before.png undone.png)" = 0 ]
+ok $? "however slow, a stroke is one change"
+at=$(lines)
+click tool.anew
 stroke canvas 0.3 0.3 0.6 0.4
 await 10 '^picture .*strength=0.600' "$at"
 ok $? "a stroke draws anew"

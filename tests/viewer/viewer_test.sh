@@ -458,6 +458,34 @@ xdotool key Escape
 stop
 ok $? "exit status 0"
 
+# --- a model that cannot run: the window says why, and what to do
+start --model "$work/models/broken" --label 9
+await 20 '^widget again '
+ok $? "a model that cannot be opened: the window says so"
+look picture cannot.png
+[ "$(identify -format %k cannot.png)" -gt 8 ] && ! grep -q '^picture' out
+ok $? "and draws nothing in its place"
+xdotool mousemove 3 3 key Escape
+stop
+[ $? = 3 ] && grep -q 'broken/unet/config.json.*sample_size' err
+ok $? "left like that: exit status 3, and the engine's message"
+start --model "$work/models/broken"
+await 20 '^widget again ' && click again
+await 60 '^picture 1 .*check=ok'
+ok $? "its button draws with another model"
+xdotool mousemove 3 3 key Escape
+stop
+ok $? "exit status 0"
+export QUICKSTEP_DEBUG=$QUICKSTEP_DEBUG,memory=20
+start --label 2
+await 60 '^widget again ' && click model && await 5 '^widget model.small ' && click model.small
+await 60 '^picture 1 .*size=7x5 .*check=ok'
+ok $? "one that the device has no room for: the same, and the list has others"
+xdotool mousemove 3 3 key Escape
+stop
+ok $? "exit status 0"
+QUICKSTEP_DEBUG=${QUICKSTEP_DEBUG%,memory*}
+
 # --- a model that reads: pictures follow what is typed
 start --model "$(dirname "$model")/heroes" --steps 1 --prompt "red robe"
 await 20 '^picture 1 steps=1 seed=5 .*check=ok' && await 5 '^layout end'
@@ -667,6 +695,12 @@ ok $? "a model's folder on the command line (or dropped) is opened"
 xdotool key Escape
 stop
 ok $? "exit status 0"
+
+# --- by keys alone
+. "$here/keys.sh"
+
+# --- recordings
+. "$here/record.sh"
 
 # --- closed at any time
 closed=0

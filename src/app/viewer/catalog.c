@@ -58,6 +58,13 @@ fail:
     return status;
 }
 
+static void free_model(viewer_model *m)
+{
+    qs_model_destroy(m->model);
+    free(m->name);
+    free(m->path);
+}
+
 static bool same_folder(const char *a, const char *b)
 {
     struct stat left, right;
@@ -84,27 +91,40 @@ qs_status catalog_init(catalog *c, const char *name, const qs_model_options *opt
 {
     qs_status status = QS_OK;
     char path[QS_PATH_SIZE];
+    bool listed = true; /* the place in front is free */
     *c = (catalog){ 0 };
-    QS(qs_model_find(name ? name : CATALOG_DEFAULT, path));
     TRY(list_models(c));
+    QS(qs_model_find(name ? name : CATALOG_DEFAULT, path));
     *first = 1;
     while (*first < c->count && !same_folder(c->models[*first].path, path))
         ++*first;
-    if (*first < c->count) {
-        c->count--;
-        --*first;
-        memmove(c->models, c->models + 1, c->count * sizeof *c->models);
-        TRY(open_model(&c->models[*first], options));
-    } else {
+    listed = *first < c->count;
+    if (!listed)
         *first = 0;
-        c->models[0].path = strdup(path);
-        if (!c->models[0].path)
-            TRY(app_error(QS_ERROR_MEMORY, "no memory"));
-        TRY(open_model(&c->models[0], options));
+    viewer_model *model = &c->models[*first];
+    if (!listed)
+        model->path = strdup(path);
+    if (!model->path)
+        TRY(app_error(QS_ERROR_MEMORY, "no memory"));
+    TRY(open_model(model, options));
+    if (!listed)
         TRY(name_first(c));
-    }
 fail:
+    if (c->count > 0 && (listed || status != QS_OK)) {
+        free_model(&c->models[0]);
+        c->count--;
+        *first -= *first > 0;
+        memmove(c->models, c->models + 1, c->count * sizeof *c->models);
+    }
     return status;
+}
+
+bool catalog_other(const catalog *c, const viewer_model *than, uint32_t *model)
+{
+    for (*model = 0; *model < c->count; ++*model)
+        if (&c->models[*model] != than && catalog_open(&c->models[*model]) == QS_OK)
+            return true;
+    return false;
 }
 
 bool catalog_find(const catalog *c, const char *name, uint32_t *model)
@@ -157,11 +177,8 @@ bool catalog_label(const qs_model *model, const char *name, int32_t *label)
 
 void catalog_finish(catalog *c)
 {
-    for (uint32_t i = 0; i < c->count; i++) {
-        qs_model_destroy(c->models[i].model);
-        free(c->models[i].name);
-        free(c->models[i].path);
-    }
+    for (uint32_t i = 0; i < c->count; i++)
+        free_model(&c->models[i]);
     free(c->models);
     *c = (catalog){ 0 };
 }

@@ -20,6 +20,8 @@ typedef struct catalog {
  * CATALOG_DEFAULT) in front if it is none of these. Opens that one, `first`, with its options. */
 qs_status catalog_init(catalog *c, const char *name, const qs_model_options *options,
                        uint32_t *first);
+/* After an error, too: the first one of the list that can be opened; false: there is none. */
+bool catalog_other(const catalog *c, const viewer_model *than, uint32_t *model);
 qs_status catalog_open(viewer_model *model); /* of the list, if it is not open yet */
 /* The model of that name, or in that folder, which joins the list; false: there is none. */
 bool catalog_find(const catalog *c, const char *name, uint32_t *model);

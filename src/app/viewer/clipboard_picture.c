@@ -1,6 +1,5 @@
 #include "viewer/clipboard.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,10 +13,8 @@ qs_status clipboard_put_png(const uint8_t *bytes, size_t size)
                        "w");
     if (!pipe)
         return app_error(QS_ERROR_OTHER, "%s cannot be started", program);
-    void (*before)(int) = signal(SIGPIPE, SIG_IGN); /* where it is not installed */
     const bool written = fwrite(bytes, 1, size, pipe) == size;
     const int status = pclose(pipe);
-    signal(SIGPIPE, before);
     if (status != 0 || !written)
         return app_error(QS_ERROR_OTHER, "pictures themselves are copied by %s, if installed",
                          program);

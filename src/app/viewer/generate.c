@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { UNSEEN_MAX = 2 }; /* a third recipe in flight would make qs_session_begin wait */
@@ -34,6 +35,7 @@ static void end_session(generator *g, viewer_readings *readings)
     readings->frame.pixels = NULL; /* the picture itself stays on the screen */
     readings->ops = NULL;
     readings->op_count = 0;
+    readings->time_count = 0;
 }
 
 void generate_finish(generator *g)
@@ -84,7 +86,10 @@ qs_status generate_make_session(generator *g, viewer_controls *controls, viewer_
                                 bool *again)
 {
     end_session(g, readings);
-    const viewer_controls wanted = *controls; /* they may be changed while it is made */
+    if (controls->profile && readings->roofline.gflops <= 0 &&
+        qs_bench_roofline(g->device, &readings->roofline) != QS_OK)
+        readings->roofline = (qs_roofline){ 0 }; /* then bars have no share of it */
+    const viewer_controls wanted = *controls;    /* they may be changed while it is made */
     qs_model *model = readings->models[wanted.model].model;
     const qs_session_options options = {
         .batch = wanted.batch,
@@ -162,13 +167,21 @@ void generate_tell(const qs_model_info *model, const viewer_words *words, qs_rec
     recipe->prompt_to = words->blended ? words->prompt_to : NULL;
 }
 
+/* Of all threads, those of a software driver too. */
+static double cpu_ms(void)
+{
+    struct timespec now = { 0 };
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return 1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec;
+}
+
 static qs_status begin(generator *g, const viewer_controls *controls, uint32_t column,
                        const viewer_readings *readings)
 {
     qs_status status = QS_OK;
     int32_t labels[QS_BATCH_MAX], labels_to[QS_BATCH_MAX];
     const float *noise = NULL;
-    viewer_drawn drawn = { *controls, g->walk.place, column, 0 };
+    viewer_drawn drawn = { *controls, g->walk.place, column, 0, cpu_ms() };
     if (controls->view != VIEW_PICTURES)
         drawn.controls.notch = readings->columns[column].notch;
     for (uint32_t i = 0; i < controls->batch; i++) {
@@ -252,6 +265,8 @@ static void note_arrival(generator *g, const viewer_controls *controls, viewer_r
 {
     const qs_frame *frame = &readings->frame;
     readings->picture_ms = frame->latency_ms;
+    readings->picture_times[readings->time_count++ % TIMES_MAX] = (float)frame->latency_ms;
+    readings->cpu_ms = cpu_ms() - generate_drawn(g, readings)->cpu_ms;
     readings->step_ms = frame->latency_ms / (frame->steps ? frame->steps : 1);
     readings->pictures_per_second =
         frame->latency_ms > 0 ? 1000.0 * frame->count / frame->latency_ms : 0;
@@ -287,9 +302,14 @@ static qs_status read_op_times(generator *g, viewer_readings *readings)
         g->ops = calloc(GENERATE_OPS_MAX, sizeof *g->ops);
     if (!g->ops)
         return app_error(QS_ERROR_MEMORY, "out of memory");
+    QS(qs_session_decode_times(g->session, g->ops, &count));
+    readings->device_ms =
+        readout_total_ms(g->ops, count < GENERATE_OPS_MAX ? count : GENERATE_OPS_MAX);
+    count = GENERATE_OPS_MAX;
     QS(qs_session_op_times(g->session, g->ops, &count));
     readings->ops = g->ops;
     readings->op_count = count < GENERATE_OPS_MAX ? count : GENERATE_OPS_MAX;
+    readings->device_ms += readings->frame.steps * readout_total_ms(g->ops, readings->op_count);
 fail:
     return status;
 }
@@ -332,13 +352,38 @@ fail:
     return status;
 }
 
+static bool all_columns(const viewer_controls *controls, const viewer_readings *readings)
+{
+    return controls->view == VIEW_PICTURES ||
+           next_column(controls, readings) == readings->column_count;
+}
+
+static bool is_drawn(const generator *g, const viewer_controls *controls,
+                     const viewer_readings *readings)
+{
+    return g->begun && readings->progress.phase == QS_DONE && same_picture(g, controls) &&
+           all_columns(controls, readings);
+}
+
 bool generate_is_done(const generator *g, const viewer_controls *controls,
                       const viewer_readings *readings)
 {
-    const bool all = controls->view == VIEW_PICTURES ||
-                     next_column(controls, readings) == readings->column_count;
     return g->session && !generate_needs_session(g, controls) &&
-           (!g->begun || (readings->progress.phase == QS_DONE && same_picture(g, controls) && all));
+           (!g->begun || is_drawn(g, controls, readings));
+}
+
+/* What is played goes on. What a camera has seen since the last picture does not hold it up: there
+ * is always something. */
+static bool can_move(const generator *g, const viewer_controls *controls,
+                     const viewer_readings *readings)
+{
+    viewer_controls drawn = *controls;
+    if (readings->live) {
+        drawn.canvas = g->asked.canvas;
+        drawn.canvas_revision = g->asked.canvas_revision;
+    }
+    return controls->animate && (plays_mix(controls) || !controls->seed_locked) &&
+           is_drawn(g, &drawn, readings);
 }
 
 /* Begins what is asked for and not being drawn yet. */
@@ -348,15 +393,11 @@ static qs_status begin_next(generator *g, viewer_controls *controls, viewer_read
     qs_status status = QS_OK;
     const bool done = g->begun && readings->progress.phase == QS_DONE;
     const bool several = controls->view != VIEW_PICTURES;
-    bool same = g->begun && same_picture(g, controls);
-    const bool all = !several || next_column(controls, readings) == readings->column_count;
-    const bool moves = plays_mix(controls) || !controls->seed_locked;
-    if (controls->animate && done && same && all && moves) {
+    if (can_move(g, controls, readings))
         move_on(g, controls);
-        same = same_picture(g, controls);
-    }
     if (!controls->animate)
         walk_stop(&g->walk);
+    const bool same = g->begun && same_picture(g, controls);
     if (several && !same)
         forget_columns(readings, g->begun && g->asked.view == VIEW_PICTURES);
     const uint32_t column = several ? next_column(controls, readings) : 0;

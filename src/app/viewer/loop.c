@@ -5,6 +5,9 @@
 #include "viewer/requests.h"
 
 #include <inttypes.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +15,7 @@ enum {
     BUSY_WAIT_MS = 4, /* the longest that the mouse waits while pictures are made */
 };
 static const double ASLEEP_S = 30, MINIMISED_S = 0.5, BLINK_S = 0.4, SOON_S = 0.002;
-static const double PATIENCE_S = 0.4;
+static const double PATIENCE_S = 0.4, GIVE_BACK_S = 30;
 
 /* ------------------------------------------------------------------------------------------- */
 /* For tests                                                                                    */
@@ -72,6 +75,14 @@ static qs_status make_session(loop *l)
         loop_show_title(l);
         return QS_OK; /* the one before is made again in the next round */
     }
+    const bool first = l->generator.model == NULL;
+    const viewer_controls before = l->controls;
+    if (first && loop_offer_another(l, &l->catalog.models[before.model], status)) {
+        const char *cannot = l->readings.cannot;
+        loop_choose_model(l, &before);
+        l->readings.cannot = cannot;
+        return QS_OK;
+    }
     TRY(status);
     TRY(l->prepare_status);
 fail:
@@ -81,7 +92,7 @@ fail:
 static qs_status generate(loop *l)
 {
     qs_status status = QS_OK;
-    if (l->readings.lost)
+    if (l->readings.lost || l->readings.cannot)
         return QS_OK;
     if (generate_needs_session(&l->generator, &l->controls)) {
         TRY(make_session(l));
@@ -95,6 +106,7 @@ static qs_status generate(loop *l)
         if (l->readings.frame_number == 1)
             window_set_icon(&l->window, &l->readings.frame);
         report_picture(l);
+        requests_record(l);
         const viewer_drawn *drawn = generate_drawn(&l->generator, &l->readings);
         if (drawn->controls.view == VIEW_PICTURES && drawn->place.at <= 0 &&
             !plays_mix(&drawn->controls) && !l->camera)
@@ -116,14 +128,16 @@ static void build_ui(loop *l, uint32_t asked)
     l->layout = ui_build(&l->readings, &l->controls, &requests);
     if (l->controls.model != before.model)
         loop_choose_model(l, &before);
+    if (requests.record_as)
+        l->record_as = requests.record_as;
     requests_take(l, requests.bits);
     requests_take_canvas(l, &requests);
     if (!(requests.bits & (REQUEST_UNDO | REQUEST_REDO)))
         recall_remember(l, &before);
     if (requests.recall >= 0)
         recall_kept(l, (uint32_t)requests.recall);
-    if (requests.start_again)
-        l->readings.lost = NULL;
+    if (requests.go_on)
+        l->readings.lost = l->readings.cannot = NULL;
     if (requests.complaint)
         loop_note(l, true, "%s", requests.complaint);
     report_layout(l);
@@ -233,6 +247,20 @@ static void report_rest(loop *l)
     l->rested = rests;
 }
 
+/* A software driver compiles shaders whenever one is first used, on threads of its own. What its
+ * compiler has freed stays spread over their arenas, which would go on growing for an hour. */
+static void give_memory_back(loop *l)
+{
+#ifdef __GLIBC__
+    if (glfwGetTime() < l->gave_back + GIVE_BACK_S)
+        return;
+    l->gave_back = glfwGetTime();
+    malloc_trim(0);
+#else
+    (void)l;
+#endif
+}
+
 /* How long the loop may sleep until an event. */
 static double sleep_s(const loop *l, bool minimised)
 {
@@ -257,7 +285,7 @@ static qs_status round_once(loop *l)
 {
     qs_status status = QS_OK;
     const uint32_t asked = requests_take_keys(l);
-    if (l->window.dropped[0] && l->generator.session)
+    if (l->window.dropped[0] && (l->generator.session || l->readings.cannot))
         recall_dropped(l);
     requests_follow_camera(l);
     requests_follow_canvas(l);
@@ -295,6 +323,7 @@ qs_status loop_run(loop *l)
         minimised = window_is_hidden(&l->window);
         if (!minimised) /* out of sight nothing is made and nothing is drawn */
             TRY(round_once(l));
+        give_memory_back(l);
         report_rest(l);
     }
 fail:

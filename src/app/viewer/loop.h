@@ -9,6 +9,7 @@
 #include "viewer/catalog.h"
 #include "viewer/film.h"
 #include "viewer/generate.h"
+#include "viewer/record.h"
 #include "viewer/touch.h"
 #include "viewer/ui.h"
 
@@ -36,6 +37,8 @@ typedef struct loop {
     film film;
     touch touch;
     camera *camera; /* NULL: none is read */
+    recording recording;
+    const char *record_as; /* ".gif", NULL: ".png" */
     history history;
     viewer_controls controls;
     viewer_readings readings;
@@ -46,8 +49,10 @@ typedef struct loop {
     bool untaken;             /* readings.frame is not in `picture` yet */
     uint32_t taken;           /* frame_number of the picture that is */
     double preparing_since;   /* seconds */
+    double gave_back;         /* memory, likewise */
     qs_status prepare_status; /* of drawing meanwhile */
-    char lost[320];           /* readings.lost */
+    char lost[320];           /* readings.lost, readings.cannot */
+    qs_status cannot_status;
     char note[320];
     double note_until;
     bool rested; /* --report said so */
@@ -65,8 +70,12 @@ void loop_show_title(const loop *l); /* of the window: the model's and the devic
  * the controls, and a note says why. */
 void loop_choose_model(loop *l, const viewer_controls *before);
 
-/* Until the window is closed, or (QS_ERROR_DEVICE_LOST) the device is lost; with readings.lost it
- * draws nothing before somebody has asked to start again. window, vulkan, present, picture,
+/* The model that was asked for first has failed with the last error, which the window says until
+ * somebody goes on with another one. False: that would not help, or there is no other. */
+bool loop_offer_another(loop *l, const viewer_model *failed, qs_status status);
+
+/* Until the window is closed, or (QS_ERROR_DEVICE_LOST) the device is lost; with readings.lost or
+ * cannot it draws nothing before somebody has asked to go on. window, vulkan, present, picture,
  * catalog, generator, controls, readings are filled in. */
 qs_status loop_run(loop *l);
 

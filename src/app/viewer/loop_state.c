@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static const double NOTE_S = 6;
 
@@ -30,8 +31,26 @@ void loop_show_title(const loop *l)
 
 void loop_choose_model(loop *l, const viewer_controls *before)
 {
-    if (catalog_choose(&l->catalog, before, &l->controls, &l->readings) == QS_OK)
+    if (catalog_choose(&l->catalog, before, &l->controls, &l->readings) == QS_OK) {
+        l->readings.cannot = NULL;
         loop_show_title(l);
-    else
+    } else {
         loop_note(l, true, "%s", app_error_message());
+    }
+}
+
+bool loop_offer_another(loop *l, const viewer_model *failed, qs_status status)
+{
+    char message[sizeof l->lost];
+    const bool others_may =
+        status == QS_ERROR_MODEL || status == QS_ERROR_MEMORY || status == QS_ERROR_DEVICE;
+    snprintf(message, sizeof message, "%s", app_error_message());
+    if (!others_may || !catalog_other(&l->catalog, failed, &l->controls.model)) {
+        app_error(status, "%s", message);
+        return false;
+    }
+    memcpy(l->lost, message, sizeof l->lost);
+    l->readings.cannot = l->lost;
+    l->cannot_status = status;
+    return true;
 }

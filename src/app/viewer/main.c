@@ -3,10 +3,12 @@
 #include "common/lora.h"
 #include "viewer/loop.h"
 #include "viewer/readout.h"
+#include "viewer/requests.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <popt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -346,6 +348,23 @@ fail:
     return status;
 }
 
+/* One that cannot be opened is no reason to go where there is another. */
+static qs_status open_models(const viewer_options *options, const qs_model_options *chosen, loop *l)
+{
+    const qs_status status = catalog_init(&l->catalog, options->model, chosen, &l->controls.model);
+    return status != QS_OK && loop_offer_another(l, NULL, status) ? QS_OK : status;
+}
+
+/* What was said of another model than is there. */
+static viewer_options without_model(const viewer_options *options)
+{
+    viewer_options others = *options;
+    others.label = others.label_to = others.prompt = others.prompt_to = others.sampler = NULL;
+    others.mix = MIX_UNSAID;
+    others.steps = others.offload = 0;
+    return others;
+}
+
 static void fill_readings(loop *l)
 {
     l->readings.models = l->catalog.models;
@@ -354,23 +373,27 @@ static void fill_readings(loop *l)
     readout_model(l->catalog.models[l->controls.model].model, &l->readings);
 }
 
-static qs_status view(const viewer_options *options)
+static qs_status view(const viewer_options *all)
 {
     static loop l; /* large, and one per process like the window system */
     qs_status status = QS_OK;
     qs_device *device = NULL;
     app_loras loras;
-    qs_model_options chosen = { .variant = options->variant,
-                                .scheduler = options->scheduler,
-                                .decoder = options->decoder };
-    l.options = (loop_options){ .exit_after = options->exit_after,
-                                .camera = options->camera,
-                                .report = options->report };
-    TRY(app_loras_parse(options->loras, &loras));
+    viewer_options said = *all;
+    const viewer_options *options = &said;
+    qs_model_options chosen = { .variant = all->variant,
+                                .scheduler = all->scheduler,
+                                .decoder = all->decoder };
+    l.options = (loop_options){ .exit_after = all->exit_after,
+                                .camera = all->camera,
+                                .report = all->report };
+    TRY(app_loras_parse(all->loras, &loras));
     chosen.loras = loras.list;
     chosen.lora_count = loras.count;
     TRY(window_system_init());
-    TRY(catalog_init(&l.catalog, options->model, &chosen, &l.controls.model));
+    TRY(open_models(options, &chosen, &l));
+    if (l.readings.cannot)
+        said = without_model(all);
     TRY(use_device(options, &l, &device));
     fill_readings(&l);
     TRY(fill_controls(options, &l.catalog.models[l.controls.model], &l.readings, &l.controls));
@@ -381,7 +404,10 @@ static qs_status view(const viewer_options *options)
         (options->present ? REQUEST_PRESENT : 0u) | (options->camera ? REQUEST_CAMERA : 0u);
     generate_init(&l.generator, device, l.vulkan.queue, options->offload);
     TRY(run(options, &l, &device));
+    if (l.readings.cannot)
+        TRY(app_error(l.cannot_status, "%s", l.lost));
 fail:
+    requests_end_recording(&l);
     generate_finish(&l.generator);
     close_drawing(&l);
     window_close(&l.window);
@@ -398,6 +424,9 @@ int main(int argc, char **argv)
 {
     static viewer_options options = { .mix = MIX_UNSAID };
     app_log_to_stderr("quickstep-view", QS_LOG_WARNING);
+#ifdef SIGPIPE
+    signal(SIGPIPE, SIG_IGN); /* of ffmpeg and of the clipboard's programs: an error says so */
+#endif
     bool leave = false;
     qs_status status = parse_options(argc, (const char **)argv, &options, &leave);
     if (status == QS_OK && !leave)

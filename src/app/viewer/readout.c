@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *readout_count(uint64_t value, char text[READOUT_SIZE])
@@ -205,4 +206,19 @@ uint32_t readout_edit_steps(const qs_model_info *model, uint32_t steps, float st
 {
     const double run = rint((double)readout_strength(model, steps, strength) * 1e6) / 1e6 * steps;
     return (uint32_t)(begins_anywhere(model) ? ceil(run - 1e-9) : run);
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+double readout_time(const viewer_readings *readings, double part)
+{
+    float times[TIMES_MAX];
+    const uint32_t count = readings->time_count < TIMES_MAX ? readings->time_count : TIMES_MAX;
+    memcpy(times, readings->picture_times, sizeof times);
+    qsort(times, count, sizeof *times, by_time);
+    return count > 0 ? (double)times[(uint32_t)(part * (count - 1) + 0.5)] : 0;
 }

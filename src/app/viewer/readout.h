@@ -36,6 +36,8 @@ size_t readout_kinds(const qs_op_time *ops, size_t count, readout_kind kinds[REA
 /* The places in `ops` of the longest ones, longest first; returns how many, at most `most`. */
 size_t readout_longest(const qs_op_time *ops, size_t count, size_t *places, size_t most);
 double readout_total_ms(const qs_op_time *ops, size_t count);
+/* The median (0.5) or another part of the last pictures' times; 0: there are none. */
+double readout_time(const viewer_readings *readings, double part);
 
 /* How many of so many steps run from a canvas at this strength. */
 uint32_t readout_edit_steps(const qs_model_info *model, uint32_t steps, float strength);

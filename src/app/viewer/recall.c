@@ -5,13 +5,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Another model than before comes with its own slider; what was asked for is of it. */
+/* Another model than before comes with its own slider; what was asked for is of it. What a camera
+ * saw then may be gone: it is what it sees now. */
 static void become(loop *l, const viewer_controls *wanted)
 {
     const viewer_controls before = l->controls;
     l->controls = *wanted;
     l->controls.animate = before.animate;
     l->controls.brush = before.brush;
+    if (l->camera && !touch_find(&l->touch, wanted, &l->readings.model)) {
+        l->controls.canvas = before.canvas;
+        l->controls.canvas_revision = before.canvas_revision;
+    }
     if (before.model == wanted->model)
         return;
     loop_choose_model(l, &before);
@@ -32,7 +37,8 @@ static bool is_change(const viewer_controls *a, const viewer_controls *b)
     return memcmp(&x, b, sizeof x) != 0;
 }
 
-/* What follows within a moment, a slider on its way, is the same change. */
+/* What follows within a moment, a slider on its way, is the same change, and so is all of a stroke.
+ */
 void recall_remember(loop *l, const viewer_controls *before)
 {
     static const double MOMENT_S = 0.6;
@@ -41,7 +47,10 @@ void recall_remember(loop *l, const viewer_controls *before)
     if (!is_change(before, &l->controls))
         return;
     const double now = glfwGetTime();
-    const bool same = h->count > 0 && h->at == h->count - 1 && now - h->changed_at < MOMENT_S;
+    const bool stroke = before->canvas && before->canvas == l->controls.canvas &&
+                        before->canvas_revision != l->controls.canvas_revision;
+    const bool same =
+        h->count > 0 && h->at == h->count - 1 && (stroke || now - h->changed_at < MOMENT_S);
     h->changed_at = now;
     if (!same) {
         if (h->at + 2 > room) {
@@ -50,6 +59,7 @@ void recall_remember(loop *l, const viewer_controls *before)
         }
         h->states[h->at] = *before;
         h->at++;
+        touch_keep(&l->touch, before->canvas);
     }
     h->states[h->at] = l->controls;
     h->count = h->at + 1;
@@ -77,7 +87,8 @@ static qs_status check_recipe(const loop *l, const viewer_recipe *r)
         return app_error(QS_ERROR_USAGE, "it was drawn with %u steps, which the slider has not",
                          r->steps);
     const viewer_controls with = { .canvas = r->canvas };
-    if (r->canvas && !touch_find(&l->touch, &with, &of_model.model))
+    const viewer_canvas *canvas = touch_find(&l->touch, &with, &of_model.model);
+    if (r->canvas && !(canvas && canvas->revision == r->canvas_revision))
         return app_error(QS_ERROR_USAGE, "the picture that it was drawn from is no longer kept");
     return QS_OK;
 }
@@ -172,6 +183,7 @@ static void open_folder(loop *l, const char *path)
         return;
     }
     l->controls.model = model;
+    l->readings.cannot = NULL;
     if (model != before.model)
         loop_choose_model(l, &before);
     recall_remember(l, &before);

@@ -69,6 +69,56 @@ static void paste(loop *l)
         loop_note(l, true, "there is no file's path on the clipboard");
 }
 
+void requests_end_recording(loop *l)
+{
+    if (!l->recording.animation)
+        return;
+    const double seconds = record_seconds(&l->recording);
+    l->readings.recording = false;
+    if (record_end(&l->recording) != QS_OK)
+        loop_note(l, true, "not recorded: %s", app_error_message());
+    else if (seconds > 0)
+        loop_note(l, false, "recorded %.1f s: %s", seconds, l->recording.path);
+    else
+        loop_note(l, true, "nothing was played, so nothing is recorded");
+}
+
+void requests_record(loop *l)
+{
+    bool full = false;
+    if (!l->recording.animation ||
+        generate_drawn(&l->generator, &l->readings)->controls.view != VIEW_PICTURES)
+        return;
+    const qs_status status =
+        record_take(&l->recording, &l->readings, shown_alone(l), glfwGetTime(), &full);
+    l->readings.recorded_s = record_seconds(&l->recording);
+    if (status == QS_OK && !full)
+        return;
+    requests_end_recording(l);
+    if (status != QS_OK)
+        loop_note(l, true, "%s ends: %s", l->recording.path, app_error_message());
+}
+
+static void turn_recording(loop *l)
+{
+    if (l->recording.animation) {
+        requests_end_recording(l);
+        return;
+    }
+    qs_status status = l->controls.view == VIEW_PICTURES
+                           ? QS_OK
+                           : app_error(QS_ERROR_USAGE, "only the view with one number of steps is");
+    if (status == QS_OK)
+        status = record_begin(&l->recording, &l->readings, l->record_as ? l->record_as : ".png",
+                              shown_alone(l), glfwGetTime());
+    l->readings.recording = status == QS_OK;
+    l->readings.recorded_s = 0;
+    if (status != QS_OK)
+        loop_note(l, true, "not recorded: %s", app_error_message());
+    else
+        l->controls.animate = true;
+}
+
 static viewer_recipe recipe_on_screen(const loop *l)
 {
     const viewer_drawn *drawn = generate_drawn(&l->generator, &l->readings);
@@ -111,6 +161,7 @@ static void keep_favourite(loop *l)
     if (!name)
         return;
     requests_keep(l, true);
+    l->readings.film[0].path = strdup(name); /* what it was drawn from is beside it */
     loop_note(l, false, "kept as %s", name);
 }
 
@@ -181,6 +232,7 @@ static qs_status turn_canvas(loop *l)
 
 static void close_camera(loop *l)
 {
+    touch_keep(&l->touch, l->controls.canvas);
     camera_close(l->camera);
     l->camera = NULL;
     l->readings.live = false;
@@ -267,6 +319,8 @@ void requests_take(loop *l, uint32_t bits)
         save_times(l);
     if (bits & REQUEST_FAVOURITE)
         keep_favourite(l);
+    if (bits & REQUEST_RECORD)
+        turn_recording(l);
     if (bits & REQUEST_FULL_SCREEN)
         window_turn_full_screen(&l->window);
     if (bits & REQUEST_PRESENT)

@@ -22,8 +22,25 @@ void touch_finish(touch *t)
 
 static viewer_canvas *find(const touch *t, uint32_t id)
 {
-    const viewer_canvas *c = &t->canvases[id % TOUCH_CANVASES];
-    return id != 0 && c->id == id ? (viewer_canvas *)c : NULL;
+    for (uint32_t i = 0; id != 0 && i < TOUCH_CANVASES; i++)
+        if (t->canvases[i].id == id)
+            return (viewer_canvas *)&t->canvases[i];
+    return NULL;
+}
+
+/* Where the next one goes: in place of a camera's, once there are a few, or else of the oldest. */
+static viewer_canvas *next_place(touch *t)
+{
+    viewer_canvas *oldest = &t->canvases[0], *oldest_live = NULL;
+    uint32_t live_count = 0;
+    for (uint32_t i = 0; i < TOUCH_CANVASES; i++) {
+        viewer_canvas *c = &t->canvases[i]; /* id 0: it is free */
+        if (c->id < oldest->id)
+            oldest = c;
+        if (c->live && (live_count++ == 0 || c->id < oldest_live->id))
+            oldest_live = c;
+    }
+    return live_count < TOUCH_LIVE ? oldest : oldest_live;
 }
 
 const viewer_canvas *touch_find(const touch *t, const viewer_controls *controls,
@@ -44,7 +61,7 @@ static qs_status add(touch *t, uint32_t width, uint32_t height, uint8_t *pixels,
         return app_error(QS_ERROR_MEMORY, "no memory for a picture of %ux%u", width, height);
     }
     const uint32_t id = ++t->last_id;
-    viewer_canvas *c = &t->canvases[id % TOUCH_CANVASES];
+    viewer_canvas *c = next_place(t);
     release(c);
     *c = (viewer_canvas){
         .id = id, .width = width, .height = height, .pixels = pixels, .mask = mask
@@ -137,12 +154,22 @@ qs_status touch_camera(touch *t, uint8_t *rgba, uint32_t width, uint32_t height,
         turn_grey(rgba, count);
     status = add(t, model->width, model->height, rgba,
                  before ? copy_of(before->mask, count) : calloc(count, 1), controls);
-    if (status == QS_OK)
-        find(t, controls->canvas)->masked = masked;
+    if (status == QS_OK) {
+        viewer_canvas *c = find(t, controls->canvas);
+        c->masked = masked;
+        c->live = true;
+    }
     return status;
 fail:
     free(rgba);
     return status;
+}
+
+void touch_keep(touch *t, uint32_t canvas)
+{
+    viewer_canvas *c = find(t, canvas);
+    if (c)
+        c->live = false;
 }
 
 qs_status touch_blank(touch *t, const qs_model_info *model, viewer_controls *controls)

@@ -9,10 +9,12 @@
 #include "common/recipe.h"
 #include "viewer/viewer.h"
 
-enum { TOUCH_CANVASES = 48 }; /* that undo can come back to */
+/* Those that undo can come back to; so many of them at most are a camera's and not kept: what it
+ * sees now, what was drawn last and what is being drawn. */
+enum { TOUCH_CANVASES = 48, TOUCH_LIVE = 4 };
 
 typedef struct touch {
-    viewer_canvas canvases[TOUCH_CANVASES]; /* by id, round and round */
+    viewer_canvas canvases[TOUCH_CANVASES];
     uint32_t last_id;
 } touch;
 
@@ -33,9 +35,11 @@ qs_status touch_recall(touch *t, const char *png, const app_recipe *recipe,
                        const qs_model_info *model, viewer_controls *controls);
 qs_status touch_take(touch *t, const uint8_t *rgba, const qs_model_info *model,
                      viewer_controls *controls);
-/* What a camera sees, rgba [height, width, 4], which it frees; masked as the canvas before. */
+/* What a camera sees, rgba [height, width, 4], which it frees; masked as the canvas before. It goes
+ * when a few others have come, unless it is kept. */
 qs_status touch_camera(touch *t, uint8_t *rgba, uint32_t width, uint32_t height,
                        const qs_model_info *model, viewer_controls *controls);
+void touch_keep(touch *t, uint32_t canvas);
 qs_status touch_blank(touch *t, const qs_model_info *model, viewer_controls *controls);
 
 /* Of the controls' canvas, with their brush. */

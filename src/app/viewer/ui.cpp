@@ -99,6 +99,7 @@ qs_status ui_init(const window *w, present *p, float scale)
     ui = state{};
     ui.solo = -1;
     reset_list();
+    reset_focus();
     int width = 1, height = 1, pixels = 1, rows = 1;
     glfwGetWindowSize(w->handle, &width, &height);
     glfwGetFramebufferSize(w->handle, &pixels, &rows);
@@ -135,7 +136,7 @@ bool ui_take_key(int key)
     const bool closes = ui.help && key == GLFW_KEY_ESCAPE;
     if (closes)
         ui.help = false;
-    return closes;
+    return closes || focus_take_key(key);
 }
 
 bool ui_take_character(unsigned codepoint)
@@ -251,6 +252,7 @@ const ui_layout *ui_build(const viewer_readings *readings, viewer_controls *cont
                           viewer_requests *requests)
 {
     backend_new_frame();
+    focus_begin();
     ImGui::NewFrame();
     ui_layout &layout = ui.layout;
     layout.widget_count = 0;
@@ -259,9 +261,10 @@ const ui_layout *ui_build(const viewer_readings *readings, viewer_controls *cont
     const ImVec4 background = color(BACKGROUND);
     memcpy(layout.background, &background, sizeof layout.background);
     ui.requests = requests->bits;
-    *requests = { 0, nullptr, -1, false, {} };
+    *requests = { 0, nullptr, nullptr, -1, false, {} };
     push_font(ui.text);
     build_all(*readings, *controls, *requests);
+    focus_end();
     ImGui::PopFont();
     ImGui::Render();
 

@@ -150,6 +150,17 @@ void backend_new_frame()
 #endif
 }
 
+void backend_press(ImVec2 at, bool down)
+{
+#if IMGUI_VERSION_NUM >= 18700
+    ImGui::GetIO().AddMousePosEvent(at.x, at.y);
+    ImGui::GetIO().AddMouseButtonEvent(ImGuiMouseButton_Left, down);
+#else
+    ImGui::GetIO().MousePos = at;
+    ImGui::GetIO().MouseDown[ImGuiMouseButton_Left] = down;
+#endif
+}
+
 qs_status backend_record(VkCommandBuffer commands)
 {
     if (backend.result != VK_SUCCESS)

@@ -17,6 +17,8 @@ namespace viewer_ui
 qs_status backend_init(const window *w, present *p);
 void backend_finish(); // the queue is idle; with a context, whether or not init came to its end
 void backend_new_frame();
+// Between that and ImGui::NewFrame: the left button is down there, or up.
+void backend_press(ImVec2 at, bool down);
 qs_status backend_record(VkCommandBuffer commands); // what ImGui::Render laid out
 
 // All fonts are drawn at `scale` times the size that they were made at.

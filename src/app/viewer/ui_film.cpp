@@ -59,7 +59,10 @@ void viewer_ui::build_film(const viewer_readings &readings, const viewer_control
                        width * s.x, side * s.y,  1,           1,           0,           1 };
         part->checker_px = std::max(1.0f, floorf(4 * ui.u * s.x));
         part->brightness = 1;
-        const bool hovered = !io.WantCaptureMouse && ImGui::IsMouseHoveringRect(low, high, false);
+        char name[24];
+        snprintf(name, sizeof name, "film.%u", i);
+        const bool hovered = focus_on(name, low, high) ||
+                             (!io.WantCaptureMouse && ImGui::IsMouseHoveringRect(low, high, false));
         if (kept.favourite)
             star(ImGui::GetForegroundDrawList(), ImVec2(high.x - 9 * ui.u, low.y + 9 * ui.u),
                  6 * ui.u);
@@ -70,11 +73,8 @@ void viewer_ui::build_film(const viewer_readings &readings, const viewer_control
             if (ImGui::IsMouseClicked(0))
                 requests.recall = (int)i;
         }
-        if (i < 8) {
-            char name[24];
-            snprintf(name, sizeof name, "film.%u", i);
+        if (i < 8)
             report(name, low, high);
-        }
         x += width + gap;
     }
 }

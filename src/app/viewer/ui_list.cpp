@@ -66,7 +66,7 @@ bool build_row(const char *id, const list_rows &rows, int i, int chosen)
     ImGui::PopID();
     snprintf(name, sizeof name, "%s.%.17s", id, rows.name(rows.context, i));
     if (!list.opening && ImGui::IsItemVisible()) // and has its place
-        report_item(name);
+        report(name, ImGui::GetItemRectMin(), ImGui::GetItemRectMax());
     return enabled && (clicked || (list.take && i == list.row));
 }
 

@@ -107,16 +107,47 @@ void pins_row(const viewer_controls &controls, viewer_requests &requests)
     tooltip("A walk goes through the pinned seeds, round and round (P)");
 }
 
+// What is played, into a file.
+void record_row(const viewer_readings &readings, viewer_requests &requests)
+{
+    static const struct {
+        const char *label, *name, *ending, *about;
+    } kinds[] = {
+        { "APNG", "record.png", ".png", "Records what is played, until it is stopped (G)" },
+        { "GIF", "record.gif", ".gif", "The same as a GIF, by ffmpeg" },
+        { "MP4", "record.mp4", ".mp4", "The same as a film, by ffmpeg" },
+    };
+    char text[48];
+    caption("record");
+    snprintf(text, sizeof text, "stop: %.1f s###stop", readings.recorded_s);
+    if (readings.recording && segment(text, 0, 1, false, true))
+        requests.bits |= REQUEST_RECORD;
+    if (readings.recording) {
+        report_item("record.stop");
+        return;
+    }
+    for (int i = 0; i < 3; i++) {
+        if (segment(kinds[i].label, i, 3, false, true)) {
+            requests.record_as = kinds[i].ending;
+            requests.bits |= REQUEST_RECORD;
+        }
+        report_item(kinds[i].name);
+        tooltip(kinds[i].about);
+    }
+}
+
 } // namespace
 
-void viewer_ui::build_motion(viewer_controls &controls, viewer_requests &requests)
+void viewer_ui::build_motion(const viewer_readings &readings, viewer_controls &controls,
+                             viewer_requests &requests)
 {
     buttons_row(controls, requests);
     gap(2);
     motion_row(controls);
-    if (controls.motion == MOTION_SEEDS)
-        return;
-    speed_row(controls);
-    if (controls.motion != MOTION_MIX || !controls.words.blended)
+    if (controls.motion != MOTION_SEEDS)
+        speed_row(controls);
+    if (controls.motion == MOTION_WALK ||
+        (controls.motion == MOTION_MIX && !controls.words.blended))
         pins_row(controls, requests);
+    record_row(readings, requests);
 }

@@ -44,6 +44,7 @@ void viewer_ui::build_panel(const viewer_readings &readings, viewer_controls &co
                  ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoResize |
                      ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_NoMove |
                      ImGuiWindowFlags_NoSavedSettings);
+    ui.in_panel = true;
     model_title(readings, controls);
     line();
     build_prompt(readings, controls);
@@ -51,10 +52,11 @@ void viewer_ui::build_panel(const viewer_readings &readings, viewer_controls &co
     build_touch(readings, controls, requests);
     build_view(readings, controls);
     line();
-    build_motion(controls, requests);
+    build_motion(readings, controls, requests);
     line();
     build_speed(readings);
     gap(2);
     build_profile(readings, controls, requests);
+    ui.in_panel = false;
     ImGui::End();
 }

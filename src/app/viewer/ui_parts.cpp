@@ -20,9 +20,10 @@ void report(const char *name, ImVec2 low, ImVec2 high)
     widget.rect = { low.x * s.x, low.y * s.y, (high.x - low.x) * s.x, (high.y - low.y) * s.y };
 }
 
-void report_item(const char *name)
+bool report_item(const char *name)
 {
     report(name, ImGui::GetItemRectMin(), ImGui::GetItemRectMax());
+    return ui.in_panel && focus_item(name);
 }
 
 float text_width(ImFont *font, const char *text)
@@ -107,7 +108,11 @@ bool segment(const char *label, int index, int count, bool chosen, bool enabled)
     ImGui::PushStyleColor(ImGuiCol_ButtonActive, rgb(chosen ? ACCENT : ACCENT_DARK));
     ImGui::PushStyleColor(ImGuiCol_Text, rgb(chosen ? ON_ACCENT : TEXT));
     ImGui::BeginDisabled(!enabled);
-    const bool clicked = ImGui::Button(label, ImVec2(width, 0));
+    const float height = ImGui::GetFrameHeight();
+    const bool tight = ImGui::CalcTextSize(label, nullptr, true).x > width - 6 * ui.u;
+    push_font(tight ? ui.small : ui.text);
+    const bool clicked = ImGui::Button(label, ImVec2(width, height));
+    ImGui::PopFont();
     ImGui::EndDisabled();
     ImGui::PopStyleColor(4);
     return clicked && !chosen;
@@ -142,13 +147,15 @@ bool build_slider(const char *id, float low, float high, float *value, const cha
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const ImVec2 size(ImGui::GetContentRegionAvail().x, ImGui::GetFrameHeight());
     ImGui::InvisibleButton(id, size);
-    report_item(id);
+    const float slide = report_item(id) ? focus_slide() : 0;
     const float words = 62 * ui.u, reach = 8 * ui.u, width = size.x - words - 2 * reach;
     const float y = at.y + size.y / 2, x = at.x + reach;
     const bool active = ImGui::IsItemActive();
     if (active)
         *value =
             low + (high - low) * std::clamp((ImGui::GetIO().MousePos.x - x) / width, 0.0f, 1.0f);
+    else if (slide != 0)
+        *value = std::clamp(*value + (high - low) * slide, low, high);
     const float knob = x + width * std::clamp((*value - low) / (high - low), 0.0f, 1.0f);
     ImDrawList *list = ImGui::GetWindowDrawList();
     list->AddRectFilled(ImVec2(x, y - 2 * ui.u), ImVec2(x + width, y + 2 * ui.u), rgb(FIELD),
@@ -157,7 +164,7 @@ bool build_slider(const char *id, float low, float high, float *value, const cha
     list->AddCircleFilled(ImVec2(knob, y), (active || ImGui::IsItemHovered() ? 8 : 7) * ui.u,
                           rgb(ACCENT), 24);
     draw_text(list, ui.small, ImVec2(at.x + size.x, y - font_size(ui.small) / 2), DIM, text, 1);
-    return active;
+    return active || slide != 0;
 }
 
 void tooltip(const char *text)

@@ -43,6 +43,7 @@ struct state {
     bool beside, below;  // where the panel has room; neither: over the picture
     bool notes_below;    // the bar of the steps has room for a message
     bool help;
+    bool in_panel;     // what is made now: keys reach it
     bool stroking;     // the brush is down
     ImVec2 stroke_at;  // where it was last, in pixels of the canvas
     uint32_t requests; // bits of viewer_request that keys asked for in this frame
@@ -55,9 +56,20 @@ inline bool asked(viewer_request request)
     return ui.requests & request;
 }
 
-// The widget of this name is at `low` to `high`; report_item: the last one made.
+// The widget of this name is at `low` to `high`; report_item: the last one made, and true if it has
+// the focus.
 void report(const char *name, ImVec2 low, ImVec2 high);
-void report_item(const char *name);
+bool report_item(const char *name);
+
+// What keys reach (ui_focus.cpp): report_item's widgets of the panel, and a picture of the film
+// strip. True: it has the focus.
+bool focus_item(const char *name); // the last widget made
+bool focus_on(const char *name, ImVec2 low, ImVec2 high);
+float focus_slide(); // of the slider that has it: how far keys move it, of its length
+void focus_begin();  // of a frame, before Dear ImGui's
+void focus_end();
+void reset_focus();
+bool focus_take_key(int key);
 
 // align 0: starts at x, 0.5: centred, 1: ends there.
 void draw_text(ImDrawList *list, ImFont *font, ImVec2 at, uint32_t hex, const char *text,
@@ -101,7 +113,8 @@ void build_recipe(const viewer_readings &readings, viewer_controls &controls,
                   viewer_requests &requests);
 void build_touch(const viewer_readings &readings, viewer_controls &controls,
                  viewer_requests &requests);
-void build_motion(viewer_controls &controls, viewer_requests &requests);
+void build_motion(const viewer_readings &readings, viewer_controls &controls,
+                  viewer_requests &requests);
 void build_view(const viewer_readings &readings, viewer_controls &controls);
 void build_speed(const viewer_readings &readings);
 void build_panel(const viewer_readings &readings, viewer_controls &controls,
@@ -125,7 +138,7 @@ void build_film(const viewer_readings &readings, const viewer_controls &controls
 // Another part of what is drawn below the controls, to be filled in; NULL: there are too many.
 picture_part *add_part(const viewer_readings &readings, const viewer_controls &controls, ImVec2 at,
                        ImVec2 size);
-// A slider as wide as there is room. True: it is being dragged.
+// A slider as wide as there is room. True: it is being moved.
 bool build_slider(const char *id, float low, float high, float *value, const char *text);
 void build_help();
 

@@ -41,6 +41,23 @@ void preparation(ImVec2 at, ImVec2 size, const viewer_readings &readings)
     report("progress", low, ImVec2(low.x + width, low.y + 2 * half));
 }
 
+// A red dot and how long, in the corner: something is recorded.
+void recording_mark(ImVec2 at, double seconds)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%.0f s", floor(seconds));
+    const float r = 5 * ui.u;
+    const ImVec2 middle(at.x + 16 * ui.u, at.y + 16 * ui.u);
+    ImDrawList *list = ImGui::GetForegroundDrawList();
+    list->AddRectFilled(ImVec2(at.x + 6 * ui.u, at.y + 6 * ui.u),
+                        ImVec2(middle.x + 14 * ui.u + text_width(ui.small, text), at.y + 26 * ui.u),
+                        rgb(PANEL, 200), 5 * ui.u);
+    list->AddCircleFilled(middle, r, rgb(BAD));
+    draw_text(list, ui.small, ImVec2(middle.x + 9 * ui.u, middle.y - font_size(ui.small) / 2), TEXT,
+              text);
+    report("recording", ImVec2(middle.x - r, middle.y - r), ImVec2(middle.x + r, middle.y + r));
+}
+
 // What the picture under the mouse was drawn from; a click shows it alone, or all again.
 void picture_hover(const viewer_readings &readings, const picture_grid &grid)
 {
@@ -79,25 +96,29 @@ void picture_hover(const viewer_readings &readings, const picture_grid &grid)
 namespace
 {
 
-// What happened, and a button that begins anew.
-void lost_device(const viewer_readings &readings, viewer_requests &requests, ImVec2 at, ImVec2 size)
+// What happened, and a button that goes on.
+void stopped(const char *what, const char *why, const char *go_on, viewer_requests &requests,
+             ImVec2 at, ImVec2 size)
 {
-    const float width = std::min(440 * ui.u, size.x - 24 * ui.u), height = 150 * ui.u;
+    const float width = std::min(440 * ui.u, size.x - 24 * ui.u);
+    const ImVec2 words =
+        ui.small->CalcTextSizeA(font_size(ui.small), FLT_MAX, width - 40 * ui.u, why);
+    const float height = std::min(words.y + 122 * ui.u, size.y);
     ImGui::SetNextWindowPos(
         ImVec2(at.x + (size.x - width) / 2, std::max(at.y, at.y + (size.y - height) / 2)));
     ImGui::SetNextWindowSize(ImVec2(width, height));
     ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, 8 * ui.u);
-    ImGui::Begin("lost", nullptr,
+    ImGui::Begin("stopped", nullptr,
                  ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove |
                      ImGuiWindowFlags_NoSavedSettings);
     ImGui::PushTextWrapPos(0);
-    text_line(ui.text, BAD, "The device was lost.");
-    text_line(ui.small, DIM, "%s", readings.lost);
+    text_line(ui.text, BAD, "%s", what);
+    text_line(ui.small, DIM, "%s", why);
     ImGui::PopTextWrapPos();
     gap(4);
-    if (ImGui::Button("start it again", ImVec2(ImGui::GetContentRegionAvail().x, 34 * ui.u)) ||
+    if (ImGui::Button(go_on, ImVec2(ImGui::GetContentRegionAvail().x, 34 * ui.u)) ||
         asked(REQUEST_PLAY))
-        requests.start_again = true;
+        requests.go_on = true;
     report_item("again");
     ImGui::End();
     ImGui::PopStyleVar();
@@ -114,6 +135,8 @@ void build_batch(const viewer_readings &readings, const viewer_controls &control
     if (ui.solo_count != frame.count)
         ui.solo = -1;
     ui.solo_count = frame.count;
+    if (asked(REQUEST_ALONE) && frame.count > 1)
+        ui.solo = ui.solo + 1 < (int)frame.count ? ui.solo + 1 : -1;
     picture_part *part = add_part(readings, controls, at, size);
     if (!part)
         return;
@@ -151,8 +174,15 @@ void viewer_ui::build_picture(const viewer_readings &readings, viewer_controls &
     ui.layout.solo = controls.view == VIEW_PICTURES ? ui.solo : -1;
     char text[96];
     const ImVec2 strip(size.x, 64 * ui.u);
+    if (readings.recording && !readings.present)
+        recording_mark(at, readings.recorded_s);
     if (readings.lost) {
-        lost_device(readings, requests, at, size);
+        stopped("The device was lost.", readings.lost, "start it again", requests, at, size);
+    } else if (readings.cannot) {
+        snprintf(text, sizeof text, "draw with %.60s instead",
+                 readings.models[controls.model].name);
+        stopped("This model cannot run. Choose another one, or drop a model's folder here.",
+                readings.cannot, text, requests, at, size);
     } else if (readings.preparing) {
         preparation(at, size, readings);
     } else if (readings.model.fills_in && !(readings.canvas && readings.canvas->masked)) {

@@ -2,6 +2,8 @@
 
 #include "viewer/ui_parts.hpp"
 
+#include "common/roofline.h"
+
 using namespace viewer_ui;
 
 namespace
@@ -22,27 +24,41 @@ uint32_t op_color(const char *op)
     return 0x8b93a1;
 }
 
-void op_tooltip(const qs_op_time &op, double total_ms)
+double roof_share(const viewer_readings &readings, const qs_op_time &op)
+{
+    const bool known = readings.roofline.gflops > 0 && op.ms > 0;
+    return known ? app_roof_share(&readings.roofline, op.flops / op.ms * 1e-6,
+                                  op.bytes / op.ms * 1e-6)
+                 : 0;
+}
+
+void op_tooltip(const viewer_readings &readings, const qs_op_time &op, double total_ms)
 {
     ImGui::BeginTooltip();
     ImGui::TextUnformatted(op.name);
     text_line(ui.small, DIM, "%s   %.3f ms, %.1f %%", op.op, op.ms, 100 * op.ms / total_ms);
     if (op.ms > 0)
-        text_line(ui.small, DIM, "%.2f GFLOP/s   %.2f GB/s", op.flops / op.ms * 1e-6,
-                  op.bytes / op.ms * 1e-6);
+        text_line(ui.small, DIM, "%.2f MFLOP   %.0f kB   %.2f GFLOP/s   %.2f GB/s", op.flops * 1e-6,
+                  op.bytes * 1e-3, op.flops / op.ms * 1e-6, op.bytes / op.ms * 1e-6);
+    const double share = roof_share(readings, op);
+    if (share > 0)
+        text_line(ui.small, DIM, "%.0f %% of what the device can do", 100 * share);
     ImGui::EndTooltip();
 }
 
-// Every op of a step, in the order they run: one bar each, as high as its time.
-void op_plot(const qs_op_time *ops, size_t count, double total_ms)
+// Every op of a step, in the order they run: one bar each, as high as its time; the bright part of
+// it is what it would take at the device's best.
+void op_plot(const viewer_readings &readings, double total_ms)
 {
+    const qs_op_time *ops = readings.ops;
+    const size_t count = readings.op_count;
     double largest = 1e-9;
     for (size_t i = 0; i < count; i++)
         largest = std::max(largest, ops[i].ms);
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const ImVec2 size(ImGui::GetContentRegionAvail().x, 76 * ui.u);
     ImGui::InvisibleButton("##ops", size);
-    report_item("ops");
+    report("ops", at, ImVec2(at.x + size.x, at.y + size.y));
     ImDrawList *list = ImGui::GetWindowDrawList();
     list->AddRectFilled(at, ImVec2(at.x + size.x, at.y + size.y), rgb(0x16181d), 4 * ui.u);
     const float inset = 4 * ui.u, room = size.x - 2 * inset, pitch = room / (float)count;
@@ -52,11 +68,15 @@ void op_plot(const qs_op_time *ops, size_t count, double total_ms)
         const float x = at.x + inset + pitch * (float)i;
         const float height = (float)(ops[i].ms / largest) * (size.y - 2 * inset);
         const float thick = std::max(1.0f, pitch - (pitch > 4 ? 1 : 0.25f));
-        list->AddRectFilled(ImVec2(x, at.y + size.y - inset - std::max(1.0f, height)),
-                            ImVec2(x + thick, at.y + size.y - inset),
-                            rgb(on ? TEXT : op_color(ops[i].op)));
+        const float floor = at.y + size.y - inset, best = (float)roof_share(readings, ops[i]);
+        const uint32_t hex = on ? TEXT : op_color(ops[i].op);
+        list->AddRectFilled(ImVec2(x, floor - std::max(1.0f, height)), ImVec2(x + thick, floor),
+                            rgb(hex, best > 0 ? 120 : 255));
+        if (best > 0)
+            list->AddRectFilled(ImVec2(x, floor - height * std::min(1.0f, best)),
+                                ImVec2(x + thick, floor), rgb(hex));
         if (on)
-            op_tooltip(ops[i], total_ms);
+            op_tooltip(readings, ops[i], total_ms);
     }
 }
 
@@ -88,8 +108,10 @@ void op_legend(const qs_op_time *ops, size_t count, double total_ms)
     ImGui::PopFont();
 }
 
-void op_list(const qs_op_time *ops, size_t count, double total_ms)
+void op_list(const viewer_readings &readings, double total_ms)
 {
+    const qs_op_time *ops = readings.ops;
+    const size_t count = readings.op_count;
     size_t places[6];
     const size_t shown = readout_longest(ops, count, places, 6);
     push_font(ui.small);
@@ -110,10 +132,47 @@ void op_list(const qs_op_time *ops, size_t count, double total_ms)
         draw_text(list, ui.small, ImVec2(at.x + width, at.y), DIM, text, 1);
         ImGui::InvisibleButton(op.name, ImVec2(width, height));
         if (ImGui::IsItemHovered())
-            op_tooltip(op, total_ms);
+            op_tooltip(readings, op, total_ms);
     }
     ImGui::PopStyleVar();
     ImGui::PopFont();
+}
+
+void level(ImVec2 at, ImVec2 size, float part, uint32_t hex)
+{
+    const float y = at.y + size.y * (1 - std::min(1.0f, part));
+    ImGui::GetWindowDrawList()->AddLine(ImVec2(at.x, y), ImVec2(at.x + size.x, y), rgb(hex), ui.u);
+}
+
+// The last pictures, the newest on the right: one bar each, as high as its time.
+void picture_plot(const viewer_readings &readings)
+{
+    const double p50 = readout_time(&readings, 0.5), p95 = readout_time(&readings, 0.95);
+    const uint32_t count = std::min<uint32_t>(readings.time_count, TIMES_MAX);
+    const ImVec2 at = ImGui::GetCursorScreenPos();
+    const ImVec2 size(ImGui::GetContentRegionAvail().x, 44 * ui.u);
+    const float most = 1.25f * (float)std::max(p95, 1e-3), pitch = size.x / TIMES_MAX;
+    ImGui::Dummy(size);
+    report("times", at, ImVec2(at.x + size.x, at.y + size.y));
+    ImDrawList *list = ImGui::GetWindowDrawList();
+    list->AddRectFilled(at, ImVec2(at.x + size.x, at.y + size.y), rgb(0x16181d), 4 * ui.u);
+    for (uint32_t back = 0; back < count; back++) {
+        const float ms = readings.picture_times[(readings.time_count - 1 - back) % TIMES_MAX];
+        const float x = at.x + size.x - pitch * (float)(back + 1);
+        const float height = size.y * std::min(1.0f, ms / most);
+        list->AddRectFilled(ImVec2(x, at.y + size.y - height),
+                            ImVec2(x + std::max(1.0f, 0.75f * pitch), at.y + size.y),
+                            rgb(ACCENT_DARK));
+    }
+    level(at, size, (float)p50 / most, ACCENT);
+    level(at, size, (float)p95 / most, GOLD);
+    char text[READOUT_SIZE], text95[READOUT_SIZE];
+    text_line(ui.small, TEXT, "p50 %s ms, p95 %s ms of %u pictures", readout_number(p50, text),
+              readout_number(p95, text95), count);
+    text_line(ui.small, TEXT, "the last one: device %s ms, CPU %s ms",
+              readout_number(readings.device_ms, text), readout_number(readings.cpu_ms, text95));
+    tooltip("Of the device, the ops of its steps and its decode; of the CPU, all threads, a "
+            "software driver's too, from its begin to its end");
 }
 
 } // namespace
@@ -135,11 +194,12 @@ void viewer_ui::build_profile(const viewer_readings &readings, viewer_controls &
         return;
     }
     const double total_ms = std::max(1e-9, readout_total_ms(readings.ops, readings.op_count));
-    op_plot(readings.ops, readings.op_count, total_ms);
+    picture_plot(readings);
+    op_plot(readings, total_ms);
     op_legend(readings.ops, readings.op_count, total_ms);
     text_line(ui.small, DIM, "%zu ops in a step of %.2f ms; the longest:", readings.op_count,
               total_ms);
-    op_list(readings.ops, readings.op_count, total_ms);
+    op_list(readings, total_ms);
     gap(2);
     if (ImGui::Button("save the timeline", ImVec2(-FLT_MIN, 0)))
         requests.bits |= REQUEST_TIMELINE;

@@ -34,7 +34,8 @@ void prompt_field(const char *name, const char *hint, bool open, char (&prompt)[
     ImGui::PopID();
     report_item(name);
     if (ImGui::IsItemActive())
-        report_item((std::string(name) + ".typing").c_str());
+        report((std::string(name) + ".typing").c_str(), ImGui::GetItemRectMin(),
+               ImGui::GetItemRectMax());
     echo(prompt);
 }
 
@@ -77,12 +78,11 @@ void blend_section(const viewer_readings &readings, viewer_words &words)
 
 void guidance_row(const qs_model_info &model, viewer_words &words)
 {
+    char text[24];
+    snprintf(text, sizeof text, "%.1f", (double)words.guidance);
     caption("guidance");
-    ImGui::SetNextItemWidth(-FLT_MIN);
-    ImGui::SliderFloat("##guidance", &words.guidance, 1,
-                       model.embeds_guidance ? EMBEDDED_MOST : GUIDED_MOST, "%.1f",
-                       ImGuiSliderFlags_AlwaysClamp);
-    report_item("guidance");
+    build_slider("guidance", 1, model.embeds_guidance ? EMBEDDED_MOST : GUIDED_MOST,
+                 &words.guidance, text);
     tooltip(model.embeds_guidance ? "How much the words count"
                                   : "How much the words count; above 1 a step takes twice as long");
 }

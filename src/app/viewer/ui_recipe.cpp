@@ -71,7 +71,7 @@ void seed_field(viewer_controls &controls, viewer_requests &requests)
     report_item("seed");
     editing = ImGui::IsItemActive();
     if (editing)
-        report_item("seed.typing");
+        report("seed.typing", ImGui::GetItemRectMin(), ImGui::GetItemRectMax());
     if (!ImGui::IsItemDeactivatedAfterEdit())
         return;
     if (strspn(typed, "0123456789") != strlen(typed))

@@ -74,6 +74,7 @@ typedef struct viewer_canvas {
     uint8_t *pixels;            /* [height, width, 4] RGBA8 */
     uint8_t *mask;              /* [height, width]: 255 is drawn anew, 0 is kept */
     bool masked;                /* something is to be drawn anew only; otherwise all is */
+    bool live;                  /* a camera made it, and nothing else needs it */
     uint32_t revision;          /* counts the changes of it */
 } viewer_canvas;
 
@@ -117,6 +118,7 @@ typedef struct viewer_drawn {
     viewer_place place;
     uint32_t column; /* of the views with several; notch and sampler are its */
     uint32_t steps;  /* asked for; from a canvas fewer may run */
+    double cpu_ms;   /* of the process until it was begun */
 } viewer_drawn;
 
 /* One number of steps beside the others. */
@@ -158,6 +160,9 @@ typedef enum viewer_request {
     REQUEST_COPY = 1 << 24,
     REQUEST_PASTE = 1 << 25,
     REQUEST_CAMERA = 1 << 26, /* from what it sees, or no longer: what it saw last stays */
+    REQUEST_RECORD = 1 << 27, /* what is played, into a file; or no longer */
+    /* for the user interface again */
+    REQUEST_ALONE = 1 << 28, /* the next picture of a batch alone, then all again */
 } viewer_request;
 
 /* The brush went from here to there, in pixels of the canvas; begins: it was set down. */
@@ -169,8 +174,9 @@ typedef struct viewer_stroke {
 typedef struct viewer_requests {
     uint32_t bits;         /* of viewer_request */
     const char *complaint; /* what was typed and cannot be, or NULL */
+    const char *record_as; /* ".gif": what REQUEST_RECORD begins from now on; NULL: as before */
     int recall;            /* a picture of the film strip, -1: none */
-    bool start_again;      /* the device, after it was lost */
+    bool go_on;            /* start the device again after it was lost; draw with another model */
     viewer_stroke stroke;
 } viewer_requests;
 
@@ -196,7 +202,7 @@ typedef struct viewer_kept {
     char *path; /* of the file that it was read from; NULL: it was drawn */
 } viewer_kept;
 
-enum { FILM_MAX = 64 };
+enum { FILM_MAX = 64, TIMES_MAX = 120 };
 
 typedef struct viewer_readings {
     const viewer_model *models;
@@ -221,15 +227,24 @@ typedef struct viewer_readings {
     const viewer_canvas *canvas; /* the controls', NULL: none */
     uint32_t canvas_revision;    /* of it */
     bool live;                   /* a camera makes it */
+    bool recording;              /* into a file, */
+    double recorded_s;           /* which is so long */
     bool present;                /* pictures only */
     const char *lost; /* the device was lost, and why; it can be started again. NULL: it was not */
+    const char *cannot; /* the model that was asked for cannot run, and why; NULL: it can */
     qs_progress progress;
     bool preparing;                /* a session is being made, for longer than a moment: */
     uint32_t prepared, to_prepare; /* so many of its pipelines are there */
     double picture_ms, step_ms, pictures_per_second; /* 0: not known yet */
 
+    float picture_times[TIMES_MAX]; /* the last picture_ms of this session, round and round */
+    uint32_t time_count;            /* of all that there were */
+    double cpu_ms;                  /* of the process, while the last one was drawn */
+
     const qs_op_time *ops; /* of the last finished step, or NULL */
     size_t op_count;
+    double device_ms;     /* of the picture: its steps and its decode */
+    qs_roofline roofline; /* gflops 0: not known */
 
     const char *note; /* the last message, "" for none */
     bool note_is_error;

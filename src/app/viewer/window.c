@@ -60,6 +60,7 @@ static const struct {
     { GLFW_KEY_W, REQUEST_MOTION },     { GLFW_KEY_V, REQUEST_VIEW },
     { GLFW_KEY_P, REQUEST_PIN },        { GLFW_KEY_D, REQUEST_FAVOURITE },
     { GLFW_KEY_T, REQUEST_CANVAS },     { GLFW_KEY_C, REQUEST_CAMERA },
+    { GLFW_KEY_G, REQUEST_RECORD },     { GLFW_KEY_O, REQUEST_ALONE },
     { GLFW_KEY_F5, REQUEST_PRESENT },   { GLFW_KEY_F11, REQUEST_FULL_SCREEN },
 };
 
@@ -203,7 +204,7 @@ static void choose_size(float scale, int *width, int *height)
     if (monitor)
         glfwGetMonitorWorkarea(monitor, &x, &y, &most_w, &most_h);
     *width = (int)(1120 * (scale > 0 ? scale : 1));
-    *height = (int)(780 * (scale > 0 ? scale : 1));
+    *height = (int)(840 * (scale > 0 ? scale : 1));
     *width = most_w > 0 && *width > most_w ? most_w : *width;
     *height = most_h > 0 && *height > most_h ? most_h : *height;
 }
