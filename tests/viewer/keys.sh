@@ -54,7 +54,11 @@ settle
 look picture four.png
 xdotool key o
 look picture alone.png
-xdotool key o o o o
+for _ in 1 2 3 4; do
+    at=$(lines)
+    xdotool key o
+    await 5 '^drawn' "$at"
+done
 look picture again.png
 [ "$(differing four.png alone.png)" -gt 1000 ] && [ "$(differing four.png again.png)" = 0 ]
 ok $? "O: one picture alone after another, then all again"

@@ -31,7 +31,8 @@ told=$((16#$(tail -c "+$(($(grep -obUa acTL "$file" | head -n 1 | cut -d: -f1) +
 ok $? "G ends it: an APNG of $frames pictures, $seconds s ($file)"
 at=$(lines)
 xdotool key g
-await 10 '^widget record.stop ' "$at" && xdotool key b
+await 10 '^widget record.stop ' "$at" && more_pictures $(($(grep -c '^picture' out) + 4))
+click batch.9
 await 20 '^note .*recording-2.png ends: pictures are [0-9x]* now, and were 320x320' "$at" && [ -s "${model##*/}-recording-2.png" ]
 ok $? "with other pictures it ends, and says why"
 settle

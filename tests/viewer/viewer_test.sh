@@ -55,8 +55,8 @@ fi
 
 cd "$work" || exit 1
 export QUICKSTEP_DEBUG=validate,sync LC_ALL=C XDG_CACHE_HOME=$work/cache XDG_DATA_HOME=$work/data
-mkfifo display
-Xvfb -displayfd 3 -screen 0 2240x1560x24 -nolisten tcp 3>display 2>xvfb.log &
+mkfifo display # -r: no key repeats by itself, however long a busy machine holds it
+Xvfb -displayfd 3 -screen 0 2240x1560x24 -r -nolisten tcp 3>display 2>xvfb.log &
 server=$!
 read -r display_number <display
 export DISPLAY=:$display_number

@@ -13,7 +13,8 @@ const char *model_name(const void *context, int row)
 }
 
 // The panel's title is a list where there are several.
-void model_title(const viewer_readings &readings, viewer_controls &controls)
+void model_title(const viewer_readings &readings, viewer_controls &controls,
+                 viewer_requests &requests)
 {
     const qs_model_info &model = readings.model;
     char number[READOUT_SIZE];
@@ -23,8 +24,10 @@ void model_title(const viewer_readings &readings, viewer_controls &controls)
     if (readings.model_count <= 1)
         text_line(ui.large, TEXT, "%s", model.name);
     else if (build_list("model", readings.models[controls.model].name, rows,
-                        asked(REQUEST_MODEL_LIST), &chosen))
+                        asked(REQUEST_MODEL_LIST), &chosen)) {
         controls.model = (uint32_t)chosen;
+        requests.go_on = requests.go_on || readings.cannot; // it may be the one that is offered
+    }
     ImGui::PopFont();
     text_line(ui.small, DIM, "%u \xc3\x97 %u %s, %s parameters", model.width, model.height,
               model.has_alpha       ? "RGBA"
@@ -45,7 +48,7 @@ void viewer_ui::build_panel(const viewer_readings &readings, viewer_controls &co
                      ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_NoMove |
                      ImGuiWindowFlags_NoSavedSettings);
     ui.in_panel = true;
-    model_title(readings, controls);
+    model_title(readings, controls, requests);
     line();
     build_prompt(readings, controls);
     build_recipe(readings, controls, requests);
