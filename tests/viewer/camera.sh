@@ -43,7 +43,13 @@ ok $? "C: live again ($colour)"
 at=$(lines)
 xdotool mousemove 3 3 key space
 await 30 '^picture .*seed=5 .*strength=0.600 at=0\.[0-9]*[1-9]' "$at" && await 60 '^picture .*seed=\([0-46-9]\|[0-9][0-9]\).*strength=0.600' "$at"
-ok $? "played, it walks from seed to seed, each picture from what the camera sees then"
+ok $? "played, it walks from seed to seed"
+at=$(lines)
+echo 'yuyv 145 54 34' >camera
+await 20 '^picture .*strength=0.600' "$at" && await 20 '^picture .*strength=0.600' "$(lines)"
+colour=$(seen)
+near "$colour" "0 255 1"
+ok $? "and each picture is drawn from what the camera sees then ($colour)"
 xdotool key space
 
 # two strokes of the mask, with more pictures between them than are kept, and the second one undone

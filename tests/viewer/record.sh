@@ -35,17 +35,16 @@ await 10 '^widget record.stop ' "$at" && more_pictures $(($(grep -c '^picture' o
 click batch.9
 await 20 '^note .*recording-2.png ends: pictures are [0-9x]* now, and were 320x320' "$at" && [ -s "${model##*/}-recording-2.png" ]
 ok $? "with other pictures it ends, and says why"
-settle
+await 30 '^picture .*count=9 ' "$at"
 at=$(lines)
 click record.gif
 if command -v ffmpeg >/dev/null; then
-    sleep 2
+    more_pictures $(($(grep -c '^picture' out) + 4))
     xdotool mousemove 3 3 key g
     recorded && [ "$(identify "$file" | wc -l)" -ge 10 ] && [ "${file##*.}" = gif ]
     ok $? "a GIF ($file)"
-    at=$(lines)
     click record.mp4
-    sleep 1.5
+    more_pictures $(($(grep -c '^picture' out) + 4))
     xdotool mousemove 3 3 key Escape
     stop
     ok $? "left while it is recorded: exit status 0"

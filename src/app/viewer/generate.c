@@ -437,7 +437,8 @@ qs_status generate_advance(generator *g, viewer_controls *controls, viewer_readi
         TRY(take_frame(g, controls, readings));
         *news = *new_frame = true;
     }
-    TRY(begin_next(g, controls, readings, news));
+    if (!newer || !readings->live) /* what a camera sees now is taken first */
+        TRY(begin_next(g, controls, readings, news));
 fail:
     return status;
 }
