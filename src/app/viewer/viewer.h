@@ -199,7 +199,7 @@ typedef struct viewer_kept {
     viewer_recipe recipe;
     uint32_t slot, width, height; /* of the small one in picture.h's strip */
     bool favourite;
-    char *path; /* of the file that it was read from; NULL: it was drawn */
+    char *path; /* of the file that has it; NULL: none does */
 } viewer_kept;
 
 enum { FILM_MAX = 64, TIMES_MAX = 120 };
