@@ -230,8 +230,9 @@ busy=$(cpu_percent 2)
 [ "$busy" -lt 5 ]
 ok $? "space pauses, and then nothing is computed ($busy % of a core)"
 
+at=$(lines)
 click label
-sleep 0.3
+await 5 '^widget label\.' "$at"
 xdotool key Escape
 sleep 0.3
 kill -0 "$pid"

@@ -61,8 +61,11 @@ void viewer_ui::build_film(const viewer_readings &readings, const viewer_control
         part->brightness = 1;
         char name[24];
         snprintf(name, sizeof name, "film.%u", i);
-        const bool hovered = focus_on(name, low, high) ||
-                             (!io.WantCaptureMouse && ImGui::IsMouseHoveringRect(low, high, false));
+        const bool focused = focus_on(name, low, high);
+        if (focused)
+            report_focus(name, low, high);
+        const bool hovered =
+            focused || (!io.WantCaptureMouse && ImGui::IsMouseHoveringRect(low, high, false));
         if (kept.favourite)
             star(ImGui::GetForegroundDrawList(), ImVec2(high.x - 9 * ui.u, low.y + 9 * ui.u),
                  6 * ui.u);

@@ -70,7 +70,6 @@ bool viewer_ui::focus_on(const char *name, ImVec2 low, ImVec2 high)
     if (strcmp(name, focus.chosen) != 0)
         return false;
     focus.middle = ImVec2((low.x + high.x) / 2, (low.y + high.y) / 2);
-    report((std::string("focus.") + name).c_str(), low, high);
     return true;
 }
 
@@ -81,10 +80,6 @@ bool viewer_ui::focus_item(const char *name)
         return false;
     if (focus.moved)
         ImGui::SetScrollHereY();
-    const float out = 2 * ui.u;
-    ImGui::GetWindowDrawList()->AddRect(ImVec2(low.x - out, low.y - out),
-                                        ImVec2(high.x + out, high.y + out), rgb(TEXT), 6 * ui.u, 0,
-                                        1.5f * ui.u);
     return true;
 }
 

@@ -20,10 +20,23 @@ void report(const char *name, ImVec2 low, ImVec2 high)
     widget.rect = { low.x * s.x, low.y * s.y, (high.x - low.x) * s.x, (high.y - low.y) * s.y };
 }
 
+void report_focus(const char *name, ImVec2 low, ImVec2 high)
+{
+    report((std::string("focus.") + name).c_str(), low, high);
+}
+
 bool report_item(const char *name)
 {
-    report(name, ImGui::GetItemRectMin(), ImGui::GetItemRectMax());
-    return ui.in_panel && focus_item(name);
+    const ImVec2 low = ImGui::GetItemRectMin(), high = ImGui::GetItemRectMax();
+    report(name, low, high);
+    if (!ui.in_panel || !focus_item(name))
+        return false;
+    report_focus(name, low, high);
+    const float out = 2 * ui.u;
+    ImGui::GetWindowDrawList()->AddRect(ImVec2(low.x - out, low.y - out),
+                                        ImVec2(high.x + out, high.y + out), rgb(TEXT), 6 * ui.u, 0,
+                                        1.5f * ui.u);
+    return true;
 }
 
 float text_width(ImFont *font, const char *text)

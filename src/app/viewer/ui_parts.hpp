@@ -60,6 +60,7 @@ inline bool asked(viewer_request request)
 // the focus.
 void report(const char *name, ImVec2 low, ImVec2 high);
 bool report_item(const char *name);
+void report_focus(const char *name, ImVec2 low, ImVec2 high);
 
 // What keys reach (ui_focus.cpp): report_item's widgets of the panel, and a picture of the film
 // strip. True: it has the focus.
