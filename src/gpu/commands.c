@@ -1,6 +1,8 @@
 /* Recording: once; submitted any number of times. */
 #include "gpu/internal.h"
 
+#include "core/debug.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,15 +210,16 @@ static qs_status reserve_view(gpu_commands *commands)
 
 /* A slice's bytes, as the range of a view. Where bits 8 to 15 of that are zero, llvmpipe takes the
  * view for another kind of texture and compiles every shader that reads it once more
- * (findings/llvmpipe_texel_buffer_sizes.sh): such a view reaches over what gpu_align left free. */
+ * (findings/llvmpipe_texel_buffer_sizes.sh): such a view reaches over the next 256 bytes. No shader
+ * looks at them, but synchronization validation counts the whole view as read. */
 static uint64_t view_range(const qs_device *device, const gpu_slice *slice, uint32_t texel_bytes)
 {
     const gpu_limits *limits = &device->physical.limits;
-    const uint64_t wider = gpu_align(slice->size);
-    const bool free_behind = slice->offset + wider <= gpu_align(slice->buffer->size);
-    const bool again = limits->cpu && (slice->size >> 8) % 256 == 0;
-    return again && free_behind && wider / texel_bytes <= limits->texel_elements ? wider
-                                                                                 : slice->size;
+    const uint64_t wider = gpu_align(slice->size + GPU_ALIGNMENT);
+    const bool again = limits->cpu && (slice->size >> 8) % 256 == 0 && !debug_get()->sync;
+    const bool exists = slice->offset + wider <= slice->buffer->size &&
+                        wider / texel_bytes <= limits->texel_elements;
+    return again && exists ? wider : slice->size;
 }
 
 /* A view is as old as the recording: the slice's buffer need not know of it. */

@@ -7,12 +7,9 @@
 /* Of every slice that a shader binds, and the largest that Vulkan lets a device ask for. */
 enum { GPU_ALIGNMENT = 256 };
 
-/* What `bytes` take of a buffer: the next slice begins there. Never a multiple of 65,536, so that
- * a view of the slice may be a little wider (gpu/commands.c). */
 static inline uint64_t gpu_align(uint64_t bytes)
 {
-    const uint64_t aligned = (bytes + GPU_ALIGNMENT - 1) / GPU_ALIGNMENT * GPU_ALIGNMENT;
-    return aligned % 65536 == 0 ? aligned + GPU_ALIGNMENT : aligned;
+    return (bytes + GPU_ALIGNMENT - 1) / GPU_ALIGNMENT * GPU_ALIGNMENT;
 }
 
 /* What a subgroup of `lanes` multiplies: [m, k] x [k, n], halves in, floats out. */
