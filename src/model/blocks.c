@@ -2,8 +2,6 @@
 
 #include "model/layers.h"
 
-#include <math.h>
-
 static tensor_id scale_output(graph *g, const block_options *o, tensor_id x)
 {
     return o->output_divisor == 1 ? x : op_rescale(g, "output_scale", x, 1 / o->output_divisor, 0);
@@ -36,24 +34,10 @@ tensor_id block_resnet(graph *g, const block_options *o, const resnet_params *p)
 tensor_id block_attention(graph *g, const block_options *o, tensor_id x, uint32_t norm_groups,
                           uint32_t head_width)
 {
-    const uint32_t channels = graph_channels(g, x);
     tensor_id h = x;
     if (norm_groups)
         h = layer_group_norm(g, "group_norm", x, norm_groups, o->norm_eps, NO_TENSOR,
                              ACTIVATION_NONE);
-    h = op_linear(
-        g, "to_qkv",
-        &(linear_params){ .x = h,
-                          .weights = { graph_name(g, "to_q.weight"), graph_name(g, "to_k.weight"),
-                                       graph_name(g, "to_v.weight") },
-                          .biases = { graph_name(g, "to_q.bias"), graph_name(g, "to_k.bias"),
-                                      graph_name(g, "to_v.bias") },
-                          .count = 3,
-                          .residual = NO_TENSOR,
-                          .out_channels = channels });
-    h = op_attention(g, "attention",
-                     &(attention_params){ .qkv = h,
-                                          .heads = channels / head_width,
-                                          .scale = 1.0f / sqrtf((float)head_width) });
+    h = layer_self_attention(g, h, head_width, true);
     return scale_output(g, o, layer_linear_add(g, "to_out.0", h, x));
 }

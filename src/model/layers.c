@@ -1,6 +1,6 @@
 #include "model/layers.h"
 
-#include <stdio.h>
+#include <math.h>
 
 static const char *key(graph *g, const char *name, const char *what)
 {
@@ -60,6 +60,45 @@ tensor_id layer_linear_add(graph *g, const char *name, tensor_id x, tensor_id re
                                        .count = 1,
                                        .residual = residual,
                                        .out_channels = graph_channels(g, residual) });
+}
+
+/* Those of to_q, to_k and to_v from `first` on, side by side. */
+static tensor_id project(graph *g, const char *name, tensor_id x, bool bias, uint32_t first,
+                         uint32_t count)
+{
+    static const char *const names[] = { "to_q", "to_k", "to_v" };
+    linear_params p = {
+        .x = x, .count = count, .residual = NO_TENSOR, .out_channels = graph_channels(g, x)
+    };
+    for (uint32_t i = 0; i < count; ++i) {
+        p.weights[i] = key(g, names[first + i], "weight");
+        p.biases[i] = bias ? key(g, names[first + i], "bias") : NULL;
+    }
+    return op_linear(g, name, &p);
+}
+
+/* q, k and v of an image, as bands are. */
+static bool are_bound_together(const graph *g, const tensor *x)
+{
+    const uint64_t bytes = (uint64_t)x->h * x->w * 3 * ceil4(x->c) * dtype_bytes(x->type);
+    return bytes + GPU_ALIGNMENT <= g->limits->storage_range_bytes;
+}
+
+tensor_id layer_self_attention(graph *g, tensor_id x, uint32_t head_width, bool bias)
+{
+    if (graph_status(g) != QS_OK)
+        return NO_TENSOR;
+    const uint32_t heads = graph_channels(g, x) / head_width;
+    const float scale = 1.0f / sqrtf((float)head_width);
+    if (are_bound_together(g, graph_tensor(g, x))) {
+        const attention_params p = { project(g, "to_qkv", x, bias, 0, 3), heads, scale };
+        return op_attention(g, "attention", &p);
+    }
+    const cross_attention_params p = { .q = project(g, "to_q", x, bias, 0, 1),
+                                       .kv = project(g, "to_kv", x, bias, 1, 2),
+                                       .heads = heads,
+                                       .scale = scale };
+    return op_cross_attention(g, "attention", &p);
 }
 
 tensor_id layer_group_norm(graph *g, const char *name, tensor_id x, uint32_t groups, float eps,

@@ -25,6 +25,10 @@ tensor_id layer_linear(graph *g, const char *name, tensor_id x, uint32_t out_cha
 /* linear(x) + residual, as wide as the residual, with a bias. */
 tensor_id layer_linear_add(graph *g, const char *name, tensor_id x, tensor_id residual);
 
+/* x's attention to itself: projections to_q, to_k and to_v, as wide as x, and softmax(q k^T /
+ * sqrt(head_width)) v. */
+tensor_id layer_self_attention(graph *g, tensor_id x, uint32_t head_width, bool bias);
+
 tensor_id layer_layer_norm(graph *g, const char *name, tensor_id x, float eps);
 
 tensor_id layer_group_norm(graph *g, const char *name, tensor_id x, uint32_t groups, float eps,

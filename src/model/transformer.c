@@ -9,17 +9,8 @@ static const float GROUP_NORM_EPS = 1e-6f, LAYER_NORM_EPS = 1e-5f; /* no config 
 /* x + attention of norm_x to itself */
 static tensor_id self_attention(graph *g, uint32_t heads, tensor_id norm_x, tensor_id x)
 {
-    const uint32_t channels = graph_channels(g, x);
-    const tensor_id qkv = op_linear(
-        g, "to_qkv",
-        &(linear_params){ .x = norm_x,
-                          .weights = { graph_name(g, "to_q.weight"), graph_name(g, "to_k.weight"),
-                                       graph_name(g, "to_v.weight") },
-                          .count = 3,
-                          .residual = NO_TENSOR,
-                          .out_channels = channels });
-    const attention_params p = { qkv, heads, 1.0f / sqrtf((float)(channels / heads)) };
-    return layer_linear_add(g, "to_out.0", op_attention(g, "attention", &p), x);
+    const tensor_id y = layer_self_attention(g, norm_x, graph_channels(g, x) / heads, false);
+    return layer_linear_add(g, "to_out.0", y, x);
 }
 
 /* x + attention of norm_x to the words */

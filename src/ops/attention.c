@@ -177,6 +177,30 @@ static attention_way choose_way(graph *g, const char *name, const attention_size
     return ways[graph_choose(g, name, &c)];
 }
 
+/* ---- nodes --------------------------------------------------------------------------------- */
+
+/* All images, or one of them, where they are too large to be bound together. */
+static tensor_id images_of(graph *g, tensor_id id, bool together, uint32_t image)
+{
+    const tensor t = *graph_tensor(g, id);
+    return together ? id : graph_band(g, id, image * image_pixels(&t), t.h, t.w);
+}
+
+static void append_self(graph *g, const char *name, tensor_id qkv, tensor_id y, attention_size size,
+                        float scale, const attention_way *way)
+{
+    size.images = graph_tensor(g, qkv)->n;
+    if (way->tile.queries) {
+        attention_append_tile(g, name, qkv, y, &size, scale, &way->tile);
+        return;
+    }
+    const attention_node node = {
+        .heads = size.heads, .width = size.width, .rows = way->rows, .scale = scale
+    };
+    graph_node(g, way->rows ? &op_fast : &op_any, name, (tensor_id[]){ qkv, qkv }, 2, y, &node,
+               sizeof node, 4 * element_count(graph_tensor(g, y)) * size.tokens);
+}
+
 tensor_id op_attention(graph *g, const char *name, const attention_params *params)
 {
     if (graph_status(g) != QS_OK)
@@ -199,16 +223,25 @@ tensor_id op_attention(graph *g, const char *name, const attention_params *param
     const attention_way way = choose_way(g, name, &size, params->scale);
     const tensor_id y = graph_activation(g, name, t.type, t.n, t.h, t.w, t.c / 3);
     const float scale = (float)(params->scale * LOG2_E);
-    if (way.tile.queries) {
-        attention_append_tile(g, name, params->qkv, y, &size, scale, &way.tile);
-        return y;
-    }
-    const attention_node node = {
-        .heads = params->heads, .width = size.width, .rows = way.rows, .scale = scale
-    };
-    graph_node(g, way.rows ? &op_fast : &op_any, name, (tensor_id[]){ params->qkv, params->qkv }, 2,
-               y, &node, sizeof node, 4.0 * size.tokens * size.tokens * (t.c / 3) * t.n);
+    const bool together = op_is_bound_whole(g, params->qkv);
+    const uint32_t count = together ? 1 : t.n;
+    for (uint32_t i = 0; i < count && graph_status(g) == QS_OK; ++i)
+        append_self(g, op_band_name(g, name, i, count), images_of(g, params->qkv, together, i),
+                    images_of(g, y, together, i), size, scale, &way);
     return y;
+}
+
+static void append_cross(graph *g, const char *name, const cross_attention_params *p, tensor_id q,
+                         tensor_id kv, tensor_id y)
+{
+    const tensor *queries = graph_tensor(g, q);
+    const attention_node node = { .heads = p->heads,
+                                  .width = queries->c / p->heads,
+                                  .causal = p->causal,
+                                  .rows = 1,
+                                  .scale = (float)(p->scale * LOG2_E) };
+    graph_node(g, &op_fast, name, (tensor_id[]){ q, kv }, 2, y, &node, sizeof node,
+               4 * element_count(queries) * image_pixels(graph_tensor(g, kv)));
 }
 
 tensor_id op_cross_attention(graph *g, const char *name, const cross_attention_params *p)
@@ -227,13 +260,10 @@ tensor_id op_cross_attention(graph *g, const char *name, const cross_attention_p
         return NO_TENSOR;
     }
     const tensor_id y = graph_activation(g, name, q.type, q.n, q.h, q.w, q.c);
-    const attention_node node = { .heads = p->heads,
-                                  .width = q.c / p->heads,
-                                  .causal = p->causal,
-                                  .rows = 1,
-                                  .scale = (float)(p->scale * LOG2_E) };
-    if (graph_status(g) == QS_OK)
-        graph_node(g, &op_fast, name, (tensor_id[]){ p->q, p->kv }, 2, y, &node, sizeof node,
-                   4 * element_count(&q) * image_pixels(&kv));
+    const bool together = op_is_bound_whole(g, p->q) && op_is_bound_whole(g, p->kv);
+    const uint32_t count = together ? 1 : q.n;
+    for (uint32_t i = 0; i < count && graph_status(g) == QS_OK; ++i)
+        append_cross(g, op_band_name(g, name, i, count), p, images_of(g, p->q, together, i),
+                     images_of(g, p->kv, together, i), images_of(g, y, together, i));
     return y;
 }

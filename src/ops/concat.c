@@ -1,11 +1,13 @@
 #include "ops/elementwise.h"
-#include "ops/op_support.h"
+#include "ops/pixelwise.h"
 
 /* ---- both parts start at a multiple of four channels: slices, or copies into slices -------- */
 
+/* Of a whole that is larger than what the device binds no part is a slice: the op that has made the
+ * part binds it at once, and of a slice all channels are bound. */
 static void place(graph *g, const char *name, tensor_id part, tensor_id whole, uint32_t channel)
 {
-    if (graph_can_slice(g, part, whole, channel)) {
+    if (graph_can_slice(g, part, whole, channel) && op_is_bound_whole(g, whole)) {
         graph_slice(g, part, whole, channel);
         return;
     }
@@ -59,7 +61,7 @@ tensor_id op_concat(graph *g, const char *name, tensor_id a, tensor_id b)
         place(g, name, a, whole, 0);
         place(g, name, b, whole, s.c);
     } else {
-        graph_node(g, &op_concat_copy, name, (tensor_id[]){ a, b }, 2, whole, NULL, 0, 0);
+        pixelwise_node(g, &op_concat_copy, name, (tensor_id[]){ a, b }, 2, 2, whole, NULL, 0, 0);
     }
     return whole;
 }

@@ -5,16 +5,14 @@ enum { ROWS_UNIT = 4 };
 
 static bool fits(const graph *g, tensor_id id)
 {
-    return id == NO_TENSOR || graph_range(g, id).bytes <= g->limits->storage_range_bytes;
+    return id == NO_TENSOR || op_is_bound_whole(g, id);
 }
 
-/* That are bound at a time, wherever they begin. */
+/* Of an image, that are bound at a time, wherever they begin. */
 static uint32_t rows_bound(const graph *g, tensor_id id)
 {
     const tensor *t = graph_tensor(g, id);
-    const uint64_t row_bytes = (uint64_t)t->w * t->stride * dtype_bytes(t->type);
-    const uint64_t rows = (g->limits->storage_range_bytes - GPU_ALIGNMENT) / row_bytes;
-    return rows < t->h ? (uint32_t)rows : t->h;
+    return min_u32(op_pixels_bound(g, id) / t->w, t->h);
 }
 
 /* Rows of the output that the rows of the input are enough for that are bound at a time. */

@@ -1,6 +1,6 @@
 #include "ops/elementwise.h"
 
-#include "ops/op_support.h"
+#include "ops/pixelwise.h"
 
 /* as in the shader */
 typedef enum elementwise_function { COPY, ADD, ACTIVATE, SOFT_CLAMP, GEGLU } elementwise_function;
@@ -49,8 +49,8 @@ static const op op_elementwise_soft_clamp = { "soft_clamp", dispatch_elementwise
 static void append(graph *g, const op *op, elementwise_node node, const char *name, tensor_id a,
                    tensor_id b, tensor_id y, double flops_per_element)
 {
-    graph_node(g, op, name, (tensor_id[]){ a, b }, 2, y, &node, sizeof node,
-               flops_per_element * element_count(graph_tensor(g, y)));
+    pixelwise_node(g, op, name, (tensor_id[]){ a, b }, 2, 2, y, &node, sizeof node,
+                   flops_per_element * element_count(graph_tensor(g, y)));
 }
 
 static tensor_id like(graph *g, const char *name, tensor_id x)

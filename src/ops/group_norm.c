@@ -98,17 +98,10 @@ static norm_tile whole_tile(const gpu_limits *limits, const tensor *x, uint32_t 
     return tile;
 }
 
-static bool is_bound_whole(const graph *g, tensor_id x)
+/* Of an image. */
+static uint32_t pixels_bound(const graph *g, tensor_id x)
 {
-    return graph_range(g, x).bytes <= g->limits->storage_range_bytes;
-}
-
-/* Pixels that are bound at a time, wherever they begin. */
-static uint32_t pixels_bound(const graph *g, const tensor *x)
-{
-    const uint64_t pixel_bytes = (uint64_t)x->stride * dtype_bytes(x->type);
-    const uint64_t pixels = (g->limits->storage_range_bytes - GPU_ALIGNMENT) / pixel_bytes;
-    return pixels < image_pixels(x) ? (uint32_t)pixels : image_pixels(x);
+    return min_u32(op_pixels_bound(g, x), image_pixels(graph_tensor(g, x)));
 }
 
 static norm_tile choose_tile(const graph *g, tensor_id x_id, uint32_t groups)
@@ -116,7 +109,7 @@ static norm_tile choose_tile(const graph *g, tensor_id x_id, uint32_t groups)
     const gpu_limits *limits = g->limits;
     const tensor *x = graph_tensor(g, x_id);
     norm_tile tile = whole_tile(limits, x, groups);
-    tile.whole &= is_bound_whole(g, x_id);
+    tile.whole &= op_is_bound_whole(g, x_id);
     if (tile.whole)
         return tile;
     /* so many units that 8 lanes have the same number of vectors each */
@@ -130,7 +123,7 @@ static norm_tile choose_tile(const graph *g, tensor_id x_id, uint32_t groups)
     const uint32_t chunks = min_u32(min_u32(wanted, useful), GROUP_NORM_CHUNKS_MAX);
     const uint32_t needed = divide_up(rounds(&tile, pixels), ROUNDS_MAX);
     tile.chunk_pixels =
-        min_u32(divide_up(pixels, chunks > needed ? chunks : needed), pixels_bound(g, x));
+        min_u32(divide_up(pixels, chunks > needed ? chunks : needed), pixels_bound(g, x_id));
     tile.chunks = divide_up(pixels, tile.chunk_pixels);
     const uint32_t parts = divide_up(pixels, tile.lanes_y * (limits->cpu ? 32 : 4));
     tile.part_pixels = divide_up(pixels, min_u32(parts, 65535));
@@ -262,9 +255,9 @@ typedef struct norm_bands {
 static norm_bands cut(const graph *g, tensor_id x_id, const norm_tile *tile)
 {
     const tensor *x = graph_tensor(g, x_id);
-    if (is_bound_whole(g, x_id))
+    if (op_is_bound_whole(g, x_id))
         return (norm_bands){ .count = 1 };
-    const uint32_t chunks = pixels_bound(g, x) / tile->chunk_pixels;
+    const uint32_t chunks = pixels_bound(g, x_id) / tile->chunk_pixels;
     const uint32_t pixels = chunks * tile->chunk_pixels;
     const uint32_t per_image = divide_up(image_pixels(x), pixels);
     return (norm_bands){ true, pixels, per_image, per_image * x->n };

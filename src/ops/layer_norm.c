@@ -1,4 +1,4 @@
-#include "ops/op_support.h"
+#include "ops/pixelwise.h"
 
 enum { LANES = 32, GROUPS_MAX = 65535 };
 
@@ -40,6 +40,6 @@ tensor_id op_layer_norm(graph *g, const char *name, tensor_id x, const char *wei
     const tensor_id y = graph_activation(g, name, t.type, t.n, t.h, t.w, t.c);
     const layer_norm_node node = { eps };
     if (graph_status(g) == QS_OK)
-        graph_node(g, &op_layers, name, in, 3, y, &node, sizeof node, 8 * element_count(&t));
+        pixelwise_node(g, &op_layers, name, in, 3, 1, y, &node, sizeof node, 8 * element_count(&t));
     return y;
 }

@@ -1,4 +1,5 @@
 #include "ops/conv2d.h"
+#include "ops/conv2d_bands.h"
 #include "ops/linear_packing.h"
 
 /* Few rows: linear.comp. More: a 1x1 convolution. */
@@ -93,10 +94,14 @@ static void append_product(graph *g, const char *name, tensor_id x_id, const wei
     const tensor_id weight = conv2d_on_matrices(&way)
                                  ? conv2d_matrix_weight(g, &as_convolution, source)
                                  : conv2d_weight(g, source);
-    if (way.algorithm == CONV2D_STAGED)
-        conv2d_staged_append(g, true, name, &as_convolution, weight, bias, y, way.staged);
-    else
-        conv2d_append(g, &op_many_rows, name, &as_convolution, weight, bias, y, way.direct);
+    conv2d_bands bands = conv2d_cut(g, name, &as_convolution, y);
+    while (conv2d_next_band(g, &bands)) {
+        if (way.algorithm == CONV2D_STAGED)
+            conv2d_staged_append(g, true, bands.name, &bands.p, weight, bias, bands.y, way.staged);
+        else
+            conv2d_append(g, &op_many_rows, bands.name, &bands.p, weight, bias, bands.y,
+                          way.direct);
+    }
 }
 
 tensor_id op_linear(graph *g, const char *name, const linear_params *params)

@@ -48,6 +48,19 @@ tensor_view op_view(const graph *g, tensor_id id)
     return (tensor_view){ .offset = (t->offset - bound) / 4, .stride = t->stride / 4 };
 }
 
+bool op_is_bound_whole(const graph *g, tensor_id id)
+{
+    return graph_range(g, id).bytes <= g->limits->storage_range_bytes;
+}
+
+uint32_t op_pixels_bound(const graph *g, tensor_id id)
+{
+    const tensor *t = graph_tensor(g, id);
+    const uint64_t pixel_bytes = (uint64_t)t->stride * dtype_bytes(t->type);
+    const uint64_t pixels = (g->limits->storage_range_bytes - GPU_ALIGNMENT) / pixel_bytes;
+    return op_is_bound_whole(g, id) || pixels > all_pixels(t) ? all_pixels(t) : (uint32_t)pixels;
+}
+
 const char *op_band_name(graph *g, const char *name, uint32_t i, uint32_t count)
 {
     return i + 1 == count ? name : graph_format(g, "%s.band%u", name, i);

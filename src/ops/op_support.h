@@ -56,8 +56,14 @@ typedef struct shader_builds {
 /* The build for the device; a and b are what the shader reads as texel buffers, if they fit. */
 uint32_t op_shader(const graph *g, const shader_builds *builds, tensor_id a, tensor_id b);
 
-/* Where the shaders find a tensor in what is bound of it, in vectors of four; zeros for NO_TENSOR. */
+/* Where the shaders find a tensor in what is bound of it, in vectors of four; zeros for NO_TENSOR.
+ */
 tensor_view op_view(const graph *g, tensor_id id);
+
+/* All that a dispatch binds of it, and the pixels, of all images', that can be wherever they begin.
+ */
+bool op_is_bound_whole(const graph *g, tensor_id id);
+uint32_t op_pixels_bound(const graph *g, tensor_id id);
 
 /* Vectors [c] (or [rows[i]]) of the weights file, stacked as struct weight says, as floats, padded
  * with zeros to a multiple of four. */

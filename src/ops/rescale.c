@@ -1,4 +1,4 @@
-#include "ops/op_support.h"
+#include "ops/pixelwise.h"
 
 typedef struct rescale_params {
     float scale, shift;
@@ -69,7 +69,7 @@ static bool check_channels(graph *g, const char *name, tensor_id x, tensor_id to
 static void append(graph *g, const op *op, const char *name, tensor_id x, tensor_id y,
                    rescale_params p)
 {
-    graph_node(g, op, name, &x, 1, y, &p, sizeof p, 2 * element_count(graph_tensor(g, y)));
+    pixelwise_node(g, op, name, &x, 1, 1, y, &p, sizeof p, 2 * element_count(graph_tensor(g, y)));
 }
 
 static tensor_id append_like(graph *g, const op *op, const char *name, tensor_id x,

@@ -122,6 +122,17 @@ void test_bind_at_most(test *t, uint64_t bytes)
     t->graph.limits = &t->limits;
 }
 
+void test_bind_pixels(test *t, uint32_t pixels, uint32_t channels)
+{
+    uint32_t stride = ceil4(channels);
+    for (tensor_id id = 0; id < t->graph.tensor_count; ++id) {
+        const tensor *s = graph_tensor(&t->graph, id);
+        if (s->kind == TENSOR_ACTIVATION && s->stride > stride)
+            stride = s->stride;
+    }
+    test_bind_at_most(t, GPU_ALIGNMENT + (uint64_t)pixels * stride * dtype_bytes(t->graph.storage));
+}
+
 bool test_begin(test *t, selftest *suite, dtype storage, const char *format, ...)
 {
     memset(t, 0, sizeof *t);

@@ -82,12 +82,15 @@ static test_limits limits_of(const test *t)
     return test_limit(t, 1e-11, 3e-7, matrix ? 16 + 0x1p-11 / 0x1p-24 : 16);
 }
 
-/* Attention of a random qkv against the reference; the tensor may be a slice. */
+/* Attention of a random qkv against the reference; the tensor may be a slice. bands: no more than
+ * an image is bound at a time. */
 static void expect_attention(test *t, const uint32_t size[3], uint32_t heads, uint32_t width,
-                             double deviation)
+                             double deviation, bool bands)
 {
     const tensor_id qkv = test_activation(t, "qkv", size[0], size[1], size[2], 3 * heads * width);
     test_fill_normal(t, qkv, 0, deviation);
+    if (bands)
+        test_bind_pixels(t, size[1] * size[2], 0);
     const float scale = (float)(1 / sqrt(width));
     const tensor_id y = op_attention(&t->graph, "y", &(attention_params){ qkv, heads, scale });
     test_slice_output(t, y);
@@ -111,7 +114,7 @@ static void case_random(selftest *suite, dtype storage, uint32_t seed)
     if (!test_begin(&t, suite, storage, "attention %s [%u, %u, %u, 3 x %u x %u] seed %u",
                     test_storage_name(storage), n, h, w, heads, width, seed))
         return;
-    expect_attention(&t, (uint32_t[]){ n, h, w }, heads, width, 1.5);
+    expect_attention(&t, (uint32_t[]){ n, h, w }, heads, width, 1.5, false);
 }
 
 typedef struct attention_shape {
@@ -127,15 +130,16 @@ static const attention_shape shapes[] = {
     { 2, 20, 1, 288 }, { 2, 20, 2, 512 },  { 1, 67, 1, 256 },
 };
 
-static void case_shape(selftest *suite, dtype storage, const attention_shape *s)
+static void case_shape(selftest *suite, dtype storage, const attention_shape *s, bool bands)
 {
     if (s->width == 512 && suite->limits.cpu && suite->limits.texel_elements == 0)
         return; /* as in case_random */
     test t;
-    if (!test_begin(&t, suite, storage, "attention %s [%u, %u, 1, 3 x %u x %u]",
-                    test_storage_name(storage), s->n, s->tokens, s->heads, s->width))
+    if (!test_begin(&t, suite, storage, "attention %s [%u, %u, 1, 3 x %u x %u]%s",
+                    test_storage_name(storage), s->n, s->tokens, s->heads, s->width,
+                    bands ? " in bands" : ""))
         return;
-    expect_attention(&t, (uint32_t[]){ s->n, s->tokens, 1 }, s->heads, s->width, 1);
+    expect_attention(&t, (uint32_t[]){ s->n, s->tokens, 1 }, s->heads, s->width, 1, bands);
 }
 
 /* ---- O7: rows of the softmax, seen through values that are all one ------------------------- */
@@ -200,18 +204,21 @@ static void case_repeats(selftest *suite, dtype storage)
 /* ---- queries of one tensor, keys and values of another ----------------------------------------
  */
 
-static void case_cross(selftest *suite, dtype storage, const uint32_t size[5], bool causal)
+static void case_cross(selftest *suite, dtype storage, const uint32_t size[5], bool causal,
+                       bool bands)
 {
     const uint32_t n = size[0], queries = size[1], keys = size[2], heads = size[3], width = size[4];
     test t;
-    if (!test_begin(&t, suite, storage, "attention %s cross [%u, %u of %u, %u x %u]%s",
+    if (!test_begin(&t, suite, storage, "attention %s cross [%u, %u of %u, %u x %u]%s%s",
                     test_storage_name(storage), n, queries, keys, heads, width,
-                    causal ? " causal" : ""))
+                    causal ? " causal" : "", bands ? " in bands" : ""))
         return;
     const tensor_id q = test_activation(&t, "q", n, queries, 1, heads * width);
     const tensor_id kv = test_activation(&t, "kv", n, keys, 1, 2 * heads * width);
     test_fill_normal(&t, q, 0, 1.5);
     test_fill_normal(&t, kv, 0, 1.5);
+    if (bands)
+        test_bind_pixels(&t, queries > keys ? queries : keys, 0);
     const float scale = (float)(1 / sqrt(width));
     const tensor_id y =
         op_cross_attention(&t.graph, "y", &(cross_attention_params){ q, kv, heads, scale, causal });
@@ -229,12 +236,13 @@ static void cases_cross(selftest *suite, dtype storage)
                                          { 2, 65, 77, 3, 8 },  { 2, 17, 4, 1, 32 },
                                          { 1, 9, 129, 2, 64 }, { 2, 5, 8, 5, 32 } };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; ++i)
-        case_cross(suite, storage, sizes[i], false);
+        case_cross(suite, storage, sizes[i], false, false);
     static const uint32_t causal[][5] = {
         { 1, 1, 1, 1, 4 }, { 2, 77, 77, 2, 32 }, { 1, 32, 32, 4, 32 }, { 1, 9, 9, 2, 64 }
     };
     for (size_t i = 0; i < sizeof causal / sizeof *causal; ++i)
-        case_cross(suite, storage, causal[i], true);
+        case_cross(suite, storage, causal[i], true, false);
+    case_cross(suite, storage, (uint32_t[]){ 3, 77, 65, 2, 40 }, false, true);
 }
 
 void cases_attention(selftest *suite)
@@ -253,6 +261,8 @@ void cases_attention(selftest *suite)
         case_repeats(suite, storage);
         cases_cross(suite, storage);
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i)
-            case_shape(suite, storage, &shapes[i]);
+            case_shape(suite, storage, &shapes[i], false);
+        case_shape(suite, storage, &(attention_shape){ 3, 65, 2, 32 }, true);
+        case_shape(suite, storage, &(attention_shape){ 2, 37, 3, 7 }, true);
     }
 }

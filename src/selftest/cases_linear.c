@@ -18,21 +18,24 @@ static const double *stacked(test *t, const char *const *keys, uint32_t count, s
     return all;
 }
 
-static void case_linear(selftest *suite, dtype storage, uint32_t seed)
+/* bands: the tensors are larger than what is bound of them. */
+static void case_linear(selftest *suite, dtype storage, uint32_t seed, bool bands)
 {
     static const char *const weights[] = { "q.w", "k.w", "v.w" }, *const biases[] = { "q.b", "k.b",
                                                                                       "v.b" };
     dice d = { seed };
-    const bool few = dice_below(&d, 2); /* rows: the other shader */
-    const uint32_t n = 1 + dice_below(&d, 3), h = few ? 1 + dice_below(&d, 5) : dice_size(&d, 65);
+    const bool few = !bands && dice_below(&d, 2); /* rows: the other shader */
+    const uint32_t n = 1 + dice_below(&d, 3),
+                   h = few ? 1 + dice_below(&d, 5) : (bands ? 60 : 0) + dice_size(&d, 65);
     const uint32_t w = few ? 1 : dice_size(&d, 5), ci = dice_size(&d, 260), co = dice_size(&d, 132);
     const uint32_t count = dice_below(&d, 3) == 0 ? 3 : 1;
     const bool bias = dice_below(&d, 3) != 0, residual = dice_below(&d, 3) == 0;
     const activation activation = dice_activation(&d);
     test t;
-    if (!test_begin(&t, suite, storage, "linear %s [%u, %u, %u, %u] -> %u x %u%s%s%s seed %u",
+    if (!test_begin(&t, suite, storage, "linear %s [%u, %u, %u, %u] -> %u x %u%s%s%s%s seed %u",
                     test_storage_name(storage), n, h, w, ci, count, co, bias ? " bias" : "",
-                    residual ? " residual" : "", activation_name(activation), seed))
+                    residual ? " residual" : "", activation_name(activation),
+                    bands ? " in bands" : "", seed))
         return;
     linear_params params = {
         .count = count,
@@ -54,6 +57,8 @@ static void case_linear(selftest *suite, dtype storage, uint32_t seed)
         test_fill_normal(&t, params.residual, 0, 1);
         conv.residual = test_reference(&t, params.residual);
     }
+    if (bands)
+        test_bind_pixels(&t, h / 3 * w, count * co);
     const tensor_id y = op_linear(&t.graph, "y", &params);
     test_slice_output(&t, y);
     if (test_skip(&t))
@@ -153,10 +158,12 @@ void cases_linear(selftest *suite)
 {
     for (dtype storage = DTYPE_F32; storage <= DTYPE_F16; ++storage) {
         for (uint32_t seed = 1; seed <= SEEDS; ++seed) {
-            case_linear(suite, storage, seed);
+            case_linear(suite, storage, seed, false);
             case_linear_stack(suite, storage, seed, true);
             case_linear_stack(suite, storage, seed, false);
         }
+        for (uint32_t seed = 1; seed <= 8; ++seed)
+            case_linear(suite, storage, seed, true);
         case_linear_stack_taken(suite, storage, 3);
         case_linear_stack_taken(suite, storage, 40);
     }

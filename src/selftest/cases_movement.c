@@ -89,15 +89,18 @@ static void expect(test *t, tensor_id y, const reference *expected, bool exact, 
     test_expect(t, y, expected, limits);
 }
 
-static void case_add(selftest *suite, dtype storage, uint32_t seed)
+/* bands: no more than a third of the pixels is bound at a time. */
+static void case_add(selftest *suite, dtype storage, uint32_t seed, bool bands)
 {
     dice d = { seed };
     const shape s = draw_shape(&d);
     test t;
-    if (!test_begin(&t, suite, storage, "add %s [%u, %u, %u, %u] seed %u",
-                    test_storage_name(storage), s.n, s.h, s.w, s.c, seed))
+    if (!test_begin(&t, suite, storage, "add %s [%u, %u, %u, %u]%s seed %u",
+                    test_storage_name(storage), s.n, s.h, s.w, s.c, bands ? " in bands" : "", seed))
         return;
     const tensor_id a = filled(&t, "a", s, 1), b = filled(&t, "b", s, 1);
+    if (bands)
+        test_bind_pixels(&t, s.n * s.h * s.w / 3 + 1, 0);
     const tensor_id y = op_add(&t.graph, "y", a, b);
     test_slice_output(&t, y);
     reference expected = reference_like(&t, y);
@@ -261,15 +264,18 @@ static void case_scalar(selftest *suite, dtype storage, uint32_t seed, bool divi
     test_end(&t);
 }
 
-static void case_upsample(selftest *suite, dtype storage, uint32_t seed)
+/* bands: no more than some rows are bound at a time. */
+static void case_upsample(selftest *suite, dtype storage, uint32_t seed, bool bands)
 {
     dice d = { seed };
     const shape s = draw_shape(&d);
     test t;
-    if (!test_begin(&t, suite, storage, "upsample_nearest %s [%u, %u, %u, %u] seed %u",
-                    test_storage_name(storage), s.n, s.h, s.w, s.c, seed))
+    if (!test_begin(&t, suite, storage, "upsample_nearest %s [%u, %u, %u, %u]%s seed %u",
+                    test_storage_name(storage), s.n, s.h, s.w, s.c, bands ? " in bands" : "", seed))
         return;
     const tensor_id x = filled(&t, "x", s, 1);
+    if (bands)
+        test_bind_pixels(&t, 4 * s.w * (s.h / 3 + 1), 0);
     const tensor_id y = op_upsample_nearest(&t.graph, "y", x);
     test_slice_output(&t, y);
     reference expected = reference_like(&t, y);
@@ -278,17 +284,19 @@ static void case_upsample(selftest *suite, dtype storage, uint32_t seed)
     test_end(&t);
 }
 
-static void case_avg_pool(selftest *suite, dtype storage, uint32_t seed)
+static void case_avg_pool(selftest *suite, dtype storage, uint32_t seed, bool bands)
 {
     dice d = { seed };
     shape s = draw_shape(&d);
     s.h += 1;
     s.w += 1;
     test t;
-    if (!test_begin(&t, suite, storage, "avg_pool %s [%u, %u, %u, %u] seed %u",
-                    test_storage_name(storage), s.n, s.h, s.w, s.c, seed))
+    if (!test_begin(&t, suite, storage, "avg_pool %s [%u, %u, %u, %u]%s seed %u",
+                    test_storage_name(storage), s.n, s.h, s.w, s.c, bands ? " in bands" : "", seed))
         return;
     const tensor_id x = filled(&t, "x", s, 1);
+    if (bands)
+        test_bind_pixels(&t, 2 * s.w * (s.h / 6 + 1), 0);
     const tensor_id y = op_avg_pool(&t.graph, "y", x);
     test_slice_output(&t, y);
     reference expected = reference_like(&t, y);
@@ -297,20 +305,24 @@ static void case_avg_pool(selftest *suite, dtype storage, uint32_t seed)
     test_end(&t);
 }
 
-/* Both parts come from ops, so that they can be slices of the result. */
-static void case_concat(selftest *suite, dtype storage, uint32_t seed)
+/* Both parts come from ops, so that they can be slices of the result. bands: if it is not larger
+ * than what is bound of it. */
+static void case_concat(selftest *suite, dtype storage, uint32_t seed, bool bands)
 {
     dice d = { seed };
     const shape s = draw_shape(&d);
     shape more = s;
     more.c = dice_size(&d, 40);
     test t;
-    if (!test_begin(&t, suite, storage, "concat %s [%u, %u, %u, %u + %u] seed %u",
-                    test_storage_name(storage), s.n, s.h, s.w, s.c, more.c, seed))
+    if (!test_begin(&t, suite, storage, "concat %s [%u, %u, %u, %u + %u]%s seed %u",
+                    test_storage_name(storage), s.n, s.h, s.w, s.c, more.c,
+                    bands ? " in bands" : "", seed))
         return;
     const tensor_id a = filled(&t, "a", s, 1), b = filled(&t, "b", more, 1);
     const tensor_id a2 = op_upsample_nearest(&t.graph, "a2", a);
     const tensor_id b2 = op_upsample_nearest(&t.graph, "b2", b);
+    if (bands)
+        test_bind_pixels(&t, 4 * s.n * s.h * s.w, 0);
     const tensor_id y = op_concat(&t.graph, "y", a2, b2);
     reference expected_a = reference_like(&t, a2), expected_b = reference_like(&t, b2);
     reference expected = reference_like(&t, y);
@@ -349,7 +361,7 @@ void cases_movement(selftest *suite)
 {
     for (dtype storage = DTYPE_F32; storage <= DTYPE_F16; ++storage) {
         for (uint32_t seed = 1; seed <= SEEDS; ++seed) {
-            case_add(suite, storage, seed);
+            case_add(suite, storage, seed, seed % 4 == 0);
             case_activate(suite, storage, seed, ACTIVATION_SILU);
             case_activate(suite, storage, seed, (activation)(1 + seed % (ACTIVATION_COUNT - 1)));
             case_soft_clamp(suite, storage, seed);
@@ -357,9 +369,9 @@ void cases_movement(selftest *suite)
             case_rescale_inside(suite, storage, seed);
             case_scalar(suite, storage, seed, false);
             case_scalar(suite, storage, seed, true);
-            case_upsample(suite, storage, seed);
-            case_avg_pool(suite, storage, seed);
-            case_concat(suite, storage, seed);
+            case_upsample(suite, storage, seed, seed % 4 == 0);
+            case_avg_pool(suite, storage, seed, seed % 4 == 0);
+            case_concat(suite, storage, seed, seed % 4 == 0);
         }
         for (uint32_t a = ACTIVATION_SILU; a < ACTIVATION_COUNT; ++a)
             case_activate_extremes(suite, storage, (activation)a);

@@ -134,6 +134,9 @@ const gpu_limits *test_device_limits(const selftest *suite);
 /* Before the op: the device binds no more bytes of a tensor at a time. test_end checks that no more
  * of an activation is. */
 void test_bind_at_most(test *t, uint64_t bytes);
+/* The same, so many pixels, wherever they begin, of the widest activation that there is, or of one
+ * of so many channels. */
+void test_bind_pixels(test *t, uint32_t pixels, uint32_t channels);
 
 /* Inputs. An activation is, by the dice, a slice of a wider tensor whose other channels are NaN. */
 tensor_id test_activation(test *t, const char *name, uint32_t n, uint32_t h, uint32_t w,

@@ -54,10 +54,16 @@ bound() { # bound N: so many guided pictures, two images each, where a binding i
     QUICKSTEP_DEBUG=limits=range:1048576 drawn --prompt 'red knight' --guidance 3 --precision f32 --size 128x128 \
         --count "$1" --batch "$1" -o 'bound %d.png'
 }
-bound 4
-is_error 4 'takes 4.0 MiB, this device binds at most 1.0: at most 1 picture at a time$' && bound 1 && [ "$status" -eq 0 ]
+bound 8
+is_error 4 'takes 2.0 MiB, this device binds at most 1.0: at most 4 pictures at a time$' && bound 4 && [ "$status" -eq 0 ]
 report $? 'guided pictures that a device does not bind: as many as it says are drawn'
-rm -f bound*
+drawn --prompt 'red knight' --guidance 3 --precision f32 --size 128x128 --count 4 --batch 4 -o 'whole %d.png'
+for i in 0 1 2 3; do
+    [ "$("$helper" differ "bound $i.png" "whole $i.png")" -le 1 ] || status=1
+done
+[ "$status" -eq 0 ]
+report $? 'in bands: what is drawn at once, but for the sums of group norms'
+rm -f bound* whole*
 
 rm -rf empty && mkdir empty
 fails 'a mix of nothing' 2 '--mix: of what' sample -m "$xl" --mix 0.5 -o empty/a.png
