@@ -5,11 +5,13 @@
     .venv-train/bin/python tools/compare_diffusers.py DIR/diffusers-cd_imagenet64_l2 --timesteps 22,0
     .venv-train/bin/python tools/compare_diffusers.py DIR/ddpm-cifar10-32 --steps 10 --sampler ddim --eta 1
     .venv-train/bin/python tools/compare_diffusers.py DIR/tiny-sd --prompt "a red knight" --guidance 7.5 --size 512x384
+    PYTHONPATH=PEFT .venv-train/bin/python tools/compare_diffusers.py DIR/sd15 --prompt "a red knight" --lora DIR/sd15/kohya.safetensors:0.8
 
 MODEL_DIR is a folder of a ConsistencyModelPipeline, DDPMPipeline, DDIMPipeline or one of READERS. diffusers runs in float32 on the CPU, from
 torch.Generator().manual_seed(SEED); Quickstep draws its noise with --rng torch, so that both start, and go on, from the same
 numbers. Differences are of 255, between the pictures' floats. Memory is the process's peak: on a software device it has the
-device's memory in it, on a GPU it has not. Seconds are the pictures alone, without loading.
+device's memory in it, on a GPU it has not. Seconds are the pictures alone, without loading. diffusers fuses LoRAs with peft
+(pip install --no-deps --target PEFT peft accelerate psutil).
 
 With --trace, or when float32 differs by more than 1 of 255, the first evaluation is compared node by node along the graph and
 the first node that differs is named. Exit status 1 if float32 differs by more than 1 of 255, 2 for wrong arguments.
@@ -67,6 +69,15 @@ def find_variant(folder):
         raise Trouble(f"{unet}: no diffusion_pytorch_model*.safetensors")
     words = [re.sub(r"-\d+-of-\d+", "", f.name).split(".")[1:-1] for f in found]
     return None if [] in words else words[0][0]
+
+
+def fuse_lora(pipe, entry):
+    import loras  # noqa: F401: makes transformers take the peft that there is
+
+    path, colon, scale = entry.rpartition(":")
+    pipe.load_lora_weights(path if colon else entry)
+    pipe.fuse_lora(lora_scale=float(scale) if colon else 1.0)
+    pipe.unload_lora_weights()
 
 
 def load_pipeline(folder, sampler):
@@ -154,6 +165,8 @@ def draw_quickstep(args, steps, points, precision, folder):
                             ("--original-size", args.original_size and "{}x{}".format(*args.original_size)),
                             ("--crop", args.crop and "{},{}".format(*args.crop))):
             options += [name, value] if value else []
+        for entry in args.lora:
+            options += ["--lora", entry]
     for i, label in enumerate(args.labels or [None]):
         out = folder / "picture.safetensors"
         text, memory = run_quickstep(
@@ -294,6 +307,7 @@ def parse():
     p.add_argument("--negative-2", help="the same of the negative prompt")
     p.add_argument("--original-size", type=size, help="that the network is told, WxH")
     p.add_argument("--crop", type=corner, help="that the network is told, X,Y")
+    p.add_argument("--lora", action="append", default=[], metavar="FILE[:SCALE]", help="added to its weights; several")
     p.add_argument("--guidance", type=float, default=1.0, help="its guidance scale (default: 1)")
     p.add_argument("--size", type=size, help="of its pictures, WxH (default: the network's)")
     p.add_argument("--program", default=str(ROOT / "build/src/app/cli/quickstep"), help="quickstep (default: the one in build/)")
@@ -311,6 +325,8 @@ def main():
         if not os.access(args.program, os.X_OK):
             raise Trouble(f"{args.program}: no such program; build it (./tools/run) or name one with --program")
         pipe = load_pipeline(args.model, args.sampler)
+        for entry in args.lora:
+            fuse_lora(pipe, entry)
         if isinstance(pipe, READERS) != (args.prompt is not None):
             raise Trouble(f"--prompt: for {', '.join(c.__name__ for c in READERS)}, and wanted there; this is a {type(pipe).__name__}")
         if (args.prompt_2 or args.negative_2 or args.original_size or args.crop) and not isinstance(pipe, StableDiffusionXLPipeline):

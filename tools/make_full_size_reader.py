@@ -1,11 +1,14 @@
 """A published text-to-image folder's parts in full size with random weights, for tools/compare_diffusers.py.
 
     .venv-train/bin/python tools/make_full_size_reader.py sd15 FOLDER [--dtype float16]
+    .venv-train/bin/python tools/make_full_size_reader.py sd_turbo FOLDER --decoder kl
     .venv-train/bin/python tools/make_full_size_reader.py sdxl_turbo FOLDER --layers 2
+    PYTHONPATH=PEFT .venv-train/bin/python tools/make_full_size_reader.py sd15 FOLDER --loras
 
-Configs are those of the published files (LAYOUTS); the autoencoder is TAESD's, the tokenizer a tiny one of tests/golden. Weights
-are scaled so that activations and outputs have a deviation near 1; the same seed gives the same bytes. With --layers no transformer
-has more layers: every width of SDXL's network and text encoders in 0.9 and 0.8 billion parameters, where there is no memory for all.
+Configs are those of the published files (LAYOUTS); the autoencoder is TAESD's or Stable Diffusion's, the tokenizer a tiny one of
+tests/golden. Weights are scaled so that activations and outputs have a deviation near 1; the same seed gives the same bytes. With
+--layers no transformer has more layers: every width of SDXL's network and text encoders in 0.9 and 0.8 billion parameters, where
+there is no memory for all. --loras makes two LoRAs, FOLDER/kohya.safetensors and peft.safetensors (peft: tools/golden/loras.py).
 """
 
 import argparse
@@ -14,8 +17,10 @@ import sys
 from pathlib import Path
 
 import torch
-from diffusers import (AutoencoderTiny, DDIMScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler, LatentConsistencyModelPipeline,
-                       LCMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel)
+from diffusers import (AutoencoderKL, AutoencoderTiny, DDIMScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler,
+                       LatentConsistencyModelPipeline, LCMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline,
+                       UNet2DConditionModel)
+from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 sys.path.insert(0, str(Path(__file__).parent / "golden"))
@@ -87,14 +92,30 @@ def make_pipeline(name, vae, net, readers):
     return kind(vae, *readers, *words, net, scheduler, None, None, requires_safety_checker=False)
 
 
-def make(name, folder, dtype, seed, layers):
+def empty_decoder(kind):
+    if kind == "tiny":
+        return AutoencoderTiny(latent_channels=4).eval()
+    widths = [128, 256, 512, 512]
+    return AutoencoderKL(block_out_channels=widths, layers_per_block=2, sample_size=512, scaling_factor=0.18215,
+                         down_block_types=["DownEncoderBlock2D"] * 4, up_block_types=["UpDecoderBlock2D"] * 4).eval()
+
+
+def write_loras(pipe, folder, generator):
+    import loras  # which needs peft
+
+    for make_lora in (loras.kohya, loras.peft):
+        state, metadata = make_lora(pipe, generator)
+        save_file({k: v.contiguous() for k, v in state.items()}, folder / f"{make_lora.__name__}.safetensors", metadata=metadata)
+
+
+def make(name, folder, dtype, seed, layers, decoder, loras):
     count, unet, texts = LAYOUTS[name]
     if layers:
         depths = unet.get("transformer_layers_per_block", 1)
         depths = [min(depth, layers) for depth in depths] if isinstance(depths, list) else min(depths, layers)
         unet = unet | dict(transformer_layers_per_block=depths)
     generator = torch.Generator().manual_seed(seed)
-    vae = AutoencoderTiny(latent_channels=4).eval()
+    vae = empty_decoder(decoder)
     net, *readers = empty_parts(unet, texts)
     found = sum(p.numel() for p in net.parameters())
     if count and found != count and not layers:
@@ -103,10 +124,13 @@ def make(name, folder, dtype, seed, layers):
         fill(part, generator, dtype)
     randomise(vae, generator)
     vae.to(dtype)
-    make_pipeline(name, vae, net, readers).save_pretrained(folder, max_shard_size="100GB")
+    pipe = make_pipeline(name, vae, net, readers)
+    pipe.save_pretrained(folder, max_shard_size="100GB")
     for tokenizer in folder.glob("tokenizer*"):
         for file in ("vocab.json", "merges.txt", "tokenizer_config.json"):
             shutil.copyfile(TOKENIZER / file, tokenizer / file)
+    if loras:
+        write_loras(pipe, folder, generator)
     print(f"{folder}: {found} parameters, text encoders {[sum(p.numel() for p in reader.parameters()) for reader in readers]}")
 
 
@@ -116,10 +140,12 @@ def main():
     p.add_argument("folder", type=Path)
     p.add_argument("--dtype", choices=["float32", "float16"], default="float32")
     p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--decoder", choices=["tiny", "kl"], default="tiny", help="the autoencoder's kind (default: tiny)")
+    p.add_argument("--loras", action="store_true", help="also two LoRAs")
     p.add_argument("--layers", type=int, help="at most so many in every transformer of the network")
     args = p.parse_args()
     torch.set_num_threads(1)
-    make(args.layout, args.folder, getattr(torch, args.dtype), args.seed, args.layers)
+    make(args.layout, args.folder, getattr(torch, args.dtype), args.seed, args.layers, args.decoder, args.loras)
 
 
 if __name__ == "__main__":
