@@ -77,6 +77,7 @@ def peft(pipe, generator):
         out |= {f"{component}.{name}": value for name, value in state.items()}
         kept = config.to_dict()
         kept["target_modules"] = sorted(kept["target_modules"])
+        del kept["base_model_name_or_path"]  # a path of the machine that made it
         metadata |= {f"{component}.{k}": v for k, v in kept.items() if isinstance(v, (int, float, str, dict, list)) and v}
     return out, {"format": "pt", "lora_adapter_metadata": json.dumps(metadata, sort_keys=True)}
 
