@@ -17,9 +17,6 @@ bool viewer_ui::build_fold(const char *what, const char *about, viewer_words &wo
 
 void viewer_ui::build_mix(viewer_words &words)
 {
-    char text[24];
-    snprintf(text, sizeof text, "%.0f %%", (double)(100 * words.mix));
-    caption("mix");
-    build_slider("mix", 0, 1, &words.mix, text);
-    tooltip("How much of the second: 0, none, to 1, nothing of the first");
+    share_row("mix", "mix", 0, &words.mix,
+              "How much of the second: 0, none, to 1, nothing of the first");
 }

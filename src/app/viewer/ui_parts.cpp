@@ -180,6 +180,15 @@ bool build_slider(const char *id, float low, float high, float *value, const cha
     return active || slide != 0;
 }
 
+void share_row(const char *name, const char *id, float low, float *value, const char *tip)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%.0f %%", (double)(100 * *value));
+    caption(name);
+    build_slider(id, low, 1, value, text);
+    tooltip(tip);
+}
+
 void tooltip(const char *text)
 {
     if (ImGui::IsItemHovered(ImGuiHoveredFlags_AllowWhenDisabled))

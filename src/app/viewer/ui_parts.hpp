@@ -141,6 +141,8 @@ picture_part *add_part(const viewer_readings &readings, const viewer_controls &c
                        ImVec2 size);
 // A slider as wide as there is room. True: it is being moved.
 bool build_slider(const char *id, float low, float high, float *value, const char *text);
+// The same of a share, from low to 1, with its caption before it and told in percent.
+void share_row(const char *name, const char *id, float low, float *value, const char *tip);
 void build_help();
 
 } // namespace viewer_ui

@@ -12,11 +12,8 @@ constexpr uint32_t COLOURS[] = { 0x101010, 0xf4f1ea, 0x8a5a33, 0xd9322e, 0xf0a02
 
 void strength_row(viewer_controls &controls)
 {
-    char text[24];
-    snprintf(text, sizeof text, "%.0f %%", (double)(100 * controls.strength));
-    caption("strength");
-    build_slider("strength", 0.02f, 1, &controls.strength, text);
-    tooltip("How far from the canvas: so much noise it gets, and so many of the steps run");
+    share_row("strength", "strength", 0.02f, &controls.strength,
+              "How far from the canvas: so much noise it gets, and so many of the steps run");
 }
 
 void colour_box(const viewer_readings &readings, viewer_controls &controls)
@@ -59,11 +56,8 @@ void size_row(const viewer_readings &readings, viewer_controls &controls)
 
 void feather_row(viewer_controls &controls)
 {
-    char text[24];
-    snprintf(text, sizeof text, "%.0f %%", (double)(100 * controls.brush.feather));
-    caption("feather");
-    build_slider("brush.feather", 0, 1, &controls.brush.feather, text);
-    tooltip("How much of the brush is soft: there old and new are mixed");
+    share_row("feather", "brush.feather", 0, &controls.brush.feather,
+              "How much of the brush is soft: there old and new are mixed");
 }
 
 bool same_colour(const float *a, ImVec4 b)

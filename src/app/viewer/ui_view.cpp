@@ -40,15 +40,6 @@ void side_row(const viewer_readings &readings, const char *side, uint32_t *colum
     }
 }
 
-void border_row(viewer_controls &controls)
-{
-    char text[24];
-    snprintf(text, sizeof text, "%.0f %%", (double)(100 * controls.wipe));
-    caption("border");
-    build_slider("border", 0, 1, &controls.wipe, text);
-    tooltip("Where the two meet");
-}
-
 void filter_row(viewer_controls &controls)
 {
     caption("enlarged");
@@ -70,7 +61,7 @@ void viewer_ui::build_view(const viewer_readings &readings, viewer_controls &con
     if (controls.view == VIEW_WIPE) {
         side_row(readings, "left", &controls.wipe_left);
         side_row(readings, "right", &controls.wipe_right);
-        border_row(controls);
+        share_row("border", "border", 0, &controls.wipe, "Where the two meet");
     }
     filter_row(controls);
 }
