@@ -28,9 +28,12 @@ if unshare --mount true 2>/dev/null || unshare --map-root-user --mount true 2>/d
 $untouched" ]
         report $? "no room for $file: exit 8, and the folder stays as it was"
     done
-    [ "$(on_full_disk walk --model "$model" --from 1 --to 2 --frames 4 --steps 1 -o moving.png)" = "exit 8
+    for file in moving.png moving.gif moving.mp4; do
+        [ $file = moving.png ] || command -v ffmpeg >/dev/null || continue
+        [ "$(on_full_disk walk --model "$model" --from 1 --to 2 --frames 4 --steps 1 -o $file)" = "exit 8
 $untouched" ]
-    report $? 'no room for a PNG that moves: exit 8, no file'
+        report $? "no room for $file: exit 8, no file"
+    done
     export MESA_SHADER_CACHE_DISABLE=true # findings/mesa_cache_full_disk.sh
     [ "$(XDG_CACHE_HOME=$PWD/empty on_full_disk sample --model "$model" --steps 2 --seed 7 -o ../uncached.png)" = "exit 0
 $untouched" ] && cmp -s one.png uncached.png && [ "$(grep -c 'pipelines-.* cannot be written.*No space left' err)" -eq 1 ]
@@ -40,7 +43,7 @@ $untouched" ] && [ "$(grep -c 'cannot be written.*No space left' err)" -eq 1 ]
     report $? 'no room for the timings: measured all the same, and one notice'
     unset MESA_SHADER_CACHE_DISABLE
 else
-    for name in a.png a.safetensors kept.png 'a PNG that moves' 'the cache' 'the timings'; do
+    for name in a.png a.safetensors kept.png moving.png 'the cache' 'the timings'; do
         skip "no room for $name" "unshare may not mount a file system here"
     done
 fi

@@ -230,11 +230,13 @@ static qs_status begin_ffmpeg(app_animation *a, const struct format *format)
                          a->path, format->end);
     a->temporary = temporary_name(a->path);
     char *file = a->temporary ? quoted(a->temporary) : NULL;
-    if (!file || asprintf(&command,
-                          "exec ffmpeg -loglevel error -nostdin -y -f rawvideo -pix_fmt rgba -s "
-                          "%ux%u -r %u -i - %s -f %s %s",
-                          a->image.width, a->image.height, a->frames_per_second, format->options,
-                          format->container, file) < 0)
+    /* -xerror: 5.1 ends with 0 where there was no room for the file's end */
+    if (!file ||
+        asprintf(&command,
+                 "exec ffmpeg -loglevel error -xerror -nostdin -y -f rawvideo -pix_fmt rgba -s "
+                 "%ux%u -r %u -i - %s -f %s %s",
+                 a->image.width, a->image.height, a->frames_per_second, format->options,
+                 format->container, file) < 0)
         command = NULL;
     a->pipe = command ? popen(command, "w") : NULL;
     free(command);
