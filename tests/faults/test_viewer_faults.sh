@@ -9,34 +9,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 viewer=$(realpath "$1")
 model=$(realpath "$2")
 layer=$(realpath "$3")
-work=$(mktemp -d)
-server=
-finish() {
-    [ -n "$server" ] && kill "$server" 2>/dev/null
-    rm -rf "$work"
-}
-trap finish EXIT
-for tool in Xvfb xdotool; do
-    command -v $tool >/dev/null || { echo "1..0 # SKIP $tool is not installed" && exit 0; }
-done
-cd "$work" || exit 1
-export LC_ALL=C XDG_CACHE_HOME=$work/cache XDG_DATA_HOME=$work/data
+# shellcheck source=tests/faults/window.sh
+. "$here/window.sh"
 # shellcheck source=tests/faults/common.sh
 . "$here/common.sh" "$layer"
-mkfifo display
-Xvfb -displayfd 3 -screen 0 800x600x24 -nolisten tcp 3>display 2>xvfb.log &
-server=$!
-read -r display_number <display
-export DISPLAY=:$display_number
-
-wait_for() { # wait_for PATTERN LINE: until a line after number LINE has it, or the viewer has ended
-    for _ in $(seq 1200); do
-        tail -n "+$(($2 + 1))" out | grep -q "$1" && return 0
-        kill -0 "$pid" 2>/dev/null || return 1
-        sleep 0.05
-    done
-    return 1
-}
 
 show() { # show FUNCTION CALL ERROR: start, draw, resize, draw, close
     rm -f log

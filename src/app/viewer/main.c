@@ -373,6 +373,15 @@ static void fill_readings(loop *l)
     readout_model(l->catalog.models[l->controls.model].model, &l->readings);
 }
 
+/* What is being recorded is kept however the window ends; of two errors the first is told. */
+static qs_status end_recording(loop *l, qs_status status)
+{
+    char first[2048];
+    snprintf(first, sizeof first, "%s", app_error_message());
+    const qs_status ended = requests_end_recording(l);
+    return status == QS_OK ? ended : app_error(status, "%s", first);
+}
+
 static qs_status view(const viewer_options *all)
 {
     static loop l; /* large, and one per process like the window system */
@@ -407,7 +416,7 @@ static qs_status view(const viewer_options *all)
     if (l.readings.cannot)
         TRY(app_error(l.cannot_status, "%s", l.lost));
 fail:
-    requests_end_recording(&l);
+    status = end_recording(&l, status);
     generate_finish(&l.generator);
     close_drawing(&l);
     window_close(&l.window);

@@ -69,18 +69,20 @@ static void paste(loop *l)
         loop_note(l, true, "there is no file's path on the clipboard");
 }
 
-void requests_end_recording(loop *l)
+qs_status requests_end_recording(loop *l)
 {
     if (!l->recording.animation)
-        return;
+        return QS_OK;
     const double seconds = record_seconds(&l->recording);
+    const qs_status status = record_end(&l->recording);
     l->readings.recording = false;
-    if (record_end(&l->recording) != QS_OK)
+    if (status != QS_OK)
         loop_note(l, true, "not recorded: %s", app_error_message());
     else if (seconds > 0)
         loop_note(l, false, "recorded %.1f s: %s", seconds, l->recording.path);
     else
         loop_note(l, true, "nothing was played, so nothing is recorded");
+    return status;
 }
 
 void requests_record(loop *l)

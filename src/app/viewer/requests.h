@@ -15,7 +15,8 @@ void requests_follow_camera(loop *l);
 void requests_follow_canvas(loop *l);
 /* The picture on the screen, into what is recorded. */
 void requests_record(loop *l);
-void requests_end_recording(loop *l);
+/* A note says what became of it. */
+qs_status requests_end_recording(loop *l);
 /* The picture on the screen, in the film strip. */
 void requests_keep(loop *l, bool favourite);
 
