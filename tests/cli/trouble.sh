@@ -79,6 +79,17 @@ report $? 'standard output is a closed pipe: exit 8'
 [ "$(cat pipe_status)" -eq 8 ]
 report $? 'help into a closed pipe: exit 8'
 
+sample --steps 1 --seed 7 -o open.png
+"$quickstep" sample --model "$model" --steps 1 --seed 7 -o closed.png <&- >&- 2>&-
+[ $? -eq 8 ] && cmp -s open.png closed.png
+report $? 'standard output is closed: exit 8, the right picture'
+(cd empty && exec "$quickstep" sample --model "$model" --steps 1024 --count 64 -o a.png) <&- >&- 2>&- &
+until [ "/proc/$!/exe" -ef "$quickstep" ] && readlink /proc/$!/fd/[0-2] >streams; do kill -0 $! || break; done
+kill $!
+wait $!
+[ "$(sort -u streams)" = /dev/null ]
+report $? 'no file is opened in the place of a closed stream'
+
 "$helper" noise nan.safetensors 1 "${latent[@]}" 1
 (cd empty && exec "$quickstep" sample --model "$model" --steps 1 --noise ../nan.safetensors -o a.png) \
     >out 2>err

@@ -1,6 +1,7 @@
 /* quickstep: the command line. Errors are one line; the exit status is the qs_status. */
 #include "commands.h"
 #include "common/log.h"
+#include "common/output.h"
 #include "progress.h"
 #include "signals.h"
 
@@ -99,6 +100,7 @@ static qs_status run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    app_output_init();
     setlocale(LC_CTYPE, "");
     cli_signals_init();
     app_log_to_stderr("quickstep", QS_LOG_INFO);

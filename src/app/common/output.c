@@ -8,6 +8,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+void app_output_init(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDONLY);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 static bool is_stdout(const char *path)
 {
     return strcmp(path, "-") == 0;

@@ -4,6 +4,10 @@
 
 #include "common/error.h"
 
+/* Before any file is opened. A standard stream that was closed would be the next one, and what is
+ * printed would go into it: in its place comes one that cannot be written. */
+void app_output_init(void);
+
 /* Can a file of this name be made? Asked before a long computation, so that a mistyped folder is
  * an error at once. "-" is standard output. QS_ERROR_WRITE. */
 qs_status app_output_check(const char *path);

@@ -1,6 +1,7 @@
 /* quickstep-view: a window in which pictures follow the step slider. */
 #include "common/log.h"
 #include "common/lora.h"
+#include "common/output.h"
 #include "viewer/loop.h"
 #include "viewer/readout.h"
 #include "viewer/requests.h"
@@ -432,6 +433,7 @@ fail:
 int main(int argc, char **argv)
 {
     static viewer_options options = { .mix = MIX_UNSAID };
+    app_output_init();
     app_log_to_stderr("quickstep-view", QS_LOG_WARNING);
 #ifdef SIGPIPE
     signal(SIGPIPE, SIG_IGN); /* of ffmpeg and of the clipboard's programs: an error says so */
