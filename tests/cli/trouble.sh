@@ -5,6 +5,14 @@ rm -rf empty && mkdir empty
 sample --steps 1 -o nosuch/a.png
 is_error 8 'nosuch'
 report $? 'a folder that is not there: exit 8'
+name=$(printf '%0251d' 0)
+sample --steps 1 --seed 7 -o "$name.png"
+[ "$status" -eq 0 ] && [ -s "$name.png" ]
+report $? 'a name of 255 bytes'
+sample --steps 1 -o "${name}1.png"
+is_error 8 'File name too long' && ! grep -q device: err
+report $? 'a longer one: exit 8, before anything is drawn'
+rm -f "$name.png"
 mkdir folder.png
 sample --steps 1 -o folder.png
 is_error 8 'folder.png' && no_files folder.png

@@ -215,7 +215,7 @@ static char *temporary_name(const char *path)
     char *name = NULL;
     const int folder = slash ? (int)(slash + 1 - path) : 0;
     /* "./" in front of a name that begins with a dash */
-    return asprintf(&name, "%s%.*s.%s.%ld.tmp", slash ? "" : "./", folder, path, path + folder,
+    return asprintf(&name, "%s%.*s.%.200s.%ld.tmp", slash ? "" : "./", folder, path, path + folder,
                     (long)getpid()) < 0
                ? NULL
                : name;

@@ -42,6 +42,8 @@ qs_status app_output_check(const char *path)
             return app_error(QS_ERROR_WRITE, "%s is not a file", path);
         if (access(path, W_OK) != 0) /* a rename would replace it all the same */
             return app_error(QS_ERROR_WRITE, "%s: %s", path, strerror(errno));
+    } else if (errno == ENAMETOOLONG) {
+        return app_error(QS_ERROR_WRITE, "cannot write %s: %s", path, strerror(errno));
     }
     char folder[4096] = ".";
     if (folder_length(path) > 0)
@@ -65,12 +67,13 @@ static int write_all(int fd, const char *data, size_t size_bytes)
     return 0;
 }
 
-/* "dir/.NAME.PID.tmp": the same folder, so that the rename stays inside one file system. */
+/* "dir/.NAME.PID.tmp": the same folder, so that the rename stays inside one file system; less than
+ * NAME where that leaves no room for the rest. */
 static char *temporary_name(const char *path)
 {
     const int folder = folder_length(path);
     char *name = NULL;
-    if (asprintf(&name, "%.*s.%s.%ld.tmp", folder, path, path + folder, (long)getpid()) < 0)
+    if (asprintf(&name, "%.*s.%.200s.%ld.tmp", folder, path, path + folder, (long)getpid()) < 0)
         return NULL;
     return name;
 }
