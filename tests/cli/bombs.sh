@@ -1,17 +1,6 @@
 # shellcheck shell=bash
 # Small things that claim to be large, or are: refused with a message, and without the memory. Sourced by test_cli.sh.
 
-# bounded MIB NAME STATUS TEXT ARGUMENT...: fails so, and never has more than MIB
-bounded() {
-    local most=$1 name=$2 expected=$3 text=$4
-    shift 4
-    "$helper" peak "$most" "$quickstep" "$@" >out 2>err </dev/null
-    status=$?
-    grep -v '^# ' err >message
-    [ "$status" -eq "$expected" ] && grep -q "$text" message && [ ! -s out ]
-    report $? "$name: exit $expected, $(sed -n 's/^# //p' err)"
-}
-
 "$helper" bomb bomb 99000000
 bounded 64 'a safetensors header of 99 MB' 3 'header of 99000000 bytes, at most 4194304' \
     sample --model "$model" --noise bomb.safetensors -o bomb-out.png

@@ -56,6 +56,17 @@ fails() { # fails NAME STATUS TEXT ARGUMENT...
     report $? "$name: exit $expected"
 }
 
+# bounded MIB NAME STATUS TEXT ARGUMENT...: fails so, and never has more than MIB
+bounded() {
+    local most=$1 name=$2 expected=$3 text=$4
+    shift 4
+    "$helper" peak "$most" "$quickstep" "$@" >out 2>err </dev/null
+    status=$?
+    grep -v '^# ' err >message
+    [ "$status" -eq "$expected" ] && grep -q "$text" message && [ ! -s out ]
+    report $? "$name: exit $expected, $(sed -n 's/^# //p' err)"
+}
+
 no_files() { # nothing in the folder, hidden temporaries neither
     [ -z "$(ls -A "$1")" ]
 }
