@@ -73,6 +73,10 @@ else # the loader hides it from who does not ask for such drivers
     with_drivers "$work/portability.json" devices
     [ "$status" -eq 0 ] && grep -q '^0 .*llvmpipe' out
     report $? "a portability driver, as macOS's, is found"
+    cp "$lavapipe" again.json
+    with_drivers "$lavapipe:$work/again.json" devices
+    [ "$status" -eq 0 ] && [ "$(grep -c '^[0-9]' out)" -eq 1 ]
+    report $? 'a driver that is listed twice has one device'
 fi
 if [ -z "$radv" ] || [ -z "$lavapipe" ]; then
     skip 'a driver without a device' 'RADV or lavapipe is not installed'

@@ -31,26 +31,30 @@ report() { # report STATUS WHAT: a line of TAP, of the last run
 }
 
 # fail_each RUN JUDGE: for each line FUNCTION CALL ERROR of standard input, RUN with these; JUDGE RESULT FUNCTION prints
-# what is wrong with that run, or nothing. Then a line of TAP for each function.
+# what is wrong with that run, or nothing. A line of TAP for each function, whose lines follow one another.
 fail_each() {
-    local name call error result verdict
-    local -A bad tried
+    local name call error result verdict of='' bad='' tried=0
     while read -r name call error; do
+        [ "$name" = "$of" ] || tell
+        of=$name
         "$1" "$name" "$call" "$error"
+        tried=$((tried + 1))
         result=$(awk '$1 == "failed" { print $4 }' log)
-        tried[$name]=$((${tried[$name]-0} + 1))
         verdict=$("$2" "$result" "$name")
-        [ -n "$verdict" ] && bad[$name]="${bad[$name]-}# call $call, result $result: $verdict: $(tail -n 1 err)
+        [ -n "$verdict" ] && bad="$bad# call $call, result $result: $verdict: $(tail -n 1 err)
 "
     done
-    for name in $(printf '%s\n' "${!tried[@]}" | sort); do
-        number=$((number + 1))
-        if [ -z "${bad[$name]-}" ]; then
-            echo "ok $number - $name fails, ${tried[$name]} ways"
-        else
-            echo "not ok $number - $name fails"
-            printf '%s' "${bad[$name]}"
-        fi
-    done
+    tell
     echo "1..$number"
+}
+
+tell() { # of fail_each: what came of a function's calls; begins the next one's
+    [ $tried -gt 0 ] || return
+    number=$((number + 1))
+    if [ -z "$bad" ]; then
+        echo "ok $number - $of fails, $tried ways"
+    else
+        printf 'not ok %d - %s fails\n%s' $number "$of" "$bad"
+    fi
+    bad='' tried=0
 }
