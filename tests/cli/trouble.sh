@@ -176,6 +176,19 @@ for signal in 'INT 130' 'TERM 143'; do
     report $? "SIG$signal within a second, no file, at $(wc -w <<<"$instants") instants$wrong"
 done
 
+if command -v ffmpeg >/dev/null; then # at once, with ffmpeg's file half made
+    (cd empty && exec "$quickstep" walk --model "$model" --from 1 --to 2 --frames 5000 --steps 1 -o a.gif) >/dev/null 2>err &
+    until ! no_files empty; do kill -0 $! && sleep 0.1 || break; done
+    kill -KILL $!
+    wait $! 2>/dev/null
+    for _ in $(seq 100); do
+        no_files empty && break
+        sleep 0.1
+    done
+    no_files empty
+    report $? 'SIGKILL while a GIF is made: no file'
+fi
+
 # surroundings
 (unset HOME && XDG_CACHE_HOME=relative exec "$quickstep" sample --model "$model" --steps 1 -o a.png \
     >out 2>err)

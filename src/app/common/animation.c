@@ -230,13 +230,15 @@ static qs_status begin_ffmpeg(app_animation *a, const struct format *format)
                          a->path, format->end);
     a->temporary = temporary_name(a->path);
     char *file = a->temporary ? quoted(a->temporary) : NULL;
-    /* -xerror: 5.1 ends with 0 where there was no room for the file's end */
+    /* -xerror: 5.1 ends with 0 where there was no room for the file's end. Whoever ends this
+     * program at once, by whatever signal, leaves the file to the shell. */
     if (!file ||
         asprintf(&command,
-                 "exec ffmpeg -loglevel error -xerror -nostdin -y -f rawvideo -pix_fmt rgba -s "
-                 "%ux%u -r %u -i - %s -f %s %s",
+                 "trap '' HUP INT TERM; ffmpeg -loglevel error -xerror -nostdin -y -f rawvideo "
+                 "-pix_fmt rgba -s %ux%u -r %u -i - %s -f %s %s; status=$?; "
+                 "kill -0 %ld 2>/dev/null || rm -f %s; exit $status",
                  a->image.width, a->image.height, a->frames_per_second, format->options,
-                 format->container, file) < 0)
+                 format->container, file, (long)getpid(), file) < 0)
         command = NULL;
     a->pipe = command ? popen(command, "w") : NULL;
     free(command);
