@@ -45,6 +45,10 @@ report $? 'a file that was changed is told'
 mv mask.png moved.png && run metadata filled.png
 [ "$status" -eq 0 ] && grep -q 'mask.png: No such file' err && mv moved.png mask.png
 report $? 'a file that is gone is told'
+mkdir endless && cp filled.png endless/ && mkfifo endless/init.png && ln -s /dev/zero endless/mask.png
+(cd endless && timeout 60 "$quickstep" metadata filled.png) >out 2>err
+[ $? -eq 0 ] && grep -q 'init.png is not a file' err && grep -q 'mask.png is not a file' err
+report $? 'a FIFO and a device in their places are told, and not read'
 
 rm -rf empty && mkdir empty
 to=empty/a.png

@@ -1,8 +1,8 @@
 #include "common/picture_pixels.h"
 
+#include "common/input.h"
 #include "common/png_memory.h"
 
-#include <errno.h>
 #include <png.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -185,10 +185,11 @@ static void read_jpeg(pixels *p)
 qs_status app_pixels_read(const char *path, uint32_t pixels_max, uint8_t **rgba, uint32_t *width,
                           uint32_t *height)
 {
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return app_error(QS_ERROR_USAGE, "%s: %s", path, strerror(errno));
-    const qs_status status = app_pixels_read_file(file, path, pixels_max, rgba, width, height);
+    FILE *file;
+    qs_status status = app_input_open(path, &file);
+    if (status != QS_OK)
+        return status;
+    status = app_pixels_read_file(file, path, pixels_max, rgba, width, height);
     fclose(file);
     return status;
 }

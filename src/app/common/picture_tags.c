@@ -1,5 +1,6 @@
 #include "common/picture_tags.h"
 
+#include "common/input.h"
 #include "common/png_memory.h"
 
 #include <libexif/exif-data.h>
@@ -87,8 +88,8 @@ app_picture_tags app_picture_tags_read(const char *path)
 {
     app_picture_tags tags = { .orientation = 1 };
     unsigned char magic[8] = { 0 };
-    FILE *file = fopen(path, "rb");
-    if (!file)
+    FILE *file;
+    if (app_input_open(path, &file) != QS_OK)
         return tags;
     const size_t got = fread(magic, 1, sizeof magic, file);
     rewind(file);

@@ -1,9 +1,9 @@
 #include "common/png_file.h"
 
+#include "common/input.h"
 #include "common/output.h"
 #include "common/png_memory.h"
 
-#include <errno.h>
 #include <png.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,9 +145,9 @@ static qs_status read_recipe(FILE *file, char **recipe)
 
 qs_status app_png_read_recipe(const char *path, char **recipe)
 {
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return app_error(QS_ERROR_OTHER, "%s: %s", path, strerror(errno));
+    FILE *file;
+    if (app_input_open(path, &file) != QS_OK)
+        return QS_ERROR_OTHER;
     uint8_t signature[8];
     qs_status status = QS_OK;
     if (fread(signature, 1, 8, file) != 8 || png_sig_cmp(signature, 0, 8) != 0) {
