@@ -50,6 +50,9 @@ static void what_is_out_of_range_is_refused(void **state)
         "\"steps\": \"1;\"",
         "\"steps\": 4, \"count\": 0",
         "\"steps\": 4, \"eta\": 2",
+        "\"steps\": 4, \"prompt\": \"\\u001b[2J\"",
+        "\"steps\": 4, \"prompt\": \"\\u009b2J\"", /* the same for a terminal */
+        "\"steps\": 4, \"init\": \"\\u0085\", \"strength\": 1",
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i) {
         assert_int_equal(read_with(rows[i], &recipe), QS_ERROR_OTHER);

@@ -198,8 +198,8 @@ char *app_recipe_to_json(const app_recipe *recipe)
 
 bool app_recipe_holds(const char *text)
 {
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+        if (*c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0)) /* U+0080 to U+009F, too */
             return false;
     return true;
 }
