@@ -3,7 +3,7 @@
 #include "engine.h"
 #include "json_out.h"
 #include "progress.h"
-#include "signals.h"
+#include "common/signals.h"
 
 #include "common/output.h"
 #include "common/roofline.h"
@@ -86,14 +86,14 @@ static qs_status draw(bench_run *run, uint32_t repeat, double *ms)
 {
     const qs_recipe recipe = { .steps = run->steps, .seed = repeat };
     qs_frame frame;
-    cli_signals_defer();
+    app_signals_defer(APP_SIGNALS_SOON_MS);
     const double start_ms = cli_now_ms();
     qs_status status = app_library(
         qs_session_render(run->engine.session, &recipe, cli_progress_step, NULL, &frame, NULL));
     *ms = cli_now_ms() - start_ms;
-    if (cli_signals_pending())
+    if (app_signals_pending())
         status = app_error(QS_CANCELLED, "stopped");
-    cli_signals_resume();
+    app_signals_resume();
     return status;
 }
 

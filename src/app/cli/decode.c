@@ -3,7 +3,6 @@
 #include "commands.h"
 #include "common/montage.h"
 #include "picture.h"
-#include "signals.h"
 #include "tensors.h"
 
 #include <stdlib.h>
@@ -95,7 +94,7 @@ static qs_status write_png(const cli_target *target, const qs_autoencoder_info *
     qs_status status = app_montage(drawn->pixels, count, drawn->width, drawn->height,
                                    app_montage_columns(count), 1, &image);
     if (status == QS_OK)
-        status = cli_write_image(target->path, &image, NULL);
+        status = app_png_write(target->path, &image, NULL);
     app_montage_free(&image);
     return status;
 }

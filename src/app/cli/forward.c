@@ -1,7 +1,6 @@
 /* quickstep forward: the network once, for comparing with another implementation. */
 #include "commands.h"
 #include "engine.h"
-#include "signals.h"
 #include "tensors.h"
 
 #include <errno.h>

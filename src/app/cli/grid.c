@@ -173,7 +173,7 @@ static qs_status write_grid(const cli_engine *engine, const grid_run *run, const
                     run->column_count, recipe->scale, &image));
     if (recipe->headings)
         TRY(add_headings(engine, run, recipe, &image));
-    TRY(cli_write_image(run->target.path, &image, json));
+    TRY(app_png_write(run->target.path, &image, json));
 fail:
     app_montage_free(&image);
     free(json);

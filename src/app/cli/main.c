@@ -3,7 +3,7 @@
 #include "common/log.h"
 #include "common/output.h"
 #include "progress.h"
-#include "signals.h"
+#include "common/signals.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -102,7 +102,7 @@ int main(int argc, char **argv)
 {
     app_output_init();
     setlocale(LC_CTYPE, "");
-    cli_signals_init();
+    app_signals_init();
     app_log_to_stderr("quickstep", QS_LOG_INFO);
     cli_progress_init();
 
@@ -113,7 +113,7 @@ int main(int argc, char **argv)
     }
     cli_progress_clear();
     if (status == QS_CANCELLED)
-        return cli_signals_exit_status();
+        return app_signals_exit_status();
     if (status != QS_OK)
         fprintf(stderr, "quickstep: %s\n", app_error_message());
     return status;

@@ -2,7 +2,6 @@
 
 #include "common/montage.h"
 #include "common/output.h"
-#include "signals.h"
 #include "tensors.h"
 
 #include <stdio.h>
@@ -93,17 +92,6 @@ static void finish_entry(entry *e)
     free(e->json);
 }
 
-qs_status cli_write_image(const char *path, const app_image *image, const char *recipe)
-{
-    const bool is_stdout = strcmp(path, "-") == 0; /* a reader may never read: stay stoppable */
-    if (!is_stdout)
-        cli_signals_block();
-    const qs_status status = app_png_write(path, image, recipe);
-    if (!is_stdout)
-        cli_signals_unblock();
-    return status;
-}
-
 qs_status cli_write_png(const cli_target *target, const cli_engine *engine,
                         const app_recipe *recipe, const uint8_t *pixels, uint32_t count)
 {
@@ -120,7 +108,7 @@ qs_status cli_write_png(const cli_target *target, const cli_engine *engine,
                 app_montage(pixels + first * picture_bytes, per_file, info->width, info->height,
                             app_montage_columns(per_file), recipe->scale, &image);
         if (status == QS_OK)
-            status = cli_write_image(e.path, &image, e.json);
+            status = app_png_write(e.path, &image, e.json);
         app_montage_free(&image);
         finish_entry(&e);
     }

@@ -21,9 +21,6 @@ qs_status cli_target_init(cli_target *target, const char *path);
  */
 char *cli_numbered_path(const char *pattern, uint32_t number);
 
-/* Writes one PNG; a signal waits until it is whole. recipe: as in app_png_write. */
-qs_status cli_write_image(const char *path, const app_image *image, const char *recipe);
-
 /* Writes `count` pictures, of one file in a near-square grid. The recipe's seed is the first
  * picture's; its count is set to the file's. */
 qs_status cli_write_png(const cli_target *target, const cli_engine *engine,

@@ -1,7 +1,7 @@
 #include "preview.h"
 
 #include "common/log.h"
-#include "signals.h"
+#include "common/signals.h"
 #include "sixel.h"
 
 #include <fcntl.h>
@@ -182,9 +182,9 @@ static const char *show(int fd, const app_image *image)
 void cli_preview_show(const app_image *image)
 {
     const int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-    cli_signals_block(); /* or one would leave the terminal as it is meanwhile */
+    app_signals_block(); /* or one would leave the terminal as it is meanwhile */
     const char *trouble = fd < 0 ? "there is no terminal" : show(fd, image);
-    cli_signals_unblock();
+    app_signals_unblock();
     if (fd >= 0)
         close(fd);
     if (trouble)

@@ -1,7 +1,7 @@
 #include "progress.h"
 
 #include "common/log.h"
-#include "signals.h"
+#include "common/signals.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +63,7 @@ bool cli_progress_step(void *user, uint32_t steps_done, uint32_t steps)
     snprintf(text, sizeof text, "step %u of %u%s%s", steps_done, steps,
              current_title[0] ? ", " : "", current_title);
     cli_progress_show(text);
-    return !cli_signals_pending();
+    return !app_signals_pending();
 }
 
 void cli_progress_prepare(void *user, uint32_t done, uint32_t total)

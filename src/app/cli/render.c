@@ -2,7 +2,7 @@
 
 #include "common/guidance.h"
 #include "progress.h"
-#include "signals.h"
+#include "common/signals.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -312,14 +312,14 @@ static qs_status render_batch(cli_engine *engine, const cli_job *job, uint32_t f
     copy_given_noise(engine, job, first, wanted, s);
 
     qs_frame frame;
-    cli_signals_defer();
+    app_signals_defer(APP_SIGNALS_SOON_MS);
     const double start_ms = cli_now_ms();
     qs_status status = app_library(
         qs_session_render(engine->session, &recipe, cli_progress_step, NULL, &frame, s->floats));
     pictures->ms += cli_now_ms() - start_ms;
-    if (cli_signals_pending())
+    if (app_signals_pending())
         status = app_error(QS_CANCELLED, "stopped");
-    cli_signals_resume();
+    app_signals_resume();
     if (status != QS_OK)
         return status;
     pictures->steps = frame.steps;

@@ -1,7 +1,7 @@
 #include "tensors.h"
 
 #include "common/output.h"
-#include "signals.h"
+#include "common/signals.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -105,8 +105,8 @@ qs_status cli_write_pictures(const char *path, const char *name, const float *va
     const qs_status status = app_output_check(path);
     if (status != QS_OK)
         return status;
-    cli_signals_block();
+    app_signals_block();
     const qs_status written = app_library(qs_safetensors_write(path, &tensor, 1, metadata));
-    cli_signals_unblock();
+    app_signals_unblock();
     return written;
 }

@@ -2,7 +2,7 @@
 #include "commands.h"
 #include "engine.h"
 #include "progress.h"
-#include "signals.h"
+#include "common/signals.h"
 
 #include <math.h>
 
@@ -49,7 +49,7 @@ static bool report(void *user, const qs_tune_result *result)
             printf("    %-24s cannot be compiled\n", result->variants[i]);
     fflush(stdout);
     cli_progress_show("measuring");
-    return !cli_signals_pending();
+    return !app_signals_pending();
 }
 
 static qs_status run_tune(const char *argument)

@@ -8,7 +8,6 @@
 #include "init.h"
 #include "picture.h"
 #include "render.h"
-#include "signals.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -248,7 +247,7 @@ static qs_status write_frames(const cli_engine *engine, walk_run *run, uint32_t 
             path = cli_numbered_path(texts.output, first + i);
             if (!json || !path)
                 TRY(app_error(QS_ERROR_MEMORY, "no memory"));
-            TRY(cli_write_image(path, &image, json));
+            TRY(app_png_write(path, &image, json));
         }
         app_montage_free(&image);
         free(json);

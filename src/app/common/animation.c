@@ -1,6 +1,7 @@
 #include "common/animation.h"
 
 #include "common/output.h"
+#include "common/signals.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -221,6 +222,7 @@ static char *temporary_name(const char *path)
                : name;
 }
 
+/* In a session of its own: Ctrl-C in a terminal is for this program, which ends the file. */
 static qs_status begin_ffmpeg(app_animation *a, const struct format *format)
 {
     char *command = NULL;
@@ -233,12 +235,13 @@ static qs_status begin_ffmpeg(app_animation *a, const struct format *format)
     /* -xerror: 5.1 ends with 0 where there was no room for the file's end. Whoever ends this
      * program at once, by whatever signal, leaves the file to the shell. */
     if (!file ||
-        asprintf(&command,
-                 "trap '' HUP INT TERM; ffmpeg -loglevel error -xerror -nostdin -y -f rawvideo "
-                 "-pix_fmt rgba -s %ux%u -r %u -i - %s -f %s %s; status=$?; "
-                 "kill -0 %ld 2>/dev/null || rm -f %s; exit $status",
-                 a->image.width, a->image.height, a->frames_per_second, format->options,
-                 format->container, file, (long)getpid(), file) < 0)
+        asprintf(
+            &command,
+            "trap '' HUP INT TERM; $(command -v setsid) ffmpeg -loglevel error -xerror -nostdin "
+            "-y -f rawvideo -pix_fmt rgba -s %ux%u -r %u -i - %s -f %s %s; status=$?; "
+            "kill -0 %ld 2>/dev/null || rm -f %s; exit $status",
+            a->image.width, a->image.height, a->frames_per_second, format->options,
+            format->container, file, (long)getpid(), file) < 0)
         command = NULL;
     a->pipe = command ? popen(command, "w") : NULL;
     free(command);
@@ -248,12 +251,15 @@ static qs_status begin_ffmpeg(app_animation *a, const struct format *format)
 
 static qs_status end_ffmpeg(app_animation *a, bool good)
 {
+    app_signals_block();
     const int status = pclose(a->pipe);
     a->pipe = NULL;
-    if (good && status == 0 && rename(a->temporary, a->path) == 0)
-        return QS_OK;
-    unlink(a->temporary);
-    return good ? app_error(QS_ERROR_WRITE, "%s: ffmpeg did not write it", a->path) : QS_OK;
+    const bool written = good && status == 0 && rename(a->temporary, a->path) == 0;
+    if (!written)
+        unlink(a->temporary);
+    app_signals_unblock();
+    return good && !written ? app_error(QS_ERROR_WRITE, "%s: ffmpeg did not write it", a->path)
+                            : QS_OK;
 }
 
 /* ---- both --------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 #include "common/output.h"
 
+#include "common/signals.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -108,10 +110,12 @@ qs_status app_output_write(const char *path, const void *data, size_t size_bytes
     char *name = temporary_name(path);
     if (!name)
         return app_error(QS_ERROR_MEMORY, "no memory");
+    app_signals_block();
     if (write_file(name, data, size_bytes) != 0 || rename(name, path) != 0) {
         status = app_error(QS_ERROR_WRITE, "cannot write %s: %s", path, strerror(errno));
         unlink(name);
     }
+    app_signals_unblock();
     free(name);
     return status;
 }

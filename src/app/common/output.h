@@ -12,8 +12,9 @@ void app_output_init(void);
  * an error at once. "-" is standard output. QS_ERROR_WRITE. */
 qs_status app_output_check(const char *path);
 
-/* Writes a temporary beside `path` and renames it over `path`; "-" writes to standard output.
- * QS_ERROR_WRITE, and then there is neither a new file nor a temporary. */
+/* Writes a temporary beside `path` and renames it over `path`, while signals wait; "-" writes to
+ * standard output, whose reader may never read: they do not. QS_ERROR_WRITE, and then there is
+ * neither a new file nor a temporary. */
 qs_status app_output_write(const char *path, const void *data, size_t size_bytes);
 
 #endif

@@ -1,5 +1,6 @@
 #include "viewer/loop.h"
 
+#include "common/signals.h"
 #include "viewer/readout.h"
 #include "viewer/recall.h"
 #include "viewer/requests.h"
@@ -14,7 +15,8 @@
 enum {
     BUSY_WAIT_MS = 4, /* the longest that the mouse waits while pictures are made */
 };
-static const double ASLEEP_S = 30, MINIMISED_S = 0.5, BLINK_S = 0.4, SOON_S = 0.002;
+/* A signal does not wake GLFW, and has half a second. */
+static const double ASLEEP_S = 0.2, BLINK_S = 0.4, SOON_S = 0.002;
 static const double PATIENCE_S = 0.4, GIVE_BACK_S = 30;
 
 /* ------------------------------------------------------------------------------------------- */
@@ -261,19 +263,21 @@ static void give_memory_back(loop *l)
 #endif
 }
 
+/* Until there is something to do. */
+static double rest_s(const loop *l)
+{
+    if (generate_is_running(&l->generator, &l->readings) || l->redraw > 0)
+        return 0; /* generate_wait sleeps */
+    if (l->unpresented || l->controls.animate || l->camera)
+        return SOON_S;
+    return l->layout && l->layout->animating ? BLINK_S : ASLEEP_S;
+}
+
 /* How long the loop may sleep until an event. */
 static double sleep_s(const loop *l, bool minimised)
 {
     const double now = glfwGetTime();
-    double seconds = ASLEEP_S;
-    if (minimised)
-        seconds = MINIMISED_S;
-    else if (generate_is_running(&l->generator, &l->readings) || l->redraw > 0)
-        seconds = 0; /* generate_wait sleeps */
-    else if (l->unpresented || l->controls.animate || l->camera)
-        seconds = SOON_S;
-    else if (l->layout && l->layout->animating)
-        seconds = BLINK_S;
+    double seconds = minimised ? ASLEEP_S : rest_s(l);
     if (l->note_until > now && l->note_until - now < seconds)
         seconds = l->note_until - now + 0.01;
     if (l->options.exit_after > 0 && l->options.exit_after - now < seconds)
@@ -310,7 +314,7 @@ qs_status loop_run(loop *l)
     qs_device_on_prepare(l->generator.device, show_preparing, l);
     l->window.on_input = follow_mouse;
     l->window.user = l;
-    while (!window_wants_close(&l->window)) {
+    while (!window_wants_close(&l->window) && !app_signals_pending()) {
         const double asleep = sleep_s(l, minimised);
         window_poll(&l->window, asleep);
         if (l->options.exit_after > 0 && glfwGetTime() >= l->options.exit_after)

@@ -2,6 +2,7 @@
 #include "common/log.h"
 #include "common/lora.h"
 #include "common/output.h"
+#include "common/signals.h"
 #include "viewer/loop.h"
 #include "viewer/readout.h"
 #include "viewer/requests.h"
@@ -9,12 +10,14 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <popt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MIX_UNSAID = -1000 };
+enum {
+    MIX_UNSAID = -1000,
+    SIGNAL_MS = 3000, /* for a loop on a busy machine: what is recorded is not to be lost */
+};
 
 typedef struct viewer_options {
     char *model, *variant, *scheduler, *device, *seed, *batch, *precision, *label, *label_to,
@@ -413,6 +416,7 @@ static qs_status view(const viewer_options *all)
     l.window.requests =
         (options->present ? REQUEST_PRESENT : 0u) | (options->camera ? REQUEST_CAMERA : 0u);
     generate_init(&l.generator, device, l.vulkan.queue, options->offload);
+    app_signals_defer(SIGNAL_MS); /* from here on one closes the window */
     TRY(run(options, &l, &device));
     if (l.readings.cannot)
         TRY(app_error(l.cannot_status, "%s", l.lost));
@@ -435,14 +439,14 @@ int main(int argc, char **argv)
     static viewer_options options = { .mix = MIX_UNSAID };
     app_output_init();
     app_log_to_stderr("quickstep-view", QS_LOG_WARNING);
-#ifdef SIGPIPE
-    signal(SIGPIPE, SIG_IGN); /* of ffmpeg and of the clipboard's programs: an error says so */
-#endif
+    app_signals_init();
     bool leave = false;
     qs_status status = parse_options(argc, (const char **)argv, &options, &leave);
     if (status == QS_OK && !leave)
         status = view(&options);
     if (status != QS_OK)
         fprintf(stderr, "quickstep-view: error: %s\n", app_error_message());
+    if (app_signals_pending())
+        return app_signals_exit_status();
     return (int)status;
 }

@@ -1,6 +1,6 @@
 /* quickstep serve: pictures over HTTP, for a browser or a program. */
 #include "../commands.h"
-#include "../signals.h"
+#include "common/signals.h"
 #include "common/guidance.h"
 #include "common/jpeg_file.h"
 #include "common/montage.h"
@@ -53,7 +53,7 @@ static const char notes[] =
 static bool goes_on(void *d, uint32_t steps_done, uint32_t steps)
 {
     (void)steps_done, (void)steps;
-    return !cli_signals_pending() && !desk_is_cancelled(d);
+    return !app_signals_pending() && !desk_is_cancelled(d);
 }
 
 static qs_status encode_png(const cli_engine *engine, const serve_request *request,
@@ -123,8 +123,8 @@ static qs_status serve(cli_engine *engine, desk *d)
 {
     desk_job job;
     qs_status status = QS_OK;
-    cli_signals_defer();
-    while (!cli_signals_pending() && status != QS_ERROR_DEVICE_LOST) {
+    app_signals_defer(APP_SIGNALS_SOON_MS);
+    while (!app_signals_pending() && status != QS_ERROR_DEVICE_LOST) {
         if (!desk_take(d, &job))
             continue;
         const double start_ms = cli_now_ms();

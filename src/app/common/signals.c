@@ -1,20 +1,21 @@
-#include "signals.h"
+#include "common/signals.h"
 
 #include <signal.h>
 #include <stddef.h>
 #include <sys/time.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t noted, deferred;
+static volatile sig_atomic_t noted, deferred_ms;
 
 static void on_signal(int number)
 {
     if (noted)
         _exit(128 + noted); /* the second one, or the time is up (SIGALRM) */
-    if (!deferred)
+    if (!deferred_ms)
         _exit(128 + number);
     noted = number;
-    setitimer(ITIMER_REAL, &(struct itimerval){ .it_value.tv_usec = 500000 }, NULL);
+    const struct timeval after = { deferred_ms / 1000, deferred_ms % 1000 * 1000 };
+    setitimer(ITIMER_REAL, &(struct itimerval){ .it_value = after }, NULL);
 }
 
 static sigset_t stop_signals(void)
@@ -24,10 +25,11 @@ static sigset_t stop_signals(void)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGALRM);
     return set;
 }
 
-void cli_signals_init(void)
+void app_signals_init(void)
 {
     struct sigaction action = { .sa_handler = on_signal,
                                 .sa_mask = stop_signals(),
@@ -39,33 +41,33 @@ void cli_signals_init(void)
     signal(SIGXFSZ, SIG_IGN);
 }
 
-void cli_signals_defer(void)
+void app_signals_defer(unsigned ms)
 {
-    deferred = 1;
+    deferred_ms = (sig_atomic_t)ms;
 }
 
-void cli_signals_resume(void)
+void app_signals_resume(void)
 {
-    deferred = 0;
+    deferred_ms = 0;
 }
 
-bool cli_signals_pending(void)
+bool app_signals_pending(void)
 {
     return noted != 0;
 }
 
-int cli_signals_exit_status(void)
+int app_signals_exit_status(void)
 {
     return 128 + (noted ? noted : SIGINT);
 }
 
-void cli_signals_block(void)
+void app_signals_block(void)
 {
     const sigset_t set = stop_signals();
     sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-void cli_signals_unblock(void)
+void app_signals_unblock(void)
 {
     const sigset_t set = stop_signals();
     sigprocmask(SIG_UNBLOCK, &set, NULL);
