@@ -1,5 +1,6 @@
 #include "viewer/catalog.h"
 
+#include "common/lora.h"
 #include "viewer/readout.h"
 
 #include <quickstep/autoencoder.h>
@@ -65,7 +66,7 @@ static void free_model(viewer_model *m)
     free(m->path);
 }
 
-static bool same_folder(const char *a, const char *b)
+static bool same_file(const char *a, const char *b)
 {
     struct stat left, right;
     return stat(a, &left) == 0 && stat(b, &right) == 0 && left.st_dev == right.st_dev &&
@@ -96,7 +97,7 @@ qs_status catalog_init(catalog *c, const char *name, const qs_model_options *opt
     TRY(list_models(c));
     QS(qs_model_find(name ? name : CATALOG_DEFAULT, path));
     *first = 1;
-    while (*first < c->count && !same_folder(c->models[*first].path, path))
+    while (*first < c->count && !same_file(c->models[*first].path, path))
         ++*first;
     listed = *first < c->count;
     if (!listed)
@@ -127,40 +128,81 @@ bool catalog_other(const catalog *c, const viewer_model *than, uint32_t *model)
     return false;
 }
 
-bool catalog_find(const catalog *c, const char *name, uint32_t *model)
+bool catalog_is(const viewer_model *m, const char *name)
 {
-    for (*model = 0; *model < c->count; ++*model)
-        if (strcmp(c->models[*model].name, name) == 0)
+    qs_model_info info = { 0 };
+    if (m->model)
+        qs_model_get_info(m->model, &info);
+    return strcmp(m->name, name) == 0 || strcmp(info.name, name) == 0;
+}
+
+static bool is_named(const catalog *c, const char *name)
+{
+    for (uint32_t i = 0; i < c->count; i++)
+        if (strcmp(c->models[i].name, name) == 0)
             return true;
     return false;
 }
 
-qs_status catalog_add(catalog *c, const char *path, uint32_t *model)
+/* name NULL: its own, or its path where another one has that. */
+static qs_status append(catalog *c, const char *path, const qs_model_options *options,
+                        const char *name, uint32_t *model)
 {
     qs_status status = QS_OK;
-    viewer_model added = { 0 };
-    for (*model = 0; *model < c->count; ++*model)
-        if (same_folder(c->models[*model].path, path))
-            return QS_OK;
+    viewer_model added = { .path = strdup(path) };
     viewer_model *models = realloc(c->models, (c->count + 1) * sizeof *models);
-    if (!models)
-        return app_error(QS_ERROR_MEMORY, "no memory");
-    c->models = models;
-    added.path = strdup(path);
-    if (!added.path)
+    if (models)
+        c->models = models;
+    if (!models || !added.path)
         TRY(app_error(QS_ERROR_MEMORY, "no memory"));
-    TRY(open_model(&added, NULL));
+    TRY(open_model(&added, options));
     qs_model_info info;
-    uint32_t other;
     qs_model_get_info(added.model, &info);
-    added.name = strdup(catalog_find(c, info.name, &other) ? path : info.name);
+    added.name = strdup(name ? name : is_named(c, info.name) ? path : info.name);
     if (!added.name)
         TRY(app_error(QS_ERROR_MEMORY, "no memory"));
-    models[c->count++] = added;
+    *model = c->count;
+    c->models[c->count++] = added;
     return QS_OK;
 fail:
-    qs_model_destroy(added.model);
-    free(added.path);
+    free_model(&added);
+    return status;
+}
+
+qs_status catalog_add(catalog *c, const char *path, uint32_t *model)
+{
+    for (*model = 0; *model < c->count; ++*model)
+        if (same_file(c->models[*model].path, path))
+            return QS_OK;
+    return append(c, path, NULL, NULL, model);
+}
+
+qs_status catalog_add_lora(catalog *c, uint32_t of, const char *path, uint32_t *model)
+{
+    viewer_model *m = &c->models[of];
+    qs_lora loras[APP_LORAS_MAX];
+    char name[512];
+    qs_status status = QS_OK;
+    TRY(catalog_open(m));
+    qs_model_options options = *qs_model_opened_with(m->model);
+    if (options.lora_count == APP_LORAS_MAX)
+        return app_error(QS_ERROR_USAGE, "%s has %d LoRAs, there is no room for more", m->name,
+                         APP_LORAS_MAX);
+    for (uint32_t i = 0; i < options.lora_count; i++) {
+        loras[i] = options.loras[i];
+        if (same_file(loras[i].path, path))
+            return app_error(QS_ERROR_USAGE, "%s is a part of %s already", path, m->name);
+    }
+    loras[options.lora_count++] = (qs_lora){ .path = path, .scale = 1 };
+    options.loras = loras;
+    const char *base = strrchr(path, '/');
+    base = base ? base + 1 : path;
+    snprintf(name, sizeof name, "%.200s + %.*s", m->name, (int)strcspn(base, "."), base);
+    for (*model = 0; *model < c->count; ++*model)
+        if (strcmp(c->models[*model].name, name) == 0)
+            return QS_OK;
+    TRY(append(c, m->path, &options, name, model));
+fail:
     return status;
 }
 

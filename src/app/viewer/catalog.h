@@ -22,10 +22,12 @@ qs_status catalog_init(catalog *c, const char *name, const qs_model_options *opt
                        uint32_t *first);
 /* After an error, too: the first one of the list that can be opened; false: there is none. */
 bool catalog_other(const catalog *c, const viewer_model *than, uint32_t *model);
-qs_status catalog_open(viewer_model *model); /* of the list, if it is not open yet */
-/* The model of that name, or in that folder, which joins the list; false: there is none. */
-bool catalog_find(const catalog *c, const char *name, uint32_t *model);
+qs_status catalog_open(viewer_model *model);              /* of the list, if it is not open yet */
+bool catalog_is(const viewer_model *m, const char *name); /* it is called so, here or in recipes */
+/* The model in that folder, which joins the list. */
 qs_status catalog_add(catalog *c, const char *path, uint32_t *model);
+/* Model `of` with this LoRA, once, beside those that it has, which joins the list; it stays. */
+qs_status catalog_add_lora(catalog *c, uint32_t of, const char *path, uint32_t *model);
 /* *label: the model's of that name, -1 if there is none; false: and it has some. */
 bool catalog_label(const qs_model *model, const char *name, int32_t *label);
 void catalog_finish(catalog *c); /* after the last session */

@@ -128,16 +128,30 @@ fail:
     return status;
 }
 
+/* Of those that are called so the one that was opened so. */
+static qs_status find_model(const catalog *c, const app_recipe *from, uint32_t *model)
+{
+    qs_status status = app_error(QS_ERROR_OTHER, "its model, %s, is not here", from->model);
+    for (*model = 0; *model < c->count; ++*model) {
+        viewer_model *m = &c->models[*model];
+        if (!catalog_is(m, from->model))
+            continue;
+        status = catalog_open(m);
+        if (status == QS_OK)
+            status = check_opened(m->model, from);
+        if (status == QS_OK)
+            return QS_OK;
+    }
+    return status;
+}
+
 static qs_status read_names(const catalog *c, const app_recipe *from, viewer_recipe *recipe)
 {
     qs_status status = QS_OK;
     if (strcmp(from->command, "grid") == 0)
         return app_error(QS_ERROR_OTHER, "a grid is many pictures; `quickstep grid` draws it");
-    if (!catalog_find(c, from->model, &recipe->model))
-        return app_error(QS_ERROR_OTHER, "its model, %s, is not here", from->model);
-    viewer_model *model = &c->models[recipe->model];
-    TRY(catalog_open(model));
-    TRY(check_opened(model->model, from));
+    TRY(find_model(c, from, &recipe->model));
+    const viewer_model *model = &c->models[recipe->model];
     if (!catalog_label(model->model, from->label, &recipe->label))
         return app_error(QS_ERROR_OTHER, "the model %s has no label \"%s\"", from->model,
                          from->label);

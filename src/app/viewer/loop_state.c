@@ -26,7 +26,7 @@ void loop_note(loop *l, bool is_error, const char *format, ...)
 void loop_show_title(const loop *l)
 {
     char title[READOUT_TITLE_SIZE];
-    window_set_title(&l->window, readout_title(&l->readings, title));
+    window_set_title(&l->window, readout_title(&l->readings, l->controls.model, title));
 }
 
 void loop_choose_model(loop *l, const viewer_controls *before)

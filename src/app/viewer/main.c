@@ -265,8 +265,8 @@ static qs_status open_window(const viewer_options *options, loop *l)
     if (options->scale != 0 && !(options->scale >= 0.25 && options->scale <= 8))
         return app_error(QS_ERROR_USAGE, "--scale is a number from 0.25 to 8, not %g",
                          options->scale);
-    return window_open(&l->window, readout_title(&l->readings, title), width, height,
-                       (float)options->scale);
+    return window_open(&l->window, readout_title(&l->readings, l->controls.model, title), width,
+                       height, (float)options->scale);
 }
 
 /* What the device makes for the window. */

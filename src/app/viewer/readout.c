@@ -97,9 +97,10 @@ void readout_model(const qs_model *model, viewer_readings *readings)
         readings->sampler_allowed[QS_SAMPLER_ADDIM] ? QS_SAMPLER_ADDIM : QS_SAMPLER_DEFAULT;
 }
 
-const char *readout_title(const viewer_readings *readings, char text[READOUT_TITLE_SIZE])
+const char *readout_title(const viewer_readings *readings, uint32_t model,
+                          char text[READOUT_TITLE_SIZE])
 {
-    snprintf(text, READOUT_TITLE_SIZE, "Quickstep: %s on %s", readings->model.name,
+    snprintf(text, READOUT_TITLE_SIZE, "Quickstep: %s on %s", readings->models[model].name,
              readings->device.name);
     return text;
 }

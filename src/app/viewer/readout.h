@@ -15,7 +15,8 @@ const char *readout_sampler(qs_sampler sampler); /* "multistep consistency" */
 /* What the window knows of a model before it has a session: model .. diffusion_sampler. */
 void readout_model(const qs_model *model, viewer_readings *readings);
 /* "Quickstep: sprites on llvmpipe". Returns text. */
-const char *readout_title(const viewer_readings *readings, char text[READOUT_TITLE_SIZE]);
+const char *readout_title(const viewer_readings *readings, uint32_t model,
+                          char text[READOUT_TITLE_SIZE]);
 /* Is a picture of the model enlarged like a photograph? Small ones with alpha are sprites. */
 bool readout_is_smooth(const qs_model_info *model);
 /* Where a notch is along the slider, 0 .. 1, and the notch nearest to a place. */

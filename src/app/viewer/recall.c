@@ -2,8 +2,10 @@
 
 #include "viewer/readout.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Another model than before comes with its own slider; what was asked for is of it. What a camera
  * saw then may be gone: it is what it sees now. */
@@ -12,7 +14,6 @@ static void become(loop *l, const viewer_controls *wanted)
     const viewer_controls before = l->controls;
     l->controls = *wanted;
     l->controls.animate = before.animate;
-    l->controls.brush = before.brush;
     if (l->camera && !touch_find(&l->touch, wanted, &l->readings.model)) {
         l->controls.canvas = before.canvas;
         l->controls.canvas_revision = before.canvas_revision;
@@ -31,7 +32,6 @@ static bool is_change(const viewer_controls *a, const viewer_controls *b)
 {
     viewer_controls x = *a;
     x.animate = b->animate;
-    x.brush = b->brush; /* nor is choosing one */
     if (same_words(&x.words, &b->words))
         x.words = b->words; /* what lies behind their ends does not count */
     return memcmp(&x, b, sizeof x) != 0;
@@ -171,16 +171,25 @@ void recall_kept(loop *l, uint32_t index)
         loop_note(l, true, "%s", app_error_message());
 }
 
-static void open_folder(loop *l, const char *path)
+/* A model's folder, or a LoRA for the model that is shown, which keeps what that was told. */
+static void open_model(loop *l, const char *path, bool lora)
 {
     const viewer_controls before = l->controls;
     uint32_t model;
-    const qs_status status = catalog_add(&l->catalog, path, &model);
+    const qs_status status = lora ? catalog_add_lora(&l->catalog, before.model, path, &model)
+                                  : catalog_add(&l->catalog, path, &model);
     l->readings.models = l->catalog.models;
     l->readings.model_count = l->catalog.count;
     if (status != QS_OK) {
         loop_note(l, true, "%s", app_error_message());
         return;
+    }
+    if (lora) {
+        viewer_model *with = &l->catalog.models[model];
+        with->label = before.label;
+        with->label_to = before.label_to;
+        with->words = before.words;
+        with->sampler = before.sampler;
     }
     l->controls.model = model;
     l->readings.cannot = NULL;
@@ -204,12 +213,25 @@ static void draw_from(loop *l, const char *path)
     l->redraw = LOOP_SETTLE;
 }
 
+/* A file of weights, or a folder as diffusers saves LoRAs. */
+static bool is_lora(const char *path)
+{
+    static const char ending[] = ".safetensors";
+    const size_t length = strlen(path);
+    char inside[4200];
+    snprintf(inside, sizeof inside, "%s/pytorch_lora_weights.safetensors", path);
+    return access(inside, F_OK) == 0 ||
+           (length >= sizeof ending && strcmp(path + length - strlen(ending), ending) == 0);
+}
+
 void recall_dropped(loop *l)
 {
     struct stat info;
     const char *path = l->window.dropped;
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
-        open_folder(l, path);
+    if (is_lora(path))
+        open_model(l, path, true);
+    else if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        open_model(l, path, false);
     else if (!recall_file(l, path))
         draw_from(l, path);
     l->window.dropped[0] = 0;
