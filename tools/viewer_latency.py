@@ -3,11 +3,12 @@
 
     picture   from a press on the step slider (1, 2, 1, ..) until its picture is on the screen
     list      from a click on the label list until it is open on the screen, while 16 pictures of 64 steps are drawn
+    present   the longest of a second between two presents, while they are drawn and the mouse moves
     f16       from a click on the other precision until its picture is on the screen
 
-    tools/viewer_latency.py [--tries 10] [--only picture|list|f16] PATH/quickstep-view [OPTION of quickstep-view]...
+    tools/viewer_latency.py [--tries 10] [--only picture|list|present|f16] PATH/quickstep-view [OPTION of quickstep-view]...
 
-Wants an idle machine and a model with labels ("--model sprites"). Needs Xvfb and xdotool."""
+Wants an idle machine; `list` wants a model with labels ("--model sprites"). Needs Xvfb and xdotool."""
 import argparse
 import os
 import queue
@@ -79,6 +80,20 @@ def list_ms(viewer, turn):
     return [1e3 * (shown - start - held_s)]
 
 
+def present_ms(viewer, turn):
+    x, y = map(int, viewer.middle("slider"))
+    moves = [word for i in range(100) for word in ("mousemove", str(x + 4 * (i % 25)), str(y), "sleep", "0.01")]
+    while not viewer.lines.empty():
+        viewer.lines.get()
+    xdotool(*moves)
+    drawn = []
+    while not viewer.lines.empty():
+        at, words = viewer.lines.get()
+        if is_drawn(words):
+            drawn.append(at)
+    return [1e3 * max((after - before for before, after in zip(drawn, drawn[1:])), default=float("inf"))]
+
+
 def f16_ms(viewer, turn):
     precision = "f32" if turn % 2 else "f16"
     start = press(viewer, f"precision.{precision}")
@@ -89,6 +104,7 @@ def f16_ms(viewer, turn):
 MEASURES = {
     "picture": (picture_ms, ["--paused", "--batch", "1", "--steps", "4"], ["step slider to picture"]),
     "list": (list_ms, ["--paused", "--batch", "16", "--steps", "64"], ["label list, 16 pictures of 64 steps"]),
+    "present": (present_ms, ["--paused", "--batch", "16", "--steps", "64"], ["longest between two presents in a second, 16 pictures of 64 steps"]),
     "f16": (f16_ms, ["--paused", "--batch", "1", "--steps", "1"], ["the other precision"]),
 }
 
@@ -98,7 +114,7 @@ def measure(name, program, options, tries):
     viewer = Viewer(program, ["--size", "1120x780", *own, *options])
     try:
         viewer.until(lambda words: words[:2] == ["layout", "end"])
-        if name != "list":
+        if name not in ("list", "present"):
             viewer.until(lambda words: words[0] == "picture")
         time.sleep(3)  # shaders are compiled when they are first used
         rows = [once(viewer, turn) for turn in range(tries)]

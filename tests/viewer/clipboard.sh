@@ -22,9 +22,7 @@ file=$(sed -n 's/^note saved \(.*\.png\), whose.*/\1/p' out | tail -n 1)
 ok $? "Ctrl C without xclip: a file is written, and a note says so ($file)"
 pastes_picture
 ok $? "Ctrl V opens what the path on the clipboard names"
-xdotool key Escape
-stop
-ok $? "exit status 0"
+leave
 
 if ! command -v xclip >/dev/null; then
     printf '#!/bin/sh\n[ "$*" = "-selection clipboard -t image/png" ] && cat >taken.png\n' >stand-in/xclip
@@ -50,9 +48,7 @@ if [ ! -e stand-in/xclip ]; then
     await 10 '^note there is no file' "$at"
     ok $? "text that is no path: a note"
 fi
-xdotool key Escape
-stop
-ok $? "exit status 0"
+leave
 
 printf '#!/bin/sh\n[ "$*" = "--type image/png" ] && cat >wayland.png\n' >stand-in/wl-copy
 chmod +x stand-in/wl-copy
@@ -62,6 +58,4 @@ at=$(lines)
 xdotool mousemove 3 3 key ctrl+c
 await 10 '^note copied as a picture' "$at" && cmp -s "$file" wayland.png
 ok $? "on Wayland by wl-copy"
-xdotool key Escape
-stop
-ok $? "exit status 0"
+leave

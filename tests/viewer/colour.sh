@@ -31,15 +31,11 @@ counts=$(paste "$file.txt" "${file%.png}-from.png.txt" | awk '
     END { print n + 0, wrong + 0, other + 0 }')
 awk '{ exit !($1 > 40 && $2 == 0 && $3 > $1 / 2) }' <<<"$counts"
 ok $? "the luminance is the canvas', the colours are not ($counts)"
-xdotool key Escape
-stop
-ok $? "exit status 0"
+leave
 start --steps 1 --batch 1
 await 20 '^picture 1 '
 at=$(lines)
 click canvas.this
 await 60 '^picture .*strength=0.600' "$at" && await 5 '^widget canvas ' "$at" && ! grep -q '^widget colour.it ' out
 ok $? "a model that draws latents has no such box"
-xdotool key Escape
-stop
-ok $? "exit status 0"
+leave

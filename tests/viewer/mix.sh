@@ -27,9 +27,7 @@ click blend
 see folded.png
 [ "$(differing first.png folded.png)" = 0 ]
 ok $? "folded away, it is the first label's picture"
-xdotool key Escape
-stop
-ok $? "exit status 0"
+leave
 
 start --paused --batch 1 "$file"
 await 20 '^picture .*steps=1 ' && await 10 '^widget label.to '
@@ -40,6 +38,4 @@ await 10 '^note saved ' "$at"
 again=$(sed -n 's/^note saved //p' out | tail -n 1)
 [ "$again" != "$file" ] && [ "$(differing "$file" "$again")" = 0 ]
 ok $? "dropped, it is drawn again"
-xdotool key Escape
-stop
-ok $? "exit status 0"
+leave

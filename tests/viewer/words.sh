@@ -29,9 +29,7 @@ await 60 '^picture .*check=ok' "$at"
 see folded.png
 [ "$(differing first.png folded.png)" = 0 ]
 ok $? "folded away, it is the first prompt's picture"
-xdotool key Escape
-stop
-ok $? "exit status 0"
+leave
 
 start --model "$heroes" --offload --batch 1 "$file"
 await 60 '^picture .*steps=1 ' && await 10 '^widget prompt.to '
@@ -47,9 +45,7 @@ at=$(lines)
 click prompt.example
 await 20 '^picture ' "$at"
 ok $? "the text encoder comes back for another prompt"
-xdotool key Escape
-stop
-ok $? "exit status 0"
+leave
 
 refuses() { # refuses PATTERN OPTION...
     start "${@:2}"
