@@ -70,7 +70,7 @@ try() {
     case $test in
     'meson '*)
         program=${test#meson } words=
-        case $program in 'cli '*) words=${program#cli } program=cli ;; esac
+        case $program in 'cli '* | 'viewer '*) words=${program#* } program=${program%% *} ;; esac
         env ${words:+"SECTIONS=$words"} meson test -C "$build" -t 5 "$program" >"$folder/log" 2>&1
         status=$?
         cat "$build/meson-logs/testlog.txt" >>"$folder/log"

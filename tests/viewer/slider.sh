@@ -79,7 +79,7 @@ done
 xdotool key space
 [ "$played" -ge 3 ]
 ok $? "space plays ($played pictures)"
-sleep 1.5
+settle
 busy=$(cpu_percent 2)
 [ "$busy" -lt 5 ]
 ok $? "space pauses, and then nothing is computed ($busy % of a core)"
