@@ -5,7 +5,8 @@ set -u
 if [ "${3-}" != mounted ]; then # once more where a file system may be mounted
     become=()
     [ "$(id -u)" -eq 0 ] || become=(--map-root-user)
-    unshare "${become[@]}" --mount true 2>/dev/null || { echo "1..0 # SKIP unshare may not mount a file system here" && exit 0; }
+    unshare "${become[@]}" --mount mount -t tmpfs none "${TMPDIR:-/tmp}" 2>/dev/null ||
+        { echo "1..0 # SKIP unshare may not mount a file system here" && exit 0; }
     exec unshare "${become[@]}" --mount "$BASH" "$0" "$1" "$2" mounted
 fi
 here=$(cd "$(dirname "$0")" && pwd)
