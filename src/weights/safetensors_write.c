@@ -123,15 +123,20 @@ static qs_status write_all(int fd, const char *path, const void *bytes, size_t c
     return QS_OK;
 }
 
-/* A new file beside `path`, with the permissions an ordinary open gives (mkstemp's are 0600). */
+/* A new file beside `path`, with the permissions an ordinary open gives (mkstemp's are 0600) and
+ * less of its name where that leaves no room for the rest. */
 static qs_status open_temporary(const char *path, char **temporary, int *fd)
 {
     const size_t room = strlen(path) + 40;
+    const char *base = path + strlen(path);
+    while (base > path && !strchr(QS_PATH_SEPARATORS, base[-1]))
+        base--;
     char *name = malloc(room);
     if (!name)
         return qs_error(QS_ERROR_MEMORY, "%s: no memory", path);
     for (int i = 0; i < 100; i++) {
-        snprintf(name, room, "%s.%ld-%d.tmp", path, (long)getpid(), i);
+        snprintf(name, room, "%.*s%.200s.%ld-%d.tmp", (int)(base - path), path, base,
+                 (long)getpid(), i);
         *fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (*fd >= 0 || errno != EEXIST)
             break;
@@ -160,9 +165,10 @@ qs_status qs_safetensors_write(const char *path, const qs_tensor *tensors, size_
     TRY(write_all(fd, path, header, header_bytes));
     for (size_t i = 0; i < count; i++)
         TRY(write_all(fd, path, tensors[i].data, tensors[i].size_bytes));
-    const int closed = close(fd);
+    const bool stored = fsync(fd) == 0; /* or a rename could leave an empty file */
+    const bool closed = close(fd) == 0;
     fd = -1;
-    if (closed != 0 || rename(temporary, path) != 0)
+    if (!stored || !closed || rename(temporary, path) != 0)
         TRY(qs_error(QS_ERROR_WRITE, "%s: cannot write: %s", path, strerror(errno)));
     free(temporary);
     free(header);

@@ -9,10 +9,13 @@ name=$(printf '%0251d' 0)
 sample --steps 1 --seed 7 -o "$name.png"
 [ "$status" -eq 0 ] && [ -s "$name.png" ]
 report $? 'a name of 255 bytes'
+sample --steps 1 -o "${name:8}.safetensors"
+[ "$status" -eq 0 ] && [ -s "${name:8}.safetensors" ]
+report $? 'and of latents'
 sample --steps 1 -o "${name}1.png"
 is_error 8 'File name too long' && ! grep -q device: err
 report $? 'a longer one: exit 8, before anything is drawn'
-rm -f "$name.png"
+rm -f "$name.png" "${name:8}.safetensors"
 mkdir folder.png
 sample --steps 1 -o folder.png
 is_error 8 'folder.png' && no_files folder.png
