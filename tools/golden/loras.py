@@ -73,7 +73,9 @@ def peft(pipe, generator):
         model.add_adapter(config)
         state = get_peft_model_state_dict(model)
         for name in state:
-            state[name] = (0.3 * torch.randn(state[name].shape, generator=generator)).half()
+            down = ".lora_A." in name
+            size = 0.6 / (RANK * state[name][0].numel()) ** 0.5 if down else 0.6  # as factors() has them
+            state[name] = (size * torch.randn(state[name].shape, generator=generator)).half()
         out |= {f"{component}.{name}": value for name, value in state.items()}
         kept = config.to_dict()
         kept["target_modules"] = sorted(kept["target_modules"])
