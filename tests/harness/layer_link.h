@@ -1,4 +1,4 @@
-/* How a test's Vulkan layer hangs between the loader and what lies below. A layer is one source: it
+/* How a Vulkan layer hangs between the loader and what lies below. A layer is one source: it
  * includes this once, and defines layer_own. */
 #ifndef LAYER_LINK_H
 #define LAYER_LINK_H

@@ -14,13 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <vulkan/vk_layer.h>
-#include <vulkan/vulkan.h>
 
-#define EXPORT __attribute__((visibility("default")))
+#include "layer_link.h"
 
-static PFN_vkGetInstanceProcAddr next_instance;
-static PFN_vkGetDeviceProcAddr next_device;
 static VkInstance instance;
 static uint64_t timeline; /* the only semaphore's value */
 
@@ -58,7 +54,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_pipelines(VkDevice device, VkPipeli
                                                        VkPipeline *pipelines)
 {
     const PFN_vkCreateComputePipelines create =
-        (PFN_vkCreateComputePipelines)next_device(device, "vkCreateComputePipelines");
+        (PFN_vkCreateComputePipelines)layer_next_device(device, "vkCreateComputePipelines");
     (void)cache; /* every pipeline is compiled */
     for (uint32_t i = 0; i < count; i++) {
         VkComputePipelineCreateInfo info = infos[i];
@@ -82,7 +78,7 @@ static void print_value(FILE *file, const VkPipelineExecutableStatisticKHR *s)
 static void print_statistics(FILE *file, VkDevice device, VkPipeline pipeline)
 {
     const PFN_vkGetPipelineExecutableStatisticsKHR get =
-        (PFN_vkGetPipelineExecutableStatisticsKHR)next_device(
+        (PFN_vkGetPipelineExecutableStatisticsKHR)layer_next_device(
             device, "vkGetPipelineExecutableStatisticsKHR");
     VkPipelineExecutableStatisticKHR statistics[STATISTICS_MAX];
     const VkPipelineExecutableInfoKHR executable = {
@@ -140,7 +136,8 @@ static VKAPI_ATTR void VKAPI_CALL buffer_needs(VkDevice device, VkBuffer buffer,
                                                VkMemoryRequirements *needs)
 {
     const PFN_vkGetBufferMemoryRequirements get =
-        (PFN_vkGetBufferMemoryRequirements)next_device(device, "vkGetBufferMemoryRequirements");
+        (PFN_vkGetBufferMemoryRequirements)layer_next_device(device,
+                                                             "vkGetBufferMemoryRequirements");
     get(device, buffer, needs);
     needs->memoryTypeBits = 1;
 }
@@ -233,31 +230,13 @@ static VKAPI_ATTR VkResult VKAPI_CALL nothing(void)
 
 /* ---- the chain ---------------------------------------------------------------------------- */
 
-/* The link of this layer in `chain`, and the next layer's in its place. */
-static void *next_link(const void *chain, VkStructureType type)
-{
-    for (const VkBaseInStructure *s = chain; s; s = s->pNext) {
-        VkLayerInstanceCreateInfo *info = (VkLayerInstanceCreateInfo *)s;
-        if (s->sType == type && info->function == VK_LAYER_LINK_INFO)
-            return info;
-    }
-    return NULL;
-}
-
 static VKAPI_ATTR VkResult VKAPI_CALL create_instance(const VkInstanceCreateInfo *info,
                                                       const VkAllocationCallbacks *allocator,
                                                       VkInstance *created)
 {
-    VkLayerInstanceCreateInfo *link =
-        next_link(info->pNext, VK_STRUCTURE_TYPE_LOADER_INSTANCE_CREATE_INFO);
-    if (!link)
-        return VK_ERROR_INITIALIZATION_FAILED;
-    next_instance = link->u.pLayerInfo->pfnNextGetInstanceProcAddr;
-    link->u.pLayerInfo = link->u.pLayerInfo->pNext;
-    const PFN_vkCreateInstance create =
-        (PFN_vkCreateInstance)next_instance(VK_NULL_HANDLE, "vkCreateInstance");
-    const VkResult result = create(info, allocator, created);
-    instance = *created;
+    const VkResult result = layer_create_instance(info, allocator, created);
+    if (result == VK_SUCCESS)
+        instance = *created;
     return result;
 }
 
@@ -267,15 +246,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_device(VkPhysicalDevice physical,
                                                     VkDevice *device)
 {
     enum { EXTENSIONS_MAX = 32 };
-    VkLayerDeviceCreateInfo *link =
-        next_link(info->pNext, VK_STRUCTURE_TYPE_LOADER_DEVICE_CREATE_INFO);
-    if (!link || info->enabledExtensionCount >= EXTENSIONS_MAX)
+    if (info->enabledExtensionCount >= EXTENSIONS_MAX)
         return VK_ERROR_INITIALIZATION_FAILED;
-    next_device = link->u.pLayerInfo->pfnNextGetDeviceProcAddr;
-    const PFN_vkCreateDevice create =
-        (PFN_vkCreateDevice)link->u.pLayerInfo->pfnNextGetInstanceProcAddr(instance,
-                                                                           "vkCreateDevice");
-    link->u.pLayerInfo = link->u.pLayerInfo->pNext;
     const char *extensions[EXTENSIONS_MAX];
     VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR features = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR,
@@ -289,10 +261,10 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_device(VkPhysicalDevice physical,
     more.ppEnabledExtensionNames = extensions;
     more.pNext = &features;
     timeline = 0;
-    return create(physical, &more, allocator, device);
+    return layer_create_device(instance, physical, &more, allocator, device);
 }
 
-static PFN_vkVoidFunction own_function(const char *name)
+static PFN_vkVoidFunction layer_own(const char *name)
 {
     static const char *const empty[] = {
         "vkBeginCommandBuffer",
@@ -313,7 +285,6 @@ static PFN_vkVoidFunction own_function(const char *name)
         "vkDestroySemaphore",
         "vkDestroyQueryPool",
         "vkDestroyBufferView",
-
         "vkFreeCommandBuffers",
         "vkDestroyCommandPool",
     };
@@ -345,24 +316,4 @@ static PFN_vkVoidFunction own_function(const char *name)
         if (strcmp(own[i].name, name) == 0)
             return own[i].function;
     return NULL;
-}
-
-EXPORT VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL vkGetDeviceProcAddr(VkDevice device,
-                                                                    const char *name)
-{
-    if (strcmp(name, "vkGetDeviceProcAddr") == 0)
-        return (PFN_vkVoidFunction)vkGetDeviceProcAddr;
-    const PFN_vkVoidFunction own = own_function(name);
-    return own ? own : next_device(device, name);
-}
-
-EXPORT VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL vkGetInstanceProcAddr(VkInstance of,
-                                                                      const char *name)
-{
-    if (strcmp(name, "vkGetInstanceProcAddr") == 0)
-        return (PFN_vkVoidFunction)vkGetInstanceProcAddr;
-    if (strcmp(name, "vkGetDeviceProcAddr") == 0)
-        return (PFN_vkVoidFunction)vkGetDeviceProcAddr;
-    const PFN_vkVoidFunction own = own_function(name);
-    return own ? own : next_instance(of, name);
 }
