@@ -152,24 +152,59 @@ tensor_id op_linear_stack_add(graph *g, linear_stack *stack, const char *name, c
     return stack->y[i];
 }
 
-static weight stacked(const linear_stack *stack)
+/* The products [first, end). */
+static weight stacked(const linear_stack *stack, uint32_t first, uint32_t end)
 {
-    return (weight){
-        .keys = stack->weights, .key_count = stack->count, .rows = stack->rows, .rank = 2
-    };
+    return (weight){ .keys = stack->weights + first,
+                     .key_count = end - first,
+                     .rows = stack->rows + first,
+                     .rank = 2 };
+}
+
+static uint32_t stacked_channels(const linear_stack *stack, uint32_t first, uint32_t end)
+{
+    const weight source = stacked(stack, first, end);
+    return weight_row(&source, source.key_count);
 }
 
 uint32_t op_linear_stack_channels(const linear_stack *stack)
 {
-    const weight source = stacked(stack);
-    return weight_row(&source, stack->count);
+    return stacked_channels(stack, 0, stack->count);
 }
 
 static void slice(graph *g, linear_stack *stack, tensor_id whole)
 {
-    const weight source = stacked(stack);
     for (uint32_t i = 0; i < stack->count; ++i)
-        graph_slice(g, stack->y[i], whole, weight_row(&source, i));
+        graph_slice(g, stack->y[i], whole, stacked_channels(stack, 0, i));
+}
+
+/* The products from `first` on whose weights are bound together, in the largest of their packings:
+ * up to the result. */
+static uint32_t bound_together(const graph *g, const linear_stack *stack, uint32_t first)
+{
+    const uint32_t ci = graph_channels(g, stack->x);
+    const uint64_t most = g->limits->storage_range_bytes - GPU_ALIGNMENT;
+    uint32_t end = first + 1;
+    while (end < stack->count && conv2d_packed_bytes(stacked_channels(stack, first, end + 1), ci, 1,
+                                                     g->storage == DTYPE_F16) <= most)
+        end++;
+    return end;
+}
+
+/* The products [first, end) into their channels of `whole`. */
+static void append_products(graph *g, const linear_stack *stack, const char *name, uint32_t first,
+                            uint32_t end, tensor_id whole)
+{
+    weight source = stacked(stack, first, end);
+    source.shape[1] = graph_channels(g, stack->x);
+    const tensor_id bias = stack->biases[first] ? weight_vectors(g, stack->biases + first,
+                                                                 source.key_count, 0, source.rows)
+                                                : NO_TENSOR;
+    const tensor_id y = end - first == stack->count
+                            ? whole
+                            : graph_part(g, name, whole, stacked_channels(stack, 0, first),
+                                         stacked_channels(stack, first, end));
+    append_product(g, name, stack->x, &source, bias, NO_TENSOR, ACTIVATION_NONE, y);
 }
 
 void op_linear_stack_end(graph *g, linear_stack *stack, const char *name, tensor_id to)
@@ -177,8 +212,6 @@ void op_linear_stack_end(graph *g, linear_stack *stack, const char *name, tensor
     if (graph_status(g) != QS_OK || stack->count == 0)
         return;
     const tensor x = *graph_tensor(g, stack->x);
-    weight source = stacked(stack);
-    source.shape[1] = x.c;
     const tensor_id whole = to != NO_TENSOR ? to
                                             : graph_activation(g, name, x.type, x.n, x.h, x.w,
                                                                op_linear_stack_channels(stack));
@@ -186,11 +219,15 @@ void op_linear_stack_end(graph *g, linear_stack *stack, const char *name, tensor
         return;
     if (to == NO_TENSOR)
         slice(g, stack, whole);
-    const tensor_id bias = stack->biases[0]
-                               ? weight_vectors(g, stack->biases, stack->count, 0, stack->rows)
-                               : NO_TENSOR;
-    append_product(g, name, stack->x, &source, bias, NO_TENSOR, ACTIVATION_NONE, whole);
-    graph_move_last_node(g, stack->node);
+    const uint32_t nodes = g->node_count;
+    for (uint32_t first = 0, part = 0, end; first < stack->count; first = end, ++part) {
+        end = bound_together(g, stack, first);
+        append_products(g, stack,
+                        end == stack->count ? name : graph_format(g, "%s.part%u", name, part),
+                        first, end, whole);
+    }
+    for (uint32_t moved = nodes; graph_status(g) == QS_OK && moved < g->node_count; ++moved)
+        graph_move_last_node(g, stack->node); /* the last each time, so in their order */
 }
 
 void op_linear_stack_take(graph *g, linear_stack *stack)

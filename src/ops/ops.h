@@ -71,10 +71,11 @@ typedef struct linear_params {
 } linear_params;
 tensor_id op_linear(graph *g, const char *name, const linear_params *params);
 
-/* Products y = W x + b of one x [n, h, w, ci] with any number of weights, by one node that stands
- * where op_linear_stack_begin was called, after x: `add` may come as late as the y is first needed,
- * and `end` after the last. weight and bias: keys of [out_channels, ci] and [out_channels], to stay
- * valid until then; bias NULL for all or none. */
+/* Products y = W x + b of one x [n, h, w, ci] with any number of weights, by one node, or more where
+ * the device cannot bind all weights at once. They stand where op_linear_stack_begin was called,
+ * after x: `add` may come as late as the y is first needed, and `end` after the last. weight and
+ * bias: keys of [out_channels, ci] and [out_channels], to stay valid until then; bias NULL for all
+ * or none. */
 enum { LINEAR_STACK_MAX = 1088 };
 typedef struct linear_stack {
     tensor_id x;

@@ -1,4 +1,5 @@
 /* linear: products of one input, by themselves or side by side. */
+#include "ops/conv2d_packing.h"
 #include "selftest/references.h"
 
 #include <math.h>
@@ -69,19 +70,35 @@ static void case_linear(selftest *suite, dtype storage, uint32_t seed, bool band
     test_end(&t);
 }
 
-/* Products of one input in one dispatch, of widths that end anywhere, with biases or without. */
-static void case_linear_stack(selftest *suite, dtype storage, uint32_t seed, bool bias)
+enum { STACK_MAX = 4, STACK_CHANNELS_MAX = 70 };
+
+/* No more than the weights of the widest product of a stack, and its activations, n pixels. */
+static void bind_product(test *t, uint32_t n, uint32_t ci)
+{
+    const bool half = t->graph.storage == DTYPE_F16;
+    const uint64_t weights = conv2d_packed_bytes(STACK_CHANNELS_MAX, ci, 1, half);
+    const uint64_t pixels =
+        (uint64_t)n * STACK_MAX * ceil4(STACK_CHANNELS_MAX) * dtype_bytes(t->graph.storage);
+    test_bind_at_most(t, GPU_ALIGNMENT + (weights > pixels ? weights : pixels));
+}
+
+/* Products of one input in one dispatch, or in parts where their weights cannot be bound together,
+ * of widths that end anywhere, with biases or without. */
+static void case_linear_stack(selftest *suite, dtype storage, uint32_t seed, bool bias, bool parts)
 {
     static const char *const weights[] = { "0.w", "1.w", "2.w", "3.w" };
     static const char *const biases[] = { "0.b", "1.b", "2.b", "3.b" };
     static const char *const names[] = { "0", "1", "2", "3" };
     dice d = { seed };
     const uint32_t n = 1 + dice_below(&d, 8), ci = dice_size(&d, 130); /* rows: both shaders */
-    const uint32_t count = 1 + dice_below(&d, 4);
+    const uint32_t count = 1 + dice_below(&d, STACK_MAX);
     test t;
-    if (!test_begin(&t, suite, storage, "linear %s stack [%u, 1, 1, %u] -> %u products%s seed %u",
-                    test_storage_name(storage), n, ci, count, bias ? " bias" : "", seed))
+    if (!test_begin(&t, suite, storage, "linear %s stack [%u, 1, 1, %u] -> %u products%s%s seed %u",
+                    test_storage_name(storage), n, ci, count, bias ? " bias" : "",
+                    parts ? " in parts" : "", seed))
         return;
+    if (parts)
+        bind_product(&t, n, ci);
     const tensor_id x = test_activation(&t, "x", n, 1, 1, ci);
     test_fill_normal(&t, x, 0, 1);
     linear_stack *stack = test_alloc(&t, 1, sizeof *stack);
@@ -89,7 +106,7 @@ static void case_linear_stack(selftest *suite, dtype storage, uint32_t seed, boo
     tensor_id y[4];
     op_linear_stack_begin(&t.graph, stack, x);
     for (uint32_t i = 0; i < count; ++i) {
-        const uint32_t co = dice_size(&d, 70);
+        const uint32_t co = dice_size(&d, STACK_CHANNELS_MAX);
         const convolution product = {
             .weight = test_weight(&t, weights[i], (size_t)co * ci, 0, 1 / sqrt(ci)),
             .bias = bias ? test_weight(&t, biases[i], co, 0, 1) : NULL,
@@ -159,11 +176,13 @@ void cases_linear(selftest *suite)
     for (dtype storage = DTYPE_F32; storage <= DTYPE_F16; ++storage) {
         for (uint32_t seed = 1; seed <= SEEDS; ++seed) {
             case_linear(suite, storage, seed, false);
-            case_linear_stack(suite, storage, seed, true);
-            case_linear_stack(suite, storage, seed, false);
+            case_linear_stack(suite, storage, seed, true, false);
+            case_linear_stack(suite, storage, seed, false, false);
         }
-        for (uint32_t seed = 1; seed <= 8; ++seed)
+        for (uint32_t seed = 1; seed <= 8; ++seed) {
             case_linear(suite, storage, seed, true);
+            case_linear_stack(suite, storage, seed, true, true);
+        }
         case_linear_stack_taken(suite, storage, 3);
         case_linear_stack_taken(suite, storage, 40);
     }

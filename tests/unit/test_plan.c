@@ -1,5 +1,7 @@
 /* Arena offsets and barriers, held against two simple-minded judges: a memory model that fills
  * bytes in execution order, and a hazard finder that looks at every pair of nodes. */
+#include "ops/conv2d_packing.h"
+#include "ops/ops.h"
 #include "plan/plan.h"
 
 #include <setjmp.h>
@@ -135,7 +137,8 @@ static void random_plans_hold(void **state)
         plan p;
         uint32_t first = 0, second = 0;
         build_random(&g, seed, 20 + seed, 2 + seed % 7);
-        assert_int_equal(plan_create(&g, false, &p), QS_OK);
+        if (plan_create(&g, false, &p) != QS_OK)
+            fail_msg("%s", qs_last_error());
         check_bytes(&p);
         assert_false(find_hazard(&p, p.barriers, &first, &second));
         assert_true(p.live_max_bytes <= p.arena_bytes);
@@ -151,7 +154,8 @@ static void every_barrier_is_needed(void **state)
     graph g;
     plan p;
     build_random(&g, 7, 60, 4);
-    assert_int_equal(plan_create(&g, false, &p), QS_OK);
+    if (plan_create(&g, false, &p) != QS_OK)
+        fail_msg("%s", qs_last_error());
     assert_true(p.barrier_count > 10);
     for (uint32_t n = 0; n < g.node_count; ++n) {
         if (!p.barriers[n])
@@ -180,7 +184,8 @@ static void independent_nodes_need_no_barrier(void **state)
     }
     const tensor_id sum = graph_activation(&g, "sum", DTYPE_F32, 1, 4, 4, 4);
     graph_node(&g, &mix, "sum", out, 4, sum, NULL, 0, 0);
-    assert_int_equal(plan_create(&g, false, &p), QS_OK);
+    if (plan_create(&g, false, &p) != QS_OK)
+        fail_msg("%s", qs_last_error());
     assert_int_equal(p.barrier_count, 1);
     assert_true(p.barriers[4]);
     plan_finish(&p);
@@ -199,7 +204,8 @@ static void a_chain_needs_two_buffers(void **state)
         graph_node(&g, &mix, "mix", &x, 1, y, NULL, 0, 0);
         x = y;
     }
-    assert_int_equal(plan_create(&g, false, &p), QS_OK);
+    if (plan_create(&g, false, &p) != QS_OK)
+        fail_msg("%s", qs_last_error());
     assert_int_equal(p.arena_bytes, 2 * 8 * 8 * 4 * 4);
     assert_int_equal(p.live_max_bytes, p.arena_bytes);
     assert_int_equal(p.activation_sum_bytes, 20 * 8 * 8 * 4 * 4);
@@ -223,6 +229,38 @@ static void too_many_workgroups_is_an_error(void **state)
     graph_finish(&g);
 }
 
+/* A stack whose weights the device cannot bind together is made by as many nodes as it needs, where
+ * it began, and before what reads it. */
+static void a_stack_too_large_to_bind_is_made_in_parts(void **state)
+{
+    (void)state;
+    enum { PRODUCTS = 7, CHANNELS = 64, TOGETHER = 3, PARTS = 3 };
+    gpu_limits small = limits;
+    small.storage_range_bytes =
+        GPU_ALIGNMENT + conv2d_packed_bytes(TOGETHER * CHANNELS, CHANNELS, 1, false);
+    for (uint32_t rows = 2; rows <= 8; rows += 6) { /* linear.comp, a convolution */
+        graph g;
+        graph_init(&g, &small, DTYPE_F32);
+        const tensor_id x = graph_state(&g, "x", DTYPE_F32, rows, 1, 1, CHANNELS);
+        linear_stack stack;
+        op_linear_stack_begin(&g, &stack, x);
+        tensor_id y = x;
+        for (uint32_t i = 0; i < PRODUCTS; ++i)
+            y = op_linear_stack_add(&g, &stack, "y", "weight", "bias", CHANNELS);
+        op_activate(&g, "read", y, ACTIVATION_SILU);
+        op_linear_stack_end(&g, &stack, "products", NO_TENSOR);
+        plan p;
+        if (plan_create(&g, false, &p) != QS_OK)
+            fail_msg("%s", qs_last_error());
+        assert_int_equal(g.node_count, PARTS + 1);
+        assert_string_equal(g.nodes[0].name, "products.part0");
+        assert_string_equal(g.nodes[PARTS - 1].name, "products");
+        assert_string_equal(g.nodes[PARTS].name, "read");
+        plan_finish(&p);
+        graph_finish(&g);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +269,7 @@ int main(void)
         cmocka_unit_test(independent_nodes_need_no_barrier),
         cmocka_unit_test(a_chain_needs_two_buffers),
         cmocka_unit_test(too_many_workgroups_is_an_error),
+        cmocka_unit_test(a_stack_too_large_to_bind_is_made_in_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
