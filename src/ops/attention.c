@@ -86,7 +86,7 @@ static void dispatch_fast(const graph *g, const node *self, op_dispatch *d)
     d->shader = op_shader(g, &SHADER_BUILDS(attention), qkv, kv);
     op_constant(d, lanes);
     op_constant(d, p->rows);
-    op_constant(d, g->limits->cpu ? lanes : 4);
+    op_constant(d, g->limits->cpu && g->limits->shuffle ? lanes : 4); /* handed round, or held */
     op_constant(d, part);
     op_constant(d, parts);
     op_constant(d, p->causal);
