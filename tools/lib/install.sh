@@ -46,6 +46,7 @@ command:Xvfb               xvfb
 command:xauth              xauth
 command:xdotool            xdotool
 command:import             imagemagick
+command:xprop              x11-utils
 command:curl               curl
 '
 
