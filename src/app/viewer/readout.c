@@ -88,13 +88,30 @@ static void fill_columns(viewer_readings *readings)
 void readout_model(const qs_model *model, viewer_readings *readings)
 {
     qs_model_get_info(model, &readings->model);
-    readings->labels = model;
+    readings->names = model;
     fill_slider(model, &readings->slider);
     fill_columns(readings);
     for (int i = QS_SAMPLER_DEFAULT + 1; i <= QS_SAMPLER_DPMSOLVER; i++)
         readings->sampler_allowed[i] = qs_model_check_sampler(model, (qs_sampler)i) == QS_OK;
     readings->diffusion_sampler =
         readings->sampler_allowed[QS_SAMPLER_ADDIM] ? QS_SAMPLER_ADDIM : QS_SAMPLER_DEFAULT;
+}
+
+const char *readout_label(const viewer_readings *readings, int32_t label)
+{
+    const char *name = qs_model_label_name(readings->names, (uint32_t)label);
+    return name ? name : "?";
+}
+
+const char *readout_next_example(const viewer_readings *readings, const char *shown)
+{
+    const char *example;
+    for (uint32_t i = 0; (example = qs_model_example(readings->names, i)) != NULL; i++)
+        if (strcmp(example, shown) == 0) {
+            const char *next = qs_model_example(readings->names, i + 1);
+            return next ? next : qs_model_example(readings->names, 0);
+        }
+    return qs_model_example(readings->names, 0);
 }
 
 const char *readout_title(const viewer_readings *readings, uint32_t model,

@@ -14,6 +14,9 @@ const char *readout_sampler(qs_sampler sampler); /* "multistep consistency" */
 
 /* What the window knows of a model before it has a session: model .. diffusion_sampler. */
 void readout_model(const qs_model *model, viewer_readings *readings);
+const char *readout_label(const viewer_readings *readings, int32_t label);
+/* The example behind the one that is shown, or the first; NULL: there is none. */
+const char *readout_next_example(const viewer_readings *readings, const char *shown);
 /* "Quickstep: sprites on llvmpipe". Returns text. */
 const char *readout_title(const viewer_readings *readings, uint32_t model,
                           char text[READOUT_TITLE_SIZE]);

@@ -39,21 +39,9 @@ void prompt_field(const char *name, const char *hint, bool open, char (&prompt)[
     echo(prompt);
 }
 
-// The example behind the one that is shown, or the first.
-const char *next_example(const qs_model *model, const char *shown)
-{
-    const char *example;
-    for (uint32_t i = 0; (example = qs_model_example(model, i)) != nullptr; i++)
-        if (strcmp(example, shown) == 0) {
-            const char *next = qs_model_example(model, i + 1);
-            return next ? next : qs_model_example(model, 0);
-        }
-    return qs_model_example(model, 0);
-}
-
 void example_row(const viewer_readings &readings, viewer_words &words)
 {
-    const char *next = next_example(readings.labels, words.prompt);
+    const char *next = readout_next_example(&readings, words.prompt);
     if (next == nullptr)
         return;
     caption("");
@@ -69,7 +57,7 @@ void blend_section(const viewer_readings &readings, viewer_words &words)
     if (!build_fold("towards another prompt",
                     "Draws what lies between two prompts: prepares the model anew", words))
         return;
-    const char *next = next_example(readings.labels, words.prompt);
+    const char *next = readout_next_example(&readings, words.prompt);
     if (!before && !words.prompt_to[0] && next)
         snprintf(words.prompt_to, sizeof words.prompt_to, "%s", next);
     prompt_field("prompt.to", "say towards what", false, words.prompt_to);

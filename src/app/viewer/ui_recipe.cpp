@@ -12,25 +12,24 @@ namespace
 
 const char *label_name(const void *context, int row)
 {
-    const char *name = qs_model_label_name((const qs_model *)context, (uint32_t)row);
-    return name ? name : "?";
+    return readout_label((const viewer_readings *)context, row);
 }
 
 void label_row(const viewer_readings &readings, viewer_controls &controls)
 {
-    const list_rows rows = { (int)readings.model.label_count, readings.labels, label_name, nullptr,
+    const list_rows rows = { (int)readings.model.label_count, &readings, label_name, nullptr,
                              nullptr };
     if (rows.count == 0)
         return;
     caption("label");
     int chosen = controls.label, chosen_to = controls.label_to;
-    if (build_list("label", label_name(readings.labels, chosen), rows, asked(REQUEST_LABEL_LIST),
+    if (build_list("label", readout_label(&readings, chosen), rows, asked(REQUEST_LABEL_LIST),
                    &chosen))
         controls.label = chosen;
     if (!build_fold("towards another label", "Draws what lies between two labels", controls.words))
         return;
     caption("to");
-    if (build_list("label.to", label_name(readings.labels, chosen_to), rows, false, &chosen_to))
+    if (build_list("label.to", readout_label(&readings, chosen_to), rows, false, &chosen_to))
         controls.label_to = chosen_to;
     build_mix(controls.words);
 }

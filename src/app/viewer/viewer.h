@@ -209,8 +209,8 @@ typedef struct viewer_readings {
     uint32_t model_count;
     qs_device_info device;
 
-    qs_model_info model;    /* of the chosen one, like what follows */
-    const qs_model *labels; /* for qs_model_label_name */
+    qs_model_info model;   /* of the chosen one, like what follows */
+    const qs_model *names; /* of its labels and examples: readout.h */
     viewer_slider slider;
     bool sampler_allowed[QS_SAMPLER_DPMSOLVER + 1];
     qs_sampler diffusion_sampler; /* of the last notches; QS_SAMPLER_DEFAULT: the chosen one's */
