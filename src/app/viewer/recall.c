@@ -47,10 +47,12 @@ void recall_remember(loop *l, const viewer_controls *before)
     if (!is_change(before, &l->controls))
         return;
     const double now = glfwGetTime();
-    const bool stroke = before->canvas && before->canvas == l->controls.canvas &&
-                        before->canvas_revision != l->controls.canvas_revision;
-    const bool same =
-        h->count > 0 && h->at == h->count - 1 && (stroke || now - h->changed_at < MOMENT_S);
+    const bool same_canvas =
+        before->canvas == l->controls.canvas; /* a stroke begins with another */
+    const bool stroke =
+        before->canvas && same_canvas && before->canvas_revision != l->controls.canvas_revision;
+    const bool same = h->count > 0 && h->at == h->count - 1 && same_canvas &&
+                      (stroke || now - h->changed_at < MOMENT_S);
     h->changed_at = now;
     if (!same) {
         if (h->at + 2 > room) {
