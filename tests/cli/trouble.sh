@@ -137,11 +137,11 @@ report $survived 'metadata of damaged files: exit 0 or 1'
 QUICKSTEP_DEBUG=memory=17 run sample --model "$model" --steps 1 -o a.png # 16 for uploads
 is_error 5 'needs [0-9.]* MiB on the device .*, there are 1.0'
 report $? 'a device with too little memory: exit 5'
-cp -r "$networks/plain" large # of which a picture of 512 x 512 takes about 100 MiB, and all of them 33
-sed -i 's/"sample_size": [0-9]*/"sample_size": 512/' large/unet/config.json
+cp -r "$networks/plain" plain-512 # of which a picture of 512 x 512 takes about 100 MiB, and all of them 33
+sed -i 's/"sample_size": [0-9]*/"sample_size": 512/' plain-512/unet/config.json
 for heap in '256 2' '512 4' '1024 10'; do
     read -r heap fitting <<<"$heap"
-    draw=(sample --model ./large --sampler consistency --precision f32 --steps 1 -o 'large %d.png')
+    draw=(sample --model ./plain-512 --sampler consistency --precision f32 --steps 1 -o 'large %d.png')
     rm -f 'large '*.png
     QUICKSTEP_DEBUG=memory=$heap bounded 128 "a heap of $heap MiB, for a batch of $((fitting + 1))" 5 \
         "needs [0-9.]* MiB on the device .*, there are $((heap - 16)).0" "${draw[@]}" --count 16 --batch $((fitting + 1))
@@ -149,7 +149,7 @@ for heap in '256 2' '512 4' '1024 10'; do
     [ "$status" -eq 0 ] && [ -s "large $((fitting - 1)).png" ]
     report $? "and for one of $fitting: it is drawn"
 done
-rm -rf large*
+rm -rf plain-512 large*
 
 # signals at many moments: from the first instruction to the middle of the drawing. (What a script starts in the
 # background ignores SIGINT, until the program has its handler.)
