@@ -99,23 +99,20 @@ ok $? "Escape leaves in the middle of it, exit status 0"
 grep -i validation err | sed 's/^/# /'
 
 # --- a screen of twice the density: as GLFW says, and as the option does
+twice() { # twice NAME OPTION...: is all of twice the size, and where it seems to be
+    local name=$1
+    shift
+    start "$@" --size 2200x1520
+    await 20 '^picture 1 ' && await 5 '^layout end'
+    [ "$(rect label | awk '{ print $4 }')" -ge 52 ] && inside label 2200 1520 && inside slider 2200 1520
+    ok $? "$name: text and controls of twice the size, all in reach"
+    at=$(lines)
+    click notch.2
+    await 10 'steps=2 ' "$at"
+    ok $? "and they are where they seem to be"
+    leave
+}
 xprop -root -f RESOURCE_MANAGER 8s -set RESOURCE_MANAGER 'Xft.dpi:	192'
-start --size 2200x1520
-await 20 '^picture 1 ' && await 5 '^layout end'
-[ "$(rect label | awk '{ print $4 }')" -ge 52 ] && inside label 2200 1520 && inside slider 2200 1520
-ok $? "192 dots to an inch: text and controls of twice the size, all in reach"
-at=$(lines)
-click notch.2
-await 10 'steps=2 ' "$at"
-ok $? "and they are where they seem to be"
-leave
+twice '192 dots to an inch'
 xprop -root -remove RESOURCE_MANAGER
-start --scale 2 --size 2200x1520
-await 20 '^picture 1 ' && await 5 '^layout end'
-[ "$(rect label | awk '{ print $4 }')" -ge 52 ] && inside label 2200 1520 && inside slider 2200 1520
-ok $? "--scale 2: controls of twice the size, all in reach"
-at=$(lines)
-click notch.2
-await 10 'steps=2 ' "$at"
-ok $? "and they are where they seem to be"
-leave
+twice '--scale 2' --scale 2
